@@ -1,0 +1,77 @@
+# etcd-cluster: every task by name; `make help` lists them.
+# Packagers set prefix paths and flags below; nothing else needs to know them.
+
+VERSION       := 0.1.0
+DESTDIR       ?=
+SBINDIR       ?= /usr/sbin
+BINDIR        ?= /usr/bin
+LIBEXECDIR    ?= /usr/libexec
+DATADIR       ?= /usr/share
+MANDIR        ?= $(DATADIR)/man
+SYSCONFDIR    ?= /etc
+UNITDIR       ?= /usr/lib/systemd/system
+PRESETDIR     ?= /usr/lib/systemd/system-preset
+SYSUSERSDIR   ?= /usr/lib/sysusers.d
+TMPFILESDIR   ?= /usr/lib/tmpfiles.d
+COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
+BUILD         ?= build
+
+CC            ?= cc
+PKG_CONFIG    ?= pkg-config
+PROTOC_C      ?= protoc-c
+LIBS          := libarchive libcurl libprotobuf-c libseccomp libcrypto libssl
+CFLAGS        ?= -O2 -g
+WARN          := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wcast-qual \
+                 -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough -Wconversion
+HARDEN        := -fstack-protector-strong -fstack-clash-protection -fPIE
+HARDEN_LD     := -pie -Wl,-z,relro,-z,now
+FORTIFY       := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)$(CFLAGS)),,$(if $(findstring -O0,$(CFLAGS))$(SAN),,-D_FORTIFY_SOURCE=2))
+
+override CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(FORTIFY) $(if $(TEST_BUILD),-DTEST_BUILD)
+override CFLAGS   += -std=c11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(shell $(PKG_CONFIG) --cflags $(LIBS))
+override LDFLAGS  += $(HARDEN_LD) $(SAN) -Wl,--as-needed
+LDLIBS        := $(shell $(PKG_CONFIG) --libs $(LIBS))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+SRC   := $(wildcard src/*/*.c)
+PROTO := $(wildcard src/adapter/*.proto)
+OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.o)
+LIB   := $(BUILD)/libetcd-cluster.a
+BIN   := $(BUILD)/etcd-cluster
+
+.PHONY: build help clean
+build: $(BIN) ## the helper, in build/
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN): $(BUILD)/src/main.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.h)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Generated code is protoc-c's to answer for: built without our warnings.
+$(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: src/adapter/%.proto
+	$(call say,PROTO,$<)
+	@mkdir -p $(@D)
+	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(BUILD)/gen $(<F)
+
+clean: ## remove what was built
+	rm -rf $(BUILD) build-* dist
+
+include conf/install.mk tests/tests.mk
+-include $(OBJ:.o=.d) $(BUILD)/src/main.d

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void fill(struct err *e, enum err_class class, int sys, const char *fmt, va_list ap)
+{
+	e->class = class;
+	e->sys = sys;
+	e->rpc = 0;
+	e->hint[0] = '\0';
+	/* A message longer than the buffer is cut: the beginning names the path. */
+	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+}
+
+int err_set(struct err *e, enum err_class class, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fill(e, class, 0, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int err_sys(struct err *e, enum err_class class, const char *fmt, ...)
+{
+	int saved = errno;
+	size_t used;
+	va_list ap;
+
+	va_start(ap, fmt);
+	fill(e, class, saved, fmt, ap);
+	va_end(ap);
+	used = strlen(e->msg);
+	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", strerror(saved));
+	return -1;
+}
+
+int err_wrap(struct err *e, const char *fmt, ...)
+{
+	char inner[sizeof(e->msg)];
+	size_t used;
+	va_list ap;
+
+	memcpy(inner, e->msg, sizeof(inner));
+	va_start(ap, fmt);
+	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	va_end(ap);
+	used = strlen(e->msg);
+	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", inner);
+	return -1;
+}
+
+int err_hint(struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e->hint[0] != '\0')
+		return -1;
+	va_start(ap, fmt);
+	(void)vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+void err_clear(struct err *e)
+{
+	memset(e, 0, sizeof(*e));
+}

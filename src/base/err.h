@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * One error object, filled where the failure happens and printed once, by main.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdarg.h>
+
+/*
+ * The class decides the exit code (etcd-cluster.8, EXIT STATUS) and nothing else does.
+ * ERR_NONE is an untouched object.
+ */
+enum err_class {
+	ERR_NONE = 0,
+	ERR_FAIL = 1,	 /* it was tried and went wrong; trying again may help */
+	ERR_CONFIG = 3,	 /* usage, cluster.conf, or this machine's state: a person must change something */
+	ERR_VERIFY = 4,	 /* something that had to be trusted could not be */
+	ERR_HEALTH = 5,	 /* no quorum, or unhealthy */
+	ERR_PENDING = 6, /* not yet; the retry timer will come back to it */
+};
+
+/*
+ * msg: what failed, on which path or host, and why. hint: what to type next, or "".
+ * Neither ends in a full stop or a newline.
+ */
+struct err {
+	enum err_class class;
+	int sys; /* errno behind it, or 0 */
+	int rpc; /* gRPC status code behind it, or 0 */
+	char msg[1024];
+	char hint[512];
+};
+
+#define ERR_PRINTF(a, b) __attribute__((format(printf, a, b)))
+/* Functions that take a struct err return 0 (or a pointer) on success and -1 (or NULL) on failure, and on success leave it untouched. */
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+/* Fills e. Returns -1, so that callers write `return err_set(…)`. Drops any earlier content. */
+int err_set(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
+
+/* As err_set, with ": <text of errno>" appended and errno kept in e->sys. Call it before anything else can change errno. */
+int err_sys(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
+
+/* Puts "<text>: " before the message: context added while unwinding. Returns -1. */
+int err_wrap(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+/* Sets what to type next. Returns -1. An inner hint is kept: whoever knew more spoke first. */
+int err_hint(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+/* Back to ERR_NONE, for an error that was dealt with. */
+void err_clear(struct err *e);
+
+#endif

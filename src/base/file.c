@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define TEMP_PREFIX ".new-"
+
+/* The directory part of path, "." for a bare name. The caller frees. */
+static char *parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	if (slash == path)
+		return xstrdup("/");
+	return xstrndup(path, (size_t)(slash - path));
+}
+
+/* A name beside path that nobody can guess. The caller frees. */
+static char *temp_beside(const char *path)
+{
+	auto_free char *dir = parent_of(path);
+	uint8_t random[8];
+	char hex[2 * sizeof(random) + 1];
+
+	/* Eight bytes never block and never come short (getrandom(2)). */
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		abort();
+	text_hex(random, sizeof(random), hex);
+	return xasprintf("%s/" TEMP_PREFIX "%s", dir, hex);
+}
+
+static int sync_dir(const char *dir, struct err *e)
+{
+	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(e, ERR_FAIL, "cannot sync directory %s", dir);
+	return 0;
+}
+
+int file_sync_parent(const char *path, struct err *e)
+{
+	auto_free char *dir = parent_of(path);
+
+	return sync_dir(dir, e);
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Owner first: chown(2) may clear mode bits. */
+static int apply_mode(int fd, struct file_mode how)
+{
+	if ((how.uid != (uid_t)-1 || how.gid != (gid_t)-1) && fchown(fd, how.uid, how.gid) < 0)
+		return -1;
+	return fchmod(fd, how.mode);
+}
+
+static int fill_temp(const char *temp, struct file_mode how, const void *data, size_t len)
+{
+	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || apply_mode(fd, how) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0)
+		return -1;
+	return 0;
+}
+
+int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e)
+{
+	auto_free char *temp = temp_beside(path);
+
+	if (fill_temp(temp, how, data, len) < 0 || rename(temp, path) < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot write %s", path);
+		(void)unlink(temp);
+		return -1;
+	}
+	return file_sync_parent(path, e);
+}
+
+int file_read(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char chunk[16384];
+	size_t total = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot read %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_FAIL, "cannot read %s: not a regular file", path);
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			explicit_bzero(chunk, sizeof(chunk));
+			return err_sys(e, ERR_FAIL, "cannot read %s", path);
+		}
+		if (n == 0)
+			break;
+		total += (size_t)n;
+		if (total > max) {
+			explicit_bzero(chunk, sizeof(chunk));
+			return err_set(e, ERR_FAIL, "cannot read %s: larger than %zu bytes", path, max);
+		}
+		buf_add(out, chunk, (size_t)n);
+	}
+	explicit_bzero(chunk, sizeof(chunk)); /* it may have been a key */
+	return 0;
+}
+
+bool file_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int make_dir(const char *path, struct file_mode how, struct err *e)
+{
+	int saved;
+
+	if (mkdir(path, 0700) < 0) {
+		saved = errno;
+		if (saved == EEXIST && file_is_dir(path))
+			return 0;
+		errno = saved;
+		return err_sys(e, ERR_FAIL, "cannot make directory %s", path);
+	}
+	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || apply_mode(fd, how) < 0)
+		return err_sys(e, ERR_FAIL, "cannot set owner and mode of %s", path);
+	return file_sync_parent(path, e);
+}
+
+int file_mkdirs(const char *path, struct file_mode how, struct err *e)
+{
+	auto_free char *part = xstrdup(path);
+
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (!file_is_dir(part) && make_dir(part, how, e) < 0)
+			return -1;
+		*p = '/';
+	}
+	return file_is_dir(path) ? 0 : make_dir(path, how, e);
+}
+
+int file_replace_link(const char *path, const char *target, struct err *e)
+{
+	auto_free char *temp = temp_beside(path);
+
+	if (symlink(target, temp) < 0 || rename(temp, path) < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot point %s at %s", path, target);
+		(void)unlink(temp);
+		return -1;
+	}
+	return file_sync_parent(path, e);
+}
+
+char *file_read_link(const char *path, struct err *e)
+{
+	char target[4096];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot read the link %s", path);
+		return NULL;
+	}
+	return xstrndup(target, (size_t)n);
+}
+
+int file_rename(const char *from, const char *to, struct err *e)
+{
+	if (rename(from, to) < 0)
+		return err_sys(e, ERR_FAIL, "cannot rename %s to %s", from, to);
+	if (file_sync_parent(from, e) < 0)
+		return -1;
+	return file_sync_parent(to, e);
+}
+
+int file_exchange(const char *a, const char *b, struct err *e)
+{
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0)
+		return err_sys(e, ERR_FAIL, "cannot exchange %s and %s", a, b);
+	if (file_sync_parent(a, e) < 0)
+		return -1;
+	return file_sync_parent(b, e);
+}
+
+/* Depth-first, by descriptor: nothing is followed. */
+static int remove_below(int dirfd, const char *name)
+{
+	auto_close int fd = -1;
+	auto_closedir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	if (fchmodat(dirfd, name, 0700, 0) < 0) /* an archive may have made it mode 0000 */
+		return -1;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	dir = fdopendir(dup(fd));
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    remove_below(fd, entry->d_name) < 0)
+			return -1;
+	return unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+int file_remove_tree(const char *path, struct err *e)
+{
+	if (remove_below(AT_FDCWD, path) < 0)
+		return err_sys(e, ERR_FAIL, "cannot remove %s", path);
+	return file_sync_parent(path, e);
+}
+
+int file_sync_tree(const char *path, struct err *e)
+{
+	auto_closedir DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (!dir)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	while ((entry = readdir(dir))) {
+		auto_free char *child = xasprintf("%s/%s", path, entry->d_name);
+		auto_close int fd = -1;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (entry->d_type == DT_DIR) {
+			if (file_sync_tree(child, e) < 0)
+				return -1;
+			continue;
+		}
+		if (entry->d_type != DT_REG)
+			continue; /* a link is part of its directory */
+		fd = open(child, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(e, ERR_FAIL, "cannot sync %s", child);
+	}
+	return sync_dir(path, e);
+}
+
+void file_sweep(const char *dir)
+{
+	auto_closedir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (text_starts(entry->d_name, TEMP_PREFIX))
+			(void)unlinkat(dirfd(d), entry->d_name, 0);
+}
+
+int file_check_trusted(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_VERIFY, "%s is not a regular file", path);
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		(void)err_set(e, ERR_VERIFY, "%s belongs to user %u, who could change it while it is read", path,
+			      (unsigned int)st.st_uid);
+		return err_hint(e, "chown root:root %s", path);
+	}
+	if (st.st_mode & 022) {
+		(void)err_set(e, ERR_VERIFY, "%s can be written by others (mode %04o)", path,
+			      (unsigned int)st.st_mode & 07777);
+		return err_hint(e, "chmod go-w %s", path);
+	}
+	return 0;
+}
+
+int file_free_space(const char *path, unsigned long long *bytes, struct err *e)
+{
+	auto_free char *at = xstrdup(path);
+	struct statvfs fs;
+
+	while (statvfs(at, &fs) < 0) {
+		char *up;
+
+		if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
+			return err_sys(e, ERR_FAIL, "cannot tell the free space of %s", path);
+		up = parent_of(at);
+		free(at);
+		at = up;
+	}
+	*bytes = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+int file_lock(const char *path, unsigned int seconds, struct err *e)
+{
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const struct timespec tick = { .tv_nsec = 100 * 1000 * 1000 };
+	unsigned long tries = 10UL * seconds;
+	char pid[24] = "";
+
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot open the lock %s", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(e, ERR_FAIL, "cannot lock %s", path);
+		if (tries-- == 0) {
+			if (pread(fd, pid, sizeof(pid) - 1, 0) > 0)
+				pid[strcspn(pid, "\n")] = '\0';
+			text_printable(pid);
+			(void)err_set(e, ERR_FAIL, "another etcd-cluster (process %s) is at work and holds %s", pid,
+				      path);
+			return err_hint(e, "wait for it to end, then run this again");
+		}
+		(void)nanosleep(&tick, NULL);
+	}
+	(void)snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+		return err_sys(e, ERR_FAIL, "cannot write the lock %s", path);
+	return steal_fd(&fd);
+}

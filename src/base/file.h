@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The only code that creates, replaces or renames files. Everything it leaves behind is either the
+ * old state or the new one, whatever kills the program or the disk in between.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Owner and mode of a file to be made. uid or gid (uid_t)-1 leaves that as the kernel sets it. */
+struct file_mode {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* mode alone: owned by whoever runs the program. */
+#define FILE_MODE(m) ((struct file_mode){ .mode = (m), .uid = (uid_t)-1, .gid = (gid_t)-1 })
+
+/*
+ * Makes `path` hold exactly these bytes: a random exclusive temporary beside it, owner and mode set
+ * by descriptor before the first byte is written, written, fsynced, renamed, directory fsynced. The temporary's
+ * name begins with ".new-" and is removed on every failure; file_sweep() removes what a kill left.
+ */
+int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e) MUST_CHECK;
+
+/*
+ * Appends the content of a regular file to out. More than max bytes is an error. A file that is not there
+ * is an error with e->sys == ENOENT.
+ */
+int file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
+
+/* True when path is there, whatever it is; a dangling symlink is. */
+bool file_exists(const char *path);
+
+/* True when path, following symlinks, is a directory. */
+bool file_is_dir(const char *path);
+
+/* mkdir -p; directories that are there already keep their mode and owner, new ones get `how`. */
+int file_mkdirs(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
+
+/* Points the symlink at target by one rename, and fsyncs its directory. */
+int file_replace_link(const char *path, const char *target, struct err *e) MUST_CHECK;
+
+/* What the symlink points at, freed by the caller; NULL (e->sys set) when it is none. */
+char *file_read_link(const char *path, struct err *e) MUST_CHECK;
+
+/* rename(2) and fsync of both directories. Replaces a file; fails with EEXIST when `to` is a directory with content. */
+int file_rename(const char *from, const char *to, struct err *e) MUST_CHECK;
+
+/* Swaps two names in one step (RENAME_EXCHANGE), and fsyncs. e->sys is EINVAL where the file system cannot. */
+int file_exchange(const char *a, const char *b, struct err *e) MUST_CHECK;
+
+/* Removes a tree of our own making (staging, an old release); directories without permission bits are opened up first. */
+int file_remove_tree(const char *path, struct err *e) MUST_CHECK;
+
+/* fsyncs every file and directory below path, and path. */
+int file_sync_tree(const char *path, struct err *e) MUST_CHECK;
+
+/* fsyncs the directory that holds path. */
+int file_sync_parent(const char *path, struct err *e) MUST_CHECK;
+
+/* Removes the ".new-*" files that a killed file_replace left in the directory. One that cannot be removed is left. */
+void file_sweep(const char *dir);
+
+/*
+ * Refuses (ERR_VERIFY) a file that somebody other than its rightful owner could change: it must be regular, owned by root or
+ * by us, and writable by nobody else.
+ */
+int file_check_trusted(int fd, const char *path, struct err *e) MUST_CHECK;
+
+/* Bytes that an unprivileged writer may still put on the file system of path (or of its nearest ancestor that exists). */
+int file_free_space(const char *path, unsigned long long *bytes, struct err *e) MUST_CHECK;
+
+/*
+ * Takes an exclusive lock on the file path (made if missing; its directory must exist) and writes our process id into it. Waits up to `seconds`, then
+ * fails (ERR_FAIL) naming the holder. Returns a descriptor; closing it, or dying, lets go.
+ */
+int file_lock(const char *path, unsigned int seconds, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static struct {
+	bool verbose;
+	bool journal;
+} settings;
+
+/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the socket that stderr was connected to. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+	char *end;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	dev = strtoull(stream, &end, 10);
+	if (*end != ':')
+		return false;
+	ino = strtoull(end + 1, &end, 10);
+	return *end == '\0' && dev == st.st_dev && ino == st.st_ino;
+}
+
+void log_open(bool verbose)
+{
+	settings.verbose = verbose;
+	settings.journal = stderr_is_journal();
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	static const char *const words[] = {
+		[LOG_LEVEL_ERR] = "error: ",
+		[LOG_LEVEL_WARN] = "warning: ",
+		[LOG_LEVEL_INFO] = "",
+		[LOG_LEVEL_DEBUG] = "",
+	};
+	char line[2048];
+	va_list ap;
+
+	if (level == LOG_LEVEL_DEBUG && !settings.verbose)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	text_printable(line);
+	if (settings.journal)
+		(void)fprintf(stderr, "<%d>%s\n", (int)level, line);
+	else
+		(void)fprintf(stderr, "etcd-cluster: %s%s\n", words[level], line);
+}
+
+void log_error(enum log_level level, const struct err *e)
+{
+	log_line(level, "%s", e->msg);
+	if (e->hint[0] != '\0')
+		log_line(LOG_LEVEL_INFO, "  %s", e->hint);
+}

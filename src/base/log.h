@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Lines on stderr for people and for the journal. The only global state of the program.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 }; /* syslog(3) numbers */
+
+/*
+ * verbose: show debug lines. Lines carry the "<n>" prefix of sd-daemon(3) only when
+ * stderr is the journal (JOURNAL_STREAM names its device and inode).
+ */
+void log_open(bool verbose);
+
+/* One line; control bytes in it are shown as '?', because parts of it may come from the network. */
+void log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+#define log_err(...) log_line(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Message and hint of e, at level. */
+void log_error(enum log_level level, const struct err *e);
+
+#endif

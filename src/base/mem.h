@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Memory and descriptors that release themselves at the end of their scope.
+ * Out of memory ends the program (exit 1): nothing here returns NULL for it.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <dirent.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+#define cleanup(fn) __attribute__((cleanup(fn)))
+#define auto_free cleanup(mem_free_ptr)
+#define auto_close cleanup(mem_close_fd)
+#define auto_fclose cleanup(mem_close_file)
+#define auto_closedir cleanup(mem_close_dir)
+#define auto_strv cleanup(mem_free_strv_ptr)
+
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t n, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *fmt, ...) ERR_PRINTF(1, 2);
+
+/* A NULL-terminated array of strings: appends a copy of s. *v may be NULL. */
+void strv_add(char ***v, const char *s);
+size_t strv_len(char *const *v);
+void strv_free(char **v);
+
+/* Hands a pointer over: returns *p (typed) and leaves NULL, so the cleanup of p does nothing. */
+#define steal(p)                                   \
+	({                                         \
+		__typeof__(*(p)) stolen_ = *(p);   \
+		*(p) = NULL;                       \
+		stolen_;                           \
+	})
+
+/* Likewise for a descriptor; leaves -1. */
+static inline int steal_fd(int *fd)
+{
+	int was = *fd;
+
+	*fd = -1;
+	return was;
+}
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Cleanup functions; close() among them leaves errno as it was. */
+void mem_free_ptr(void *p);
+void mem_close_fd(const int *fd);
+void mem_close_file(FILE **f);
+void mem_close_dir(DIR **d);
+void mem_free_strv_ptr(char ***v);
+
+#endif

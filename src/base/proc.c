@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/jail.h"
+#include "base/mem.h"
+
+#define OUTPUT_MAX (1024 * 1024)
+#define CHILD_FAILED 127 /* what a shell says for a program that could not be started */
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* One captured stream: the read end (-1 when closed or not wanted) and where it goes. */
+struct stream {
+	int fd;
+	struct buf *to;
+};
+
+/* Everything between fork and exec; only async-signal-safe calls. Never returns. */
+static void become(const struct proc_run *run, char *const *env, const int out[2], const int diag[2])
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char *const *argv;
+
+	memcpy(&argv, &run->argv, sizeof(argv)); /* execvpe(3) wants char *const[] and changes nothing */
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(run->out ? out[1] : null, STDOUT_FILENO) < 0 ||
+	    (run->diag && dup2(diag[1], STDERR_FILENO) < 0))
+		_exit(CHILD_FAILED);
+	if (run->as_nobody && jail_drop_user() < 0)
+		_exit(CHILD_FAILED);
+	(void)execvpe(argv[0], argv, env);
+	_exit(CHILD_FAILED);
+}
+
+/* Reads what is there; closes the stream at its end. False when it said too much. */
+static bool drain(struct stream *s)
+{
+	char chunk[4096];
+	ssize_t n = read(s->fd, chunk, sizeof(chunk));
+
+	if (n > 0) {
+		buf_add(s->to, chunk, (size_t)n);
+		return s->to->len <= OUTPUT_MAX;
+	}
+	if (n == 0 || errno != EINTR) {
+		(void)close(s->fd);
+		s->fd = -1;
+	}
+	return true;
+}
+
+/* Collects both streams until they end. NULL, or why it gave up. */
+static const char *collect(struct stream *streams, long long deadline)
+{
+	while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+		struct pollfd fds[2] = { { .fd = streams[0].fd, .events = POLLIN },
+					 { .fd = streams[1].fd, .events = POLLIN } };
+		long long left = deadline - now_ms();
+
+		if (left <= 0)
+			return "it took too long";
+		if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
+			return "poll failed";
+		for (int i = 0; i < 2; i++)
+			if (streams[i].fd >= 0 && fds[i].revents != 0 && !drain(&streams[i]))
+				return "it said more than 1 MiB";
+	}
+	return NULL;
+}
+
+/* Waits for pid until the deadline, then kills it. NULL, or why it gave up. */
+static const char *reap(pid_t pid, long long deadline, int *status)
+{
+	struct timespec tick = { .tv_nsec = 200 * 1000 };
+
+	for (;;) {
+		pid_t done = waitpid(pid, status, WNOHANG);
+
+		if (done == pid)
+			return NULL;
+		if (done < 0 && errno != EINTR)
+			return "it could not be waited for";
+		if (now_ms() >= deadline)
+			return "it took too long";
+		(void)nanosleep(&tick, NULL);
+		if (tick.tv_nsec < 10 * 1000 * 1000)
+			tick.tv_nsec *= 2;
+	}
+}
+
+static int exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Our environment with LC_ALL=C: outputs are read by us. The caller frees. */
+static char **child_environment(void)
+{
+	char **env = NULL;
+
+	for (char **v = environ; v && *v; v++)
+		if (strncmp(*v, "LC_ALL=", 7) != 0)
+			strv_add(&env, *v);
+	strv_add(&env, "LC_ALL=C");
+	return env;
+}
+
+int proc_run(const struct proc_run *run, struct err *e)
+{
+	long long deadline = now_ms() + 1000LL * run->timeout;
+	auto_strv char **env = child_environment();
+	int out[2] = { -1, -1 }, diag[2] = { -1, -1 }, status = 0;
+	struct stream streams[2];
+	const char *why;
+	pid_t pid;
+
+	if ((run->out && pipe2(out, O_CLOEXEC) < 0) || (run->diag && pipe2(diag, O_CLOEXEC) < 0))
+		return err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
+	pid = fork();
+	if (pid == 0)
+		become(run, env, out, diag);
+	mem_close_fd(&out[1]);
+	mem_close_fd(&diag[1]);
+	streams[0] = (struct stream){ .fd = out[0], .to = run->out };
+	streams[1] = (struct stream){ .fd = diag[0], .to = run->diag };
+	if (pid < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
+		mem_close_fd(&streams[0].fd);
+		mem_close_fd(&streams[1].fd);
+		return -1;
+	}
+	why = collect(streams, deadline);
+	mem_close_fd(&streams[0].fd);
+	mem_close_fd(&streams[1].fd);
+	if (!why)
+		why = reap(pid, deadline, &status);
+	if (why) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, &status, 0);
+		return err_set(e, ERR_FAIL, "%s was stopped: %s", run->argv[0], why);
+	}
+	if (exit_status(status) == CHILD_FAILED)
+		return err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", run->argv[0]);
+	return exit_status(status);
+}
+
+/* What crosses back from a jailed child; lives in memory that both share. */
+struct verdict {
+	bool done; /* set last: work() returned */
+	int rc;
+	struct err err;
+	char result[];
+};
+
+int proc_jailed(const struct proc_jail *jail, int (*work)(void *arg, void *result, struct err *e), void *arg,
+		void *result, size_t result_len, struct err *e)
+{
+	struct verdict *verdict = jail_share(sizeof(*verdict) + result_len);
+	pid_t parent = getpid(), pid;
+	int status = 0, rc = -1;
+
+	if (!verdict)
+		return err_sys(e, ERR_FAIL, "cannot make shared memory");
+	pid = fork();
+	if (pid == 0) {
+		if (jail_enter(jail, parent, &verdict->err) < 0)
+			verdict->rc = -1;
+		else
+			verdict->rc = work(arg, verdict->result, &verdict->err);
+		verdict->done = true;
+		_exit(0);
+	}
+	if (pid < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot start a child process");
+	} else {
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (!verdict->done) {
+			(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
+				      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		} else if (verdict->rc < 0) {
+			*e = verdict->err;
+		} else {
+			if (result_len > 0)
+				memcpy(result, verdict->result, result_len);
+			rc = verdict->rc;
+		}
+	}
+	jail_unshare(verdict, sizeof(*verdict) + result_len);
+	return rc;
+}

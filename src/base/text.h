@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Small questions about text that came from outside.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Replaces control bytes and anything outside ASCII by '?', in place: no terminal escapes from strangers. */
+void text_printable(char *s);
+
+/* A decimal number: first character a digit, nothing left over, min <= *out <= max. False otherwise. */
+bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
+
+/* The entry of names (NULL-terminated) nearest to word, or NULL when none is near enough to be worth saying. */
+const char *text_suggest(const char *word, const char *const *names);
+
+bool text_starts(const char *s, const char *prefix);
+
+/* Splits at blanks and the characters of also into a strv (mem.h), dropping empty parts. NULL when nothing is left. The caller frees. */
+char **text_split(const char *s, const char *also);
+
+/* Lower-case hex of len bytes into out, which holds 2 * len + 1. */
+void text_hex(const uint8_t *data, size_t len, char *out);
+
+/* The reverse; false unless hex is exactly 2 * len hex digits. */
+bool text_unhex(const char *hex, uint8_t *data, size_t len);
+
+/* s as a JSON string with its quotes, for --json output. The caller frees. */
+char *text_json(const char *s);
+
+#endif

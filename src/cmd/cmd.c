@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define MAX_OPTIONS 16
+
+static void sub_usage(FILE *to, const struct cmd_sub *subs, const char *verb)
+{
+	(void)fprintf(to, "usage: etcd-cluster %s …\n", verb);
+	for (; subs->name; subs++)
+		(void)fprintf(to, "  %s %-10s %-24s %s\n", verb, subs->name, subs->args, subs->what);
+}
+
+int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	const char *names[MAX_OPTIONS + 1] = { NULL };
+	const char *near;
+
+	if (argc < 2) {
+		sub_usage(stderr, subs, argv[0]);
+		return err_set(e, ERR_CONFIG, "%s needs a second word", argv[0]);
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		sub_usage(stdout, subs, argv[0]);
+		return CMD_DONE;
+	}
+	for (size_t i = 0; subs[i].name && i < MAX_OPTIONS; i++) {
+		if (strcmp(subs[i].name, argv[1]) == 0)
+			return subs[i].run(argc - 1, argv + 1, o, e);
+		names[i] = subs[i].name;
+	}
+	near = text_suggest(argv[1], names);
+	(void)err_set(e, ERR_CONFIG, "unknown: %s %s", argv[0], argv[1]);
+	if (near)
+		return err_hint(e, "did you mean: etcd-cluster %s %s", argv[0], near);
+	return err_hint(e, "etcd-cluster %s --help lists them", argv[0]);
+}
+
+static int take(const struct cmd_option *option, const char *value, struct err *e)
+{
+	if (option->flag) {
+		*option->flag = true;
+		return 0;
+	}
+	if (*option->value)
+		return err_set(e, ERR_CONFIG, "--%s is given twice", option->name);
+	*option->value = value;
+	return 0;
+}
+
+int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
+		struct err *e)
+{
+	struct option table[MAX_OPTIONS + 2] = { { .name = "help", .val = 'h' } };
+	int which, picked = 0;
+
+	for (int i = 0; options && options[i].name && i < MAX_OPTIONS; i++)
+		table[i + 1] = (struct option){ .name = options[i].name,
+						.has_arg = options[i].flag ? no_argument : required_argument };
+	optind = 0; /* a fresh scan: main has used getopt before (getopt(3), NOTES) */
+	opterr = 0;
+	while ((which = getopt_long(argc, argv, ":", table, &picked)) != -1) {
+		if (which == 'h') {
+			(void)printf("usage: etcd-cluster %s\n", usage);
+			exit(CMD_DONE);
+		}
+		if (which == ':' || which == '?') {
+			(void)err_set(e, ERR_CONFIG, which == ':' ? "%s needs a value" : "%s: no such option",
+				      argv[optind - 1]);
+			return err_hint(e, "usage: etcd-cluster %s", usage);
+		}
+		if (take(&options[picked - 1], optarg, e) < 0)
+			return -1;
+	}
+	if (argc - optind < min_args || argc - optind > max_args) {
+		(void)err_set(e, ERR_CONFIG, argc - optind < min_args ? "%s: an argument is missing" :
+									"%s: too many arguments", argv[0]);
+		return err_hint(e, "usage: etcd-cluster %s", usage);
+	}
+	return optind;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The whole contract between main and the verbs.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "core/machine.h"
+
+/* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
+enum { CMD_DONE = 0, CMD_NOTHING = 2 };
+
+/*
+ * A verb. argv[0] is the verb itself; `o` has the global options, and the verb parses the rest with cmd_options.
+ * Returns CMD_DONE or CMD_NOTHING, or -1 with e filled; a listing verb that found something unhealthy fills e, too.
+ */
+typedef int cmd_fn(int argc, char **argv, const struct machine_options *o, struct err *e);
+
+cmd_fn cmd_setup, cmd_init, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
+
+/* A nested verb: "release fetch". */
+struct cmd_sub {
+	const char *name;
+	const char *args; /* shown in the usage line */
+	const char *what; /* one line */
+	cmd_fn *run;
+};
+
+/* Finds and runs argv[1] among subs (ended by a NULL name) with argv + 1; a missing or unknown one is ERR_CONFIG with the list and a suggestion. */
+int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct machine_options *o, struct err *e);
+
+/* One option of a verb; exactly one of flag and value is set. */
+struct cmd_option {
+	const char *name;  /* without the dashes; NULL ends the table */
+	bool *flag;	   /* set to true when given */
+	const char **value; /* set to the argument; giving it twice is an error */
+};
+
+/*
+ * Parses the verb's options (long only) and checks the number of arguments left. Returns the index of the first argument.
+ * --help prints the usage line `usage` to stdout and exits 0.
+ */
+int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
+		struct err *e) MUST_CHECK;
+
+#endif

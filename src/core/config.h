@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference).
+ */
+#ifndef CORE_CONFIG_H
+#define CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "adapter/x509.h"
+#include "base/err.h"
+#include "core/layout.h"
+
+enum role { ROLE_SINGLE, ROLE_CLUSTER, ROLE_JOIN, ROLE_NONE };
+
+/* One entry of MEMBERS: "n3=[fd00::3]" is { "n3", "fd00::3" }. */
+struct config_member {
+	char *name;
+	char *address;
+};
+
+/* One ETCD_* line, handed to etcd as it is. where is "file:line", for messages. */
+struct config_etcd {
+	char *key;
+	char *value;
+	char *where;
+};
+
+struct config {
+	enum role role;
+	char *name;    /* lower-case, a valid DNS label sequence */
+	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it */
+	struct config_member *members;
+	size_t n_members;
+	char *cluster_token;
+	char **join;		  /* strv of addresses, or NULL */
+	char *enroll_token_file;  /* or NULL */
+	char *release;		  /* "3.6.14" or "system" */
+	bool release_given;	  /* cluster.conf names it; else it is the package's default */
+	char **release_urls;	  /* strv, bases in the order to try; NULL: the network is forbidden */
+	char *release_ca;	  /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
+	char *data_dir;
+	char *wal_dir; /* or NULL: inside data_dir */
+	uint16_t client_port, peer_port;
+	char *metrics_url; /* "http://127.0.0.1:2381", or "" for none */
+	char **extra_sans; /* strv of IPs and DNS names, or NULL */
+	enum x509_key_type key_type;
+	unsigned int cert_days, ca_days, renew_before_days;
+	char *backup_schedule;
+	unsigned int backup_keep;
+	struct config_etcd *etcd;
+	size_t n_etcd;
+};
+
+/*
+ * Reads cluster.conf (one that is not there is an empty one) and its drop-ins (*.conf in byte order; a key there replaces
+ * the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely one.
+ */
+int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
+void config_free(struct config *c);
+
+/* "single", "cluster", "join", "none". */
+const char *config_role_name(enum role role);
+
+/* True for an IPv4 or IPv6 literal (no zone, no brackets). */
+bool config_is_ip(const char *address);
+
+/* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
+char *config_url(const char *scheme, const char *address, uint16_t port);
+
+#endif

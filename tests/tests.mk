@@ -1,0 +1,49 @@
+# Tests by floor: `check` needs nothing but the build tools, `check-all` needs root.
+# Test programs are built apart, with the sanitizers, and with TEST_BUILD (src/core/machine.h: an injectable clock).
+
+ASAN       := $(BUILD)-asan
+ASAN_MAKE   = $(MAKE) BUILD=$(ASAN) TEST_BUILD=1 SAN='-fsanitize=address,undefined -fno-sanitize-recover=all' CFLAGS='-O1 -g'
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+UNIT       := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ       := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+.PHONY: check check-all check-unit-programs fuzz deps releases
+check: ## unit and command-line tests: under a minute, no root
+	$(Q)$(ASAN_MAKE) build check-unit-programs
+	$(Q)tests/run unit fuzz cli
+
+check-all: build ## everything: the real etcd, booted machines, packages (root)
+	$(Q)$(ASAN_MAKE) build check-unit-programs
+	$(Q)tests/run unit fuzz cli cluster machine
+
+check-unit-programs: $(UNIT) $(FUZZ)
+
+$(BUILD)/tests/%: tests/unit/%.c $(LIB)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+
+# Replays the corpus: a plain main() that feeds files to the target.
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LDLIBS)
+
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60) each (clang)
+	$(Q)$(MAKE) BUILD=$(BUILD)-fuzz CC=clang TEST_BUILD=1 SAN='-fsanitize=address,undefined,fuzzer-no-link' CFLAGS='-O1 -g' fuzz-programs
+	$(Q)for t in $(FUZZ_SRC:tests/fuzz/%.c=%); do $(BUILD)-fuzz/fuzz/$$t.libfuzzer \
+		-max_total_time=$(or $(FUZZ_SECONDS),60) -print_final_stats=1 $(BUILD)-fuzz tests/fuzz/corpus/$${t#fuzz_} || exit 1; done
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ:%=%.libfuzzer)
+$(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+releases: ## real etcd in upstream's tarball layout, for tests and the demo (dist/releases)
+	$(Q)tests/lib/make-releases dist/releases
+
+deps: ## install what building and testing need (Debian, root)
+	$(Q)tests/lib/install-deps

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What every unit test includes: cmocka in the order it wants, and a directory of its own.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+/* clang-format off: cmocka.h needs these four before it */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* clang-format on */
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* A call that must succeed; shows its error when it does not. */
+#define assert_ok(call)                                                        \
+	do {                                                                   \
+		struct err e_ = { 0 };                                         \
+		struct err *e = &e_;                                           \
+		if ((call) < 0)                                                \
+			fail_msg("%s: %s (%s)", #call, e_.msg, e_.hint);       \
+	} while (0)
+
+/* A call that must fail with this class, and whose message or hint holds this text. Both macros name the error object `e`. */
+#define assert_err(call, want_class, text)                                                       \
+	do {                                                                                     \
+		struct err e_ = { 0 };                                                           \
+		struct err *e = &e_;                                                             \
+		assert_true((call) < 0);                                                         \
+		assert_int_equal(e_.class, want_class);                                          \
+		if (!strstr(e_.msg, text) && !strstr(e_.hint, text))                             \
+			fail_msg("%s: \"%s\" is not in: %s (%s)", #call, text, e_.msg, e_.hint); \
+	} while (0)
+
+/* An empty directory of this test, below TMPDIR. The caller frees the name; unit_rmdir removes it. */
+static inline char *unit_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = xasprintf("%s/etcd-cluster-unit.XXXXXX", tmp ? tmp : "/tmp");
+
+	if (!mkdtemp(dir))
+		fail_msg("mkdtemp %s", dir);
+	return dir;
+}
+
+#endif
