@@ -3,7 +3,7 @@
  */
 #include "core/machine.h"
 
-#include <grp.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +47,26 @@ void machine_free(struct machine *m)
 {
 	config_free(&m->conf);
 	layout_free(&m->at);
+}
+
+/* Longer than any step between two looks at the network; a boot unit and a person may well meet. */
+#define LOCK_SECONDS 60
+
+int machine_lock(const struct machine *m, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/lock", m->at.run);
+	int fd;
+
+	if (m->dry_run) {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? err_sys(e, ERR_FAIL, "cannot open /dev/null") : fd;
+	}
+	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)
+		return -1;
+	fd = file_lock(path, LOCK_SECONDS, e);
+	if (fd >= 0)
+		file_sweep(m->at.etc);
+	return fd;
 }
 
 /* The etcd user of the machine below the root, which need not be known to the one we run on. */

@@ -33,6 +33,12 @@ int machine_open(struct machine *m, const struct machine_options *o, struct err 
 void machine_free(struct machine *m);
 
 /*
+ * One change at a time: takes the lock of this machine (<run>/lock), waiting up to 60 s for another etcd-cluster to end, and sweeps
+ * what a killed one left in /etc/etcd. Returns a descriptor to close; a dry run takes nothing and returns one of /dev/null.
+ */
+int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
  * Owner and mode for a file that the etcd user must read: root:etcd when we are root and the machine knows
  * the group, else whoever runs us. And for one that the etcd user owns.
  */
