@@ -61,12 +61,11 @@ static void keep_secrets(void)
 /* Parses the global options. Returns the verb's index in argv, or -1. */
 static int globals(int argc, char **argv, struct machine_options *o, struct err *e)
 {
-	static const struct option table[] = { { "root", required_argument, NULL, 'r' },
-					       { "config", required_argument, NULL, 'c' },
-					       { "verbose", no_argument, NULL, 'v' },
-					       { "version", no_argument, NULL, 'V' },
-					       { "help", no_argument, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option table[] = {
+		{ "root", required_argument, NULL, 'r' }, { "config", required_argument, NULL, 'c' },
+		{ "verbose", no_argument, NULL, 'v' },	  { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },	  { NULL, 0, NULL, 0 }
+	};
 	bool verbose = false;
 	int which;
 

@@ -45,5 +45,9 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 releases: ## real etcd in upstream's tarball layout, for tests and the demo (dist/releases)
 	$(Q)tests/lib/make-releases dist/releases
 
+.PHONY: lint
+lint: ## format, floors, static analysis, shell, manuals
+	$(Q)$(MAKE) -s build >/dev/null && tests/lint
+
 deps: ## install what building and testing need (Debian, root)
 	$(Q)tests/lib/install-deps

@@ -10,7 +10,12 @@
 
 #include "base/err.h"
 
-enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 }; /* syslog(3) numbers */
+enum log_level {
+	LOG_LEVEL_ERR = 3,
+	LOG_LEVEL_WARN = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+}; /* syslog(3) numbers */
 
 /*
  * verbose: show debug lines. Lines carry the "<n>" prefix of sd-daemon(3) only when
@@ -21,9 +26,9 @@ void log_open(bool verbose);
 /* One line; control bytes in it are shown as '?', because parts of it may come from the network. */
 void log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
 
-#define log_err(...) log_line(LOG_LEVEL_ERR, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_err(...)   log_line(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* Message and hint of e, at level. */

@@ -13,12 +13,12 @@
 
 #include "base/err.h"
 
-#define cleanup(fn) __attribute__((cleanup(fn)))
-#define auto_free cleanup(mem_free_ptr)
-#define auto_close cleanup(mem_close_fd)
-#define auto_fclose cleanup(mem_close_file)
+#define cleanup(fn)   __attribute__((cleanup(fn)))
+#define auto_free     cleanup(mem_free_ptr)
+#define auto_close    cleanup(mem_close_fd)
+#define auto_fclose   cleanup(mem_close_file)
 #define auto_closedir cleanup(mem_close_dir)
-#define auto_strv cleanup(mem_free_strv_ptr)
+#define auto_strv     cleanup(mem_free_strv_ptr)
 
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n, size_t size);
@@ -32,11 +32,11 @@ size_t strv_len(char *const *v);
 void strv_free(char **v);
 
 /* Hands a pointer over: returns *p (typed) and leaves NULL, so the cleanup of p does nothing. */
-#define steal(p)                                   \
-	({                                         \
-		__typeof__(*(p)) stolen_ = *(p);   \
-		*(p) = NULL;                       \
-		stolen_;                           \
+#define steal(p)                                                                                                       \
+	({                                                                                                             \
+		__typeof__(*(p)) stolen_ = *(p);                                                                       \
+		*(p) = NULL;                                                                                           \
+		stolen_;                                                                                               \
 	})
 
 /* Likewise for a descriptor; leaves -1. */

@@ -18,7 +18,7 @@
 #include "base/jail.h"
 #include "base/mem.h"
 
-#define OUTPUT_MAX (1024 * 1024)
+#define OUTPUT_MAX   (1024 * 1024)
 #define CHILD_FAILED 127 /* what a shell says for a program that could not be started */
 
 static long long now_ms(void)

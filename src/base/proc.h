@@ -30,10 +30,10 @@ struct proc_run {
 int proc_run(const struct proc_run *run, struct err *e) MUST_CHECK;
 
 struct proc_jail {
-	bool network;			/* may reach the network (and read files, for its resolver) */
-	unsigned long long file_bytes;	/* RLIMIT_FSIZE: the largest file it may grow */
+	bool network;			 /* may reach the network (and read files, for its resolver) */
+	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
 	unsigned long long memory_bytes; /* RLIMIT_AS above what we have mapped already; 0: no limit */
-	unsigned int cpu_seconds;	/* RLIMIT_CPU; 0: no limit */
+	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */
 };
 
 /*

@@ -32,7 +32,7 @@ int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct
 		sub_usage(stdout, subs, argv[0]);
 		return CMD_DONE;
 	}
-	for (size_t i = 0; subs[i].name && i < MAX_OPTIONS; i++) {
+	for (size_t i = 0; i < MAX_OPTIONS && subs[i].name; i++) {
 		if (strcmp(subs[i].name, argv[1]) == 0)
 			return subs[i].run(argc - 1, argv + 1, o, e);
 		names[i] = subs[i].name;
@@ -62,7 +62,7 @@ int cmd_options(int argc, char **argv, const struct cmd_option *options, int min
 	struct option table[MAX_OPTIONS + 2] = { { .name = "help", .val = 'h' } };
 	int which, picked = 0;
 
-	for (int i = 0; options && options[i].name && i < MAX_OPTIONS; i++)
+	for (int i = 0; i < MAX_OPTIONS && options[i].name; i++)
 		table[i + 1] = (struct option){ .name = options[i].name,
 						.has_arg = options[i].flag ? no_argument : required_argument };
 	optind = 0; /* a fresh scan: main has used getopt before (getopt(3), NOTES) */
@@ -81,8 +81,9 @@ int cmd_options(int argc, char **argv, const struct cmd_option *options, int min
 			return -1;
 	}
 	if (argc - optind < min_args || argc - optind > max_args) {
-		(void)err_set(e, ERR_CONFIG, argc - optind < min_args ? "%s: an argument is missing" :
-									"%s: too many arguments", argv[0]);
+		(void)err_set(e, ERR_CONFIG,
+			      argc - optind < min_args ? "%s: an argument is missing" : "%s: too many arguments",
+			      argv[0]);
 		return err_hint(e, "usage: etcd-cluster %s", usage);
 	}
 	return optind;

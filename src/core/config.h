@@ -36,12 +36,12 @@ struct config {
 	struct config_member *members;
 	size_t n_members;
 	char *cluster_token;
-	char **join;		  /* strv of addresses, or NULL */
-	char *enroll_token_file;  /* or NULL */
-	char *release;		  /* "3.6.14" or "system" */
-	bool release_given;	  /* cluster.conf names it; else it is the package's default */
-	char **release_urls;	  /* strv, bases in the order to try; NULL: the network is forbidden */
-	char *release_ca;	  /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
+	char **join;		 /* strv of addresses, or NULL */
+	char *enroll_token_file; /* or NULL */
+	char *release;		 /* "3.6.14" or "system" */
+	bool release_given;	 /* cluster.conf names it; else it is the package's default */
+	char **release_urls;	 /* strv, bases in the order to try; NULL: the network is forbidden */
+	char *release_ca;	 /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
 	char *data_dir;
 	char *wal_dir; /* or NULL: inside data_dir */
 	uint16_t client_port, peer_port;

@@ -39,10 +39,10 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 
 void layout_free(struct layout *at)
 {
-	char **const all[] = { &at->root,	 &at->conf,	     &at->conf_dir,	 &at->etc,	&at->pki,
-			       &at->etcd_env,	 &at->etcdctl_env,   &at->member_id,	 &at->digests,	&at->admin_digests,
-			       &at->release_keys, &at->releases,     &at->current,	 &at->cache,	&at->backups,
-			       &at->run };
+	char **const all[] = { &at->root,    &at->conf,		 &at->conf_dir,	    &at->etc,
+			       &at->pki,     &at->etcd_env,	 &at->etcdctl_env,  &at->member_id,
+			       &at->digests, &at->admin_digests, &at->release_keys, &at->releases,
+			       &at->current, &at->cache,	 &at->backups,	    &at->run };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		free(*all[i]);

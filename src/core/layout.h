@@ -10,22 +10,22 @@
 
 /* Absolute paths, each already below --root. */
 struct layout {
-	char *root;	      /* "" for the machine itself, else the directory without a trailing slash */
-	char *conf;	      /* /etc/etcd/cluster.conf */
-	char *conf_dir;	      /* /etc/etcd/cluster.conf.d */
-	char *etc;	      /* /etc/etcd */
-	char *pki;	      /* /etc/etcd/pki */
-	char *etcd_env;	      /* /etc/etcd/etcd.env */
-	char *etcdctl_env;    /* /etc/etcd/etcdctl.env */
-	char *member_id;      /* /etc/etcd/member-id: which member of which cluster this machine is; kept apart from the data */
-	char *digests;	      /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */
-	char *admin_digests;  /* /etc/etcd/releases.sha256.d */
-	char *release_keys;   /* /etc/etcd/release-keys.d */
-	char *releases;	      /* /usr/libexec/etcd-cluster/releases */
-	char *current;	      /* …/releases/current, a relative symlink to vX.Y.Z or system */
-	char *cache;	      /* /var/cache/etcd-cluster */
-	char *backups;	      /* /var/backups/etcd-cluster */
-	char *run;	      /* /run/etcd-cluster: lock, outcome of the last setup */
+	char *root;	   /* "" for the machine itself, else the directory without a trailing slash */
+	char *conf;	   /* /etc/etcd/cluster.conf */
+	char *conf_dir;	   /* /etc/etcd/cluster.conf.d */
+	char *etc;	   /* /etc/etcd */
+	char *pki;	   /* /etc/etcd/pki */
+	char *etcd_env;	   /* /etc/etcd/etcd.env */
+	char *etcdctl_env; /* /etc/etcd/etcdctl.env */
+	char *member_id; /* /etc/etcd/member-id: which member of which cluster this machine is; kept apart from the data */
+	char *digests;	     /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */
+	char *admin_digests; /* /etc/etcd/releases.sha256.d */
+	char *release_keys;  /* /etc/etcd/release-keys.d */
+	char *releases;	     /* /usr/libexec/etcd-cluster/releases */
+	char *current;	     /* …/releases/current, a relative symlink to vX.Y.Z or system */
+	char *cache;	     /* /var/cache/etcd-cluster */
+	char *backups;	     /* /var/backups/etcd-cluster */
+	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
 };
 
 /* root NULL or "/" is the machine itself. conf NULL: the usual place, with its drop-ins; else that file, without drop-ins. */

@@ -25,7 +25,7 @@ bool version_at_least(struct version v, unsigned int major, unsigned int minor);
 const char *version_known_bad(struct version v);
 
 /* For printf: VERSION_FMT with VERSION_ARGS(v). */
-#define VERSION_FMT "%u.%u.%u"
+#define VERSION_FMT	"%u.%u.%u"
 #define VERSION_ARGS(v) (v).major, (v).minor, (v).patch
 
 #endif

@@ -20,23 +20,23 @@
 #include "base/mem.h"
 
 /* A call that must succeed; shows its error when it does not. */
-#define assert_ok(call)                                                        \
-	do {                                                                   \
-		struct err e_ = { 0 };                                         \
-		struct err *e = &e_;                                           \
-		if ((call) < 0)                                                \
-			fail_msg("%s: %s (%s)", #call, e_.msg, e_.hint);       \
+#define assert_ok(call)                                                                                                \
+	do {                                                                                                           \
+		struct err e_ = { 0 };                                                                                 \
+		struct err *e = &e_;                                                                                   \
+		if ((call) < 0)                                                                                        \
+			fail_msg("%s: %s (%s)", #call, e_.msg, e_.hint);                                               \
 	} while (0)
 
 /* A call that must fail with this class, and whose message or hint holds this text. Both macros name the error object `e`. */
-#define assert_err(call, want_class, text)                                                       \
-	do {                                                                                     \
-		struct err e_ = { 0 };                                                           \
-		struct err *e = &e_;                                                             \
-		assert_true((call) < 0);                                                         \
-		assert_int_equal(e_.class, want_class);                                          \
-		if (!strstr(e_.msg, text) && !strstr(e_.hint, text))                             \
-			fail_msg("%s: \"%s\" is not in: %s (%s)", #call, text, e_.msg, e_.hint); \
+#define assert_err(call, want_class, text)                                                                             \
+	do {                                                                                                           \
+		struct err e_ = { 0 };                                                                                 \
+		struct err *e = &e_;                                                                                   \
+		assert_true((call) < 0);                                                                               \
+		assert_int_equal(e_.class, want_class);                                                                \
+		if (!strstr(e_.msg, text) && !strstr(e_.hint, text))                                                   \
+			fail_msg("%s: \"%s\" is not in: %s (%s)", #call, text, e_.msg, e_.hint);                       \
 	} while (0)
 
 /* An empty directory of this test, below TMPDIR. The caller frees the name; unit_rmdir removes it. */

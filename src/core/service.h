@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The etcd unit under systemd, by systemctl(1). Every function does nothing on a machine that is not live.
+ */
+#ifndef CORE_SERVICE_H
+#define CORE_SERVICE_H
+
+#include "core/machine.h"
+
+/*
+ * Tells systemd which directories etcd may write when they are not the packaged default: a drop-in for etcd.service in
+ * /etc/systemd/system, removed again when it is not needed. 1 changed, 0 as it was, -1. Works below --root too.
+ */
+int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * Asks systemd to start etcd.service and does not wait: a member of N sends READY=1 only once there is a quorum, so waiting
+ * for the job can take for ever. A unit that had failed before gets a fresh start.
+ */
+int service_start(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees. */
+int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
+
+/* Main process of etcd.service, 0 when it does not run. */
+int service_pid(const struct machine *m, pid_t *pid, struct err *e) MUST_CHECK;
+
+/* Starts or stops the timer that runs setup again; it is on only while something is pending. */
+int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
+
+#endif
