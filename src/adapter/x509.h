@@ -1,10 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
+ *
+ * X.509 certificates by OpenSSL: read, describe, check, issue. Which certificates there are is core/pki.h's business.
  */
 #ifndef ADAPTER_X509_H
 #define ADAPTER_X509_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
 /* Order and names: x509_key_type_name(). */
 enum x509_key_type { X509_ECDSA_P256, X509_ECDSA_P384, X509_RSA_2048, X509_RSA_4096, X509_ED25519 };
+
+/* OpenSSL's own EVP_PKEY and X509, so that nobody above needs its headers. */
+typedef struct evp_pkey_st x509_key;
+typedef struct x509_st x509_cert;
+
+#define auto_cert cleanup(x509_cert_free_ptr)
+void x509_cert_free_ptr(x509_cert **cert);
+
+/* The first certificate of a PEM text. `where` names it in messages. NULL: garbage (ERR_VERIFY). The caller frees. */
+x509_cert *x509_cert_parse(const struct buf *pem, const char *where, struct err *e) MUST_CHECK;
+x509_cert *x509_cert_read(const char *path, struct err *e) MUST_CHECK;
+
+/* Appends the certificate as PEM. */
+void x509_cert_pem(x509_cert *cert, struct buf *out);
+
+/* What a certificate says, as text that is safe to print. */
+struct x509_info {
+	char *subject, *issuer; /* RFC 2253, "CN=n1" */
+	char *cn;		/* "" when there is none */
+	char *serial;		/* lower-case hex */
+	time_t not_before, not_after;
+	char **sans; /* strv, sorted, each once: DNS names in lower case, addresses as inet_ntop(3) writes them; NULL: none */
+	bool ca;	     /* may sign certificates: CA:TRUE, and keyCertSign where a key usage is given */
+	bool server, client; /* extended key usage, which must be there to count */
+};
+void x509_describe(x509_cert *cert, struct x509_info *info);
+void x509_info_free(struct x509_info *info);
+
+/* SHA-256, lower-case hex, of the certificate and of its public key (SubjectPublicKeyInfo). The caller frees. */
+char *x509_fingerprint(x509_cert *cert);
+char *x509_spki_fingerprint(x509_cert *cert);
+
+/* True when a client that dials this DNS name or address accepts the certificate for it (RFC 6125: a wildcard counts). */
+bool x509_covers(x509_cert *cert, const char *name_or_address);
+
+/* True when cert was issued by the owner of ca's key: names fit and the signature verifies. Dates are not looked at. */
+bool x509_signed_by(x509_cert *cert, x509_cert *ca);
+
+/*
+ * Verifies cert up to one of the certificates in ca_pem at time `at`, for use as a server and/or as a client.
+ * ERR_VERIFY with OpenSSL's reason otherwise.
+ */
+int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, bool client, time_t at,
+		struct err *e) MUST_CHECK;
+
+/* What to put into a new certificate. */
+struct x509_request {
+	const char *cn; /* at most 64 bytes (RFC 5280, ub-common-name) */
+	char *const *
+		sans; /* strv: addresses become IP SANs, all else DNS SANs in lower case without a final dot; NULL: none */
+	bool ca;      /* a CA that signs leaves only (pathlen 0); else a leaf */
+	bool server, client;
+	time_t not_before, not_after;
+};
+
+/*
+ * Signs a certificate for the public half of `key` with a fresh random 128-bit serial. ca and ca_key NULL: self-signed. The caller frees.
+ */
+x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca, x509_key *ca_key,
+		      struct err *e) MUST_CHECK;
+
+/* The oldest message in OpenSSL's error queue, or the fallback; empties the queue. For messages of this floor. */
+const char *x509_reason(char *text, size_t len, const char *fallback);
 
 #endif

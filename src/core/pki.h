@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files:
+ *   own CA        nothing is there: a CA is made, and it signs the leaves
+ *   given CA      ca.crt and ca.key were put there: it signs the leaves, and is never touched
+ *   given leaves  ca.crt without ca.key: nothing can be issued, so all is only checked
+ */
+#ifndef CORE_PKI_H
+#define CORE_PKI_H
+
+#include "core/machine.h"
+
+/*
+ * Issues what is missing, reissues what no longer fits cluster.conf, renews what is due; under machine_lock. After a
+ * renewal it looks by handshake whether a running etcd serves the new one. Returns 1 changed (with m->dry_run: would change), 0 nothing to do.
+ * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves something else.
+ */
+int pki_ensure(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * The preflight before etcd starts, which itself would start and fail later: every pair loads, matches, is in date, verifies up to ca.crt for its uses,
+ * and the names others dial (ADDRESS, NAME, loopback) are in it. ERR_VERIFY or ERR_CONFIG with the file and the mending command.
+ */
+int pki_check_start(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* One certificate as `status`, `check` and `cert list` show it. */
+struct pki_entry {
+	char *name; /* "ca", "server", … */
+	char *path;
+	bool present;			 /* and readable; only then do the next lines say something */
+	char *subject, *serial, *issuer; /* printable text; serial in hex */
+	time_t not_before, not_after;
+	char **sans;   /* strv or NULL */
+	char *problem; /* a plain sentence, or NULL */
+	char *mend;    /* the command that mends it, or NULL */
+};
+
+/* All of them, the CA first. Only reads. The caller frees with pki_list_free. */
+int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e) MUST_CHECK;
+void pki_list_free(struct pki_entry *list, size_t n);
+
+/* The CN of the peer.crt in use, for ETCD_PEER_CERT_ALLOWED_CN. The caller frees. */
+char *pki_peer_cn(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* "<pki>/server.crt" for "server", "crt". The caller frees. */
+char *pki_path(const struct machine *m, const char *name, const char *ext);
+
+#endif
