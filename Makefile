@@ -70,6 +70,9 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: src/adapter/%.proto
 	@mkdir -p $(@D)
 	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(BUILD)/gen $(<F)
 
+# Made by a pattern rule, so make would take them for leftovers and remove them.
+.SECONDARY: $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.h) $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.c)
+
 clean: ## remove what was built
 	rm -rf $(BUILD) build-* dist
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The half of gRPC that meets bytes from outside: frames, headers, trailers. No network here.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "adapter/grpc.h"
+#include "base/text.h"
+
+#define FRAME_HEAD	5 /* one byte of flags, four of length (PROTOCOL-HTTP2.md, Length-Prefixed-Message) */
+#define CODE_UNREADABLE (-2)
+
+const char *grpc_code_name(int code)
+{
+	static const char *const names[] = {
+		"OK",	     "CANCELLED",	"UNKNOWN",	     "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+		"NOT_FOUND", "ALREADY_EXISTS",	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+		"ABORTED",   "OUT_OF_RANGE",	"UNIMPLEMENTED",     "INTERNAL",	   "UNAVAILABLE",
+		"DATA_LOSS", "UNAUTHENTICATED",
+	};
+
+	return code >= 0 && (size_t)code < ARRAY_LEN(names) ? names[code] : "a code that gRPC does not have";
+}
+
+/* err_set with a gRPC code. */
+#define fail(e, code, ...) (err_set(e, ERR_HEALTH, __VA_ARGS__), (e)->rpc = (code), -1)
+
+/* Forgets the first n bytes of b. */
+static void drop(struct buf *b, size_t n)
+{
+	b->len -= n;
+	if (b->data)
+		memmove(b->data, b->data + n, b->len + 1);
+}
+
+/* The frame at the beginning of f->partial: 1 when it was whole and handed over, 0 when bytes are missing. */
+static int take_frame(struct grpc_frames *f, size_t at, size_t *used, struct err *e)
+{
+	const uint8_t *frame = (const uint8_t *)f->partial.data + at;
+	size_t left = f->partial.len - at;
+	uint32_t length;
+
+	if (left < FRAME_HEAD)
+		return 0;
+	/* We offer no compression (no grpc-accept-encoding), so a compressed frame is a mistake, not a choice. */
+	if (frame[0] != 0)
+		return fail(e, GRPC_INTERNAL, "the answer is not gRPC as we speak it (frame flags %u)", frame[0]);
+	memcpy(&length, frame + 1, sizeof(length));
+	length = ntohl(length);
+	if (length > f->max)
+		return fail(e, GRPC_RESOURCE_EXHAUSTED, "the answer is too large (%u bytes, at most %zu are taken)",
+			    length, f->max);
+	if (left - FRAME_HEAD < length)
+		return 0;
+	*used = FRAME_HEAD + length;
+	f->count++;
+	return f->on_message(f->arg, frame + FRAME_HEAD, length, e) < 0 ? -1 : 1;
+}
+
+int grpc_frames_feed(struct grpc_frames *f, const void *data, size_t len, struct err *e)
+{
+	size_t at = 0, used = 0;
+	int rc;
+
+	buf_add(&f->partial, data, len);
+	while ((rc = take_frame(f, at, &used, e)) > 0)
+		at += used;
+	drop(&f->partial, at);
+	return rc;
+}
+
+int grpc_frames_end(const struct grpc_frames *f, struct err *e)
+{
+	if (f->partial.len > 0)
+		return fail(e, GRPC_INTERNAL, "the answer ends in the middle of a message (%zu bytes of it came)",
+			    f->partial.len);
+	return 0;
+}
+
+/* "%20" and the like, as grpc-message has them; anything malformed is kept as it is. */
+static void percent_decode(const char *from, size_t len, char *to, size_t room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 1 < room; i++) {
+		char hex[3] = { 0 };
+		uint8_t byte;
+
+		if (from[i] == '%' && len - i > 2) {
+			memcpy(hex, from + i + 1, 2);
+			if (text_unhex(hex, &byte, 1)) {
+				to[n++] = (char)byte;
+				i += 2;
+				continue;
+			}
+		}
+		to[n++] = from[i];
+	}
+	to[n] = '\0';
+	text_printable(to);
+}
+
+/* "HTTP/2 200": begins a header block and forgets the one before (a 1xx, say). */
+static void status_line(struct grpc_head *h, const char *line)
+{
+	const char *blank = strchr(line, ' ');
+	char number[4] = { 0 };
+	uint64_t status = 0;
+
+	*h = (struct grpc_head){ .http2 = text_starts(line, "HTTP/2"), .code = -1 };
+	if (blank)
+		(void)snprintf(number, sizeof(number), "%.3s", blank + 1);
+	(void)text_parse_u64(number, 100, 999, &status);
+	h->http_status = (long)status;
+}
+
+static bool is_grpc_type(const char *type)
+{
+	static const char want[] = "application/grpc";
+	char after;
+
+	if (strncasecmp(type, want, sizeof(want) - 1) != 0)
+		return false;
+	after = type[sizeof(want) - 1];
+	return after == '\0' || after == '+' || after == ';';
+}
+
+void grpc_head_line(struct grpc_head *h, const char *line, size_t len)
+{
+	char copy[1024];
+	char *name = copy, *value;
+	uint64_t code;
+
+	while (len > 0 && strchr("\r\n \t", line[len - 1]))
+		len--;
+	/* None of the lines we want is that long; a cut one is still the beginning of the right thing. */
+	(void)snprintf(copy, sizeof(copy), "%.*s", (int)(len < sizeof(copy) ? len : sizeof(copy) - 1), line);
+	if (text_starts(copy, "HTTP/")) {
+		status_line(h, copy);
+		return;
+	}
+	value = strchr(copy, ':');
+	if (!value)
+		return;
+	*value++ = '\0';
+	value += strspn(value, " \t");
+	if (strcasecmp(name, "content-type") == 0) {
+		h->is_grpc = is_grpc_type(value);
+		percent_decode(value, strlen(value), h->content_type, sizeof(h->content_type));
+	} else if (strcasecmp(name, "grpc-status") == 0) {
+		h->code = text_parse_u64(value, 0, INT16_MAX, &code) ? (int)code : CODE_UNREADABLE;
+	} else if (strcasecmp(name, "grpc-message") == 0) {
+		percent_decode(value, strlen(value), h->message, sizeof(h->message));
+	}
+}
+
+int grpc_head_verdict(const struct grpc_head *h, struct err *e)
+{
+	if (h->http_status == 0)
+		return fail(e, GRPC_INTERNAL, "no answer came");
+	if (!h->http2)
+		return fail(e, GRPC_INTERNAL, "HTTP/1 answers here (status %ld), not gRPC: this is no etcd client port",
+			    h->http_status);
+	if (h->http_status != 200)
+		return fail(e, GRPC_INTERNAL, "HTTP status %ld instead of gRPC: this is no etcd client port",
+			    h->http_status);
+	if (!h->is_grpc)
+		return fail(e, GRPC_INTERNAL, "the answer is %s instead of gRPC: this is no etcd client port",
+			    h->content_type[0] ? h->content_type : "something without a content-type");
+	if (h->code == CODE_UNREADABLE)
+		return fail(e, GRPC_INTERNAL, "the answer has an unreadable grpc-status");
+	if (h->code < 0)
+		return fail(e, GRPC_INTERNAL, "the answer breaks off: it has no grpc-status");
+	if (h->code != GRPC_OK)
+		return fail(e, h->code, "%s (%s)", h->message[0] ? h->message : "no reason given",
+			    grpc_code_name(h->code));
+	return 0;
+}

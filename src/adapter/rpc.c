@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "adapter/rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "etcd.pb-c.h"
+
+/* More members than any cluster has (etcd advises at most 7): an answer with more is not to be believed. */
+#define MAX_MEMBERS 256
+
+/*
+ * One call: packs ask, unpacks the answer as `type`. The caller frees with protobuf_c_message_free_unpacked.
+ * protobuf-c's decoder checks every length against the buffer, which grpc_unary has capped.
+ */
+static ProtobufCMessage *call(struct grpc *g, const char *method, const ProtobufCMessage *ask,
+			      const ProtobufCMessageDescriptor *type, struct err *e)
+{
+	auto_buf struct buf request = { 0 };
+	auto_buf struct buf reply = { 0 };
+	auto_free uint8_t *packed = xcalloc(1, protobuf_c_message_get_packed_size(ask) + 1);
+	const char *name = strrchr(method, '/') + 1;
+	ProtobufCMessage *answer;
+
+	buf_add(&request, packed, protobuf_c_message_pack(ask, packed));
+	if (grpc_unary(g, method, &request, &reply, e) < 0) {
+		(void)err_wrap(e, "%s", name);
+		return NULL;
+	}
+	answer = protobuf_c_message_unpack(type, NULL, reply.len, (const uint8_t *)buf_str(&reply));
+	if (!answer) {
+		(void)err_set(e, ERR_HEALTH, "%s: %s: the answer cannot be decoded", name, grpc_url(g));
+		e->rpc = GRPC_INTERNAL;
+	}
+	return answer;
+}
+
+static void free_message(ProtobufCMessage **m)
+{
+	protobuf_c_message_free_unpacked(*m, NULL);
+}
+
+/* protobuf-c gives "" for a string that is not there. Names and versions end up on a terminal. */
+static char *safe(const char *s)
+{
+	char *copy = xstrdup(s ? s : "");
+
+	text_printable(copy);
+	return copy;
+}
+
+static char **safe_strv(char *const *list, size_t n)
+{
+	char **v = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *s = safe(list[i]);
+
+		strv_add(&v, s);
+	}
+	return v;
+}
+
+static void copy_version(char *to, size_t room, const char *from)
+{
+	(void)snprintf(to, room, "%s", from ? from : "");
+	text_printable(to);
+}
+
+int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
+{
+	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
+	cleanup(free_message) ProtobufCMessage *m =
+		call(g, "/etcdserverpb.Maintenance/Status", &ask.base, &etcdserverpb__status_reply__descriptor, e);
+	const Etcdserverpb__StatusReply *r = (const void *)m;
+
+	if (!r)
+		return -1;
+	*out = (struct rpc_status){
+		.cluster_id = r->header ? r->header->cluster_id : 0,
+		.member_id = r->header ? r->header->member_id : 0,
+		.revision = r->header ? r->header->revision : 0,
+		.leader = r->leader,
+		.raft_term = r->raft_term,
+		.raft_index = r->raft_index,
+		.raft_applied_index = r->raft_applied_index,
+		.db_size = r->db_size,
+		.db_size_in_use = r->db_size_in_use,
+		.db_quota = r->db_size_quota,
+		.is_learner = r->is_learner,
+		.errors = safe_strv(r->errors, r->n_errors),
+	};
+	copy_version(out->version, sizeof(out->version), r->version);
+	copy_version(out->storage_version, sizeof(out->storage_version), r->storage_version);
+	return 0;
+}
+
+void rpc_status_free(struct rpc_status *s)
+{
+	strv_free(s->errors);
+	*s = (struct rpc_status){ 0 };
+}
+
+int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, struct err *e)
+{
+	Etcdserverpb__MemberListAsk ask = ETCDSERVERPB__MEMBER_LIST_ASK__INIT;
+	cleanup(free_message) ProtobufCMessage *m = NULL;
+	const Etcdserverpb__MemberListReply *r;
+
+	ask.linearizable = linearizable;
+	m = call(g, "/etcdserverpb.Cluster/MemberList", &ask.base, &etcdserverpb__member_list_reply__descriptor, e);
+	r = (const void *)m;
+	if (!r)
+		return -1;
+	if (r->n_members > MAX_MEMBERS) {
+		(void)err_set(e, ERR_HEALTH, "MemberList: %s: %zu members are listed, more than any cluster has",
+			      grpc_url(g), r->n_members);
+		e->rpc = GRPC_INTERNAL;
+		return -1;
+	}
+	*out = (struct rpc_members){ .cluster_id = r->header ? r->header->cluster_id : 0,
+				     .list = xcalloc(r->n_members + 1, sizeof(*out->list)),
+				     .n = r->n_members };
+	for (size_t i = 0; i < r->n_members; i++) {
+		const Etcdserverpb__Member *from = r->members[i];
+
+		out->list[i] = (struct rpc_member){ .id = from->id,
+						    .name = safe(from->name),
+						    .peer_urls = safe_strv(from->peer_urls, from->n_peer_urls),
+						    .client_urls = safe_strv(from->client_urls, from->n_client_urls),
+						    .is_learner = from->is_learner };
+	}
+	return 0;
+}
+
+void rpc_members_free(struct rpc_members *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->list[i].name);
+		strv_free(m->list[i].peer_urls);
+		strv_free(m->list[i].client_urls);
+	}
+	free(m->list);
+	*m = (struct rpc_members){ 0 };
+}
+
+const char *rpc_alarm_name(enum rpc_alarm_kind kind)
+{
+	static const char *const names[] = {
+		[RPC_ALARM_NONE] = "NONE", [RPC_ALARM_NOSPACE] = "NOSPACE", [RPC_ALARM_CORRUPT] = "CORRUPT"
+	};
+
+	return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "an alarm unknown to this version of etcd-cluster";
+}
+
+int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e)
+{
+	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
+	cleanup(free_message) ProtobufCMessage *m =
+		call(g, "/etcdserverpb.Maintenance/Alarm", &ask.base, &etcdserverpb__alarm_reply__descriptor, e);
+	const Etcdserverpb__AlarmReply *r = (const void *)m;
+
+	if (!r)
+		return -1;
+	*n = r->n_alarms;
+	*list = xcalloc(r->n_alarms + 1, sizeof(**list));
+	for (size_t i = 0; i < r->n_alarms; i++)
+		(*list)[i] = (struct rpc_alarm){ .member_id = r->alarms[i]->member_id,
+						 .kind = (enum rpc_alarm_kind)r->alarms[i]->alarm };
+	return 0;
+}
+
+int rpc_health(struct grpc *g, bool learner, struct err *e)
+{
+	char key[] = "health"; /* the key that etcd's own /health and etcdctl ask for */
+	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
+	cleanup(free_message) ProtobufCMessage *m = NULL;
+
+	ask.key = (ProtobufCBinaryData){ .data = (uint8_t *)key, .len = strlen(key) };
+	ask.serializable = learner;
+	ask.keys_only = true;
+	m = call(g, "/etcdserverpb.KV/Range", &ask.base, &etcdserverpb__range_reply__descriptor, e);
+	if (m)
+		return 0;
+	if (e->rpc != GRPC_PERMISSION_DENIED)
+		return -1;
+	err_clear(e);
+	return 0;
+}
