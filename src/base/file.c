@@ -106,37 +106,42 @@ int file_replace(const char *path, struct file_mode how, const void *data, size_
 	return file_sync_parent(path, e);
 }
 
+int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e)
+{
+	char chunk[16384];
+	size_t total = 0;
+	int rc = 0;
+
+	while (rc == 0) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			break;
+		if (n < 0) {
+			rc = err_sys(e, ERR_FAIL, "cannot read %s", path);
+		} else if ((size_t)n > max - total) {
+			rc = err_set(e, ERR_FAIL, "cannot read %s: larger than %zu bytes", path, max);
+		} else {
+			total += (size_t)n;
+			buf_add(out, chunk, (size_t)n);
+		}
+	}
+	explicit_bzero(chunk, sizeof(chunk)); /* it may have been a key */
+	return rc;
+}
+
 int file_read(const char *path, size_t max, struct buf *out, struct err *e)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char chunk[16384];
-	size_t total = 0;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, ERR_FAIL, "cannot read %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_FAIL, "cannot read %s: not a regular file", path);
-	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			explicit_bzero(chunk, sizeof(chunk));
-			return err_sys(e, ERR_FAIL, "cannot read %s", path);
-		}
-		if (n == 0)
-			break;
-		total += (size_t)n;
-		if (total > max) {
-			explicit_bzero(chunk, sizeof(chunk));
-			return err_set(e, ERR_FAIL, "cannot read %s: larger than %zu bytes", path, max);
-		}
-		buf_add(out, chunk, (size_t)n);
-	}
-	explicit_bzero(chunk, sizeof(chunk)); /* it may have been a key */
-	return 0;
+	return file_read_fd(fd, path, max, out, e);
 }
 
 bool file_exists(const char *path)

@@ -36,6 +36,9 @@ int file_replace(const char *path, struct file_mode how, const void *data, size_
  */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
 
+/* The same for a file that is open, from where it stands; path is only shown. */
+int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
+
 /* True when path is there, whatever it is; a dangling symlink is. */
 bool file_exists(const char *path);
 

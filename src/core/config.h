@@ -31,17 +31,17 @@ struct config_etcd {
 
 struct config {
 	enum role role;
-	char *name;    /* lower-case, a valid DNS label sequence */
-	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it */
+	char *name; /* lower-case, a valid DNS label sequence */
+	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it; 127.0.0.1 when ROLE=single and no ADDRESS was given */
 	struct config_member *members;
 	size_t n_members;
 	char *cluster_token;
 	char **join;		 /* strv of addresses, or NULL */
 	char *enroll_token_file; /* or NULL */
-	char *release;		 /* "3.6.14" or "system" */
-	bool release_given;	 /* cluster.conf names it; else it is the package's default */
-	char **release_urls;	 /* strv, bases in the order to try; NULL: the network is forbidden */
-	char *release_ca;	 /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
+	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table knows none for this machine */
+	bool release_given;  /* cluster.conf names it; else it is the package's default */
+	char **release_urls; /* strv, bases in the order to try; NULL: the network is forbidden */
+	char *release_ca;    /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
 	char *data_dir;
 	char *wal_dir; /* or NULL: inside data_dir */
 	uint16_t client_port, peer_port;
@@ -49,15 +49,17 @@ struct config {
 	char **extra_sans; /* strv of IPs and DNS names, or NULL */
 	enum x509_key_type key_type;
 	unsigned int cert_days, ca_days, renew_before_days;
-	char *backup_schedule;
+	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */
 	unsigned int backup_keep;
 	struct config_etcd *etcd;
 	size_t n_etcd;
 };
 
 /*
- * Reads cluster.conf (one that is not there is an empty one) and its drop-ins (*.conf in byte order; a key there replaces
- * the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely one.
+ * Reads cluster.conf (one that is not there is an empty one, unless --config named it) and its drop-ins (*.conf in byte order; a key
+ * there replaces the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely
+ * one. ERR_VERIFY: somebody else can write the file. ERR_PENDING: ADDRESS has to be found out and the machine has no network yet.
+ * The caller frees c, also after a failure.
  */
 int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
 void config_free(struct config *c);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "adapter/keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Where a line is, for messages. */
+struct place {
+	const char *path;
+	unsigned int line;
+};
+
+static int bad(const struct place *at, struct err *e, const char *fmt, ...) ERR_PRINTF(3, 4);
+static int bad(const struct place *at, struct err *e, const char *fmt, ...)
+{
+	char why[sizeof(e->msg) / 2];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return err_set(e, ERR_CONFIG, "%s:%u: %s", at->path, at->line, why);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_key_char(char c, bool first)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+/* Characters of keys' and values' first mistake are not shown: they may be control bytes. */
+static size_t key_length(const char *s)
+{
+	size_t n = 0;
+
+	while (is_key_char(s[n], n == 0))
+		n++;
+	return n;
+}
+
+/* What no value may hold, quoted or not; NULL when there is nothing of the kind. */
+static const char *forbidden(const char *value)
+{
+	for (const char *p = value; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return "a control character";
+		if ((unsigned char)*p > 0x7e)
+			return "a character outside ASCII";
+		if (*p == '$')
+			return "a dollar sign";
+		if (*p == '`')
+			return "a backtick";
+		if (*p == '\\')
+			return "a backslash";
+	}
+	return NULL;
+}
+
+/* What a shell takes apart, or as its own, where there are no quotes ('~' is expanded in assignments, POSIX 2.6.1). */
+static bool needs_quotes(const char *value)
+{
+	return strpbrk(value, " \t;&|<>()~'\"") != NULL;
+}
+
+/* Takes the quotes off and judges what is left. */
+static int parse_value(const struct place *at, const char *key, char *raw, char **value, struct err *e)
+{
+	size_t len = strlen(raw);
+	const char *what = forbidden(raw);
+	char quote = raw[0];
+
+	if (what)
+		return bad(at, e, "%s: the value has %s, which is not allowed in this file", key, what);
+	if (quote != '"' && quote != '\'') {
+		if (needs_quotes(raw)) {
+			(void)bad(at, e, "%s: a value with blanks or any of ; & | < > ( ) ~ ' \" must be in quotes",
+				  key);
+			return err_hint(e, "write %s=\"…\"", key);
+		}
+		*value = xstrdup(raw);
+		return 0;
+	}
+	if (len < 2 || raw[len - 1] != quote)
+		return bad(at, e, "%s: the value begins with a quote and does not end with the same one", key);
+	raw[len - 1] = '\0';
+	if (strchr(raw + 1, quote))
+		return bad(at, e, "%s: there is a quote in the middle of the value", key);
+	*value = xstrdup(raw + 1);
+	return 0;
+}
+
+static int add(struct keyfile *k, const struct place *at, const char *key, const char *value, struct err *e)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (strcmp(k->entries[i].key, key) == 0)
+			return bad(at, e, "%s is set twice; the first is in line %u", key, k->entries[i].line);
+	k->entries = xrealloc(k->entries, k->n + 1, sizeof(*k->entries));
+	k->entries[k->n++] = (struct keyfile_entry){ xstrdup(key), xstrdup(value), at->line };
+	return 0;
+}
+
+/* A line that does not have the form KEY=…: says what it seems to be. */
+static int explain(const struct place *at, const char *line, size_t key_len, struct err *e)
+{
+	const char *after = line + key_len;
+	auto_free char *key = xstrndup(line, key_len);
+
+	if (key_len == 0)
+		return bad(at, e, "this line is neither KEY=VALUE nor a comment, which begins with #");
+	while (is_blank(*after))
+		after++;
+	if (*after == '=')
+		return bad(at, e, "there must be no blank between %s and =", key);
+	if (strcmp(key, "export") == 0)
+		return bad(at, e, "write KEY=VALUE without export");
+	return bad(at, e, "there is no = after %s", key);
+}
+
+/* line is NUL-terminated and has no NUL inside; it is changed. */
+static int parse_line(struct keyfile *k, const struct place *at, char *line, struct err *e)
+{
+	auto_free char *value = NULL;
+	size_t key_len, len;
+
+	while (is_blank(*line))
+		line++;
+	len = strlen(line);
+	if (len > 0 && line[len - 1] == '\r') {
+		(void)bad(at, e, "the line ends in a carriage return: the file was written on Windows");
+		return err_hint(e, "sed -i 's/\\r$//' %s", at->path);
+	}
+	while (len > 0 && is_blank(line[len - 1]))
+		line[--len] = '\0';
+	if (*line == '\0')
+		return 0;
+	if (*line == '#') {
+		/* systemd before 254 reads the line after such a one as part of the comment; a shell does not. */
+		return line[len - 1] == '\\' ? bad(at, e, "a comment must not end in a backslash") : 0;
+	}
+	key_len = key_length(line);
+	if (key_len == 0 || line[key_len] != '=')
+		return explain(at, line, key_len, e);
+	line[key_len] = '\0';
+	if (is_blank(line[key_len + 1]))
+		return bad(at, e, "there must be no blank between %s= and its value", line);
+	if (parse_value(at, line, line + key_len + 1, &value, e) < 0)
+		return -1;
+	return add(k, at, line, value, e);
+}
+
+int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile *k, struct err *e)
+{
+	struct place at = { path, 0 };
+	const char *end = text + len;
+
+	*k = (struct keyfile){ .path = xstrdup(path) };
+	if (len > KEYFILE_MAX_BYTES)
+		return err_set(e, ERR_CONFIG, "%s is larger than %u bytes", path, KEYFILE_MAX_BYTES);
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return err_set(e, ERR_CONFIG, "%s:1: the file begins with a byte order mark; save it without", path);
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((newline ? newline : end) - text);
+		auto_free char *line = NULL;
+
+		at.line++;
+		if (n > KEYFILE_MAX_LINE)
+			return bad(&at, e, "the line is longer than %u bytes", KEYFILE_MAX_LINE);
+		if (memchr(text, '\0', n))
+			return bad(&at, e, "the line has a NUL byte: this is not a text file");
+		line = xstrndup(text, n);
+		if (parse_line(k, &at, line, e) < 0)
+			return -1;
+		text += newline ? n + 1 : n;
+	}
+	return 0;
+}
+
+int keyfile_read(const char *path, struct keyfile *k, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_buf struct buf text = { 0 };
+	struct stat st;
+
+	*k = (struct keyfile){ 0 };
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot read %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_CONFIG, "%s is not a regular file", path);
+	if (st.st_size > (off_t)KEYFILE_MAX_BYTES)
+		return err_set(e, ERR_CONFIG, "%s is larger than %u bytes", path, KEYFILE_MAX_BYTES);
+	/* Root acts on what this file says: nobody else may have had a say. */
+	if (geteuid() == 0 && file_check_trusted(fd, path, e) < 0)
+		return -1;
+	if (file_read_fd(fd, path, KEYFILE_MAX_BYTES, &text, e) < 0)
+		return -1;
+	return keyfile_parse(path, buf_str(&text), text.len, k, e);
+}
+
+void keyfile_free(struct keyfile *k)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		free(k->entries[i].key);
+		free(k->entries[i].value);
+	}
+	free(k->entries);
+	free(k->path);
+	*k = (struct keyfile){ 0 };
+}
+
+const char *keyfile_get(const struct keyfile *k, const char *key)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (strcmp(k->entries[i].key, key) == 0)
+			return k->entries[i].value;
+	return NULL;
+}
+
+int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e)
+{
+	size_t key_len = key_length(key);
+	const char *what = forbidden(value), *quote = "";
+
+	if (key_len == 0 || key[key_len] != '\0')
+		return err_set(e, ERR_CONFIG, "a key of an environment file may have letters, digits and _ only");
+	if (what)
+		return err_set(e, ERR_CONFIG, "%s: the value has %s, which an environment file cannot carry", key,
+			       what);
+	if (needs_quotes(value))
+		quote = strchr(value, '"') ? "'" : "\"";
+	if (*quote && strchr(value, *quote))
+		return err_set(e, ERR_CONFIG, "%s: the value has both kinds of quotes", key);
+	if (strlen(key) + strlen(value) + 3 > KEYFILE_MAX_LINE)
+		return err_set(e, ERR_CONFIG, "%s: the value is too long", key);
+	buf_printf(out, "%s=%s%s%s\n", key, quote, value, quote);
+	return 0;
+}
