@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The beginning of etcd's write-ahead log: which member of which cluster wrote it. Same format from etcd 2 to 3.7.
+ */
+#ifndef ADAPTER_WAL_H
+#define ADAPTER_WAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct wal_ids {
+	uint64_t cluster, member;
+};
+
+/*
+ * Reads the IDs from the first segment (the "*.wal" file with the lowest sequence number) in the directory. Returns 1 when
+ * found, 0 when there is no segment (nor the directory), -1 (ERR_FAIL) when it cannot be read or is damaged.
+ */
+int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e) MUST_CHECK;
+
+/* The same for the first bytes of a segment. name is for messages. 0, or -1. */
+int wal_parse_ids(const char *name, const uint8_t *data, size_t len, struct wal_ids *ids, struct err *e) MUST_CHECK;
+
+/*
+ * The IDs that etcd makes up for the members of a new cluster (server/etcdserver/api/membership, NewMember and genID): a member's from
+ * its advertised peer URLs and the cluster token, the cluster's from those of all members. `member` is that of urls[self]. Each member has
+ * one URL.
+ */
+struct wal_ids wal_static_ids(char *const *urls, size_t n, size_t self, const char *token);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The data directory: whose data is in it, and may etcd be started on it. Everything is read from the files, so etcd need not run.
+ */
+#ifndef CORE_DATADIR_H
+#define CORE_DATADIR_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/machine.h"
+
+enum datadir_state {
+	DATADIR_EMPTY,	/* missing, or without a write-ahead log: etcd would begin anew */
+	DATADIR_MEMBER, /* a member's data */
+};
+
+/*
+ * What is in DATA_DIR (and WAL_DIR). The IDs are filled for DATADIR_MEMBER. ERR_CONFIG: it holds files that are not etcd's, or data
+ * without its log. ERR_FAIL: it cannot be read, or the log is damaged.
+ */
+int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *cluster_id, uint64_t *member_id,
+		 struct err *e) MUST_CHECK;
+
+/*
+ * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet or it is what
+ * cluster.conf itself gives (a setup that was killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
+ */
+int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and mends owner and mode of the two directories themselves (never of what is
+ * in them). 1 changed (with m->dry_run: would be), 0 nothing to do.
+ */
+int datadir_prepare(const struct machine *m, struct err *e) MUST_CHECK;
+
+#endif
