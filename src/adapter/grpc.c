@@ -160,6 +160,7 @@ static int fail_verify(const struct grpc *g, struct err *e)
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return fail(e, GRPC_UNAUTHENTICATED, "its certificate is not from the CA in %s", g->ca_file);
 	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED: /* libcurl's initial value */
 		/* curl's own check: the chain is good, the name or address is not in the certificate. */
 		return fail(e, GRPC_UNAUTHENTICATED, "its certificate is for another name or address (%s)", g->why);
 	default:

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Bytes that a hostile server could send: up to the first empty line they are header lines, the rest is a body. Fed in uneven pieces.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/grpc.h"
+#include "etcd.pb-c.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Every message is decoded as every type, as rpc.c would. */
+static int decode(void *arg, const uint8_t *message, size_t len, struct err *e)
+{
+	static const ProtobufCMessageDescriptor *const types[] = {
+		&etcdserverpb__status_reply__descriptor,
+		&etcdserverpb__member_list_reply__descriptor,
+		&etcdserverpb__alarm_reply__descriptor,
+		&etcdserverpb__range_reply__descriptor,
+	};
+
+	(void)arg;
+	(void)e;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		ProtobufCMessage *m = protobuf_c_message_unpack(types[i], NULL, len, message);
+
+		if (m)
+			protobuf_c_message_free_unpacked(m, NULL);
+	}
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct grpc_head head = { .code = -1 };
+	struct grpc_frames frames = { .max = 4096, .on_message = decode };
+	struct err e = { 0 };
+	const uint8_t *end = data + size;
+	const uint8_t *newline;
+	size_t piece = 1;
+
+	while ((newline = memchr(data, '\n', (size_t)(end - data)))) {
+		size_t len = (size_t)(newline + 1 - data);
+
+		grpc_head_line(&head, (const char *)data, len);
+		data = newline + 1;
+		if (len == 1)
+			break;
+	}
+	for (; data < end; data += piece, piece = piece * 2 % 97 + 1) {
+		if (piece > (size_t)(end - data))
+			piece = (size_t)(end - data);
+		if (grpc_frames_feed(&frames, data, piece, &e) < 0)
+			break;
+	}
+	/* A success must be one by the letter. */
+	if (grpc_head_verdict(&head, &e) == 0 && (head.code != 0 || head.http_status != 200))
+		abort();
+	if (grpc_frames_end(&frames, &e) == 0 && frames.partial.len != 0)
+		abort();
+	buf_free(&frames.partial);
+	return 0;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * adapter/grpc: every way in which an answer can be wrong has a message of its own, and none of them looks like success.
+ */
+#include "unit.h"
+
+#include "pretend.h"
+
+static char *pki;
+
+static int setup(void **state)
+{
+	(void)state;
+	pki = pretend_pki();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_remove_tree(pki, &e) < 0)
+		return -1;
+	free(pki);
+	return 0;
+}
+
+/* --- Frames. */
+
+static int collect(void *arg, const uint8_t *message, size_t len, struct err *e)
+{
+	struct buf *all = arg;
+
+	(void)e;
+	buf_puts(all, "[");
+	buf_add(all, message, len);
+	buf_puts(all, "]");
+	return 0;
+}
+
+static const char two_frames[] = "\0\0\0\0\3abc\0\0\0\0\0\0\0\0\0\1d";
+
+static void frames_come_in_any_pieces(void **state)
+{
+	const size_t len = sizeof(two_frames) - 1;
+
+	(void)state;
+	for (size_t step = 1; step <= len; step++) {
+		auto_buf struct buf all = { 0 };
+		struct grpc_frames f = { .max = 3, .on_message = collect, .arg = &all };
+
+		for (size_t at = 0; at < len; at += step)
+			assert_ok(grpc_frames_feed(&f, two_frames + at, at + step > len ? len - at : step, e));
+		assert_ok(grpc_frames_end(&f, e));
+		assert_string_equal(buf_str(&all), "[abc][][d]");
+		assert_int_equal(f.count, 3);
+		buf_free(&f.partial);
+	}
+}
+
+static void frames_that_are_wrong(void **state)
+{
+	auto_buf struct buf all = { 0 };
+	struct grpc_frames large = { .max = 2, .on_message = collect, .arg = &all };
+	struct grpc_frames flagged = { .max = 9, .on_message = collect, .arg = &all };
+	struct grpc_frames cut = { .max = 9, .on_message = collect, .arg = &all };
+
+	(void)state;
+	assert_err(grpc_frames_feed(&large, two_frames, 5, e), ERR_HEALTH, "too large (3 bytes");
+	assert_err(grpc_frames_feed(&flagged, "\1\0\0\0\0", 5, e), ERR_HEALTH, "frame flags 1");
+	assert_ok(grpc_frames_feed(&cut, two_frames, 7, e));
+	assert_err(grpc_frames_end(&cut, e), ERR_HEALTH, "in the middle of a message (7 bytes");
+	assert_string_equal(buf_str(&all), "");
+	buf_free(&large.partial);
+	buf_free(&flagged.partial);
+	buf_free(&cut.partial);
+}
+
+/* --- Headers and trailers. */
+
+static struct grpc_head head_of(const char *const *lines)
+{
+	struct grpc_head h = { .code = -1 };
+
+	for (; *lines; lines++)
+		grpc_head_line(&h, *lines, strlen(*lines));
+	return h;
+}
+
+static void trailers_are_read_as_the_specification_has_them(void **state)
+{
+	static const char *const lines[] = { "HTTP/2 103 \r\n",
+					     "grpc-status: 3\r\n",
+					     "\r\n",
+					     "HTTP/2 200 \r\n",
+					     "Content-Type: application/grpc+proto\r\n",
+					     "\r\n",
+					     "grpc-status:5\r\n",
+					     "grpc-message: member%20not%20found%1b[31m %zz %4\r\n",
+					     NULL };
+	struct grpc_head h = head_of(lines);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(grpc_head_verdict(&h, &e), -1);
+	assert_int_equal(e.rpc, GRPC_NOT_FOUND);
+	assert_string_equal(e.msg, "member not found?[31m %zz %4 (NOT_FOUND)");
+}
+
+static void a_verdict_for_every_defect(void **state)
+{
+	static const struct {
+		const char *lines[5];
+		const char *want;
+	} cases[] = {
+		{ { NULL }, "no answer" },
+		{ { "HTTP/1.1 200 OK", "content-type: application/grpc", "grpc-status: 0", NULL }, "HTTP/1" },
+		{ { "HTTP/2 404", "content-type: application/grpc", "grpc-status: 0", NULL }, "HTTP status 404" },
+		{ { "HTTP/2 xyz", "content-type: application/grpc", "grpc-status: 0", NULL }, "no answer" },
+		{ { "HTTP/2 200", "content-type: text/html", "grpc-status: 0", NULL }, "text/html" },
+		{ { "HTTP/2 200", "content-type: application/grpcx", "grpc-status: 0", NULL }, "application/grpcx" },
+		{ { "HTTP/2 200", "grpc-status: 0", NULL }, "without a content-type" },
+		{ { "HTTP/2 200", "content-type: application/grpc", NULL }, "no grpc-status" },
+		{ { "HTTP/2 200", "content-type: application/grpc", "grpc-status: -1", NULL }, "unreadable" },
+		{ { "HTTP/2 200", "content-type: application/grpc", "grpc-status: ", NULL }, "unreadable" },
+		{ { "HTTP/2 200", "content-type: application/grpc", "grpc-status: 0 0", NULL }, "unreadable" },
+		{ { "HTTP/2 200", "content-type: application/grpc", "grpc-status: 99", NULL }, "does not have" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct grpc_head h = head_of(cases[i].lines);
+
+		assert_err(grpc_head_verdict(&h, e), ERR_HEALTH, cases[i].want);
+	}
+}
+
+/* --- Over the wire. */
+
+/* One unary call to a server that behaves so. */
+static int call(const char *cert, const char *ca, const char *client, const char *script, struct buf *reply,
+		struct err *e)
+{
+	struct pretend p = pretend_start(pki, cert, script);
+	auto_grpc struct grpc *g = pretend_open(&p, pki, ca, client, 500);
+	const struct buf nothing = { 0 };
+	int rc = grpc_unary(g, "/etcdserverpb.Maintenance/Status", &nothing, reply, e);
+
+	pretend_stop(&p);
+	return rc;
+}
+
+static void an_answer_arrives(void **state)
+{
+	auto_buf struct buf reply = { 0 };
+
+	(void)state;
+	assert_ok(call("server", "ca", "client", "ok:68656c6c6f", &reply, e));
+	assert_string_equal(buf_str(&reply), "hello");
+}
+
+static void wrong_answers_are_told_apart(void **state)
+{
+	static const struct {
+		const char *script;
+		int code;
+		const char *want;
+	} cases[] = {
+		{ "error:7:etcdserver%3A%20permission%20denied", GRPC_PERMISSION_DENIED,
+		  "etcdserver: permission denied (PERMISSION_DENIED)" },
+		{ "late:14:6869", GRPC_UNAVAILABLE, "too late (UNAVAILABLE)" },
+		{ "twice:6869", GRPC_INTERNAL, "two answers" },
+		{ "empty", GRPC_INTERNAL, "without an answer" },
+		{ "nostatus:6869", GRPC_INTERNAL, "no grpc-status" },
+		{ "badstatus", GRPC_INTERNAL, "unreadable grpc-status" },
+		{ "half:6869", GRPC_INTERNAL, "in the middle" },
+		{ "extra:6869", GRPC_INTERNAL, "in the middle" },
+		{ "flag", GRPC_INTERNAL, "frame flags 1" },
+		{ "giant", GRPC_RESOURCE_EXHAUSTED, "too large (4294967295 bytes" },
+		{ "http:404", GRPC_INTERNAL, "HTTP status 404" },
+		{ "html", GRPC_INTERNAL, "text/html" },
+		{ "http1", GRPC_INTERNAL, "HTTP/1" },
+		{ "slow", GRPC_DEADLINE_EXCEEDED, "no answer within 500 ms" },
+		{ "reset", GRPC_UNAVAILABLE, "https://127.0.0.1:" },
+		{ "close", GRPC_UNAVAILABLE, "https://127.0.0.1:" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_buf struct buf reply = { 0 };
+		struct err e = { 0 };
+
+		assert_int_equal(call("server", "ca", "client", cases[i].script, &reply, &e), -1);
+		if (e.class != ERR_HEALTH || e.rpc != cases[i].code || !strstr(e.msg, cases[i].want))
+			fail_msg("%s: class %d, code %d: %s", cases[i].script, e.class, e.rpc, e.msg);
+	}
+}
+
+static void distrust_names_its_reason(void **state)
+{
+	static const struct {
+		const char *server, *ca, *client, *want;
+	} cases[] = {
+		{ "expired", "ca", "client", "has expired" },
+		{ "elsewhere", "ca", "client", "another name or address" },
+		{ "stranger", "ca", "client", "not from the CA in" },
+		{ "server", "other-ca", "client", "not from the CA in" },
+		{ "server", "ca", "stranger", "refuses our certificate" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_buf struct buf reply = { 0 };
+		struct err e = { 0 };
+
+		assert_int_equal(call(cases[i].server, cases[i].ca, cases[i].client, "ok:00", &reply, &e), -1);
+		if (e.class != ERR_HEALTH || e.rpc != GRPC_UNAUTHENTICATED || !strstr(e.msg, cases[i].want))
+			fail_msg("%s: class %d, code %d: %s", cases[i].want, e.class, e.rpc, e.msg);
+	}
+}
+
+static void one_connection_serves_many_calls(void **state)
+{
+	/* The server takes one connection after the other: a second one, beside the first, would find nobody. */
+	struct pretend p = pretend_start(pki, "server", "ok:31 error:5:no ok:32");
+	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	auto_buf struct buf reply = { 0 };
+	const struct buf nothing = { 0 };
+
+	(void)state;
+	assert_ok(grpc_unary(g, "/a/b", &nothing, &reply, e));
+	assert_err(grpc_unary(g, "/a/b", &nothing, &reply, e), ERR_HEALTH, "NOT_FOUND");
+	assert_ok(grpc_unary(g, "/a/b", &nothing, &reply, e));
+	assert_string_equal(buf_str(&reply), "12");
+	pretend_stop(&p);
+}
+
+static void nobody_listens(void **state)
+{
+	struct pretend p = pretend_start(pki, "server", "ok:00");
+	auto_buf struct buf reply = { 0 };
+	const struct buf nothing = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	pretend_stop(&p);
+	{
+		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 500);
+
+		assert_int_equal(grpc_unary(g, "/a/b", &nothing, &reply, &e), -1);
+	}
+	assert_int_equal(e.rpc, GRPC_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "Connection refused"));
+}
+
+static int open_with(const char *url, const char *cert, struct err *e)
+{
+	auto_free char *ca = xasprintf("%s/ca.crt", pki);
+	auto_free char *key = xasprintf("%s/client.key", pki);
+	const struct grpc_endpoint to = {
+		.url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .timeout_ms = 500
+	};
+	auto_grpc struct grpc *g = grpc_open(&to, e);
+	auto_buf struct buf reply = { 0 };
+	const struct buf nothing = { 0 };
+
+	return g ? grpc_unary(g, "/a/b", &nothing, &reply, e) : -1;
+}
+
+static void what_is_ours_is_checked_first(void **state)
+{
+	struct pretend p = pretend_start(pki, "server", "ok:00");
+	auto_free char *url = xasprintf("https://127.0.0.1:%d", p.port);
+	auto_free char *no_match = xasprintf("%s/server.crt", pki);
+	auto_free char *no_cert = xasprintf("%s/openssl.log", pki);
+
+	(void)state;
+	assert_err(open_with("http://127.0.0.1:1", no_match, e), ERR_CONFIG, "not an https:// address");
+	assert_err(open_with(url, "/nonexistent/x.crt", e), ERR_CONFIG, "/nonexistent/x.crt: No such file");
+	assert_err(open_with(url, NULL, e), ERR_CONFIG, "no certificate");
+	assert_err(open_with(url, no_match, e), ERR_HEALTH, "no usable pair");
+	assert_err(open_with(url, no_cert, e), ERR_HEALTH, "no usable pair");
+	pretend_stop(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_come_in_any_pieces),
+		cmocka_unit_test(frames_that_are_wrong),
+		cmocka_unit_test(trailers_are_read_as_the_specification_has_them),
+		cmocka_unit_test(a_verdict_for_every_defect),
+		cmocka_unit_test(an_answer_arrives),
+		cmocka_unit_test(wrong_answers_are_told_apart),
+		cmocka_unit_test(distrust_names_its_reason),
+		cmocka_unit_test(one_connection_serves_many_calls),
+		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(what_is_ours_is_checked_first),
+	};
+
+	return cmocka_run_group_tests_name("grpc", tests, setup, teardown);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * adapter/rpc: what etcd says ends up in our own types, and nonsense does not.
+ */
+#include "pretend.h"
+
+#include "adapter/rpc.h"
+
+static char *pki;
+
+static int setup(void **state)
+{
+	(void)state;
+	pki = pretend_pki();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_remove_tree(pki, &e) < 0)
+		return -1;
+	free(pki);
+	return 0;
+}
+
+/* Header { cluster_id 1, member_id 2, revision 3, raft_term 6 }, as every answer begins. */
+#define HEADER                                                                                                         \
+	"0a08080110021803"                                                                                             \
+	"2006"
+
+static void status_is_copied_field_by_field(void **state)
+{
+	/* version "3.6.14", db_size 16384, leader 2, raft 9 6 9, error "x\e", in use 8192, learner, storage "3.6.0", quota 2 GiB,
+	 * and a field 99 that we do not know. */
+	struct pretend p = pretend_start(pki, "server",
+					 "ok:" HEADER "1206332e362e3134"
+					 "18808001"
+					 "2002"
+					 "2809"
+					 "3006"
+					 "3809"
+					 "4202781b"
+					 "4880"
+					 "40"
+					 "5001"
+					 "5a05332e362e30"
+					 "608080808008"
+					 "980601");
+	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct rpc_status s;
+
+	(void)state;
+	assert_ok(rpc_status(g, &s, e));
+	assert_int_equal(s.cluster_id, 1);
+	assert_int_equal(s.member_id, 2);
+	assert_int_equal(s.revision, 3);
+	assert_string_equal(s.version, "3.6.14");
+	assert_int_equal(s.db_size, 16384);
+	assert_int_equal(s.leader, 2);
+	assert_int_equal(s.raft_index, 9);
+	assert_int_equal(s.raft_term, 6);
+	assert_int_equal(s.raft_applied_index, 9);
+	assert_int_equal(s.db_size_in_use, 8192);
+	assert_true(s.is_learner);
+	assert_string_equal(s.storage_version, "3.6.0");
+	assert_int_equal(s.db_quota, (int64_t)2 << 30);
+	assert_int_equal(strv_len(s.errors), 1);
+	assert_string_equal(s.errors[0], "x?");
+	rpc_status_free(&s);
+	pretend_stop(&p);
+}
+
+static void an_empty_answer_is_all_zeros(void **state)
+{
+	struct pretend p = pretend_start(pki, "server", "ok:");
+	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct rpc_status s;
+	struct rpc_members m;
+	struct rpc_alarm *alarms;
+	size_t n;
+
+	(void)state;
+	assert_ok(rpc_status(g, &s, e));
+	assert_int_equal(s.member_id, 0);
+	assert_string_equal(s.version, "");
+	assert_ok(rpc_member_list(g, true, &m, e));
+	assert_int_equal(m.n, 0);
+	assert_ok(rpc_alarms(g, &alarms, &n, e));
+	assert_int_equal(n, 0);
+	free(alarms);
+	rpc_members_free(&m);
+	rpc_status_free(&s);
+	pretend_stop(&p);
+}
+
+static void members_and_alarms(void **state)
+{
+	/* members { 1 "n1" peer "p" client "c" } { 2, learner, not started }, then alarm { 2 NOSPACE } { 1 77 }. */
+	struct pretend p = pretend_start(pki, "server",
+					 "ok:" HEADER "120c080112026e311a0170220163"
+					 "1204"
+					 "08022801"
+					 " ok:"
+					 "120408021001"
+					 "12040801104d");
+	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct rpc_members m;
+	struct rpc_alarm *alarms;
+	size_t n;
+
+	(void)state;
+	assert_ok(rpc_member_list(g, false, &m, e));
+	assert_int_equal(m.cluster_id, 1);
+	assert_int_equal(m.n, 2);
+	assert_int_equal(m.list[0].id, 1);
+	assert_string_equal(m.list[0].name, "n1");
+	assert_string_equal(m.list[0].peer_urls[0], "p");
+	assert_string_equal(m.list[0].client_urls[0], "c");
+	assert_false(m.list[0].is_learner);
+	assert_string_equal(m.list[1].name, "");
+	assert_null(m.list[1].client_urls);
+	assert_true(m.list[1].is_learner);
+	rpc_members_free(&m);
+	assert_ok(rpc_alarms(g, &alarms, &n, e));
+	assert_int_equal(n, 2);
+	assert_int_equal(alarms[0].member_id, 2);
+	assert_string_equal(rpc_alarm_name(alarms[0].kind), "NOSPACE");
+	assert_non_null(strstr(rpc_alarm_name(alarms[1].kind), "unknown"));
+	free(alarms);
+	pretend_stop(&p);
+}
+
+static void nonsense_is_refused(void **state)
+{
+	/* A length that leads out of the message; a header of the wrong wire type; 300 members. */
+	char many[8 + 300 * 4] = "ok:";
+	struct pretend p;
+	struct rpc_status s;
+	struct rpc_members m;
+
+	(void)state;
+	p = pretend_start(pki, "server", "ok:12ff ok:08");
+	{
+		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+
+		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "Status: https://127.0.0.1");
+		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "cannot be decoded");
+	}
+	pretend_stop(&p);
+	for (size_t i = 0; i < 300; i++)
+		strcat(many, "1200");
+	p = pretend_start(pki, "server", many);
+	{
+		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+
+		assert_err(rpc_member_list(g, true, &m, e), ERR_HEALTH, "300 members");
+	}
+	pretend_stop(&p);
+}
+
+static void permission_denied_is_health(void **state)
+{
+	struct pretend p =
+		pretend_start(pki, "server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
+	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(rpc_health(g, false, &e), 0);
+	assert_int_equal(e.class, ERR_NONE);
+	assert_int_equal(rpc_health(g, false, &e), -1);
+	assert_int_equal(e.rpc, GRPC_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "no leader (UNAVAILABLE)"));
+	assert_int_equal(rpc_health(g, true, &e), 0);
+	pretend_stop(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status_is_copied_field_by_field),
+		cmocka_unit_test(an_empty_answer_is_all_zeros),
+		cmocka_unit_test(members_and_alarms),
+		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(permission_denied_is_health),
+	};
+
+	return cmocka_run_group_tests_name("rpc", tests, setup, teardown);
+}
