@@ -85,25 +85,52 @@ static int apply_mode(int fd, struct file_mode how)
 	return fchmod(fd, how.mode);
 }
 
-static int fill_temp(const char *temp, struct file_mode how, const void *data, size_t len)
+static int fill_temp(const char *temp, struct file_mode how, const void *data, size_t len, bool sync)
 {
 	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0 || apply_mode(fd, how) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0)
+	if (fd < 0 || apply_mode(fd, how) < 0 || write_all(fd, data, len) < 0 || (sync && fsync(fd) < 0))
 		return -1;
+	return 0;
+}
+
+static int replace(const char *path, struct file_mode how, const void *data, size_t len, bool sync, struct err *e)
+{
+	auto_free char *temp = temp_beside(path);
+
+	if (fill_temp(temp, how, data, len, sync) < 0 || rename(temp, path) < 0) {
+		(void)err_sys(e, ERR_FAIL, "cannot write %s", path);
+		(void)unlink(temp);
+		return -1;
+	}
 	return 0;
 }
 
 int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e)
 {
-	auto_free char *temp = temp_beside(path);
-
-	if (fill_temp(temp, how, data, len) < 0 || rename(temp, path) < 0) {
-		(void)err_sys(e, ERR_FAIL, "cannot write %s", path);
-		(void)unlink(temp);
+	if (replace(path, how, data, len, true, e) < 0)
 		return -1;
-	}
 	return file_sync_parent(path, e);
+}
+
+int file_stage(const char *path, struct file_mode how, const void *data, size_t len, struct err *e)
+{
+	return replace(path, how, data, len, false, e);
+}
+
+int file_set_mode(const char *path, struct file_mode how, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if ((st.st_mode & 07777) == how.mode && (how.uid == (uid_t)-1 || how.uid == st.st_uid) &&
+	    (how.gid == (gid_t)-1 || how.gid == st.st_gid))
+		return 0;
+	if (apply_mode(fd, how) < 0)
+		return err_sys(e, ERR_FAIL, "cannot set owner and mode of %s", path);
+	return 1;
 }
 
 int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e)
@@ -263,6 +290,35 @@ int file_remove_tree(const char *path, struct err *e)
 	if (remove_below(AT_FDCWD, path) < 0)
 		return err_sys(e, ERR_FAIL, "cannot remove %s", path);
 	return file_sync_parent(path, e);
+}
+
+int file_link_tree(const char *from, const char *to, struct err *e)
+{
+	auto_closedir DIR *dir = opendir(from);
+	struct dirent *entry;
+
+	if (!dir)
+		return err_sys(e, ERR_FAIL, "cannot open %s", from);
+	while ((entry = readdir(dir))) {
+		auto_free char *old = xasprintf("%s/%s", from, entry->d_name);
+		auto_free char *new = xasprintf("%s/%s", to, entry->d_name);
+		struct stat st;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    text_starts(entry->d_name, TEMP_PREFIX))
+			continue;
+		if (lstat(old, &st) < 0)
+			return err_sys(e, ERR_FAIL, "cannot look at %s", old);
+		if (S_ISDIR(st.st_mode)) {
+			const struct file_mode how = { .mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid };
+
+			if (file_mkdirs(new, how, e) < 0 || file_link_tree(old, new, e) < 0)
+				return -1;
+		} else if (link(old, new) < 0 && errno != EEXIST) {
+			return err_sys(e, ERR_FAIL, "cannot link %s to %s", new, old);
+		}
+	}
+	return 0;
 }
 
 int file_sync_tree(const char *path, struct err *e)

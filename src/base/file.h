@@ -30,6 +30,12 @@ struct file_mode {
  */
 int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e) MUST_CHECK;
 
+/* As file_replace, but without any fsync: for a tree that nobody uses yet and that file_sync_tree() then makes durable as a whole. */
+int file_stage(const char *path, struct file_mode how, const void *data, size_t len, struct err *e) MUST_CHECK;
+
+/* Gives a file or directory (no symlink) this owner and mode. 1 changed, 0 they were so already, -1. */
+int file_set_mode(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
+
 /*
  * Appends the content of a regular file to out. More than max bytes is an error. A file that is not there
  * is an error with e->sys == ENOENT.
@@ -62,6 +68,12 @@ int file_exchange(const char *a, const char *b, struct err *e) MUST_CHECK;
 
 /* Removes a tree of our own making (staging, an old release); directories without permission bits are opened up first. */
 int file_remove_tree(const char *path, struct err *e) MUST_CHECK;
+
+/*
+ * Fills the directory `to` with what is in `from`: directories made anew with the same owner and mode, everything else as a hard link. A name that `to`
+ * has already, and what a killed file_replace left, is passed over.
+ */
+int file_link_tree(const char *from, const char *to, struct err *e) MUST_CHECK;
 
 /* fsyncs every file and directory below path, and path. */
 int file_sync_tree(const char *path, struct err *e) MUST_CHECK;

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "adapter/x509_key.h"
+
+#include <assert.h>
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h> /* PKCS8_set0_pbe */
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define MAX_FILE 65536 /* an RSA 16384 key in PEM has 13 KiB */
+
+/* Parameters of x509_key_pem_encrypted: what OWASP and RFC 7914 call interactive use, with OpenSSL's 32 MiB memory limit kept. */
+#define SCRYPT_N    32768
+#define SCRYPT_R    8
+#define SCRYPT_P    1
+#define SCRYPT_SALT 16
+
+static const struct {
+	const char *name;
+	const char *family; /* as EVP_PKEY_is_a(3) knows it */
+	const char *group;  /* EC only */
+	int bits;	    /* RSA only */
+} types[] = {
+	[X509_ECDSA_P256] = { "ecdsa-p256", "EC", SN_X9_62_prime256v1, 0 },
+	[X509_ECDSA_P384] = { "ecdsa-p384", "EC", SN_secp384r1, 0 },
+	[X509_RSA_2048] = { "rsa-2048", "RSA", NULL, 2048 },
+	[X509_RSA_4096] = { "rsa-4096", "RSA", NULL, 4096 },
+	[X509_ED25519] = { "ed25519", "ED25519", NULL, 0 },
+};
+static_assert(ARRAY_LEN(types) == X509_ED25519 + 1, "one line for each key type");
+
+const char *x509_key_type_name(enum x509_key_type type)
+{
+	return types[type].name;
+}
+
+bool x509_key_type_parse(const char *name, enum x509_key_type *type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (strcmp(types[i].name, name) == 0) {
+			*type = (enum x509_key_type)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void x509_key_free_ptr(x509_key **key)
+{
+	EVP_PKEY_free(*key);
+	*key = NULL;
+}
+
+x509_key *x509_key_new(enum x509_key_type type, struct err *e)
+{
+	const char *family = types[type].family;
+	char why[256];
+	x509_key *key;
+
+	if (types[type].group)
+		key = EVP_PKEY_Q_keygen(NULL, NULL, family, types[type].group);
+	else if (types[type].bits > 0)
+		key = EVP_PKEY_Q_keygen(NULL, NULL, family, (size_t)types[type].bits);
+	else
+		key = EVP_PKEY_Q_keygen(NULL, NULL, family);
+	if (!key)
+		(void)err_set(e, ERR_FAIL, "cannot make a key of type %s: %s", types[type].name,
+			      x509_reason(why, sizeof(why), "OpenSSL refuses"));
+	return key;
+}
+
+/* pem_password_cb: without a passphrase there must be no prompt on the terminal, which is OpenSSL's default. */
+static int give_passphrase(char *into, int size, int rwflag, void *passphrase)
+{
+	size_t len = passphrase ? strlen(passphrase) : 0;
+
+	(void)rwflag;
+	if (!passphrase || len > (size_t)size)
+		return -1;
+	memcpy(into, passphrase, len);
+	return (int)len;
+}
+
+x509_key *x509_key_parse(const struct buf *pem, const char *passphrase, const char *where, struct err *e)
+{
+	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
+	auto_free char *word = passphrase ? xstrdup(passphrase) : NULL; /* OpenSSL wants it without const */
+	x509_key *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, word) : NULL;
+	char why[256];
+
+	BIO_free(bio);
+	if (word)
+		explicit_bzero(word, strlen(word));
+	if (key)
+		return key;
+	(void)x509_reason(why, sizeof(why), "it is not PEM");
+	if (!passphrase && strstr(buf_str(pem), "ENCRYPTED"))
+		(void)err_set(e, ERR_VERIFY, "%s is encrypted, and etcd cannot ask for the passphrase", where);
+	else if (passphrase && strstr(buf_str(pem), "ENCRYPTED"))
+		(void)err_set(e, ERR_VERIFY, "%s cannot be decrypted: the passphrase is wrong (%s)", where, why);
+	else
+		(void)err_set(e, ERR_VERIFY, "%s has no private key in PEM (%s)", where, why);
+	return NULL;
+}
+
+x509_key *x509_key_read(const char *path, struct err *e)
+{
+	auto_buf struct buf pem = { 0 };
+
+	if (file_read(path, MAX_FILE, &pem, e) < 0)
+		return NULL;
+	return x509_key_parse(&pem, NULL, path, e);
+}
+
+/* The memory of a BIO is wiped when it is freed (BUF_MEM_free). */
+static void take_bio(BIO *bio, struct buf *out)
+{
+	char *data = NULL;
+	long len = BIO_get_mem_data(bio, &data);
+
+	buf_add(out, data, (size_t)len);
+	BIO_free(bio);
+}
+
+void x509_key_pem(x509_key *key, struct buf *out)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	/* In memory only a lack of it can fail. */
+	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
+		abort();
+	take_bio(bio, out);
+}
+
+int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *out, struct err *e)
+{
+	PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(key);
+	BIO *bio = BIO_new(BIO_s_mem());
+	X509_ALGOR *how =
+		PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, SCRYPT_SALT, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
+	X509_SIG *sealed = NULL;
+	char why[256];
+	int rc = 0;
+
+	if (plain && how)
+		sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), plain, how);
+	if (!sealed)
+		X509_ALGOR_free(how); /* else it belongs to `sealed` */
+	if (!bio || !sealed || PEM_write_bio_PKCS8(bio, sealed) != 1) {
+		rc = err_set(e, ERR_FAIL, "cannot encrypt the key: %s",
+			     x509_reason(why, sizeof(why), "OpenSSL refuses"));
+		BIO_free(bio);
+	} else {
+		take_bio(bio, out);
+	}
+	X509_SIG_free(sealed);
+	PKCS8_PRIV_KEY_INFO_free(plain);
+	return rc;
+}
+
+static void group_name(x509_key *key, char *name, size_t size)
+{
+	size_t len = 0;
+
+	if (EVP_PKEY_get_group_name(key, name, size, &len) != 1)
+		name[0] = '\0';
+}
+
+bool x509_key_is(x509_key *key, enum x509_key_type type)
+{
+	char group[64];
+
+	if (!EVP_PKEY_is_a(key, types[type].family))
+		return false;
+	if (types[type].bits > 0)
+		return EVP_PKEY_get_bits(key) == types[type].bits;
+	if (!types[type].group)
+		return true;
+	group_name(key, group, sizeof(group));
+	return strcmp(group, types[type].group) == 0;
+}
+
+char *x509_key_describe(x509_key *key)
+{
+	const char *family = EVP_PKEY_get0_type_name(key);
+	char group[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (x509_key_is(key, (enum x509_key_type)i))
+			return xstrdup(types[i].name);
+	if (EVP_PKEY_is_a(key, "EC")) {
+		group_name(key, group, sizeof(group));
+		return xasprintf("EC %s", group);
+	}
+	return xasprintf("%s of %d bits", family ? family : "unknown", EVP_PKEY_get_bits(key));
+}
+
+bool x509_key_strong(x509_key *key)
+{
+	static const char *const curves[] = { SN_X9_62_prime256v1, SN_secp384r1,
+					      SN_secp521r1 }; /* what Go's crypto/tls can use */
+	char group[64];
+
+	if (EVP_PKEY_is_a(key, "ED25519"))
+		return true;
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return EVP_PKEY_get_bits(key) >= 2048;
+	if (!EVP_PKEY_is_a(key, "EC"))
+		return false;
+	group_name(key, group, sizeof(group));
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
+		if (strcmp(group, curves[i]) == 0)
+			return true;
+	return false;
+}
+
+bool x509_key_matches(x509_key *key, x509_cert *cert)
+{
+	x509_key *public = X509_get0_pubkey(cert);
+
+	return public && EVP_PKEY_eq(public, key) == 1;
+}
