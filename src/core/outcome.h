@@ -30,7 +30,7 @@ const char *outcome_name(enum outcome_state state);
 int outcome_read(const struct machine *m, struct outcome *o, struct err *e) MUST_CHECK;
 void outcome_free(struct outcome *o);
 
-/* Records how it ended: why is NULL for ready and idle. */
+/* Records how it ended: why is NULL for ready and idle. 1 when that is news, 0 when the file said so already. */
 int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e) MUST_CHECK;
 
 #endif
