@@ -1,5 +1,29 @@
-# What both packages install, and where. The only list of shipped files.
+# What both packages install, and where: the only list of shipped files.
+
+PKGLIBEXECDIR := $(LIBEXECDIR)/etcd-cluster
+PKGDATADIR    := $(DATADIR)/etcd-cluster
+UNITS         := $(wildcard conf/units/*)
+MAN           := $(wildcard docs/*.[1-8])
+# Installed empty: the administrator's drop-ins and digests, and the place of fetched releases.
+EMPTY_DIRS    := $(SYSCONFDIR)/etcd/cluster.conf.d $(SYSCONFDIR)/etcd/releases.sha256.d $(SYSCONFDIR)/etcd/release-keys.d \
+                 $(PKGLIBEXECDIR)/releases
+# Run through `current`, which setup makes and flips; dangling until then.
+PAYLOAD       := etcd etcdctl etcdutl
+
+D = $(DESTDIR)
 
 .PHONY: install
 install: build ## install into DESTDIR
-	install -D -m 0755 $(BIN) $(DESTDIR)$(SBINDIR)/etcd-cluster
+	$(Q)install -D -m 0755 $(BIN) $(D)$(SBINDIR)/etcd-cluster
+	$(Q)install -d $(EMPTY_DIRS:%=$(D)%) $(D)$(BINDIR) $(D)$(UNITDIR)
+	$(Q)install -m 0755 scripts/hook $(wildcard scripts/etcdctl.sh) $(D)$(PKGLIBEXECDIR)
+	$(Q)install -D -m 0644 -t $(D)$(PKGDATADIR) $(wildcard conf/cluster.conf) conf/releases.sha256
+	$(Q)install -m 0644 $(UNITS) $(D)$(UNITDIR)
+	$(Q)install -D -m 0644 conf/90-etcd-cluster.preset $(D)$(PRESETDIR)/90-etcd-cluster.preset
+	$(Q)install -D -m 0644 conf/sysusers.conf $(D)$(SYSUSERSDIR)/etcd-cluster.conf
+	$(Q)install -D -m 0644 conf/tmpfiles.conf $(D)$(TMPFILESDIR)/etcd-cluster.conf
+	$(Q)install -D -m 0644 conf/needrestart.conf $(D)$(SYSCONFDIR)/needrestart/conf.d/etcd-cluster.conf
+	$(Q)$(if $(wildcard scripts/completion.bash),install -D -m 0644 scripts/completion.bash $(D)$(COMPLETIONDIR)/etcd-cluster)
+	$(Q)for m in $(MAN); do install -D -m 0644 $$m $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
+	$(Q)for p in $(PAYLOAD); do ln -sf ../libexec/etcd-cluster/releases/current/$$p $(D)$(BINDIR)/$$p || exit 1; done
+	$(Q)ln -sf ../libexec/etcd-cluster/etcdctl.sh $(D)$(BINDIR)/etcdctl.sh

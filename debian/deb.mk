@@ -1,0 +1,14 @@
+# The Debian package, built in a clean copy of the working tree so that nothing of the build stays in it.
+# DEB_VERSION=0.1.1~test gives it another version than debian/changelog (for trying upgrades).
+
+DEB_COPY := build/deb/etcd-cluster
+
+.PHONY: deb
+deb: ## the Debian package (source and binary), in dist/
+	$(Q)rm -rf $(dir $(DEB_COPY)) && mkdir -p $(DEB_COPY) dist
+	$(Q)tar --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C $(DEB_COPY) -xf -
+	$(if $(DEB_VERSION),$(Q)sed -i '1s/(.*)/($(DEB_VERSION))/' $(DEB_COPY)/debian/changelog)
+	$(Q)cd $(DEB_COPY) && DEB_BUILD_OPTIONS='nocheck $(DEB_BUILD_OPTIONS)' DEB_BUILD_PROFILES=nocheck \
+		dpkg-buildpackage --no-sign --jobs=auto >../log 2>&1 || { tail -n 40 ../log; exit 1; }
+	$(Q)mv $(dir $(DEB_COPY))*.deb $(dir $(DEB_COPY))*.dsc $(dir $(DEB_COPY))*.tar.* dist/
+	$(Q)ls dist/etcd-cluster_*.deb
