@@ -19,6 +19,12 @@
 int pki_ensure(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
+ * The same for certificates that are there already, which the renew timer calls: only these names (strv; NULL: all), and with force also what
+ * is not due. A machine without certificates has nothing to do.
+ */
+int pki_renew(const struct machine *m, char *const *names, bool force, struct err *e) MUST_CHECK;
+
+/*
  * The preflight before etcd starts, which itself would start and fail later: every pair loads, matches, is in date, verifies up to ca.crt for its uses,
  * and the names others dial (ADDRESS, NAME, loopback) are in it. ERR_VERIFY or ERR_CONFIG with the file and the mending command.
  */
@@ -40,7 +46,7 @@ struct pki_entry {
 int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e) MUST_CHECK;
 void pki_list_free(struct pki_entry *list, size_t n);
 
-/* The CN of the peer.crt in use, for ETCD_PEER_CERT_ALLOWED_CN. The caller frees. */
+/* The CN of the peer.crt in use, for ETCD_PEER_CERT_ALLOWED_CN; "" when a given one has none. The caller frees. */
 char *pki_peer_cn(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* "<pki>/server.crt" for "server", "crt". The caller frees. */

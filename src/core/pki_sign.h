@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Makes a CA and signs leaves with it: dates, names and the look at the result before anybody gets it.
+ */
+#ifndef CORE_PKI_SIGN_H
+#define CORE_PKI_SIGN_H
+
+#include "core/pki_pair.h"
+#include "core/pki_profile.h"
+
+/* A new CA of CA_DAYS and KEY_TYPE, whose name no other CA has. *ca is to be freed in any case. */
+int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
+
+/*
+ * Appends to cert_pem a leaf that says what is wanted, for this key. It begins ten minutes ago (other machines' clocks) but not before the CA,
+ * ends with CERT_DAYS or with the CA, and has been verified up to the CA.
+ */
+int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
+		  struct buf *cert_pem, struct err *e) MUST_CHECK;
+
+#endif
