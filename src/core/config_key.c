@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/x509_key.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/config_check.h"
@@ -282,21 +283,8 @@ static int set_metrics_url(struct config *c, const struct config_line *line, str
 
 static int set_key_type(struct config *c, const struct config_line *line, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum x509_key_type type;
-	} types[] = { { "ecdsa-p256", X509_ECDSA_P256 },
-		      { "ecdsa-p384", X509_ECDSA_P384 },
-		      { "rsa-2048", X509_RSA_2048 },
-		      { "rsa-4096", X509_RSA_4096 },
-		      { "ed25519", X509_ED25519 } };
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		if (strcmp(line->value, types[i].name) == 0) {
-			c->key_type = types[i].type;
-			return 0;
-		}
-	}
+	if (x509_key_type_parse(line->value, &c->key_type))
+		return 0;
 	return config_bad(line, "is none of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096, ed25519", e);
 }
 

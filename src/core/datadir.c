@@ -138,7 +138,8 @@ static int aside_hint(const struct machine *m, const char *data, struct err *e)
 
 		/* Beside its own files etcd does not look at what lies in the log's directory. */
 		return err_hint(e,
-				"to keep it and begin anew: mv %s/member %s/" ASIDE "%s && mkdir %s/aside-%s && mv %s/*.wal %s/aside-%s",
+				"to keep it and begin anew: mv %s/member %s/" ASIDE
+				"%s && mkdir %s/aside-%s && mv %s/*.wal %s/aside-%s",
 				data, data, stamp, wal, stamp, wal, wal, stamp);
 	}
 	if (is_mount_point(data))

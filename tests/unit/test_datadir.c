@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/datadir, adapter/wal: whose data it is, and every reason not to start.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/wal.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "core/datadir.h"
+#include "core/identity.h"
+
+#define SEGMENT "/member/wal/0000000000000000-0000000000000000.wal"
+
+/* First 76 bytes that etcd 3.4.23 wrote as `--name n1 --initial-cluster-token tok`, peer URL http://127.0.0.1:23891. */
+#define REAL_WAL                                                                                                       \
+	"0400000000000084080410000000000020000000000000000801"                                                         \
+	"1095ef9e9f0c1a16088bd5d6e39bc3b1a7860110c2d3cf92b2bdcda1e001"                                                 \
+	"0e000000000000820805"
+#define REAL_MEMBER  UINT64_C(0x864ec619bc75aa8b)
+#define REAL_CLUSTER UINT64_C(0xe04335eb2253e9c2)
+
+static int machine_setup(void **state)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	auto_free char *root = unit_dir();
+	auto_free char *etc = xasprintf("%s/etc/etcd", root);
+
+	assert_ok(file_mkdirs(etc, FILE_MODE(0755), e));
+	layout_init(&m->at, root, NULL);
+	m->conf = (struct config){ .role = ROLE_SINGLE,
+				   .name = xstrdup("n1"),
+				   .address = xstrdup("127.0.0.1"),
+				   .cluster_token = xstrdup("etcd-cluster"),
+				   .data_dir = xstrdup("/var/lib/etcd-cluster"),
+				   .peer_port = 2380 };
+	*state = m;
+	return 0;
+}
+
+static int machine_teardown(void **state)
+{
+	struct machine *m = *state;
+
+	assert_ok(file_remove_tree(m->at.root, e));
+	machine_free(m);
+	free(m);
+	return 0;
+}
+
+/* Writes a file below the data directory, with its directories. */
+static void put(const struct machine *m, const char *name, const void *data, size_t len)
+{
+	auto_free char *path = xasprintf("%s%s%s", m->at.root, m->conf.data_dir, name);
+	auto_free char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	assert_ok(file_mkdirs(dir, FILE_MODE(0700), e));
+	assert_ok(file_replace(path, FILE_MODE(0600), data, len, e));
+}
+
+static void varint(struct buf *b, uint64_t v)
+{
+	for (; v > 127; v >>= 7)
+		buf_add(b, &(uint8_t){ (uint8_t)(v | 128) }, 1);
+	buf_add(b, &(uint8_t){ (uint8_t)v }, 1);
+}
+
+static uint32_t crc32c(const struct buf *b)
+{
+	uint32_t crc = ~0U;
+
+	for (size_t i = 0; i < b->len; i++) {
+		crc ^= (uint8_t)b->data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
+	}
+	return ~crc;
+}
+
+/* A log of this member, as etcd begins one. */
+static void put_wal(const struct machine *m, uint64_t cluster, uint64_t member)
+{
+	auto_buf struct buf meta = { 0 }, record = { 0 }, wal = { 0 };
+	size_t pad;
+
+	buf_puts(&meta, "\x08");
+	varint(&meta, member);
+	buf_puts(&meta, "\x10");
+	varint(&meta, cluster);
+	buf_puts(&record, "\x08\x01\x10");
+	varint(&record, crc32c(&meta));
+	buf_puts(&record, "\x1a");
+	varint(&record, meta.len);
+	buf_add(&record, meta.data, meta.len);
+	buf_add(&wal, "\x04\0\0\0\0\0\0\x84\x08\x04\x10\0\0\0\0\0", 16);
+	pad = (8 - record.len % 8) % 8;
+	buf_add(&wal, &(uint8_t){ (uint8_t)record.len }, 1);
+	buf_add(&wal, "\0\0\0\0\0\0", 6);
+	buf_add(&wal, &(uint8_t){ (uint8_t)(pad ? 0x80 | pad : 0) }, 1);
+	buf_add(&wal, record.data, record.len);
+	buf_add(&wal, "\0\0\0\0\0\0\0", pad);
+	put(m, SEGMENT, wal.data, wal.len);
+}
+
+static void put_identity(const struct machine *m, uint64_t cluster, uint64_t member)
+{
+	struct identity id = { .cluster_id = cluster, .member_id = member, .name = xstrdup("n1") };
+
+	assert_ok(identity_write(m, &id, e));
+	identity_free(&id);
+}
+
+static void reads_what_etcd_wrote(void **state)
+{
+	uint8_t bytes[sizeof(REAL_WAL) / 2];
+	struct wal_ids ids;
+
+	(void)state;
+	assert_true(text_unhex(REAL_WAL, bytes, sizeof(bytes)));
+	assert_ok(wal_parse_ids("w", bytes, sizeof(bytes), &ids, e));
+	assert_int_equal(ids.member, REAL_MEMBER);
+	assert_int_equal(ids.cluster, REAL_CLUSTER);
+}
+
+static void notices_every_flipped_bit(void **state)
+{
+	uint8_t bytes[sizeof(REAL_WAL) / 2];
+	struct wal_ids ids;
+
+	(void)state;
+	assert_true(text_unhex(REAL_WAL, bytes, sizeof(bytes)));
+	for (size_t bit = 8 * 33; bit < 8 * 56; bit++) { /* the metadata itself */
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_err(wal_parse_ids("w", bytes, sizeof(bytes), &ids, e), ERR_FAIL, "w is damaged");
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (size_t len = 0; len < 56; len++) {
+		auto_free uint8_t *cut = xcalloc(len, 1); /* of its own, so that a read behind it is caught */
+
+		memcpy(cut, bytes, len);
+		assert_err(wal_parse_ids("w", cut, len, &ids, e), ERR_FAIL, "w is damaged");
+	}
+}
+
+/* Seen on etcd 3.4.23: what it calls itself with these URLs and tokens. */
+static void computes_ids_as_etcd_does(void **state)
+{
+	char *standard[] = { xstrdup("http://localhost:2380") }, *one[] = { xstrdup("http://127.0.0.1:23891") };
+	char *three[] = { xstrdup("http://127.0.0.1:23893"), xstrdup("http://127.0.0.1:23894"),
+			  xstrdup("http://[::1]:23895") };
+	struct wal_ids ids;
+
+	(void)state;
+	ids = wal_static_ids(standard, 1, 0, "etcd-cluster");
+	assert_int_equal(ids.member, UINT64_C(0x8e9e05c52164694d));
+	assert_int_equal(ids.cluster, UINT64_C(0xcdf818194e3a8c32));
+	ids = wal_static_ids(one, 1, 0, "tok");
+	assert_int_equal(ids.member, REAL_MEMBER);
+	assert_int_equal(ids.cluster, REAL_CLUSTER);
+	ids = wal_static_ids(three, 3, 2, "tok3");
+	assert_int_equal(ids.member, UINT64_C(0xe432d4c115c45e35));
+	assert_int_equal(ids.cluster, UINT64_C(0x58b34ce53b40e379));
+	free(standard[0]);
+	free(one[0]);
+	for (size_t i = 0; i < 3; i++)
+		free(three[i]);
+}
+
+static void empty_is_fine_the_first_time(void **state)
+{
+	const struct machine *m = *state;
+	enum datadir_state look;
+	uint64_t cluster, member;
+
+	assert_ok(datadir_check(m, e)); /* not even a directory */
+	assert_ok(datadir_prepare(m, e));
+	assert_ok(datadir_check(m, e));
+	put(m, "/lost+found/x", "", 0);
+	put(m, "/.touch", "", 0);
+	put(m, "/member/snap/db", "half", 4); /* etcd was killed before it had a log */
+	put(m, "/member/wal/0.tmp", "", 0);
+	assert_ok(datadir_check(m, e));
+	assert_ok(datadir_look(m, &look, &cluster, &member, e));
+	assert_int_equal(look, DATADIR_EMPTY);
+}
+
+static void own_data_is_fine(void **state)
+{
+	const struct machine *m = *state;
+	char *url[] = { xstrdup("https://127.0.0.1:2380") };
+	struct wal_ids own = wal_static_ids(url, 1, 0, "etcd-cluster");
+	enum datadir_state look;
+	uint64_t cluster, member;
+
+	free(url[0]);
+	put_wal(m, own.cluster, own.member);
+	assert_ok(datadir_check(m, e)); /* killed before member-id was written */
+	assert_ok(datadir_look(m, &look, &cluster, &member, e));
+	assert_int_equal(look, DATADIR_MEMBER);
+	assert_int_equal(cluster, own.cluster);
+	assert_int_equal(member, own.member);
+	put_identity(m, 7, 8);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "0000000000000008 of 0000000000000007");
+	put_wal(m, 7, 8);
+	assert_ok(datadir_check(m, e)); /* member-id vouches for it */
+}
+
+static void lost_data_is_refused(void **state)
+{
+	const struct machine *m = *state;
+
+	put_identity(m, 7, 8);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "is missing, but this machine is member 0000000000000008 (n1)");
+	assert_ok(datadir_prepare(m, e));
+	assert_err(datadir_check(m, e), ERR_CONFIG, "is empty, but this machine is member");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "/etc/etcd/member-id.lost");
+}
+
+static void distribution_default_is_refused(void **state)
+{
+	const struct machine *m = *state;
+
+	put_wal(m, UINT64_C(0xcdf818194e3a8c32), UINT64_C(0x8e9e05c52164694d));
+	assert_err(datadir_check(m, e), ERR_CONFIG, "ran without any configuration");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster.aside-19700101-000000");
+}
+
+static void foreign_data_is_refused(void **state)
+{
+	struct machine *m = *state;
+
+	put_wal(m, 1, 2);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000002 of cluster 0000000000000001");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "to keep it and begin anew: mv ");
+	m->conf.role = ROLE_JOIN;
+	assert_err(datadir_check(m, e), ERR_CONFIG, "which is not what cluster.conf makes of this machine");
+}
+
+static void other_files_are_refused(void **state)
+{
+	const struct machine *m = *state;
+
+	put(m, "/holiday.jpg", "", 0);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "not etcd's: holiday.jpg");
+}
+
+static void damage_is_not_emptiness(void **state)
+{
+	const struct machine *m = *state;
+
+	put(m, SEGMENT, "", 0);
+	assert_err(datadir_check(m, e), ERR_FAIL, "is damaged");
+}
+
+static void snapshots_without_their_log_are_refused(void **state)
+{
+	struct machine *m = *state;
+
+	put(m, "/member/snap/0000000000000002-00000000000186a1.snap", "x", 1);
+	m->conf.wal_dir = xstrdup("/srv/wal");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "its log is not in");
+}
+
+static void first_segment_counts(void **state)
+{
+	const struct machine *m = *state;
+	enum datadir_state look;
+	uint64_t cluster, member;
+
+	put_wal(m, 7, 8);
+	put(m, "/member/wal/0000000000000001-00000000000003e8.wal", "later", 5);
+	put(m, "/member/wal/0.wal", "no segment", 10);
+	assert_ok(datadir_look(m, &look, &cluster, &member, e));
+	assert_int_equal(member, 8);
+}
+
+static void prepares_and_mends(void **state)
+{
+	struct machine *m = *state;
+	auto_free char *data = layout_path(&m->at, "/srv/x/data"), *parent = layout_path(&m->at, "/srv/x");
+	struct err err = { 0 };
+	struct stat st;
+
+	free(m->conf.data_dir);
+	m->conf.data_dir = xstrdup("/srv/x/data");
+	m->conf.wal_dir = xstrdup("/srv/x/wal");
+	m->dry_run = true;
+	assert_int_equal(datadir_prepare(m, &err), 1);
+	assert_false(file_exists(data));
+	m->dry_run = false;
+	assert_int_equal(datadir_prepare(m, &err), 1);
+	assert_int_equal(datadir_prepare(m, &err), 0);
+	assert_int_equal(stat(data, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(stat(parent, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(chmod(data, 0755), 0);
+	assert_int_equal(datadir_prepare(m, &err), 1);
+	assert_int_equal(stat(data, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(rmdir(data), 0);
+	assert_int_equal(symlink("/var", data), 0);
+	assert_err(datadir_prepare(m, e), ERR_CONFIG, "is not a directory");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_what_etcd_wrote),
+		cmocka_unit_test(notices_every_flipped_bit),
+		cmocka_unit_test(computes_ids_as_etcd_does),
+		TEST(empty_is_fine_the_first_time),
+		TEST(own_data_is_fine),
+		TEST(lost_data_is_refused),
+		TEST(distribution_default_is_refused),
+		TEST(foreign_data_is_refused),
+		TEST(other_files_are_refused),
+		TEST(damage_is_not_emptiness),
+		TEST(snapshots_without_their_log_are_refused),
+		TEST(first_segment_counts),
+		TEST(prepares_and_mends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/identity: what is written is read again, and what is not ours is refused.
+ */
+#include "unit.h"
+
+#include "base/file.h"
+#include "core/identity.h"
+
+static int machine_setup(void **state)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	auto_free char *root = unit_dir();
+
+	layout_init(&m->at, root, NULL);
+	assert_ok(file_mkdirs(m->at.etc, FILE_MODE(0755), e));
+	*state = m;
+	return 0;
+}
+
+static int machine_teardown(void **state)
+{
+	struct machine *m = *state;
+
+	assert_ok(file_remove_tree(m->at.root, e));
+	machine_free(m);
+	free(m);
+	return 0;
+}
+
+static void comes_back_as_written(void **state)
+{
+	struct identity id = { .cluster_id = UINT64_C(0xfedcba9876543210), .member_id = 1, .name = xstrdup("n1") };
+	cleanup(identity_free) struct identity got = { 0 };
+	struct machine *m = *state;
+	struct err e = { 0 };
+
+	assert_int_equal(identity_read(m, &got, &e), 0);
+	m->dry_run = true;
+	assert_int_equal(identity_write(m, &id, &e), 1);
+	assert_false(file_exists(m->at.member_id));
+	m->dry_run = false;
+	assert_int_equal(identity_write(m, &id, &e), 1);
+	assert_int_equal(identity_write(m, &id, &e), 0);
+	assert_int_equal(identity_read(m, &got, &e), 1);
+	assert_int_equal(got.cluster_id, id.cluster_id);
+	assert_int_equal(got.member_id, id.member_id);
+	assert_string_equal(got.name, "n1");
+	identity_free(&id);
+}
+
+static void refuses_what_it_did_not_write(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"CLUSTER_ID=0000000000000007\nMEMBER_ID=0000000000000008\n",
+		"CLUSTER_ID=7\nMEMBER_ID=0000000000000008\nNAME=x\n",
+		"CLUSTER_ID=0000000000000007\nMEMBER_ID=0000000000000000\nNAME=x\n",
+		"CLUSTER_ID=0000000000000007\nMEMBER_ID=000000000000000g\nNAME=x\n",
+		"CLUSTER_ID=0000000000000007\nMEMBER_ID=0000000000000008\nNAME=x\nMORE=1\n",
+	};
+	const struct machine *m = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		cleanup(identity_free) struct identity got = { 0 };
+
+		assert_ok(file_replace(m->at.member_id, FILE_MODE(0644), texts[i], strlen(texts[i]), e));
+		assert_err(identity_read(m, &got, e), ERR_CONFIG, "member-id does not say");
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(comes_back_as_written),
+		TEST(refuses_what_it_did_not_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
