@@ -17,6 +17,8 @@
 #include "cmd/cmd.h"
 
 static const struct cmd_sub verbs[] = {
+	{ "cert", "VERB …", "list, issue, renew and export certificates", cmd_cert },
+	{ "ca", "VERB …", "show, export and import the certificate authority", cmd_ca },
 	{ NULL, NULL, NULL, NULL },
 };
 

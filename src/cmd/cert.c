@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * cert: list, issue, renew, export.
+ */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "core/pki.h"
+#include "core/pki_handout.h"
+
+#define DAY (24 * 60 * 60)
+
+static long long days_left(const struct pki_entry *c, time_t now)
+{
+	return ((long long)c->not_after - (long long)now) / DAY;
+}
+
+static void print_member(const char *key, const char *value)
+{
+	auto_free char *text = value ? text_json(value) : xstrdup("null");
+
+	(void)printf(",\"%s\":%s", key, text);
+}
+
+static void print_json(const struct pki_entry *list, size_t n, time_t now)
+{
+	(void)fputs("[", stdout);
+	for (size_t i = 0; i < n; i++) {
+		const struct pki_entry *c = &list[i];
+		auto_free char *name = text_json(c->name);
+
+		(void)printf("%s\n{\"name\":%s", i > 0 ? "," : "", name);
+		print_member("path", c->path);
+		(void)printf(",\"present\":%s", c->present ? "true" : "false");
+		if (c->present) {
+			print_member("subject", c->subject);
+			print_member("issuer", c->issuer);
+			print_member("serial", c->serial);
+			(void)printf(",\"not_before\":%lld,\"not_after\":%lld,\"days_left\":%lld,\"sans\":[",
+				     (long long)c->not_before, (long long)c->not_after, days_left(c, now));
+			for (char **san = c->sans; san && *san; san++) {
+				auto_free char *text = text_json(*san);
+
+				(void)printf("%s%s", san == c->sans ? "" : ",", text);
+			}
+			(void)fputs("]", stdout);
+		}
+		print_member("problem", c->problem);
+		print_member("mend", c->mend);
+		(void)fputs("}", stdout);
+	}
+	(void)fputs("\n]\n", stdout);
+}
+
+static void print_table(const struct pki_entry *list, size_t n, time_t now)
+{
+	(void)printf("%-22s %9s  %s\n", "NAME", "DAYS LEFT", "SUBJECT");
+	for (size_t i = 0; i < n; i++) {
+		const struct pki_entry *c = &list[i];
+
+		if (c->present)
+			(void)printf("%-22s %9lld  %s\n", c->name, days_left(c, now), c->subject);
+		else
+			(void)printf("%-22s %9s  -\n", c->name, "-");
+		if (c->problem)
+			(void)printf("  %s%s%s\n", c->problem, c->mend ? "; " : "", c->mend ? c->mend : "");
+	}
+}
+
+static int cert_list(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	bool json = false;
+	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
+	struct pki_entry *list = NULL;
+	struct machine m;
+	size_t n = 0;
+	int rc;
+
+	if (cmd_options(argc, argv, options, 0, 0, "cert list [--json]", e) < 0)
+		return -1;
+	rc = machine_open(&m, o, e);
+	if (rc == 0)
+		rc = pki_list(&m, &list, &n, e);
+	if (rc == 0)
+		(json ? print_json : print_table)(list, n, m.now);
+	pki_list_free(list, n);
+	machine_free(&m);
+	return rc < 0 ? -1 : CMD_DONE;
+}
+
+static int cert_issue(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	struct machine_options mine = *o;
+	struct pki_order order = { 0 };
+	const char *sans = NULL, *dir = NULL;
+	const struct cmd_option options[] = { { "name", NULL, &order.name },
+					      { "san", NULL, &sans },
+					      { "out", NULL, &dir },
+					      { "allow-root", &order.allow_root, NULL },
+					      { "dry-run", &mine.dry_run, NULL },
+					      { NULL, NULL, NULL } };
+	int at = cmd_options(argc, argv, options, 1, 1,
+			     "cert issue [--name NAME] [--san X,…] [--out DIR] [--allow-root] [--dry-run] "
+			     "server|peer|client|apiserver|healthcheck",
+			     e);
+	auto_strv char **list = sans ? text_split(sans, ",") : NULL;
+	auto_free char *path = NULL;
+	auto_close int lock = -1;
+	struct machine m;
+	int rc;
+
+	if (at < 0)
+		return -1;
+	order.profile = argv[at];
+	order.sans = list;
+	order.dir = dir ? dir : ".";
+	rc = machine_open(&m, &mine, e);
+	if (rc == 0) {
+		lock = machine_lock(&m, e);
+		rc = lock < 0 ? -1 : pki_issue(&m, &order, &path, e);
+	}
+	if (rc > 0 && !m.dry_run)
+		(void)printf("%s\n", path);
+	machine_free(&m);
+	return rc < 0 ? -1 : CMD_DONE;
+}
+
+static int cert_renew(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	struct machine_options mine = *o;
+	bool force = false;
+	const struct cmd_option options[] = { { "force", &force, NULL },
+					      { "dry-run", &mine.dry_run, NULL },
+					      { NULL, NULL, NULL } };
+	int at = cmd_options(argc, argv, options, 0, 16, "cert renew [--force] [--dry-run] [NAME…]", e);
+	auto_close int lock = -1;
+	struct machine m;
+	int rc;
+
+	if (at < 0)
+		return -1;
+	rc = machine_open(&m, &mine, e);
+	if (rc == 0) {
+		lock = machine_lock(&m, e);
+		rc = lock < 0 ? -1 : pki_renew(&m, at < argc ? argv + at : NULL, force, e);
+	}
+	machine_free(&m);
+	return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+}
+
+static int cert_export(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	struct machine_options mine = *o;
+	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL }, { NULL, NULL, NULL } };
+	int at = cmd_options(argc, argv, options, 1, 1, "cert export [--dry-run] DIR", e);
+	auto_close int lock = -1;
+	struct machine m;
+	int rc;
+
+	if (at < 0)
+		return -1;
+	rc = machine_open(&m, &mine, e);
+	if (rc == 0) {
+		lock = machine_lock(&m, e);
+		rc = lock < 0 ? -1 : pki_export(&m, argv[at], e);
+	}
+	machine_free(&m);
+	return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+}
+
+int cmd_cert(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	static const struct cmd_sub subs[] = {
+		{ "list", "[--json]", "days left, problems, and what mends them", cert_list },
+		{ "issue", "PROFILE [--name N] …", "a pair for another host or a client", cert_issue },
+		{ "renew", "[--force] [NAME…]", "what is due, without restarting etcd", cert_renew },
+		{ "export", "DIR", "what kubeadm wants in pki/etcd", cert_export },
+		{ NULL, NULL, NULL, NULL },
+	};
+
+	return cmd_dispatch(subs, argc, argv, o, e);
+}
