@@ -40,7 +40,7 @@ struct member {
 struct member_survey {
 	uint64_t cluster_id; /* 0: nobody answered */
 	uint64_t leader;     /* 0: nobody knows one, or they do not agree */
-	bool agreed;	     /* the list comes from a quorum, not just from one member's memory */
+	bool agreed;	     /* a quorum exists: some voter reached it */
 	struct member *list;
 	size_t n;
 	struct rpc_alarm *alarms;
@@ -49,7 +49,7 @@ struct member_survey {
 };
 
 /*
- * Asks the local member who is in the cluster, then all of them at once, each within timeout_ms. Members that are down are in
+ * Asks the local member who is in the cluster, then all of them at once, each call within timeout_ms. Members that are down are in
  * the result, too. Without any answer the result has just the local member, with why. -1 only when nothing can be asked at all
  * (no client certificate, say). The caller frees, also after a failure.
  */
