@@ -27,9 +27,10 @@ int member_probe(const struct machine *m, unsigned int timeout_ms, struct member
 struct member {
 	uint64_t id; /* 0: not known, it is not listed and does not answer */
 	char *name;
-	char *url;   /* client URL that it was asked at, or "" when it has none */
-	bool here;   /* the one on this machine */
-	bool listed; /* in the membership list */
+	char *url;	  /* client URL that it was asked at, or "" when it has none */
+	char **peer_urls; /* strv, as the list has them, or NULL */
+	bool here;	  /* the one on this machine */
+	bool listed;	  /* in the membership list */
 	bool learner;
 	bool answers; /* status is filled */
 	bool healthy; /* and it reaches a quorum */
