@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/keyfile.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -18,8 +19,17 @@
 /* The administrator's pair: clientAuth, CN=root, so that it stays welcome when RBAC is switched on. */
 #define CLIENT_PAIR "etcdctl-etcd-client"
 
+/* Where the local member is: what etcd.env tells it to advertise (an ETCD_* line of cluster.conf may), else what cluster.conf says. */
 static char *local_url(const struct machine *m)
 {
+	auto_keyfile struct keyfile env = { 0 };
+	struct err ignored = { 0 };
+	const char *urls = NULL;
+
+	if (keyfile_read(m->at.etcd_env, &env, &ignored) == 0)
+		urls = keyfile_get(&env, "ETCD_ADVERTISE_CLIENT_URLS");
+	if (urls && text_starts(urls, "https://"))
+		return xstrndup(urls, strcspn(urls, ","));
 	return config_url("https", m->conf.address, m->conf.client_port);
 }
 

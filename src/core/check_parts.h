@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The parts that check.c is put together from. Each adds its findings to the report; what is in order gets an "ok" one.
+ */
+#ifndef CORE_CHECK_PARTS_H
+#define CORE_CHECK_PARTS_H
+
+#include "core/check.h"
+#include "core/member.h"
+#include "core/release.h"
+
+/* --- Writing findings (check.c). */
+
+/* A finding; its mend is "" until check_mend says it. The pointer is good until the next one is added. */
+struct check_finding *check_add(struct check_report *r, enum check_level level, enum err_class class, const char *fmt,
+				...) ERR_PRINTF(4, 5);
+void check_mend(struct check_finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
+#define check_ok(r, ...)	 ((void)check_add(r, CHECK_OK, ERR_NONE, __VA_ARGS__))
+#define check_warn(r, ...)	 check_add(r, CHECK_WARN, ERR_NONE, __VA_ARGS__)
+#define check_bad(r, class, ...) check_add(r, CHECK_BAD, class, __VA_ARGS__)
+
+/* An error as a bad finding. */
+void check_error(struct check_report *r, const struct err *e);
+
+/* --- Files (check_files.c). */
+
+/* The release in use: there, whole, not one that loses data. */
+void check_release(const struct machine *m, struct check_report *r);
+/* Certificates and data directory, as the preflight wants them. */
+void check_pki(const struct machine *m, struct check_report *r);
+void check_data(const struct machine *m, struct check_report *r);
+/* What may wait until somebody asks: cluster.conf's owner, another release wanted, certificates that end soon, drift. */
+void check_files(const struct machine *m, struct check_report *r);
+
+/* --- The machine around it (check_host.c). */
+
+/* The ports etcd listens on, and whether the addresses are this machine's. own: pid of our etcd or 0. */
+void check_ports(const struct machine *m, pid_t own, struct check_report *r);
+void check_space(const struct machine *m, struct check_report *r);
+/* Names, routes, clock, disk, other etcds. */
+void check_host(const struct machine *m, struct check_report *r);
+
+/* --- The running etcd (check_running.c). */
+
+/* Process against files: is it the installed release, with the settings and the CA that are there now. */
+void check_process(const struct machine *m, pid_t pid, struct check_report *r);
+/* What the survey of the members tells. */
+void check_members(const struct machine *m, const struct member_survey *s, struct check_report *r);
+
+/* The size in bytes at which this member refuses writes. */
+long long check_quota(const struct machine *m, const struct member *member);
+
+#endif
