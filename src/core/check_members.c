@@ -132,7 +132,6 @@ static void check_own(const struct machine *m, const struct member_survey *s, co
 	struct err ignored = { 0 };
 	bool known = identity_read(m, &id, &ignored) > 0;
 
-	identity_free(&id);
 	if (known && own->answers && (own->id != id.member_id || own->status.cluster_id != id.cluster_id))
 		check_mend(check_bad(r, ERR_HEALTH,
 				     "the running etcd is member %" PRIx64 " of cluster %" PRIx64
@@ -147,6 +146,7 @@ static void check_own(const struct machine *m, const struct member_survey *s, co
 		check_mend(check_warn(r, "the cluster dials this member at %s, cluster.conf says %s", own->peer_urls[0],
 				      peer),
 			   "etcdctl.sh member update %" PRIx64 " --peer-urls=%s", own->id, peer);
+	identity_free(&id);
 }
 
 void check_members(const struct machine *m, const struct member_survey *s, struct check_report *r)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "cmd/report.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+size_t report_print(const struct check_report *r, enum check_level least)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct check_finding *f = &r->list[i];
+
+		if (f->level < least)
+			continue;
+		(void)printf("%-4s  %s\n", check_level_name(f->level), f->what);
+		if (f->mend[0])
+			(void)printf("      -> %s\n", f->mend);
+		n++;
+	}
+	return n;
+}
+
+void report_json_string(const char *text)
+{
+	auto_free char *quoted = text ? text_json(text) : xstrdup("null");
+
+	(void)fputs(quoted, stdout);
+}
+
+void report_json(const struct check_report *r, enum check_level least)
+{
+	const char *comma = "";
+
+	(void)putchar('[');
+	for (size_t i = 0; i < r->n; i++) {
+		const struct check_finding *f = &r->list[i];
+
+		if (f->level < least)
+			continue;
+		(void)printf("%s{\"level\":\"%s\",\"what\":", comma, check_level_name(f->level));
+		report_json_string(f->what);
+		(void)fputs(",\"mend\":", stdout);
+		report_json_string(f->mend[0] ? f->mend : NULL);
+		(void)putchar('}');
+		comma = ",";
+	}
+	(void)putchar(']');
+}

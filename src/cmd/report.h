@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Printing what `check` and `status` both show.
+ */
+#ifndef CMD_REPORT_H
+#define CMD_REPORT_H
+
+#include "core/check.h"
+
+/* One line for each finding of at least this level, and below it the command that mends it. Returns how many. */
+size_t report_print(const struct check_report *r, enum check_level least);
+
+/* A JSON array of {"level", "what", "mend"}; mend is null when there is none. No newline at the end. */
+void report_json(const struct check_report *r, enum check_level least);
+
+/* "text" with JSON quotes, or null. */
+void report_json_string(const char *text);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * etcd-cluster status: what runs, how it is, and what to do about it.
+ */
+#include "core/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/report.h"
+#include "core/check_parts.h"
+
+/* Long enough for a member under load, short enough for a person. */
+#define TIMEOUT_MS 2000
+
+#define DAY 86400
+
+static const char *role_of(const struct status *s, const struct member *one)
+{
+	if (one->learner)
+		return "learner";
+	if (!one->answers)
+		return "-";
+	return one->id == s->survey.leader ? "leader" : "follower";
+}
+
+static const char *health_of(const struct member *one)
+{
+	if (one->healthy)
+		return "healthy";
+	return one->answers ? "no quorum" : "down";
+}
+
+/* Entries of the log that it has not applied yet, as far as its leader knows. */
+static uint64_t lag_of(const struct status *s, const struct member *one)
+{
+	uint64_t newest = one->status.raft_index;
+
+	for (size_t i = 0; i < s->survey.n; i++) {
+		if (s->survey.list[i].answers && s->survey.list[i].id == s->survey.leader &&
+		    s->survey.list[i].status.raft_index > newest)
+			newest = s->survey.list[i].status.raft_index;
+	}
+	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
+}
+
+static char *size_text(long long bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double n = (double)bytes;
+	size_t i = 0;
+
+	for (; n >= 1024 && i + 1 < ARRAY_LEN(units); i++)
+		n /= 1024;
+	return xasprintf(n < 10 && i > 0 && n != (double)(long long)n ? "%.1f %s" : "%.0f %s", n, units[i]);
+}
+
+static long long days_left(const struct machine *m, const struct pki_entry *one)
+{
+	return ((long long)one->not_after - (long long)m->now) / DAY;
+}
+
+/* --- For people. */
+
+static void print_machine(const struct machine *m, const struct status *s)
+{
+	const struct member *here = status_here(s);
+	struct member_votes votes = member_count_votes(&s->survey);
+
+	(void)printf("machine       %s, ROLE=%s, %s\n", m->conf.name, config_role_name(m->conf.role), m->conf.address);
+	if (s->has_outcome)
+		(void)printf("setup         %s%s%s\n", outcome_name(s->outcome.state),
+			     s->outcome.message[0] ? ": " : "", s->outcome.message);
+	if (s->has_outcome && s->outcome.hint[0])
+		(void)printf("              -> %s\n", s->outcome.hint);
+	(void)printf("release       %s running, %s installed", here && here->answers ? here->status.version : "none",
+		     s->has_release ? s->release.name : "none");
+	if (m->conf.release_given)
+		(void)printf(", %s wanted", m->conf.release);
+	(void)putchar('\n');
+	if (votes.all > 0)
+		(void)printf("cluster       %" PRIx64 ", %zu of %zu voting members healthy, %zu needed\n",
+			     s->survey.cluster_id, votes.healthy, votes.all, votes.quorum);
+	if (s->n_certs > 0) {
+		(void)fputs("certificates ", stdout);
+		for (size_t i = 0; i < s->n_certs; i++) {
+			if (s->certs[i].present)
+				(void)printf(" %s %lld days%s", s->certs[i].name, days_left(m, &s->certs[i]),
+					     i + 1 < s->n_certs ? "," : "");
+		}
+		(void)putchar('\n');
+	}
+}
+
+static void print_members(const struct machine *m, const struct status *s)
+{
+	int name = 4, url = 8;
+
+	for (size_t i = 0; i < s->survey.n; i++) {
+		int n = (int)strlen(s->survey.list[i].name), u = (int)strlen(s->survey.list[i].url);
+
+		name = n > name ? n : name;
+		url = u > url ? u : url;
+	}
+	if (s->survey.n > 0)
+		(void)printf("\n%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-19s  %s\n", name, "NAME", "ID", url, "ENDPOINT",
+			     "HEALTH", "ROLE", "VERSION", "DB", "RAFT-LAG");
+	for (size_t i = 0; i < s->survey.n; i++) {
+		const struct member *one = &s->survey.list[i];
+		auto_free char *used = size_text(one->status.db_size);
+		auto_free char *quota = size_text(check_quota(m, one));
+		auto_free char *db = one->answers ? xasprintf("%s of %s", used, quota) : xstrdup("-");
+		auto_free char *lag = one->answers ? xasprintf("%" PRIu64, lag_of(s, one)) : xstrdup("-");
+
+		(void)printf("%-*s  %-16" PRIx64 "  %-*s  %-9s  %-8s  %-8s  %-19s  %s\n", name,
+			     one->name[0] ? one->name : "-", one->id, url, one->url[0] ? one->url : "-", health_of(one),
+			     role_of(s, one), one->answers ? one->status.version : "-", db, lag);
+	}
+}
+
+static void print_alarms(const struct status *s)
+{
+	for (size_t i = 0; i < s->survey.n_alarms; i++)
+		(void)printf("%salarm %s raised by member %" PRIx64 "\n", i == 0 ? "\n" : "",
+			     rpc_alarm_name(s->survey.alarms[i].kind), s->survey.alarms[i].member_id);
+}
+
+static void print_all(const struct machine *m, const struct status *s)
+{
+	print_machine(m, s);
+	if (m->conf.role == ROLE_NONE) {
+		(void)printf("\netcd-cluster is installed and idle; to make this machine a member:\n"
+			     "      -> etcd-cluster init, or write ROLE=… into %s and run etcd-cluster setup\n",
+			     m->at.conf);
+		return;
+	}
+	print_members(m, s);
+	print_alarms(s);
+	for (size_t i = 0; i < s->report.n; i++) {
+		if (s->report.list[i].level > CHECK_OK) {
+			(void)putchar('\n');
+			break;
+		}
+	}
+	(void)report_print(&s->report, CHECK_WARN);
+}
+
+/* --- For programs. IDs are hex strings, as etcdctl shows them: JSON numbers lose the last digits of 64 bits. */
+
+static void json_field(const char *before, const char *name, const char *value)
+{
+	(void)printf("%s\"%s\":", before, name);
+	report_json_string(value);
+}
+
+static void json_member(const struct machine *m, const struct status *s, const struct member *one)
+{
+	json_field("{", "name", one->name);
+	(void)printf(",\"id\":\"%" PRIx64 "\"", one->id);
+	json_field(",", "endpoint", one->url[0] ? one->url : NULL);
+	(void)printf(",\"here\":%s,\"listed\":%s,\"answers\":%s,\"healthy\":%s", one->here ? "true" : "false",
+		     one->listed ? "true" : "false", one->answers ? "true" : "false", one->healthy ? "true" : "false");
+	json_field(",", "role", one->answers || one->learner ? role_of(s, one) : NULL);
+	json_field(",", "version", one->answers ? one->status.version : NULL);
+	if (one->answers)
+		(void)printf(",\"db_size\":%" PRId64 ",\"db_in_use\":%" PRId64
+			     ",\"db_quota\":%lld,\"revision\":%" PRId64 ",\"raft_term\":%" PRIu64
+			     ",\"raft_index\":%" PRIu64 ",\"raft_lag\":%" PRIu64,
+			     one->status.db_size, one->status.db_size_in_use, check_quota(m, one), one->status.revision,
+			     one->status.raft_term, one->status.raft_index, lag_of(s, one));
+	json_field(",", "problem", one->why.class != ERR_NONE ? one->why.msg : NULL);
+	(void)putchar('}');
+}
+
+static void json_machine(const struct machine *m, const struct status *s)
+{
+	const struct member *here = status_here(s);
+
+	json_field("{", "name", m->conf.name);
+	json_field(",", "role", config_role_name(m->conf.role));
+	json_field(",", "address", m->conf.address);
+	(void)fputs(",\"setup\":", stdout);
+	if (s->has_outcome) {
+		json_field("{", "state", outcome_name(s->outcome.state));
+		(void)printf(",\"exit\":%d", s->outcome.exit);
+		json_field(",", "message", s->outcome.message);
+		json_field(",", "hint", s->outcome.hint);
+		(void)putchar('}');
+	} else {
+		(void)fputs("null", stdout);
+	}
+	json_field(",\"release\":{", "running", here && here->answers ? here->status.version : NULL);
+	json_field(",", "installed", s->has_release ? s->release.name : NULL);
+	json_field(",", "wanted", m->conf.release);
+	(void)putchar('}');
+}
+
+static void json_cluster(const struct machine *m, const struct status *s)
+{
+	struct member_votes votes = member_count_votes(&s->survey);
+
+	(void)printf(",\"cluster_id\":\"%" PRIx64 "\",\"leader\":\"%" PRIx64 "\",\"quorum\":%s,\"members\":[",
+		     s->survey.cluster_id, s->survey.leader, s->survey.agreed ? "true" : "false");
+	for (size_t i = 0; i < s->survey.n; i++) {
+		(void)fputs(i ? "," : "", stdout);
+		json_member(m, s, &s->survey.list[i]);
+	}
+	(void)printf("],\"voters\":%zu,\"voters_healthy\":%zu,\"voters_needed\":%zu,\"alarms\":[", votes.all,
+		     votes.healthy, votes.quorum);
+	for (size_t i = 0; i < s->survey.n_alarms; i++)
+		(void)printf("%s{\"member\":\"%" PRIx64 "\",\"alarm\":\"%s\"}", i ? "," : "",
+			     s->survey.alarms[i].member_id, rpc_alarm_name(s->survey.alarms[i].kind));
+	(void)putchar(']');
+}
+
+static void json_all(const struct machine *m, const struct status *s)
+{
+	json_machine(m, s);
+	json_cluster(m, s);
+	(void)fputs(",\"certificates\":[", stdout);
+	for (size_t i = 0; i < s->n_certs; i++) {
+		json_field(i ? ",{" : "{", "name", s->certs[i].name);
+		(void)printf(",\"present\":%s", s->certs[i].present ? "true" : "false");
+		if (s->certs[i].present)
+			(void)printf(",\"days_left\":%lld", days_left(m, &s->certs[i]));
+		json_field(",", "problem", s->certs[i].problem);
+		(void)putchar('}');
+	}
+	(void)fputs("],\"findings\":", stdout);
+	report_json(&s->report, CHECK_WARN);
+	(void)fputs("}\n", stdout);
+}
+
+int cmd_status(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	bool json = false;
+	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
+	struct status s = { 0 };
+	struct machine m = { 0 };
+	int rc = -1;
+
+	if (cmd_options(argc, argv, options, 0, 0, "status [--json]", e) < 0)
+		return -1;
+	if (machine_open(&m, o, e) == 0) {
+		status_gather(&m, TIMEOUT_MS, &s);
+		(json ? json_all : print_all)(&m, &s);
+		rc = status_verdict(&m, &s, e) < 0 ? -1 : CMD_DONE;
+	}
+	status_free(&s);
+	machine_free(&m);
+	return rc;
+}
