@@ -112,7 +112,7 @@ static void check_stopped(const struct machine *m, struct check_report *r)
 	if (known < 0)
 		check_error(r, &e);
 	else if (known == 0)
-		check_mend(check_warn(r, "etcd has not been set up on this machine yet"), "etcd-cluster setup");
+		check_mend(check_warn(r, "etcd does not run, and has not been healthy here yet"), "etcd-cluster setup");
 	else
 		check_mend(check_bad(r, ERR_HEALTH, "etcd does not run"),
 			   "systemctl start etcd; if it does not stay up: journalctl -u etcd -n 50");
