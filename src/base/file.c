@@ -133,6 +133,15 @@ int file_set_mode(const char *path, struct file_mode how, struct err *e)
 	return 1;
 }
 
+int file_create(const char *path, struct file_mode how, struct err *e)
+{
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || apply_mode(fd, how) < 0)
+		return err_sys(e, ERR_FAIL, "cannot make %s", path);
+	return steal_fd(&fd);
+}
+
 int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e)
 {
 	char chunk[16384];
@@ -379,21 +388,47 @@ int file_check_trusted(int fd, const char *path, struct err *e)
 	return 0;
 }
 
-int file_free_space(const char *path, unsigned long long *bytes, struct err *e)
+/* The file system of path, or of its nearest ancestor that exists. */
+static int stat_fs(const char *path, struct statvfs *fs, struct err *e)
 {
 	auto_free char *at = xstrdup(path);
-	struct statvfs fs;
 
-	while (statvfs(at, &fs) < 0) {
+	while (statvfs(at, fs) < 0) {
 		char *up;
 
 		if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
-			return err_sys(e, ERR_FAIL, "cannot tell the free space of %s", path);
+			return err_sys(e, ERR_FAIL, "cannot look at the file system of %s", path);
 		up = parent_of(at);
 		free(at);
 		at = up;
 	}
+	return 0;
+}
+
+int file_free_space(const char *path, unsigned long long *bytes, struct err *e)
+{
+	struct statvfs fs;
+
+	if (stat_fs(path, &fs, e) < 0)
+		return -1;
 	*bytes = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+int file_check_programs(const char *path, struct err *e)
+{
+	struct statvfs fs;
+
+	if (stat_fs(path, &fs, e) < 0)
+		return -1;
+	if (fs.f_flag & ST_RDONLY) {
+		(void)err_set(e, ERR_CONFIG, "%s is on a read-only file system", path);
+		return err_hint(e, "mount it writable for the moment, then run this again");
+	}
+	if (fs.f_flag & ST_NOEXEC) {
+		(void)err_set(e, ERR_CONFIG, "%s is on a file system mounted noexec: nothing there can run", path);
+		return err_hint(e, "mount it without noexec");
+	}
 	return 0;
 }
 

@@ -37,6 +37,12 @@ int file_stage(const char *path, struct file_mode how, const void *data, size_t 
 int file_set_mode(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
 
 /*
+ * Makes a new empty file, open for reading and writing, for bytes that come later or from a child process. It must not be
+ * there yet, whatever it is. The caller renames it with file_rename when it is whole, and removes what is not.
+ */
+int file_create(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
+
+/*
  * Appends the content of a regular file to out. More than max bytes is an error. A file that is not there
  * is an error with e->sys == ENOENT.
  */
@@ -92,6 +98,12 @@ int file_check_trusted(int fd, const char *path, struct err *e) MUST_CHECK;
 
 /* Bytes that an unprivileged writer may still put on the file system of path (or of its nearest ancestor that exists). */
 int file_free_space(const char *path, unsigned long long *bytes, struct err *e) MUST_CHECK;
+
+/*
+ * Refuses (ERR_CONFIG) a place where programs cannot be put or could not run: its file system, or that of its nearest ancestor that
+ * exists, is mounted read-only or noexec.
+ */
+int file_check_programs(const char *path, struct err *e) MUST_CHECK;
 
 /*
  * Takes an exclusive lock on the file path (made if missing; its directory must exist) and writes our process id into it. Waits up to `seconds`, then

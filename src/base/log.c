@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -13,6 +14,7 @@
 static struct {
 	bool verbose;
 	bool journal;
+	long progress; /* tenths of a second, when the last progress line was written; 0: none stands */
 } settings;
 
 /* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the socket that stderr was connected to. */
@@ -66,4 +68,31 @@ void log_error(enum log_level level, const struct err *e)
 	log_line(level, "%s", e->msg);
 	if (e->hint[0] != '\0')
 		log_line(LOG_LEVEL_INFO, "  %s", e->hint);
+}
+
+#define MIB (1024.0 * 1024.0)
+
+void log_progress(unsigned long long done, unsigned long long total)
+{
+	struct timespec now;
+	long tenths;
+
+	if (settings.journal || !isatty(STDERR_FILENO) || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+		return;
+	tenths = (long)now.tv_sec * 10 + now.tv_nsec / 100000000;
+	if (tenths == settings.progress)
+		return;
+	settings.progress = tenths;
+	if (total > 0)
+		(void)fprintf(stderr, "  %.1f of %.1f MiB, %.0f %%\r", (double)done / MIB, (double)total / MIB,
+			      100.0 * (double)done / (double)total);
+	else
+		(void)fprintf(stderr, "  %.1f MiB\r", (double)done / MIB);
+}
+
+void log_progress_end(void)
+{
+	if (settings.progress != 0)
+		(void)fputs("\033[K", stderr);
+	settings.progress = 0;
 }

@@ -31,6 +31,13 @@ void log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
 #define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/*
+ * How far a long step is, in place of the last such line: "12 of 24 MiB" (total 0: not known). Only when stderr is a terminal, and not more than
+ * ten times a second. log_progress_end wipes it; a process that dies leaves it to be written over.
+ */
+void log_progress(unsigned long long done, unsigned long long total);
+void log_progress_end(void);
+
 /* Message and hint of e, at level. */
 void log_error(enum log_level level, const struct err *e);
 

@@ -47,7 +47,10 @@ static void become(const struct proc_run *run, char *const *env, const int out[2
 		_exit(CHILD_FAILED);
 	if (run->as_nobody && jail_drop_user() < 0)
 		_exit(CHILD_FAILED);
-	(void)execvpe(argv[0], argv, env);
+	if (run->program != 0)
+		(void)execveat(run->program, "", argv, env, AT_EMPTY_PATH);
+	else
+		(void)execvpe(argv[0], argv, env);
 	_exit(CHILD_FAILED);
 }
 

@@ -17,10 +17,11 @@
 
 struct proc_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH unless it has a slash */
-	unsigned int timeout;	 /* seconds; then it is killed and the call fails */
-	bool as_nobody;		 /* when we are root: run it as PROC_NOBODY with no_new_privs */
-	struct buf *out;	 /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
-	struct buf *diag;	 /* its stderr, likewise; NULL: ours */
+	int program; /* when not 0: run this open file, whatever argv[0] says; no path leads elsewhere meanwhile */
+	unsigned int timeout; /* seconds; then it is killed and the call fails */
+	bool as_nobody;	      /* when we are root: run it as PROC_NOBODY with no_new_privs */
+	struct buf *out;      /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
+	struct buf *diag;     /* its stderr, likewise; NULL: ours */
 };
 
 /*

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "adapter/digest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One read: large enough that system calls do not show, small enough for the processor's second cache. */
+#define CHUNK (256 * 1024)
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+/* SHA-256 is built in: it fails only without memory, and then nothing can go on. */
+static void must(int ok)
+{
+	if (ok != 1)
+		abort();
+}
+
+struct digest *digest_new(void)
+{
+	struct digest *d = xcalloc(1, sizeof(*d));
+
+	d->ctx = EVP_MD_CTX_new();
+	must(d->ctx != NULL);
+	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
+	return d;
+}
+
+void digest_free(struct digest **d)
+{
+	if (*d)
+		EVP_MD_CTX_free((*d)->ctx);
+	free(steal(d));
+}
+
+void digest_add(struct digest *d, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate(d->ctx, data, len));
+}
+
+void digest_end(struct digest *d, uint8_t out[DIGEST_LEN])
+{
+	must(EVP_DigestFinal_ex(d->ctx, out, NULL));
+	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
+}
+
+int digest_add_file(struct digest *d, int fd, unsigned long long len, const char *name, struct err *e)
+{
+	auto_free char *chunk = xcalloc(1, CHUNK);
+	unsigned long long done = 0;
+
+	while (done < len) {
+		size_t want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
+		ssize_t n = pread(fd, chunk, want, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, ERR_FAIL, "cannot read %s", name);
+		if (n == 0)
+			return err_set(e, ERR_FAIL, "%s became shorter while it was read", name);
+		digest_add(d, chunk, (size_t)n);
+		done += (unsigned long long)n;
+	}
+	return 0;
+}
+
+int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e)
+{
+	auto_digest struct digest *d = digest_new();
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot look at %s", name);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_VERIFY, "%s is not a regular file", name);
+	if (digest_add_file(d, fd, (unsigned long long)st.st_size, name, e) < 0)
+		return -1;
+	digest_end(d, out);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * SHA-256 (OpenSSL, which uses the processor's own instructions for it).
+ */
+#ifndef ADAPTER_DIGEST_H
+#define ADAPTER_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define DIGEST_LEN 32
+#define DIGEST_HEX (2 * DIGEST_LEN + 1) /* as text, with its end */
+
+/* A hash that is being fed. */
+struct digest;
+
+#define auto_digest cleanup(digest_free)
+
+/* An empty one; the caller frees it. Never NULL. */
+struct digest *digest_new(void);
+void digest_free(struct digest **d);
+
+void digest_add(struct digest *d, const void *data, size_t len);
+
+/* The hash of all that was added; d is empty again. */
+void digest_end(struct digest *d, uint8_t out[DIGEST_LEN]);
+
+/* Adds the first `len` bytes of the file, wherever its offset stands; fewer are an error. `name` is for messages. */
+int digest_add_file(struct digest *d, int fd, unsigned long long len, const char *name, struct err *e) MUST_CHECK;
+
+/* The hash of a whole regular file. */
+int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e) MUST_CHECK;
+
+#endif

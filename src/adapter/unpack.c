@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Two readers of libarchive, one on top of the other: `gz` undoes gzip and nothing else, `tar` reads what comes out. So a second
+ * compression inside is not looked for, the unpacked bytes can be counted as they come, and what follows the end of the
+ * tar archive or of the gzip stream is seen: a single reader stops there and says nothing (reliability notes, libarchive 3.6.2).
+ */
+#include "adapter/unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define READ_SIZE	(256 * 1024)
+#define WRITE_BACK_SIZE (8ULL << 20) /* hand this much to the disk at a time, while the next is being unpacked */
+
+struct state {
+	const struct unpack *u;
+	struct unpack_result *result;
+	struct archive *gz;
+	struct archive *tar;
+	unsigned long long packed;   /* size of the archive */
+	unsigned long long unpacked; /* bytes that came out of gzip so far */
+	unsigned int entries;
+	struct err *e; /* what went wrong below libarchive, which only hears that something did */
+};
+
+static void close_archive(struct archive **a)
+{
+	if (*a)
+		(void)archive_read_free(*a);
+}
+
+/* What libarchive says about it. Its text may quote the archive. */
+static int refuse(struct state *s, struct archive *a)
+{
+	auto_free char *why = NULL;
+
+	if (s->e->class != ERR_NONE)
+		return -1;
+	why = xstrdup(archive_error_string(a) ? archive_error_string(a) : "it cannot be read");
+	text_printable(why);
+	return err_set(s->e, ERR_VERIFY, "it is damaged: %s", why);
+}
+
+/* The next unpacked bytes; ARCHIVE_OK, ARCHIVE_EOF or ARCHIVE_FATAL with s->e set. */
+static int next_block(struct state *s, const void **block, size_t *len)
+{
+	la_int64_t offset;
+	int rc = archive_read_data_block(s->gz, block, len, &offset);
+
+	if (rc == ARCHIVE_EOF)
+		return rc;
+	if (rc != ARCHIVE_OK) {
+		(void)refuse(s, s->gz);
+		return ARCHIVE_FATAL;
+	}
+	s->unpacked += *len;
+	if (s->unpacked > UNPACK_TOTAL_MAX || s->unpacked / UNPACK_RATIO_MAX > s->packed) {
+		(void)err_set(s->e, ERR_VERIFY, "it unpacks to far more than an etcd release: a decompression bomb");
+		return ARCHIVE_FATAL;
+	}
+	return ARCHIVE_OK;
+}
+
+static la_ssize_t feed_tar(struct archive *a, void *arg, const void **block)
+{
+	struct state *s = arg;
+	size_t len = 0;
+	int rc = next_block(s, block, &len);
+
+	if (rc == ARCHIVE_EOF)
+		return 0;
+	if (rc == ARCHIVE_OK)
+		return (la_ssize_t)len;
+	archive_set_error(a, EINVAL, "%s", s->e->msg);
+	return -1;
+}
+
+static int open_gz(struct state *s)
+{
+	struct archive_entry *whole;
+
+	s->gz = archive_read_new();
+	if (!s->gz || archive_read_support_filter_gzip(s->gz) != ARCHIVE_OK ||
+	    archive_read_support_format_raw(s->gz) != ARCHIVE_OK)
+		return err_set(s->e, ERR_FAIL, "libarchive lacks gzip");
+	if (archive_read_open_fd(s->gz, s->u->fd, READ_SIZE) != ARCHIVE_OK ||
+	    archive_read_next_header(s->gz, &whole) != ARCHIVE_OK || archive_filter_count(s->gz) != 2 ||
+	    archive_filter_code(s->gz, 0) != ARCHIVE_FILTER_GZIP)
+		return err_set(s->e, ERR_VERIFY, "it is not a gzip file");
+	return 0;
+}
+
+static int open_tar(struct state *s)
+{
+	s->tar = archive_read_new();
+	if (!s->tar || archive_read_support_format_tar(s->tar) != ARCHIVE_OK)
+		return err_set(s->e, ERR_FAIL, "libarchive lacks tar");
+	if (archive_read_open(s->tar, s, NULL, feed_tar, NULL) != ARCHIVE_OK)
+		return refuse(s, s->tar);
+	return 0;
+}
+
+/* A relative path of plain characters below top, without empty, "." or ".." parts; one slash may end it. */
+static bool name_is_plain(const char *name)
+{
+	unsigned int depth = 0;
+
+	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-")] != '\0')
+		return false;
+	while (*name) {
+		size_t len = strcspn(name, "/");
+
+		if (len == 0 || len > 255 || strncmp(name, ".", len) == 0 || (len == 2 && memcmp(name, "..", 2) == 0))
+			return false;
+		if (++depth > UNPACK_DEPTH_MAX)
+			return false;
+		name += len;
+		name += *name == '/';
+	}
+	return depth > 0;
+}
+
+/* What is unusual about the entry, or NULL. Owners and times are usual: upstream's are its builder's. */
+static const char *entry_oddity(struct archive_entry *entry)
+{
+	if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) || archive_entry_filetype(entry) == AE_IFLNK)
+		return "is a link";
+	if (archive_entry_filetype(entry) != AE_IFREG && archive_entry_filetype(entry) != AE_IFDIR)
+		return "is neither a regular file nor a directory";
+	if (archive_entry_mode(entry) & (S_ISUID | S_ISGID | S_ISVTX))
+		return "has a setuid, setgid or sticky bit";
+	if (archive_entry_sparse_count(entry) > 0)
+		return "has holes";
+	if (archive_entry_xattr_count(entry) > 0 || archive_entry_acl_types(entry) != 0 ||
+	    archive_entry_fflags_text(entry))
+		return "has extended attributes";
+	if (archive_entry_is_encrypted(entry))
+		return "is encrypted";
+	if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) < 0)
+		return "has no size";
+	return NULL;
+}
+
+/* The rest of name below top; "" for top itself, NULL when it is elsewhere. */
+static const char *below_top(const char *name, const char *top)
+{
+	size_t len = strlen(top);
+
+	if (strncmp(name, top, len) != 0 || (name[len] != '/' && name[len] != '\0'))
+		return NULL;
+	return name + len + (name[len] == '/');
+}
+
+/* Which of the wanted files it is; n_files when none. */
+static size_t wanted(const struct unpack *u, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_files; i++)
+		if (strcmp(u->files[i].name, name) == 0)
+			break;
+	return i;
+}
+
+/* Whether the entry may be in such an archive at all. On success *which is the wanted file, or n_files. */
+static int check_entry(struct state *s, struct archive_entry *entry, size_t *which)
+{
+	const char *raw = archive_entry_pathname(entry), *oddity, *rest;
+	auto_free char *name = xstrdup(raw ? raw : "");
+
+	text_printable(name);
+	if (++s->entries > UNPACK_ENTRIES_MAX)
+		return err_set(s->e, ERR_VERIFY, "it has more than %d entries", UNPACK_ENTRIES_MAX);
+	if (!raw || !name_is_plain(raw))
+		return err_set(s->e, ERR_VERIFY, "it has an entry named \"%.80s\", which is not a plain relative path",
+			       name);
+	rest = below_top(raw, s->u->top);
+	if (!rest)
+		return err_set(s->e, ERR_VERIFY, "it holds \"%.80s\", not only %s/: another release?", name, s->u->top);
+	oddity = entry_oddity(entry);
+	if (oddity)
+		return err_set(s->e, ERR_VERIFY, "its entry %.80s %s", name, oddity);
+	*which = wanted(s->u, rest);
+	if (*which == s->u->n_files)
+		return 0;
+	if (archive_entry_filetype(entry) != AE_IFREG)
+		return err_set(s->e, ERR_VERIFY, "its entry %.80s is not a regular file", name);
+	if (s->result->found[*which])
+		return err_set(s->e, ERR_VERIFY, "its entry %.80s is there twice", name);
+	if (archive_entry_size(entry) == 0 || (unsigned long long)archive_entry_size(entry) > UNPACK_FILE_MAX)
+		return err_set(s->e, ERR_VERIFY, "its entry %.80s has an impossible size", name);
+	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Copies the entry's bytes to fd. The disk starts at once on what is there, so that a later fsync has little left to wait for. */
+static int copy_entry(struct state *s, struct archive_entry *entry, size_t which)
+{
+	const struct unpack_file *file = &s->u->files[which];
+	unsigned long long done = 0, handed = 0;
+	const void *block;
+	la_int64_t offset;
+	size_t len;
+	int rc;
+
+	while ((rc = archive_read_data_block(s->tar, &block, &len, &offset)) == ARCHIVE_OK) {
+		if (offset < 0 || (unsigned long long)offset != done)
+			return err_set(s->e, ERR_VERIFY, "its entry %s has holes", file->name);
+		if (write_all(file->fd, block, len) < 0)
+			return err_sys(s->e, ERR_FAIL, "cannot write %s", file->name);
+		done += len;
+		if (done - handed >= WRITE_BACK_SIZE) {
+			(void)sync_file_range(file->fd, (off_t)handed, (off_t)(done - handed), SYNC_FILE_RANGE_WRITE);
+			handed = done;
+		}
+	}
+	if (rc != ARCHIVE_EOF)
+		return refuse(s, s->tar);
+	if (done != (unsigned long long)archive_entry_size(entry))
+		return err_set(s->e, ERR_VERIFY, "its entry %s is shorter than it says", file->name);
+	(void)sync_file_range(file->fd, (off_t)handed, 0, SYNC_FILE_RANGE_WRITE);
+	s->result->found[which] = true;
+	s->result->size[which] = done;
+	return 0;
+}
+
+static int read_entries(struct state *s)
+{
+	struct archive_entry *entry;
+	size_t which = s->u->n_files;
+	int rc;
+
+	while ((rc = archive_read_next_header(s->tar, &entry)) == ARCHIVE_OK) {
+		if (check_entry(s, entry, &which) < 0)
+			return -1;
+		if (which < s->u->n_files && copy_entry(s, entry, which) < 0)
+			return -1;
+	}
+	return rc == ARCHIVE_EOF ? 0 : refuse(s, s->tar);
+}
+
+/* After the tar archive only the zeros that fill its last record may come, and after the gzip stream nothing. */
+static int read_end(struct state *s)
+{
+	const char *block;
+	const void *p;
+	size_t len;
+	int rc;
+
+	while ((rc = next_block(s, &p, &len)) == ARCHIVE_OK) {
+		block = p;
+		for (size_t i = 0; i < len; i++)
+			if (block[i] != '\0')
+				return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
+	}
+	if (rc != ARCHIVE_EOF)
+		return -1;
+	if ((unsigned long long)archive_filter_bytes(s->gz, -1) != s->packed)
+		return err_set(s->e, ERR_VERIFY, "it has more behind the end of the gzip stream");
+	return 0;
+}
+
+int unpack(const struct unpack *u, struct unpack_result *result, struct err *e)
+{
+	cleanup(close_archive) struct archive *gz = NULL;
+	cleanup(close_archive) struct archive *tar = NULL;
+	struct state s = { .u = u, .result = result, .e = e };
+	struct stat st;
+	int rc;
+
+	*result = (struct unpack_result){ 0 };
+	if (fstat(u->fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot look at the archive");
+	s.packed = (unsigned long long)st.st_size;
+	rc = open_gz(&s);
+	gz = s.gz;
+	if (rc < 0)
+		return -1;
+	rc = open_tar(&s);
+	tar = s.tar;
+	if (rc < 0 || read_entries(&s) < 0 || read_end(&s) < 0)
+		return -1;
+	for (size_t i = 0; i < u->n_files; i++)
+		if (u->files[i].required && !result->found[i])
+			return err_set(e, ERR_VERIFY, "it has no %s/%s", u->top, u->files[i].name);
+	return 0;
+}
