@@ -17,6 +17,7 @@
 #include "cmd/cmd.h"
 
 static const struct cmd_sub verbs[] = {
+	{ "release", "VERB …", "fetch, verify, install and switch etcd releases", cmd_release },
 	{ "cert", "VERB …", "list, issue, renew and export certificates", cmd_cert },
 	{ "ca", "VERB …", "show, export and import the certificate authority", cmd_ca },
 	{ NULL, NULL, NULL, NULL },
