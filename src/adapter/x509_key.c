@@ -19,8 +19,8 @@
 
 #define MAX_FILE 65536 /* an RSA 16384 key in PEM has 13 KiB */
 
-/* Parameters of x509_key_pem_encrypted: what OWASP and RFC 7914 call interactive use, with OpenSSL's 32 MiB memory limit kept. */
-#define SCRYPT_N    32768
+/* Parameters of x509_key_pem_encrypted: what OWASP and RFC 7914 call interactive use, within the 32 MiB that OpenSSL allows itself. */
+#define SCRYPT_N    16384
 #define SCRYPT_R    8
 #define SCRYPT_P    1
 #define SCRYPT_SALT 16

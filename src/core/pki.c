@@ -133,7 +133,7 @@ static int decide(struct walk *w, char *const *names, bool force)
 		}
 		if (w->todo[i] == PKI_FINE && force) {
 			w->todo[i] = PKI_RENEW;
-			w->why[i] = xstrdup("is asked for");
+			w->why[i] = xstrdup("is not due, but asked for");
 		}
 		n += w->todo[i] != PKI_FINE;
 	}
