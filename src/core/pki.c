@@ -147,8 +147,11 @@ static void tell(const struct walk *w)
 					     [PKI_RESIGN] = "issued with the same key",
 					     [PKI_REKEY] = "issued with a new key" };
 
-	if (w->first)
-		log_info("%s/ca.crt is missing: %smade", w->m->at.pki, w->m->dry_run ? "would be " : "");
+	if (w->first) {
+		log_info("%s a CA and the certificates of this machine in %s", w->m->dry_run ? "would make" : "making",
+			 w->m->at.pki);
+		return;
+	}
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (w->todo[i] != PKI_FINE)
 			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile((enum pki_leaf)i)->name, w->why[i],
@@ -232,7 +235,7 @@ static int by_generation(struct walk *w, struct err *e)
 }
 
 /*
- * All keys stay: one rename for each certificate, and its pair matches before and after. etcd reads the two files
+ * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
  * one after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
  */
 static int by_file(struct walk *w, struct err *e)
@@ -255,7 +258,7 @@ static int mend_mode(const struct machine *m, const char *name, const char *ext,
 	auto_free char *path = pki_path(m, name, ext);
 	struct stat st;
 
-	/* A symlink is the administrator's, and so is what it points at. */
+	/* A symbolic link is the administrator's, and so is what it points at. */
 	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	return file_set_mode(path, how, e);

@@ -30,7 +30,9 @@ static int guard(const char *path, struct stat *st, struct err *e)
 		return 0;
 	if (fd < 0 || fstat(fd, st) < 0)
 		return err_sys(e, ERR_FAIL, "cannot open %s", path);
-	return file_check_trusted(fd, path, e) < 0 ? -1 : 1;
+	if (file_check_trusted(fd, path, e) < 0)
+		return err_hint(e, "put the right file there");
+	return 1;
 }
 
 int pki_key_guard(const struct machine *m, const char *path, bool for_etcd, struct err *e)

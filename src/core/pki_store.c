@@ -110,7 +110,7 @@ static int check_room(const struct machine *m, struct err *e)
 	return 0;
 }
 
-/* A symlink would be exchanged itself, and what it points at would no longer be in use. */
+/* A symbolic link would be exchanged itself, and what it points at would no longer be in use. */
 static int check_directory(const struct machine *m, struct err *e)
 {
 	struct stat st;
@@ -168,7 +168,7 @@ static int put_in_place(const struct machine *m, const char *staging, struct err
 {
 	if (file_sync_tree(staging, e) < 0)
 		return -1;
-	/* rename(2) replaces an empty directory. */
+	/* An empty directory can be replaced, as a file can. */
 	if (!file_exists(m->at.pki) || is_empty(m->at.pki))
 		return file_rename(staging, m->at.pki, e);
 	if (file_exchange(staging, m->at.pki, e) < 0)
@@ -183,7 +183,7 @@ int pki_store_commit(const struct machine *m, struct err *e)
 
 	if (rc == 1)
 		return keep_former(m, staging, e);
-	/* A failed fsync may come after the rename: what lies under the staging name is told by its number. */
+	/* A failed fsync may come after the swap: what lies under the staging name is told by its number. */
 	if (rc < 0 && generation_of(staging) > generation_of(m->at.pki))
 		pki_store_abort(m);
 	return rc;
