@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# cluster.conf as a person meets it: exit codes, messages, nothing changed.
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	root="$BATS_TEST_TMPDIR/root"
+	conf="$root/etc/etcd/cluster.conf"
+	mkdir -p "$root/etc/etcd/cluster.conf.d"
+	echo node-1 >"$root/etc/hostname"
+}
+
+# Runs a verb that reads cluster.conf first and then only looks.
+look() {
+	run --separate-stderr "$ETCD_CLUSTER" --root "$root" cert list
+}
+
+tree() {
+	(cd "$root" && find . -printf '%p %m %T@ %s\n' | sort)
+}
+
+@test "a mistake is exit 3, names file and line, says what was meant, and changes nothing" {
+	printf '# mine\nROLE=single\nADRESS=10.0.0.1\n' >"$conf"
+	before=$(tree)
+	look
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"cluster.conf:3: unknown key ADRESS; did you mean ADDRESS"* ]]
+	[ -z "$output" ]
+	[ "$(tree)" = "$before" ]
+}
+
+@test "setup refuses a mistake before it touches anything" {
+	echo 'NAME=my_host' >"$conf"
+	before=$(tree)
+	run -3 "$ETCD_CLUSTER" --root "$root" setup --local
+	[[ $output == *"cluster.conf:1: NAME=my_host"*"write a hyphen"* ]]
+	[ "$(tree)" = "$before" ]
+}
+
+@test "a drop-in is named when the mistake is there" {
+	echo 'CLIENT_PORT=x' >"$root/etc/etcd/cluster.conf.d/10-port.conf"
+	look
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"10-port.conf:1: CLIENT_PORT=x is not a whole number from 1 to 65535"* ]]
+}
+
+@test "bytes from the file cannot reach the terminal" {
+	printf 'NAME=\033[31mred\n' >"$conf"
+	look
+	[ "$status" -eq 3 ]
+	[[ $stderr != *$'\033'* ]]
+}
+
+@test "a file from Windows is told how to mend it" {
+	printf 'ROLE=single\r\n' >"$conf"
+	look
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"written on Windows"*"sed -i"* ]]
+}
+
+@test "cluster.conf must be a file" {
+	mkdir "$conf"
+	look
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"not a regular file"* ]]
+}
+
+@test "root does not act on a file that others can write" {
+	[ "$(id -u)" -eq 0 ] || skip "only root asks that"
+	echo 'ROLE=single' >"$conf"
+	chmod 0666 "$conf"
+	look
+	[ "$status" -eq 4 ]
+	[[ $stderr == *"can be written by others"*"chmod go-w"* ]]
+}
+
+@test "--config names the file, without drop-ins, and it must be there" {
+	echo 'CLIENT_PORT=x' >"$root/etc/etcd/cluster.conf.d/10-port.conf"
+	echo 'PEER_PORT=y' >"$BATS_TEST_TMPDIR/other.conf"
+	run -3 "$ETCD_CLUSTER" --root "$root" --config "$BATS_TEST_TMPDIR/other.conf" cert list
+	[[ $output == *"other.conf:1: PEER_PORT=y"* ]]
+	run -3 "$ETCD_CLUSTER" --root "$root" --config "$BATS_TEST_TMPDIR/none.conf" cert list
+	[[ $output == *"none.conf"*"No such file"* ]]
+}
+
+@test "the sample that is shipped is all defaults, and every line of it can be taken as it is" {
+	sample="$BATS_TEST_DIRNAME/../../conf/cluster.conf"
+	cp "$sample" "$conf"
+	look
+	[ "$status" -ne 3 ]
+	sed -n 's/^#\([A-Z_]*=\)/\1/p' "$sample" >"$conf"
+	[ "$(grep -c = "$conf")" -ge 22 ]
+	look
+	[ "$status" -ne 3 ]
+	# shellcheck source=/dev/null
+	(. "$conf") # a shell reads it, too
+}
+
+@test "the manual, the sample and the program know the same keys" {
+	keys=$(sed -n 's/^	{ "\([A-Z_]*\)", set_.*/\1/p' "$BATS_TEST_DIRNAME/../../src/core/config_key.c" | sort)
+	[ "$(wc -l <<<"$keys")" -ge 22 ]
+	[ "$(sed -n 's/^\.It Cm \([A-Z_]*\)$/\1/p' "$BATS_TEST_DIRNAME/../../docs/cluster.conf.5" | sort)" = "$keys" ]
+	[ "$(sed -n 's/^#\([A-Z_]*\)=.*/\1/p' "$BATS_TEST_DIRNAME/../../conf/cluster.conf" | grep -v ^ETCD_ | sort)" = "$keys" ]
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/env: what is written for which etcd, what passes through, what is left alone.
+ */
+#include "unit.h"
+
+#include <sys/stat.h>
+
+#include "adapter/keyfile.h"
+#include "base/file.h"
+#include "core/env.h"
+
+/* Options that 3.4 to 3.7 all have; what came and went is in the tables of the tests. */
+static const char *const common[] = {
+	"name",
+	"data-dir",
+	"wal-dir",
+	"snapshot-count",
+	"listen-client-urls",
+	"advertise-client-urls",
+	"listen-peer-urls",
+	"initial-advertise-peer-urls",
+	"initial-cluster",
+	"initial-cluster-state",
+	"initial-cluster-token",
+	"listen-metrics-urls",
+	"cert-file",
+	"key-file",
+	"trusted-ca-file",
+	"client-cert-auth",
+	"peer-cert-file",
+	"peer-key-file",
+	"peer-trusted-ca-file",
+	"peer-client-cert-auth",
+	"peer-cert-allowed-cn",
+	"strict-reconfig-check",
+	"auto-compaction-mode",
+	"auto-compaction-retention",
+	"quota-backend-bytes",
+	"logger",
+};
+
+struct box {
+	struct machine m;
+	char **options;
+	struct env_input in;
+};
+
+static int box_open(void **state)
+{
+	struct box *b = xcalloc(1, sizeof(*b));
+	auto_free char *root = unit_dir();
+
+	layout_init(&b->m.at, root, NULL);
+	assert_ok(file_mkdirs(b->m.at.etc, FILE_MODE(0755), e));
+	assert_ok(config_load(&b->m.at, &b->m.conf, e));
+	free(b->m.conf.name);
+	b->m.conf.name = xstrdup("n1");
+	for (size_t i = 0; i < ARRAY_LEN(common); i++)
+		strv_add(&b->options, common[i]);
+	b->in = (struct env_input){
+		.version = { 3, 6, 14 }, .options = b->options, .peer_cn = "etcd-peer", .new_cluster = true
+	};
+	*state = b;
+	return 0;
+}
+
+static int box_close(void **state)
+{
+	struct box *b = *state;
+
+	assert_ok(file_remove_tree(b->m.at.root, e));
+	strv_free(b->options);
+	machine_free(&b->m);
+	free(b);
+	return 0;
+}
+
+static void knows_also(struct box *b, const char *option)
+{
+	strv_add(&b->options, option);
+	b->in.options = b->options;
+}
+
+static void set_address(struct box *b, const char *address)
+{
+	free(b->m.conf.address);
+	b->m.conf.address = xstrdup(address);
+}
+
+static void pass(struct box *b, const char *key, const char *value)
+{
+	struct config *c = &b->m.conf;
+
+	c->etcd = xrealloc(c->etcd, c->n_etcd + 1, sizeof(*c->etcd));
+	c->etcd[c->n_etcd++] = (struct config_etcd){ xstrdup(key), xstrdup(value), xstrdup("cluster.conf:9") };
+}
+
+static int ensure(struct box *b)
+{
+	int rc = 0;
+
+	assert_ok(rc = env_ensure(&b->m, &b->in, e));
+	return rc;
+}
+
+static enum env_state drift(struct box *b)
+{
+	enum env_state is = ENV_CURRENT;
+
+	assert_ok(env_drift(&b->m, &b->in, &is, e));
+	return is;
+}
+
+/* Writes both files and reads one of them as systemd would. */
+static void written(struct box *b, const char *path, struct keyfile *k)
+{
+	(void)ensure(b);
+	assert_ok(keyfile_read(path, k, e));
+}
+
+#define assert_value(k, key, want) assert_string_equal(keyfile_get(k, key), want)
+#define assert_unset(k, key)	   assert_null(keyfile_get(k, key))
+
+static void single_member_on_loopback(void **state)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+
+	written(b, b->m.at.etcd_env, &k);
+	assert_value(&k, "ETCD_NAME", "n1");
+	assert_value(&k, "ETCD_DATA_DIR", "/var/lib/etcd-cluster");
+	assert_unset(&k, "ETCD_WAL_DIR");
+	assert_value(&k, "ETCD_LISTEN_CLIENT_URLS", "https://127.0.0.1:2379");
+	assert_value(&k, "ETCD_LISTEN_PEER_URLS", "https://127.0.0.1:2380");
+	assert_value(&k, "ETCD_INITIAL_CLUSTER", "n1=https://127.0.0.1:2380");
+	assert_value(&k, "ETCD_INITIAL_CLUSTER_STATE", "new");
+	assert_value(&k, "ETCD_INITIAL_CLUSTER_TOKEN", "etcd-cluster");
+	assert_value(&k, "ETCD_LISTEN_METRICS_URLS", "http://127.0.0.1:2381");
+	assert_value(&k, "ETCD_CERT_FILE", "/etc/etcd/pki/server.crt"); /* without the root */
+	assert_value(&k, "ETCD_CLIENT_CERT_AUTH", "true");
+	assert_value(&k, "ETCD_PEER_CLIENT_CERT_AUTH", "true");
+	assert_value(&k, "ETCD_PEER_CERT_ALLOWED_CN", "etcd-peer");
+	assert_value(&k, "ETCD_AUTO_COMPACTION_RETENTION", "8h");
+}
+
+static void listens_on_the_address_and_loopback(void **state)
+{
+	static const struct {
+		const char *address, *client, *peer;
+	} cases[] = {
+		{ "10.0.0.1", "https://10.0.0.1:2379,https://127.0.0.1:2379", "https://10.0.0.1:2380" },
+		{ "fd00::3", "https://[fd00::3]:2379,https://127.0.0.1:2379,https://[::1]:2379",
+		  "https://[fd00::3]:2380" },
+		{ "::1", "https://[::1]:2379,https://127.0.0.1:2379", "https://[::1]:2380" },
+		{ "etcd1.example.com", "https://0.0.0.0:2379", "https://0.0.0.0:2380" },
+		{ "localhost", "https://127.0.0.1:2379", "https://127.0.0.1:2380" },
+	};
+	struct box *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_keyfile struct keyfile k = { 0 };
+		auto_free char *advertised = config_url("https", cases[i].address, 2379);
+
+		set_address(b, cases[i].address);
+		written(b, b->m.at.etcd_env, &k);
+		assert_value(&k, "ETCD_LISTEN_CLIENT_URLS", cases[i].client);
+		assert_value(&k, "ETCD_LISTEN_PEER_URLS", cases[i].peer);
+		assert_value(&k, "ETCD_ADVERTISE_CLIENT_URLS", advertised);
+	}
+}
+
+static void names_all_members(void **state)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+
+	b->m.conf.role = ROLE_CLUSTER;
+	b->m.conf.members = xcalloc(2, sizeof(struct config_member));
+	b->m.conf.members[0] = (struct config_member){ xstrdup("n1"), xstrdup("10.0.0.1") };
+	b->m.conf.members[1] = (struct config_member){ xstrdup("n2"), xstrdup("fd00::2") };
+	b->m.conf.n_members = 2;
+	written(b, b->m.at.etcd_env, &k);
+	assert_value(&k, "ETCD_INITIAL_CLUSTER", "n1=https://10.0.0.1:2380,n2=https://[fd00::2]:2380");
+}
+
+/* No variable is written that the version at hand does not know. */
+static void fits_the_version(void **state)
+{
+	static const struct {
+		struct version version;
+		const char *options[4];
+		const char *set[4];
+		const char *unset[4];
+	} cases[] = {
+		{ { 3, 4, 42 },
+		  { "experimental-initial-corrupt-check" },
+		  { "ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "ETCD_LOGGER" },
+		  { "ETCD_FEATURE_GATES", "ETCD_TLS_MIN_VERSION" } },
+		{ { 3, 5, 32 },
+		  { "experimental-initial-corrupt-check", "tls-min-version" },
+		  { "ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "ETCD_TLS_MIN_VERSION" },
+		  { "ETCD_FEATURE_GATES", "ETCD_LOGGER" } },
+		{ { 3, 6, 14 },
+		  { "experimental-initial-corrupt-check", "tls-min-version", "feature-gates" },
+		  { "ETCD_FEATURE_GATES", "ETCD_TLS_MIN_VERSION" },
+		  { "ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "ETCD_LOGGER" } },
+		{ { 3, 7, 1 },
+		  { "tls-min-version", "feature-gates" },
+		  { "ETCD_FEATURE_GATES", "ETCD_TLS_MIN_VERSION" },
+		  { "ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "ETCD_LOGGER" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_keyfile struct keyfile k = { 0 }, ctl = { 0 };
+		void *fresh = NULL;
+		struct box *b;
+
+		assert_int_equal(box_open(&fresh), 0);
+		b = fresh;
+		b->in.version = cases[i].version;
+		for (size_t j = 0; j < 4 && cases[i].options[j]; j++)
+			knows_also(b, cases[i].options[j]);
+		written(b, b->m.at.etcd_env, &k);
+		for (size_t j = 0; j < 4 && cases[i].set[j]; j++)
+			assert_non_null(keyfile_get(&k, cases[i].set[j]));
+		for (size_t j = 0; j < 4 && cases[i].unset[j]; j++)
+			assert_unset(&k, cases[i].unset[j]);
+		assert_ok(keyfile_read(b->m.at.etcdctl_env, &ctl, e));
+		/* etcdctl 3.6 warns about it. */
+		assert_int_equal(keyfile_get(&ctl, "ETCDCTL_API") != NULL, cases[i].version.minor < 6);
+		assert_int_equal(box_close(&fresh), 0);
+	}
+}
+
+static void etcd_without_tls_is_no_etcd_of_ours(void **state)
+{
+	struct box *b = *state;
+	char *client_cert_auth = b->options[15];
+
+	assert_string_equal(client_cert_auth, "client-cert-auth");
+	b->options[15] = b->options[0];
+	assert_err(env_ensure(&b->m, &b->in, e), ERR_FAIL, "--client-cert-auth");
+	b->options[15] = client_cert_auth;
+	assert_false(file_exists(b->m.at.etcd_env));
+	b->in.peer_cn = "";
+	assert_err(env_ensure(&b->m, &b->in, e), ERR_FAIL, "CN of the peer certificate");
+}
+
+static void passes_through_and_lets_win(void **state)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+
+	pass(b, "ETCD_SNAPSHOT_COUNT", "5000");
+	pass(b, "ETCD_AUTO_COMPACTION_RETENTION", "1h");
+	written(b, b->m.at.etcd_env, &k); /* a key twice would be an error */
+	assert_value(&k, "ETCD_SNAPSHOT_COUNT", "5000");
+	assert_value(&k, "ETCD_AUTO_COMPACTION_RETENTION", "1h");
+}
+
+static void refuses_options_that_are_none(void **state)
+{
+	struct box *b = *state;
+
+	pass(b, "ETCD_SNAPSHOT_COUNTS", "5000");
+	assert_err(
+		env_ensure(&b->m, &b->in, e), ERR_CONFIG,
+		"cluster.conf:9: etcd 3.6.14 has no option for ETCD_SNAPSHOT_COUNTS; did you mean ETCD_SNAPSHOT_COUNT");
+	assert_false(file_exists(b->m.at.etcd_env));
+	assert_false(file_exists(b->m.at.etcdctl_env));
+}
+
+static void twice_changes_nothing(void **state)
+{
+	struct box *b = *state;
+	struct stat before, after;
+
+	assert_int_equal(drift(b), ENV_ABSENT);
+	assert_int_equal(ensure(b), 1);
+	assert_int_equal(drift(b), ENV_CURRENT);
+	assert_int_equal(stat(b->m.at.etcd_env, &before), 0);
+	assert_int_equal(before.st_mode & 07777, 0640);
+	assert_int_equal(ensure(b), 0);
+	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(chmod(b->m.at.etcd_env, 0666), 0);
+	assert_int_equal(ensure(b), 1); /* its mode is mended */
+	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
+	assert_int_equal(after.st_mode & 07777, 0640);
+}
+
+static void follows_cluster_conf(void **state)
+{
+	struct box *b = *state;
+
+	assert_int_equal(ensure(b), 1);
+	set_address(b, "10.0.0.1");
+	assert_int_equal(drift(b), ENV_STALE);
+	b->m.dry_run = true;
+	assert_int_equal(ensure(b), 1);
+	assert_int_equal(drift(b), ENV_STALE);
+	b->m.dry_run = false;
+	assert_int_equal(ensure(b), 1);
+	assert_int_equal(drift(b), ENV_CURRENT);
+}
+
+static void keeps_what_a_person_wrote(void **state)
+{
+	auto_buf struct buf text = { 0 }, now = { 0 };
+	struct box *b = *state;
+	auto_free char *beside = xasprintf("%s.new", b->m.at.etcd_env);
+
+	assert_int_equal(ensure(b), 1);
+	assert_ok(file_read(b->m.at.etcd_env, 65536, &text, e));
+	buf_puts(&text, "ETCD_LOG_LEVEL=debug\n");
+	assert_ok(file_replace(b->m.at.etcd_env, FILE_MODE(0640), text.data, text.len, e));
+	assert_int_equal(drift(b), ENV_EDITED);
+	assert_int_equal(ensure(b), 1);
+	assert_int_equal(ensure(b), 0); /* .new is there already */
+	assert_ok(file_read(b->m.at.etcd_env, 65536, &now, e));
+	assert_string_equal(now.data, text.data);
+	assert_true(file_exists(beside));
+	assert_ok(file_rename(beside, b->m.at.etcd_env, e)); /* as the warning says */
+	assert_int_equal(ensure(b), 0);
+	assert_int_equal(drift(b), ENV_CURRENT);
+}
+
+static void removes_a_new_that_has_served(void **state)
+{
+	auto_buf struct buf text = { 0 };
+	struct box *b = *state;
+	auto_free char *beside = xasprintf("%s.new", b->m.at.etcd_env);
+
+	assert_int_equal(ensure(b), 1);
+	assert_ok(file_read(b->m.at.etcd_env, 65536, &text, e));
+	assert_ok(file_replace(beside, FILE_MODE(0640), text.data, text.len, e));
+	assert_int_equal(ensure(b), 1);
+	assert_false(file_exists(beside));
+	assert_ok(file_replace(beside, FILE_MODE(0640), "A=1\n", 4, e));
+	assert_int_equal(ensure(b), 0); /* not made by us: not ours to remove */
+	assert_true(file_exists(beside));
+}
+
+static void etcdctl_gets_paths_only(void **state)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+	struct stat st;
+
+	set_address(b, "fd00::1");
+	b->m.conf.client_port = 12379;
+	written(b, b->m.at.etcdctl_env, &k);
+	assert_value(&k, "ETCDCTL_ENDPOINTS", "https://127.0.0.1:12379");
+	assert_value(&k, "ETCDCTL_CACERT", "/etc/etcd/pki/ca.crt");
+	assert_value(&k, "ETCDCTL_KEY", "/etc/etcd/pki/etcdctl-etcd-client.key");
+	assert_value(&k, "ETCDCTL_DIAL_TIMEOUT", "3s");
+	assert_int_equal(stat(b->m.at.etcdctl_env, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_open, box_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(single_member_on_loopback),
+		TEST(listens_on_the_address_and_loopback),
+		TEST(names_all_members),
+		cmocka_unit_test(fits_the_version),
+		TEST(etcd_without_tls_is_no_etcd_of_ours),
+		TEST(passes_through_and_lets_win),
+		TEST(refuses_options_that_are_none),
+		TEST(twice_changes_nothing),
+		TEST(follows_cluster_conf),
+		TEST(keeps_what_a_person_wrote),
+		TEST(removes_a_new_that_has_served),
+		TEST(etcdctl_gets_paths_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
