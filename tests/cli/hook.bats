@@ -84,6 +84,14 @@ has_line() {
 	has_line 'MEMBERS=n1=10.0.0.1,n2=[fd00::2]='
 }
 
+@test "a value with blanks is quoted, and known again" {
+	configure '' 'RELEASE_URL=https://a.example/e file:/srv/etcd'
+	has_line 'RELEASE_URL="https://a.example/e file:/srv/etcd"'
+	before=$(stat -c %i "$conf")
+	configure '' 'RELEASE_URL=https://a.example/e file:/srv/etcd'
+	[ "$before" = "$(stat -c %i "$conf")" ]
+}
+
 @test "the same answers again change no byte, not even the inode" {
 	configure '' NAME=n1 ADDRESS=10.0.0.1
 	before=$(stat -c %i:%Y "$conf" && cat "$conf")
