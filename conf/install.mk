@@ -23,7 +23,8 @@ install: build ## install into DESTDIR
 	$(Q)install -D -m 0644 conf/sysusers.conf $(D)$(SYSUSERSDIR)/etcd-cluster.conf
 	$(Q)install -D -m 0644 conf/tmpfiles.conf $(D)$(TMPFILESDIR)/etcd-cluster.conf
 	$(Q)install -D -m 0644 conf/needrestart.conf $(D)$(SYSCONFDIR)/needrestart/conf.d/etcd-cluster.conf
-	$(Q)$(if $(wildcard scripts/completion.bash),install -D -m 0644 scripts/completion.bash $(D)$(COMPLETIONDIR)/etcd-cluster)
+	$(Q)install -D -m 0644 scripts/completion.bash $(D)$(COMPLETIONDIR)/etcd-cluster
 	$(Q)for m in $(MAN); do install -D -m 0644 $$m $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
 	$(Q)for p in $(PAYLOAD); do ln -sf ../libexec/etcd-cluster/releases/current/$$p $(D)$(BINDIR)/$$p || exit 1; done
+	$(Q)ln -sf etcd.1 $(D)$(MANDIR)/man1/etcdctl.1 && ln -sf etcd.1 $(D)$(MANDIR)/man1/etcdutl.1
 	$(Q)ln -sf ../libexec/etcd-cluster/etcdctl.sh $(D)$(BINDIR)/etcdctl.sh

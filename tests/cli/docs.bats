@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What the program says of itself, the manual and the completion must be the same: every verb, every option.
+
+setup() {
+	top=$BATS_TEST_DIRNAME/../..
+	PATH=$BATS_TEST_TMPDIR:$PATH
+	ln -s "$ETCD_CLUSTER" "$BATS_TEST_TMPDIR"/etcd-cluster
+	manual=$BATS_TEST_TMPDIR/manual
+	mandoc -T ascii "$top"/docs/etcd-cluster.8 | col -bx >"$manual"
+}
+
+# Every verb, as it is typed: "setup", "release fetch".
+verbs() {
+	for verb in $(etcd-cluster --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'); do
+		case $verb in
+		release | cert | ca) etcd-cluster "$verb" --help | sed -n "s/^  \($verb [a-z][a-z-]*\) .*/\1/p" ;;
+		*) echo "$verb" ;;
+		esac
+	done
+}
+
+# options VERB…: from its usage line.
+options() {
+	etcd-cluster "$@" --help | grep -o -- '--[a-z][a-z-]*'
+}
+
+# The manual's paragraph that begins with these words, up to the next one that begins as far left.
+paragraph() {
+	awk -v verb="$1" '
+		/^     [^ ]/ { inside = index($0 " ", "     " verb " ") == 1 }
+		/^[A-Z ]/ && !/^     / { inside = 0 }
+		inside
+	' "$manual"
+}
+
+# complete WORD…: what the completion offers for the last one.
+complete_words() {
+	bash -c '
+		. "$1/scripts/completion.bash"
+		shift
+		COMP_WORDS=(etcd-cluster "$@") COMP_CWORD=$#
+		_etcd_cluster
+		printf "%s\n" "${COMPREPLY[@]}"
+	' - "$top" "$@"
+}
+
+@test "there are verbs, and each has a one-line usage on stdout that exits 0" {
+	[ "$(verbs | wc -l)" -ge 15 ]
+	while read -r verb; do
+		# shellcheck disable=SC2086
+		run etcd-cluster $verb --help
+		echo "$verb: $output"
+		[ "$status" -eq 0 ]
+		[[ "$output" == "usage: etcd-cluster $verb"* ]]
+	done < <(verbs)
+}
+
+@test "the manual has every verb with every option" {
+	while read -r verb; do
+		text=$(paragraph "$verb")
+		echo "$verb: $text"
+		[ -n "$text" ]
+		# shellcheck disable=SC2086
+		for option in $(options $verb); do
+			[ "$option" = --help ] && continue
+			echo "$option"
+			[[ "$text" == *"$option"* ]]
+		done
+	done < <(verbs)
+}
+
+@test "the manual has no option that the program does not know" {
+	while read -r verb; do
+		# shellcheck disable=SC2086
+		known=$(options $verb)
+		# The usage ends where the text begins: with a capital, further to the right.
+		for option in $(paragraph "$verb" | sed '/^             [A-Z]/,$d' | grep -o -- '--[a-z][a-z-]*'); do
+			echo "$verb: $option"
+			grep -qxF -- "$option" <<<"$known"
+		done
+	done < <(verbs)
+}
+
+@test "the completion offers every verb and every option" {
+	for verb in $(etcd-cluster --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'); do
+		complete_words "${verb:0:1}" | grep -qx "$verb"
+	done
+	while read -r verb; do
+		# shellcheck disable=SC2086
+		offered=$(complete_words $verb --)
+		# shellcheck disable=SC2086
+		for option in $(options $verb); do
+			echo "$verb: $option: $offered"
+			grep -qxF -- "$option" <<<"$offered"
+		done
+		case $verb in
+		*' '*) complete_words "${verb% *}" '' | grep -qx "${verb#* }" ;;
+		esac
+	done < <(verbs)
+	complete_words --root /x s | grep -qx setup
+	complete_words --r | grep -qxF -- --root
+}
+
+@test "every exit code is in the manual" {
+	for code in 0 1 2 3 4 5 6; do
+		sed -n '/^EXIT STATUS/,/^[A-Z]*$/p' "$manual" | grep -q "^     $code "
+	done
+}
+
+@test "every key of the sample has its question, and every question its key, its translation and its place in the scripts" {
+	[ -e "$top"/conf/cluster.conf ]
+	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ -e ^ENROLL_ |
+		tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
+	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort >"$BATS_TEST_TMPDIR"/questions
+	diff "$BATS_TEST_TMPDIR"/keys "$BATS_TEST_TMPDIR"/questions
+	sed -n "/^questions='/,/'$/p" "$top"/debian/postinst | tr -d "'" | sed 's/^questions=//' | xargs -n 1 |
+		sort >"$BATS_TEST_TMPDIR"/read
+	diff "$BATS_TEST_TMPDIR"/questions "$BATS_TEST_TMPDIR"/read
+	while read -r question; do
+		grep -qwF -- "$question" "$top"/debian/config
+	done <"$BATS_TEST_TMPDIR"/questions
+	msgfmt --check --statistics -o /dev/null "$top"/debian/po/zh_CN.po 2>&1 | grep -q '^[0-9]* translated messages\.$'
+}
+
+@test "the questions' template file for translators is up to date" {
+	cp -r "$top"/debian "$BATS_TEST_TMPDIR"/debian
+	(cd "$BATS_TEST_TMPDIR"/debian/po && debconf-updatepo --podir=.)
+	for f in templates.pot zh_CN.po; do
+		diff -I POT-Creation-Date:  "$top"/debian/po/$f "$BATS_TEST_TMPDIR"/debian/po/$f
+	done
+}
+
+@test "one version: the program, the Makefile, the changelog" {
+	version=$(sed -n 's/^VERSION *:= *//p' "$top"/Makefile)
+	[ "$(etcd-cluster --version)" = "etcd-cluster $version" ]
+	[ "$(sed -n '1s/.*(\(.*\)).*/\1/p' "$top"/debian/changelog)" = "$version" ]
+}
+
+@test "what the manual says is installed is, and every command has its page" {
+	make -s -C "$top" -o build install BIN="$ETCD_CLUSTER" DESTDIR="$BATS_TEST_TMPDIR"/dest
+	for path in /usr/sbin/etcd-cluster /usr/bin/etcd /usr/bin/etcdctl /usr/bin/etcdutl /usr/bin/etcdctl.sh \
+		/usr/libexec/etcd-cluster/releases /usr/share/etcd-cluster/releases.sha256 /usr/share/etcd-cluster/cluster.conf \
+		/etc/etcd/cluster.conf.d /etc/etcd/releases.sha256.d /etc/etcd/release-keys.d; do
+		[ -e "$BATS_TEST_TMPDIR/dest$path" ] || [ -L "$BATS_TEST_TMPDIR/dest$path" ]
+	done
+	while read -r unit; do
+		[ -f "$BATS_TEST_TMPDIR/dest/usr/lib/systemd/system/$unit" ]
+	done < <(grep -o 'etcd[a-z-]*\.\(service\|timer\|target\)' "$top"/docs/etcd-cluster.8)
+	for command in "$BATS_TEST_TMPDIR"/dest/usr/*bin/*; do
+		ls "$BATS_TEST_TMPDIR"/dest/usr/share/man/man[18]/"${command##*/}".[18]
+	done
+}
