@@ -16,8 +16,8 @@ D = $(DESTDIR)
 install: build ## install into DESTDIR
 	$(Q)install -D -m 0755 $(BIN) $(D)$(SBINDIR)/etcd-cluster
 	$(Q)install -d $(EMPTY_DIRS:%=$(D)%) $(D)$(BINDIR) $(D)$(UNITDIR)
-	$(Q)install -m 0755 scripts/hook $(wildcard scripts/etcdctl.sh) $(D)$(PKGLIBEXECDIR)
-	$(Q)install -D -m 0644 -t $(D)$(PKGDATADIR) $(wildcard conf/cluster.conf) conf/releases.sha256
+	$(Q)install -m 0755 scripts/hook scripts/etcdctl.sh $(D)$(PKGLIBEXECDIR)
+	$(Q)install -D -m 0644 -t $(D)$(PKGDATADIR) conf/cluster.conf conf/releases.sha256
 	$(Q)install -m 0644 $(UNITS) $(D)$(UNITDIR)
 	$(Q)install -D -m 0644 conf/90-etcd-cluster.preset $(D)$(PRESETDIR)/90-etcd-cluster.preset
 	$(Q)install -D -m 0644 conf/sysusers.conf $(D)$(SYSUSERSDIR)/etcd-cluster.conf

@@ -22,7 +22,7 @@ verbs() {
 
 # options VERB…: from its usage line.
 options() {
-	etcd-cluster "$@" --help | grep -o -- '--[a-z][a-z-]*'
+	etcd-cluster "$@" --help | grep -o -- '--[a-z][a-z-]*' || true
 }
 
 # The manual's paragraph that begins with these words, up to the next one that begins as far left.
