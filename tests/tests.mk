@@ -18,7 +18,7 @@ check-all: test-programs ## everything: the real etcd, booted machines, packages
 
 # test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c).
 .PHONY: test-programs check-unit-programs
-test-programs: build $(BUILD)/tests/test_proc
+test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/pki-road
 	$(Q)$(ASAN_MAKE) build check-unit-programs
 check-unit-programs: $(UNIT) $(FUZZ)
 
@@ -26,6 +26,12 @@ $(BUILD)/tests/%: tests/unit/%.c $(LIB)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
+
+# Programs that tests and benchmarks run (the first lines of each say what for).
+$(BUILD)/lib/%: tests/lib/%.c $(LIB)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 # Replays the corpus: a plain main() that feeds files to the target.
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
