@@ -15,23 +15,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Where a line is, for messages. */
+/* Where a line is. */
 struct place {
 	const char *path;
 	unsigned int line;
 };
-
-static int bad(const struct place *at, struct err *e, const char *fmt, ...) ERR_PRINTF(3, 4);
-static int bad(const struct place *at, struct err *e, const char *fmt, ...)
-{
-	char why[sizeof(e->msg) / 2];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	return err_set(e, ERR_CONFIG, "%s:%u: %s", at->path, at->line, why);
-}
 
 static bool is_blank(char c)
 {
@@ -43,7 +31,7 @@ static bool is_key_char(char c, bool first)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
 
-/* Characters of keys' and values' first mistake are not shown: they may be control bytes. */
+/* Length of the key that s begins with; 0 when it begins with none. */
 static size_t key_length(const char *s)
 {
 	size_t n = 0;
@@ -78,28 +66,29 @@ static bool needs_quotes(const char *value)
 }
 
 /* Takes the quotes off and judges what is left. */
-static int parse_value(const struct place *at, const char *key, char *raw, char **value, struct err *e)
+static int parse_value(const char *key, char *raw, char **value, struct err *e)
 {
 	size_t len = strlen(raw);
 	const char *what = forbidden(raw);
 	char quote = raw[0];
 
 	if (what)
-		return bad(at, e, "%s: the value has %s, which is not allowed in this file", key, what);
+		return err_set(e, ERR_CONFIG, "%s: the value has %s, which is not allowed in this file", key, what);
 	if (quote != '"' && quote != '\'') {
 		if (needs_quotes(raw)) {
-			(void)bad(at, e, "%s: a value with blanks or any of ; & | < > ( ) ~ ' \" must be in quotes",
-				  key);
-			return err_hint(e, "write %s=\"…\"", key);
+			(void)err_set(e, ERR_CONFIG,
+				      "%s: a value with blanks or any of ; & | < > ( ) ~ ' \" must be in quotes", key);
+			return err_hint(e, "write %s=\"the value\"", key);
 		}
 		*value = xstrdup(raw);
 		return 0;
 	}
 	if (len < 2 || raw[len - 1] != quote)
-		return bad(at, e, "%s: the value begins with a quote and does not end with the same one", key);
+		return err_set(e, ERR_CONFIG, "%s: the value begins with a quote and does not end with the same one",
+			       key);
 	raw[len - 1] = '\0';
 	if (strchr(raw + 1, quote))
-		return bad(at, e, "%s: there is a quote in the middle of the value", key);
+		return err_set(e, ERR_CONFIG, "%s: there is a quote in the middle of the value", key);
 	*value = xstrdup(raw + 1);
 	return 0;
 }
@@ -108,27 +97,28 @@ static int add(struct keyfile *k, const struct place *at, const char *key, const
 {
 	for (size_t i = 0; i < k->n; i++)
 		if (strcmp(k->entries[i].key, key) == 0)
-			return bad(at, e, "%s is set twice; the first is in line %u", key, k->entries[i].line);
+			return err_set(e, ERR_CONFIG, "%s is set twice; the first is in line %u", key,
+				       k->entries[i].line);
 	k->entries = xrealloc(k->entries, k->n + 1, sizeof(*k->entries));
 	k->entries[k->n++] = (struct keyfile_entry){ xstrdup(key), xstrdup(value), at->line };
 	return 0;
 }
 
 /* A line that does not have the form KEY=…: says what it seems to be. */
-static int explain(const struct place *at, const char *line, size_t key_len, struct err *e)
+static int explain(const char *line, size_t key_len, struct err *e)
 {
 	const char *after = line + key_len;
 	auto_free char *key = xstrndup(line, key_len);
 
 	if (key_len == 0)
-		return bad(at, e, "this line is neither KEY=VALUE nor a comment, which begins with #");
+		return err_set(e, ERR_CONFIG, "this line is neither KEY=VALUE nor a comment, which begins with #");
 	while (is_blank(*after))
 		after++;
 	if (*after == '=')
-		return bad(at, e, "there must be no blank between %s and =", key);
+		return err_set(e, ERR_CONFIG, "there must be no blank between %s and =", key);
 	if (strcmp(key, "export") == 0)
-		return bad(at, e, "write KEY=VALUE without export");
-	return bad(at, e, "there is no = after %s", key);
+		return err_set(e, ERR_CONFIG, "write KEY=VALUE without export");
+	return err_set(e, ERR_CONFIG, "there is no = after %s", key);
 }
 
 /* line is NUL-terminated and has no NUL inside; it is changed. */
@@ -141,7 +131,7 @@ static int parse_line(struct keyfile *k, const struct place *at, char *line, str
 		line++;
 	len = strlen(line);
 	if (len > 0 && line[len - 1] == '\r') {
-		(void)bad(at, e, "the line ends in a carriage return: the file was written on Windows");
+		(void)err_set(e, ERR_CONFIG, "the line ends in a carriage return: the file was written on Windows");
 		return err_hint(e, "sed -i 's/\\r$//' %s", at->path);
 	}
 	while (len > 0 && is_blank(line[len - 1]))
@@ -150,17 +140,29 @@ static int parse_line(struct keyfile *k, const struct place *at, char *line, str
 		return 0;
 	if (*line == '#') {
 		/* systemd before 254 reads the line after such a one as part of the comment; a shell does not. */
-		return line[len - 1] == '\\' ? bad(at, e, "a comment must not end in a backslash") : 0;
+		return line[len - 1] == '\\' ? err_set(e, ERR_CONFIG, "a comment must not end in a backslash") : 0;
 	}
 	key_len = key_length(line);
 	if (key_len == 0 || line[key_len] != '=')
-		return explain(at, line, key_len, e);
+		return explain(line, key_len, e);
 	line[key_len] = '\0';
 	if (is_blank(line[key_len + 1]))
-		return bad(at, e, "there must be no blank between %s= and its value", line);
-	if (parse_value(at, line, line + key_len + 1, &value, e) < 0)
+		return err_set(e, ERR_CONFIG, "there must be no blank between %s= and its value", line);
+	if (parse_value(line, line + key_len + 1, &value, e) < 0)
 		return -1;
 	return add(k, at, line, value, e);
+}
+
+static int take_line(struct keyfile *k, const struct place *at, const char *text, size_t n, struct err *e)
+{
+	auto_free char *line = NULL;
+
+	if (n > KEYFILE_MAX_LINE)
+		return err_set(e, ERR_CONFIG, "the line is longer than %u bytes", KEYFILE_MAX_LINE);
+	if (memchr(text, '\0', n))
+		return err_set(e, ERR_CONFIG, "the line has a NUL byte: this is not a text file");
+	line = xstrndup(text, n);
+	return parse_line(k, at, line, e);
 }
 
 int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile *k, struct err *e)
@@ -176,16 +178,10 @@ int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((newline ? newline : end) - text);
-		auto_free char *line = NULL;
 
 		at.line++;
-		if (n > KEYFILE_MAX_LINE)
-			return bad(&at, e, "the line is longer than %u bytes", KEYFILE_MAX_LINE);
-		if (memchr(text, '\0', n))
-			return bad(&at, e, "the line has a NUL byte: this is not a text file");
-		line = xstrndup(text, n);
-		if (parse_line(k, &at, line, e) < 0)
-			return -1;
+		if (take_line(k, &at, text, n, e) < 0)
+			return err_wrap(e, "%s:%u", path, at.line);
 		text += newline ? n + 1 : n;
 	}
 	return 0;

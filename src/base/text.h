@@ -19,6 +19,10 @@ bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
 /* The entry of names (NULL-terminated) nearest to word, or NULL when none is near enough to be worth saying. */
 const char *text_suggest(const char *word, const char *const *names);
 
+/* ASCII letters to lower or upper case, in place, whatever the locale. */
+void text_lower(char *s);
+void text_upper(char *s);
+
 bool text_starts(const char *s, const char *prefix);
 
 /* Splits at blanks and the characters of also into a strv (mem.h), dropping empty parts. NULL when nothing is left. The caller frees. */

@@ -223,7 +223,7 @@ static int be_one_of_members(struct config *c, const struct layout *at, const st
 	if (!me) {
 		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", lines_find(l, "MEMBERS")->where,
 			      host ? ", which is called " : "", host ? host : "");
-		return err_hint(e, "write NAME=… of its entry in %s", at->conf);
+		return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
 	}
 	if (c->address && strcmp(c->address, me->address) != 0)
 		return bad_pair(l, "ADDRESS", "MEMBERS", "give this machine different addresses", e);

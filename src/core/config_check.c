@@ -53,7 +53,7 @@ static const char *check_labels(const char *s)
 
 const char *config_check_name(const char *s)
 {
-	if (strlen(s) > 63)
+	if (strlen(s) > CONFIG_NAME_MAX)
 		return "is longer than 63 characters";
 	for (const char *p = s; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')

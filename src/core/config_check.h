@@ -10,10 +10,10 @@
 
 #include <stddef.h>
 
-/*
- * A member name: labels of lower-case letters, digits and hyphens, with dots between them, 63 characters at most: it
- * becomes a DNS SAN, and X.509 gives a common name 64 (RFC 5280, ub-common-name).
- */
+/* Characters of a member name: X.509 gives a common name 64 (RFC 5280, ub-common-name), DNS a label 63 (RFC 1035, 2.3.4). */
+#define CONFIG_NAME_MAX 63U
+
+/* A member name, which becomes a DNS SAN: labels of lower-case letters, digits and hyphens, with dots between them. */
 const char *config_check_name(const char *s);
 
 /* A DNS name: RFC 1123 labels of at most 63, 253 in all, not all digits and dots (that is a mistyped IPv4 address). */

@@ -4,7 +4,6 @@
 #include "core/config_default.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -70,14 +69,15 @@ char *config_default_name(const struct layout *at, struct err *e)
 		(void)err_sys(e, ERR_FAIL, "cannot tell the host name");
 		return NULL;
 	}
-	for (char *p = name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(name);
+	if (strlen(name) > CONFIG_NAME_MAX) /* a long FQDN: the host's own part is name enough */
+		name[strcspn(name, ".")] = '\0';
 	why = config_check_name(name);
 	if (!why)
 		return xstrdup(name);
 	text_printable(name);
 	(void)err_set(e, ERR_CONFIG, "the host name \"%s\" cannot be the member's name: it %s", name, why);
-	(void)err_hint(e, "write NAME=… (letters, digits, hyphens) in %s", at->conf);
+	(void)err_hint(e, "write NAME= and a name of letters, digits and hyphens in %s", at->conf);
 	return NULL;
 }
 
@@ -112,7 +112,8 @@ char *config_default_address(struct err *e)
 		found = source_towards((const struct sockaddr *)&v6, sizeof(v6));
 	if (!found) {
 		(void)err_set(e, ERR_PENDING, "this machine has no route to anywhere yet, so its address is not known");
-		(void)err_hint(e, "write ADDRESS=… in cluster.conf if it never will have a default route");
+		(void)err_hint(e,
+			       "write ADDRESS= and its address in cluster.conf if it never will have a default route");
 	}
 	return found;
 }

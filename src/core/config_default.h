@@ -11,7 +11,10 @@
 #include "base/err.h"
 #include "core/layout.h"
 
-/* The host name in lower case, checked (config_check_name). Below a root: that of its /etc/hostname, when it has one. The caller frees. */
+/*
+ * The host name in lower case, checked (config_check_name); of one that is too long just the part before the first dot. Below a root: that of
+ * its /etc/hostname, when it has one. The caller frees.
+ */
 char *config_default_name(const struct layout *at, struct err *e) MUST_CHECK;
 
 /*

@@ -58,6 +58,7 @@ static const struct {
 	{ "PEER_CLIENT_CERT_AUTH", "true", "would accept peers without a certificate" },
 	{ "AUTO_TLS", "false", "would put a throw-away certificate in place of ours" },
 	{ "PEER_AUTO_TLS", "false", "would put a throw-away certificate in place of ours" },
+	{ "PROXY", "off", "would make this machine a proxy and no member" },
 };
 
 /* 3.5.10 and later can serve HTTP apart from gRPC; it has to be TLS like everything else. */

@@ -52,18 +52,12 @@ static int store_number(const struct config_line *line, unsigned int min, unsign
 
 static int store_port(const struct config_line *line, uint16_t *to, struct err *e)
 {
-	unsigned int value;
+	unsigned int value = 0;
 
 	if (store_number(line, 1, 65535, &value, e) < 0)
 		return -1;
 	*to = (uint16_t)value;
 	return 0;
-}
-
-static void lower(char *s)
-{
-	for (; *s; s++)
-		*s = (char)tolower((unsigned char)*s);
 }
 
 /* An address as people write it, in its one canonical form: lower case, IPv6 without brackets and shortened (RFC 5952). The caller frees. */
@@ -75,7 +69,7 @@ static char *plain_address(const char *s)
 	char shortest[INET6_ADDRSTRLEN];
 	struct in6_addr v6;
 
-	lower(copy);
+	text_lower(copy);
 	if (inet_pton(AF_INET6, copy, &v6) == 1 && inet_ntop(AF_INET6, &v6, shortest, sizeof(shortest))) {
 		free(copy);
 		copy = xstrdup(shortest);
@@ -364,11 +358,10 @@ int config_key_set(struct config *c, const struct config_line *line, struct err 
 			return line->value[0] ? keys[i].set(c, line, e) : 0;
 	}
 	upper = xstrdup(line->key);
-	for (char *p = upper; *p; p++)
-		*p = (char)toupper((unsigned char)*p);
+	text_upper(upper);
 	near = text_suggest(upper, names);
 	if (near)
 		return err_set(e, ERR_CONFIG, "%s: unknown key %s; did you mean %s", line->where, line->key, near);
 	(void)err_set(e, ERR_CONFIG, "%s: unknown key %s", line->where, line->key);
-	return err_hint(e, "man cluster.conf lists the keys; options of etcd itself are written ETCD_…");
+	return err_hint(e, "man cluster.conf lists the keys; --some-option of etcd itself is written ETCD_SOME_OPTION");
 }

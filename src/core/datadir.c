@@ -194,7 +194,7 @@ int datadir_check(const struct machine *m, struct err *e)
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	cleanup(identity_free) struct identity id = { 0 };
 	struct wal_ids found = { 0 };
-	enum datadir_state state;
+	enum datadir_state state = DATADIR_EMPTY;
 	int known = identity_read(m, &id, e);
 
 	if (known < 0 || datadir_look(m, &state, &found.cluster, &found.member, e) < 0)

@@ -3,7 +3,6 @@
  */
 #include "core/env.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +39,10 @@ static char *variable_of(const char *option)
 {
 	char *name = xasprintf("ETCD_%s", option);
 
+	text_upper(name);
 	for (char *p = name; *p; p++)
-		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+		if (*p == '-')
+			*p = '_';
 	return name;
 }
 
@@ -222,8 +223,10 @@ static int put_passed(const struct machine *m, const struct env_input *in, struc
 	for (size_t i = 0; i < c->n_etcd; i++) {
 		auto_free char *option = xstrdup(c->etcd[i].key + strlen("ETCD_"));
 
+		text_lower(option);
 		for (char *p = option; *p; p++)
-			*p = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
+			if (*p == '_')
+				*p = '-';
 		if (!knows(in, option))
 			return refuse_unknown(in, &c->etcd[i], e);
 		if (i == 0)

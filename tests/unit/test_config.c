@@ -322,6 +322,7 @@ static void refuses(void **state)
 		{ "ETCD_CLIENT_CERT_AUTH=false\n", "without a certificate" },
 		{ "ETCD_PEER_CLIENT_CERT_AUTH=\n", "without a certificate" },
 		{ "ETCD_AUTO_TLS=true\n", "throw-away" },
+		{ "ETCD_PROXY=on\n", "no member" },
 		{ "ETCD_PEER_CERT_ALLOWED_CN=x\n", "out of the peer port" },
 		{ "ETCD_FORCE_NEW_CLUSTER=true\n", "at every start" },
 		{ "ETCD_CONFIG_FILE=/etc/x\n", "ignore everything else" },
@@ -339,11 +340,15 @@ static void refuses(void **state)
 
 static void unusable_host_name_says_what_to_write(void **state)
 {
-	cleanup(config_free) struct config c = { 0 }, named = { 0 };
+	cleanup(config_free) struct config c = { 0 }, named = { 0 }, shortened = { 0 };
 	struct box *b = *state;
 
 	put(b, "/etc/hostname", "# the host\nmy_host\n");
 	assert_err(config_load(&b->at, &c, e), ERR_CONFIG, "write NAME=");
+	put(b, "/etc/hostname", "db1.a-very-long-name-of-a-department.a-very-long-name-of-a-company.example.com\n");
+	assert_ok(config_load(&b->at, &shortened, e));
+	assert_string_equal(shortened.name, "db1");
+	put(b, "/etc/hostname", "my_host\n");
 	load(b, "NAME=my-host\n", &named);
 	assert_string_equal(named.name, "my-host");
 }
