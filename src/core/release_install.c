@@ -79,7 +79,7 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 	if (st.st_size < (off_t)sizeof(tail) ||
 	    pread(t->fd, tail, sizeof(tail), st.st_size - (off_t)sizeof(tail)) != (ssize_t)sizeof(tail))
 		return err_set(e, ERR_VERIFY, "%s is not a gzip file", t->source);
-	need = ((unsigned long long)tail[3] << 24 | tail[2] << 16 | tail[1] << 8 | tail[0]) + MIB;
+	need = ((uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0]) + MIB;
 	if (need > UNPACK_TOTAL_MAX)
 		return 0; /* unpack() has the better words for it */
 	if (file_free_space(m->at.releases, &have, e) < 0)

@@ -161,7 +161,7 @@ static int no_source(const struct machine *m, enum tarball_from from, const stru
 {
 	if (m->conf.release_urls && from == TARBALL_CACHE)
 		return err_set(e, ERR_PENDING, "%s has to be fetched", t->file);
-	(void)err_set(e, ERR_CONFIG, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file, m->at.cache);
+	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file, m->at.cache);
 	return err_hint(e, "copy it there, then: etcd-cluster setup");
 }
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The one road: from wherever the machine stands to where cluster.conf says it should be. The package hook, the boot unit,
+ * the retry timer and a person at the shell all walk it. Every step looks first, acts only if needed, and can be
+ * killed anywhere and walked again.
+ */
+#ifndef FLOW_SETUP_H
+#define FLOW_SETUP_H
+
+#include <stdbool.h>
+
+#include "core/machine.h"
+
+struct setup_options {
+	bool local; /* only what needs no network and no waiting: certificates, directories, and what the cache allows; starts nothing */
+};
+
+enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
+
+/*
+ * Walks the road and records how it ended (core/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the
+ * machine was as it should be, -1 otherwise: ERR_PENDING arms the retry timer, everything else waits for a person.
+ */
+int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;
+
+#endif

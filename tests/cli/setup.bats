@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# `setup` and `init` with --root: what needs no etcd. tests/cluster and tests/machine walk the whole road.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir -p "$root/etc/etcd" "$root/usr/share/etcd-cluster"
+	: >"$root/usr/share/etcd-cluster/releases.sha256"
+}
+
+helper() {
+	"$ETCD_CLUSTER" --root "$root" "$@"
+}
+
+conf() {
+	printf '%s\n' "$@" >"$root/etc/etcd/cluster.conf"
+}
+
+# Everything below the root but the record of the outcome.
+tree() {
+	(cd "$root" && find . -mindepth 1 -path ./run -prune -o -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
+}
+
+@test "ROLE=none is idle: exit 2, nothing made, status may say so" {
+	conf ROLE=none
+	before=$(tree)
+	run -2 helper setup
+	[ "$(tree)" = "$before" ]
+	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
+}
+
+@test "a mistake in cluster.conf: exit 3, file and line, recorded, nothing made" {
+	conf ROLE=single ADRESS=10.0.0.1
+	before=$(tree)
+	run -3 helper setup
+	[[ "$output" == *"cluster.conf:2:"* ]]
+	[[ "$output" == *ADDRESS* ]]
+	[ "$(tree)" = "$before" ]
+	grep -qx STATE=failed "$root/run/etcd-cluster/setup"
+	grep -qx EXIT=3 "$root/run/etcd-cluster/setup"
+}
+
+@test "ROLE=cluster and ROLE=join are refused plainly" {
+	conf ROLE=cluster MEMBERS=n1=127.0.0.1,n2=10.0.0.2 NAME=n1
+	run -3 helper setup
+	[[ "$output" == *"ROLE=cluster is not supported by this version"* ]]
+	[ ! -e "$root/etc/etcd/pki" ]
+}
+
+@test "no release at hand: the certificates are made all the same, exit 6" {
+	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
+	echo "$(printf '0%.0s' {1..64})  etcd-v3.6.14-linux-amd64.tar.gz" >"$root/usr/share/etcd-cluster/releases.sha256"
+	run -6 helper setup
+	[ -e "$root/etc/etcd/pki/server.crt" ]
+	[ ! -e "$root/etc/etcd/etcd.env" ]
+	grep -qx STATE=pending "$root/run/etcd-cluster/setup"
+	run -6 helper setup --local
+}
+
+@test "--dry-run makes nothing, not even a record" {
+	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
+	before=$(cd "$root" && find . | sort)
+	run helper setup --dry-run
+	[[ "$output" == *would* ]]
+	[ "$(cd "$root" && find . | sort)" = "$before" ]
+}
+
+@test "two setups at once: one after the other, one end state" {
+	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
+	helper setup --local 2>/dev/null &
+	first=$!
+	run helper setup --local
+	wait $first || :
+	run -0 openssl verify -CAfile "$root/etc/etcd/pki/ca.crt" "$root/etc/etcd/pki/server.crt"
+	[ ! -e "$root/etc/etcd/.pki.new" ]
+	[ ! -e "$root/etc/etcd/pki.old" ]
+}
+
+@test "init writes its answers and keeps the rest of cluster.conf" {
+	conf '# mine' '#NAME=n0' RELEASE_URL=none
+	run helper init --name n7 --address 127.0.0.1
+	[ "$(cat "$root/etc/etcd/cluster.conf")" = '# mine
+#NAME=n0
+NAME=n7
+RELEASE_URL=none
+ROLE=single
+ADDRESS=127.0.0.1' ]
+	[ -e "$root/etc/etcd/pki/server.crt" ]
+}
+
+@test "init with an answer that does not fit: exit 3, cluster.conf as it was" {
+	conf RELEASE_URL=none
+	run -3 helper init --name 'no_good name'
+	[ "$(cat "$root/etc/etcd/cluster.conf")" = RELEASE_URL=none ]
+	[ "$(ls "$root/etc/etcd")" = cluster.conf ]
+}
+
+@test "misuse: exit 3 and what to type" {
+	run -3 "$ETCD_CLUSTER"
+	run -3 "$ETCD_CLUSTER" stup
+	[[ "$output" == *"did you mean: etcd-cluster setup"* ]]
+	run -3 "$ETCD_CLUSTER" setup --nonsense
+	run -3 "$ETCD_CLUSTER" setup argument
+	run -3 "$ETCD_CLUSTER" --nonsense setup
+	run -3 "$ETCD_CLUSTER" init --name a --name b
+	run -0 "$ETCD_CLUSTER" --help
+	run -0 "$ETCD_CLUSTER" --version
+	run -0 "$ETCD_CLUSTER" setup --help
+}
