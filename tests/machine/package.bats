@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The .deb itself, before any machine has it: clean for lintian, the same from every build, holding what it should.
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME"/../.. || return
+	make -s deb
+	version=$(dpkg-parsechangelog -S Version)
+	export deb dsc=$PWD/dist/etcd-cluster_$version.dsc
+	deb=$PWD/dist/etcd-cluster_${version}_$(dpkg --print-architecture).deb
+}
+
+@test "lintian has no error and no warning, about the package and about its source" {
+	run lintian --allow-root --fail-on error,warning "$deb" "$dsc"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "few overrides, each with its reason" {
+	overrides=$BATS_TEST_DIRNAME/../../debian/etcd-cluster.lintian-overrides
+	[ "$(grep -c '^etcd-cluster:' "$overrides")" -le 5 ]
+	[ "$(grep -c '^#' "$overrides")" -ge "$(grep -c '^etcd-cluster:' "$overrides")" ]
+}
+
+@test "another path, umask, time zone and language: the same package, bit for bit" {
+	copy=$BATS_TEST_TMPDIR/elsewhere
+	mkdir "$copy"
+	tar -C "$BATS_TEST_DIRNAME"/../.. --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C "$copy" -xf -
+	(umask 027 && TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s -C "$copy" deb)
+	cmp "$deb" "$copy"/dist/"${deb##*/}"
+}
+
+@test "what it holds belongs to root, nothing is setuid or writable by others, nothing lies below /lib, /run or /var" {
+	dpkg-deb -c "$deb" >"$BATS_TEST_TMPDIR"/list
+	[ "$(awk '{ print $2 }' "$BATS_TEST_TMPDIR"/list | sort -u)" = root/root ]
+	run grep -E '^(-|d)......[sStT]|^(-|d).......w.|^-..[sS]' "$BATS_TEST_TMPDIR"/list
+	[ -z "$output" ]
+	run grep -E ' \./(lib|run|var|sbin|bin)/' "$BATS_TEST_TMPDIR"/list
+	[ -z "$output" ]
+}
+
+@test "only the needrestart override is a conffile: what the hook writes never is" {
+	dpkg-deb --ctrl-tarfile "$deb" | tar -xOf - ./conffiles >"$BATS_TEST_TMPDIR"/conffiles
+	diff - "$BATS_TEST_TMPDIR"/conffiles <<-'X'
+		/etc/needrestart/conf.d/etcd-cluster.conf
+	X
+}
+
+@test "the helper is hardened and at most 250 KiB" {
+	dpkg-deb -x "$deb" "$BATS_TEST_TMPDIR"/files
+	helper=$BATS_TEST_TMPDIR/files/usr/sbin/etcd-cluster
+	[ "$(stat -c %s "$helper")" -le 256000 ]
+	readelf -hW "$helper" | grep -q 'DYN (Position-Independent'
+	readelf -dW "$helper" | grep -q BIND_NOW
+	readelf -lW "$helper" | grep -q GNU_RELRO
+	readelf -sW --dyn-syms "$helper" | grep -q -e __stack_chk_fail -e _chk
+}
+
+@test "no maintainer script calls the network or waits: they only call the hook" {
+	dpkg-deb -e "$deb" "$BATS_TEST_TMPDIR"/control
+	run grep -nE 'curl|wget|nc |sleep|etcd-cluster (setup|init)|systemctl' "$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
+	# debhelper's reload, after the unit files are gone
+	[ "$(grep -vc 'systemctl --system daemon-reload' <<<"$output")" -eq 0 ]
+}
