@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/check: every situation has its sentence, its level and something to type.
+ */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/check_parts.h"
+#include "core/probe.h"
+
+static char *root;
+
+static int setup(void **state)
+{
+	auto_free char *etc = NULL;
+
+	(void)state;
+	root = unit_dir();
+	etc = xasprintf("%s/etc/etcd", root);
+	assert_ok(file_mkdirs(etc, FILE_MODE(0755), e));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_remove_tree(root, &e) < 0)
+		return -1;
+	free(root);
+	return 0;
+}
+
+static void put(const char *name, const char *text)
+{
+	auto_free char *path = xasprintf("%s/etc/etcd/%s", root, name);
+
+	assert_ok(file_replace(path, FILE_MODE(0600), text, strlen(text), e));
+}
+
+static void open_machine(struct machine *m, const char *conf)
+{
+	const struct machine_options o = { .root = root };
+
+	put("cluster.conf", conf);
+	assert_ok(machine_open(m, &o, e));
+}
+
+/* The finding whose sentence has this text. */
+static const struct check_finding *find(const struct check_report *r, const char *text)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (strstr(r->list[i].what, text))
+			return &r->list[i];
+	}
+	return NULL;
+}
+
+static void assert_finding(const struct check_report *r, enum check_level level, const char *what, const char *mend)
+{
+	const struct check_finding *f = find(r, what);
+
+	if (!f) {
+		for (size_t i = 0; i < r->n; i++)
+			print_message("# %s: %s\n", check_level_name(r->list[i].level), r->list[i].what);
+		fail_msg("no finding says \"%s\"", what);
+		return;
+	}
+	assert_int_equal(f->level, level);
+	if (!strstr(f->mend, mend))
+		fail_msg("\"%s\" is not what mends \"%s\": %s", mend, f->what, f->mend);
+}
+
+/* --- What a survey means. */
+
+/* A survey of three healthy members, the first one here and leader, as the starting point of each case. */
+static struct member_survey three(struct member list[3])
+{
+	static char names[3][3] = { "n1", "n2", "n3" };
+	static char urls[3][24] = { "https://127.0.0.1:2379", "https://n2:2379", "https://n3:2379" };
+
+	for (size_t i = 0; i < 3; i++)
+		list[i] = (struct member){ .id = i + 1,
+					   .name = names[i],
+					   .url = urls[i],
+					   .here = i == 0,
+					   .listed = true,
+					   .answers = true,
+					   .healthy = true,
+					   .status = { .cluster_id = 9,
+						       .member_id = i + 1,
+						       .leader = 1,
+						       .raft_index = 100000,
+						       .raft_applied_index = 100000,
+						       .db_size = 1 << 20,
+						       .db_size_in_use = 1 << 20,
+						       .version = "3.5.30" } };
+	return (struct member_survey){ .cluster_id = 9, .leader = 1, .agreed = true, .list = list, .n = 3 };
+}
+
+static void down(struct member *one)
+{
+	one->answers = one->healthy = false;
+	(void)err_set(&one->why, ERR_HEALTH, "Connection refused");
+}
+
+static struct check_report judge(const char *conf, const struct member_survey *s)
+{
+	struct check_report r = { .running = true };
+	struct machine m;
+
+	open_machine(&m, conf);
+	check_members(&m, s, &r);
+	machine_free(&m);
+	return r;
+}
+
+static void a_healthy_cluster_has_nothing_to_say(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct check_report r = judge("", &s);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(r.n, 3);
+	for (size_t i = 0; i < r.n; i++)
+		assert_int_equal(r.list[i].level, CHECK_OK);
+	assert_int_equal(check_verdict(&r, &e), 0);
+	check_report_free(&r);
+}
+
+static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct check_report r;
+
+	(void)state;
+	down(&list[2]);
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "member n3 does not answer: Connection refused", "on that machine");
+	assert_ok(check_verdict(&r, e));
+	check_report_free(&r);
+
+	down(&list[1]);
+	list[0].healthy = false;
+	(void)err_set(&list[0].why, ERR_HEALTH, "no leader");
+	s.agreed = false;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed", "start etcd");
+	assert_finding(&r, CHECK_BAD, "member n1 answers but reaches no quorum: no leader", "start the other members");
+	assert_err(check_verdict(&r, e), ERR_HEALTH, "n1");
+	check_report_free(&r);
+}
+
+static void the_member_here_being_down_is_bad(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct check_report r;
+
+	(void)state;
+	down(&list[0]);
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "member n1 does not answer", "systemctl start etcd");
+	check_report_free(&r);
+}
+
+static void what_is_odd_about_a_member(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct rpc_alarm alarms[] = { { 2, RPC_ALARM_NOSPACE }, { 3, RPC_ALARM_CORRUPT } };
+	struct check_report r;
+
+	(void)state;
+	list[1].learner = true;
+	list[1].status.raft_applied_index = 90000;
+	list[2].status.db_size = (int64_t)1 << 30;
+	memcpy(list[2].status.version, "3.5.16", sizeof("3.5.16"));
+	s.alarms = alarms;
+	s.n_alarms = ARRAY_LEN(alarms);
+	r = judge("ETCD_QUOTA_BACKEND_BYTES=1200000000\n", &s);
+	assert_finding(&r, CHECK_WARN, "n2 is a learner", "member promote 2");
+	assert_finding(&r, CHECK_WARN, "n2 is 10000 log entries behind", "etcd-cluster check");
+	assert_finding(&r, CHECK_WARN, "the database of n3 takes 89 % of its quota", "ETCD_QUOTA_BACKEND_BYTES");
+	assert_finding(&r, CHECK_WARN, "n3 runs etcd 3.5.16, the leader 3.5.30", "release list");
+	assert_finding(&r, CHECK_BAD, "member 2 has raised the alarm NOSPACE", "alarm disarm");
+	assert_finding(&r, CHECK_BAD, "member 3 has raised the alarm CORRUPT", "snapshot");
+	assert_finding(&r, CHECK_WARN, "two voting members", "third");
+	check_report_free(&r);
+
+	s = three(list);
+	list[2].status.db_size = (int64_t)1 << 30;
+	list[2].status.db_size_in_use = (int64_t)1 << 20;
+	s.leader = 0;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "more than half of the database of n3", "defrag --endpoints=https://n3:2379");
+	assert_finding(&r, CHECK_BAD, "do not agree on a leader", "journalctl");
+	check_report_free(&r);
+}
+
+static void the_machine_remembers_who_it_is(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	char url[] = "https://10.9.9.9:2380";
+	char *moved[] = { url, NULL };
+	struct check_report r;
+
+	(void)state;
+	put("member-id", "CLUSTER_ID=0000000000000009\nMEMBER_ID=0000000000000001\nNAME=n1\n");
+	list[0].peer_urls = moved;
+	r = judge("", &s);
+	assert_null(find(&r, "this machine is member"));
+	assert_finding(&r, CHECK_WARN,
+		       "dials this member at https://10.9.9.9:2380, cluster.conf says https://127.0.0.1:2380",
+		       "member update 1 --peer-urls=https://127.0.0.1:2380");
+	check_report_free(&r);
+
+	down(&list[0]);
+	list[0].listed = false;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "was removed from the cluster", "aside");
+	check_report_free(&r);
+
+	s = three(list);
+	list[0].id = 7;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "is member 7 of cluster 9, but this machine is member 1 of 9",
+		       "systemctl stop etcd");
+	check_report_free(&r);
+	put("member-id", "");
+}
+
+/* --- Before the first start. */
+
+static int listener(uint16_t *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+static int before_start(const char *conf, struct err *e)
+{
+	struct machine m;
+	int rc;
+
+	open_machine(&m, conf);
+	rc = check_before_start(&m, e);
+	machine_free(&m);
+	return rc;
+}
+
+static void a_port_that_is_taken_names_the_program(void **state)
+{
+	uint16_t port;
+	auto_close int fd = listener(&port);
+	auto_free char *conf = xasprintf("CLIENT_PORT=%u\nPEER_PORT=1023\nMETRICS_URL=\"\"\n", port);
+	auto_free char *want =
+		xasprintf("https://127.0.0.1:%u is taken by test_check (process %d)", port, (int)getpid());
+	auto_free char *env = xasprintf("ETCD_LISTEN_CLIENT_URLS=https://0.0.0.0:%u\n", port);
+
+	(void)state;
+	assert_err(before_start(conf, e), ERR_CONFIG, want);
+	/* etcd.env decides, once it is there; and a listener on one address is in the way of one on all of them. */
+	put("etcd.env", env);
+	assert_err(before_start("CLIENT_PORT=1022\n", e), ERR_CONFIG, "is taken by test_check");
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:1022\n");
+	assert_ok(before_start(conf, e));
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:1022\n");
+	assert_err(before_start(conf, e), ERR_CONFIG, "192.0.2.77 is not an address of this machine");
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:1022,http://name.invalid:1\n");
+	assert_err(before_start(conf, e), ERR_CONFIG, "::ffff:c000:24d is not an address of this machine");
+	put("etcd.env", "ETCD_NAME=n1\n");
+	assert_ok(before_start(conf, e));
+}
+
+static void an_address_that_is_a_name_must_lead_here(void **state)
+{
+	(void)state;
+	assert_err(before_start("ADDRESS=no-such-host.invalid\n", e), ERR_CONFIG,
+		   "no-such-host.invalid cannot be resolved");
+	assert_ok(before_start("ADDRESS=localhost\n", e));
+}
+
+/* --- Probes. */
+
+static void probes_see_this_process(void **state)
+{
+	auto_strv char **env = probe_environ(getpid());
+	auto_free char *program = probe_program(getpid());
+	time_t started = probe_started(getpid());
+	struct probe_disk d;
+
+	(void)state;
+	assert_true(strv_len(env) > 0);
+	assert_non_null(strstr(program, "test_check"));
+	assert_in_range(started, time(NULL) - 600, time(NULL) + 2);
+	assert_int_equal(probe_open_files(getpid()), sysconf(_SC_OPEN_MAX));
+	assert_null(probe_environ(INT32_MAX));
+	assert_int_equal(probe_started(INT32_MAX), 0);
+	assert_int_equal(probe_open_files(INT32_MAX), -1);
+	assert_int_equal(probe_etcd(root, NULL), 0);
+	assert_err(probe_disk("/nonexistent", &d, e), ERR_FAIL, "/nonexistent");
+	assert_ok(probe_disk(root, &d, e));
+	assert_true(d.writes > 0 && d.median_ms <= d.p99_ms);
+}
+
+static void the_verdict_is_the_first_bad_one(void **state)
+{
+	struct check_report r = { 0 };
+
+	(void)state;
+	check_ok(&r, "fine");
+	check_mend(check_warn(&r, "odd"), "look");
+	assert_ok(check_verdict(&r, e));
+	check_mend(check_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "mend it");
+	(void)check_bad(&r, ERR_CONFIG, "later");
+	assert_err(check_verdict(&r, e), ERR_VERIFY, "broken?[1m");
+	assert_err(check_verdict(&r, e), ERR_VERIFY, "mend it");
+	r.running = true;
+	assert_err(check_verdict(&r, e), ERR_HEALTH, "broken");
+	check_report_free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_healthy_cluster_has_nothing_to_say),
+		cmocka_unit_test(one_of_three_down_is_a_warning_two_are_no_quorum),
+		cmocka_unit_test(the_member_here_being_down_is_bad),
+		cmocka_unit_test(what_is_odd_about_a_member),
+		cmocka_unit_test(the_machine_remembers_who_it_is),
+		cmocka_unit_test(a_port_that_is_taken_names_the_program),
+		cmocka_unit_test(an_address_that_is_a_name_must_lead_here),
+		cmocka_unit_test(probes_see_this_process),
+		cmocka_unit_test(the_verdict_is_the_first_bad_one),
+	};
+
+	return cmocka_run_group_tests_name("check", tests, setup, teardown);
+}
