@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# `check` and `check --start` without any etcd running: each finding with the command that mends it.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir -p "$root/etc/etcd" "$root/usr/share/etcd-cluster"
+	: >"$root/usr/share/etcd-cluster/releases.sha256"
+	conf NAME=n1 RELEASE_URL=none RELEASE=3.6.14 CLIENT_PORT=9 PEER_PORT=10 METRICS_URL=
+}
+
+teardown() {
+	[ -z "${server-}" ] || kill "$server"
+}
+
+helper() {
+	"$ETCD_CLUSTER" --root "$root" "$@"
+}
+
+conf() {
+	printf '%s\n' "$@" >"$root/etc/etcd/cluster.conf"
+}
+
+tree() {
+	(cd "$root" && find . -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
+}
+
+@test "nothing there: the preflight refuses with the first thing to mend" {
+	run -3 helper check --start
+	[[ "$output" == *"no etcd release is installed"* ]]
+	[[ "$output" == *"-> etcd-cluster setup"* ]]
+	[[ "$output" != *"ok  "* ]]
+}
+
+@test "the preflight sees certificates that do not fit, and is quick" {
+	helper setup || :
+	mkdir -p "$root/var/lib/etcd-cluster"
+	run -3 helper check --start
+	[[ "$output" == *"no etcd release"* ]]
+	[[ "$output" != *"certificate"* ]]
+	cp "$root/etc/etcd/pki/peer.key" "$root/etc/etcd/pki/server.key"
+	local begin
+
+	begin=$(date +%s%N)
+	run helper check --start
+	[ $((($(date +%s%N) - begin) / 1000000)) -lt 1000 ]
+	[[ "$output" == *"server"* ]]
+	[ "$(grep -c '^bad' <<<"$output")" -eq 2 ]
+}
+
+@test "a port that is taken names the program; exit 3" {
+	python3 -c '
+import socket, sys, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
+	server=$!
+	local i
+
+	for i in {1..100}; do
+		[ ! -s "$BATS_TEST_TMPDIR/port" ] || break
+		sleep 0.05
+	done
+	conf NAME=n1 RELEASE_URL=none RELEASE=3.6.14 METRICS_URL= CLIENT_PORT="$(cat "$BATS_TEST_TMPDIR/port")"
+	run -3 helper check
+	[[ "$output" == *"is taken by python3 (process $server)"* ]]
+	[[ "$output" == *"CLIENT_PORT"* ]]
+	# setup asks the same before it makes anything.
+	run -3 helper setup
+	[[ "$output" == *"is taken by python3"* ]]
+	[ ! -e "$root/etc/etcd/pki" ]
+}
+
+@test "an address that is not this machine's; exit 3" {
+	conf NAME=n1 ADDRESS=192.0.2.7 RELEASE_URL=none
+	run -3 helper check
+	[[ "$output" == *"192.0.2.7 is not an address of this machine"* ]]
+	[[ "$output" == *"-> "*"ADDRESS"* ]]
+}
+
+@test "a clock before 2025; exit 3" {
+	ETCD_CLUSTER_NOW=100000000 run -3 helper check
+	[[ "$output" == *"the clock is wrong"* ]]
+	[[ "$output" == *"timedatectl"* ]]
+}
+
+@test "cluster.conf that others can write is refused or found" {
+	chmod g+w "$root/etc/etcd/cluster.conf"
+	run helper check
+	[ "$status" -eq 4 ] || [[ "$output" == *"can be written by others"*"chmod go-w"* ]]
+}
+
+@test "another etcd's unit and package are noticed" {
+	mkdir -p "$root/etc/systemd/system" "$root/var/lib/dpkg/info"
+	touch "$root/etc/systemd/system/etcd.service" "$root/var/lib/dpkg/info/etcd-server.prerm"
+	run helper check
+	[[ "$output" == *"etcd.service hides"*"systemctl revert"* ]]
+	[[ "$output" == *"etcd-server is installed"*"apt remove etcd-server"* ]]
+}
+
+@test "JSON is JSON, and looking changes nothing" {
+	before=$(tree)
+	run --separate-stderr helper check --json
+	python3 -c '
+import json, sys
+found = json.load(sys.stdin)
+assert any(f["level"] == "bad" and f["mend"] for f in found), found
+assert all(set(f) == {"level", "what", "mend"} for f in found), found' <<<"$output"
+	run --separate-stderr helper check --start --json
+	python3 -c '
+import json, sys
+assert all(f["level"] != "ok" for f in json.load(sys.stdin))' <<<"$output"
+	[ "$(tree)" = "$before" ]
+}
+
+@test "usage" {
+	run -3 helper check --strat
+	run -3 helper check now
+	run -0 helper check --help
+	[[ "$output" == *"check [--start] [--json]"* ]]
+}

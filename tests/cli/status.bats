@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# `status` without any etcd: a machine that is not set up, idle, waiting, or broken says so in a plain sentence.
+# tests/cluster/status.bats has the real etcd.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir -p "$root/etc/etcd/pki" "$root/run/etcd-cluster"
+	conf NAME=n1 CLIENT_PORT=9 RELEASE=3.6.14
+}
+
+helper() {
+	"$ETCD_CLUSTER" --root "$root" "$@"
+}
+
+conf() {
+	printf '%s\n' "$@" >"$root/etc/etcd/cluster.conf"
+}
+
+outcome() {
+	printf '%s\n' "$@" >"$root/run/etcd-cluster/setup"
+}
+
+tree() {
+	(cd "$root" && find . -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
+}
+
+valid_json() {
+	python3 -c 'import json, sys; json.load(sys.stdin)'
+}
+
+@test "never set up: exit 5, and what to type" {
+	run -5 helper status
+	[[ "$output" == *"etcd has not been set up on this machine yet"* ]]
+	[[ "$output" == *"-> etcd-cluster setup"* ]]
+	[[ "$output" == *"none running, none installed, 3.6.14 wanted"* ]]
+}
+
+@test "ROLE=none: idle, exit 0" {
+	conf ROLE=none NAME=n1
+	outcome STATE=idle EXIT=0
+	run -0 helper status
+	[[ "$output" == *"setup         idle"* ]]
+	[[ "$output" == *"installed and idle"* ]]
+	run -0 helper check
+	[[ "$output" == *"idle"* ]]
+	run -0 helper status --json
+	[ "$(valid_json <<<"$output")" = "" ]
+}
+
+@test "waiting for its mirror: exit 6, the reason and the hint of setup" {
+	outcome STATE=pending EXIT=6 'MESSAGE="the mirror does not answer"' 'HINT="look at RELEASE_URL"'
+	run -6 helper status
+	[[ "$output" == *"setup         pending: the mirror does not answer"* ]]
+	[[ "$output" == *"-> look at RELEASE_URL"* ]]
+	run -6 --separate-stderr helper status --json
+	valid_json <<<"$output"
+	[[ "$output" == *'"state":"pending","exit":6,"message":"the mirror does not answer"'* ]]
+}
+
+@test "setup failed: exit 5, and its words are shown" {
+	outcome STATE=failed EXIT=4 'MESSAGE="the tarball is not the one that was promised"' HINT=
+	run -5 helper status
+	[[ "$output" == *"setup         failed: the tarball is not the one that was promised"* ]]
+}
+
+@test "a mistake in cluster.conf: exit 3 with file and line" {
+	conf NAME=n1 CLIENT_PROT=2379
+	run -3 helper status
+	[[ "$output" == *"cluster.conf:2:"*CLIENT_PORT* ]]
+}
+
+@test "looking changes nothing, and no proxy is asked" {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=root \
+		-keyout "$root/etc/etcd/pki/etcdctl-etcd-client.key" -out "$root/etc/etcd/pki/etcdctl-etcd-client.crt" 2>/dev/null
+	cp "$root/etc/etcd/pki/etcdctl-etcd-client.crt" "$root/etc/etcd/pki/ca.crt"
+	before=$(tree)
+	https_proxy=http://192.0.2.1:1 HTTPS_PROXY=http://192.0.2.1:1 ALL_PROXY=http://192.0.2.1:1 run -5 helper status
+	[[ "$output" == *"https://127.0.0.1:9: Connection refused"* ]]
+	[ "$(tree)" = "$before" ]
+}
+
+@test "a certificate that is not for us to read says to be root" {
+	local without=()
+
+	# root without the right to override modes is anybody.
+	[ "$(id -u)" -ne 0 ] || without=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	touch "$root"/etc/etcd/pki/{ca.crt,etcdctl-etcd-client.crt,etcdctl-etcd-client.key}
+	chmod 0 "$root"/etc/etcd/pki/etcdctl-etcd-client.key
+	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
+	[[ "$output" == *"run it as root"* ]]
+}
+
+@test "usage" {
+	run -3 helper status extra
+	run -3 helper status --jsno
+	run -0 helper status --help
+	[[ "$output" == *"status [--json]"* ]]
+}

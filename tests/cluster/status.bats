@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# `status` and `check` against real etcd: alone, three of them, with members down, as a learner, and with every kind of drift.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+	need_release "${ETCD_SERIES:-3.4}"
+}
+
+teardown() {
+	stop_all
+}
+
+# Members n1 to n3, one cluster, certificates from n1's CA.
+three_machines() {
+	local all n
+
+	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
+	for n in n1 n2 n3; do
+		machine $n
+	done
+	for n in n1 n2 n3; do
+		start $n ETCD_INITIAL_CLUSTER="$all"
+	done
+	for n in n1 n2 n3; do
+		wait_healthy $n
+	done
+}
+
+@test "one member: healthy, with everything a person asks for" {
+	machine n1
+	run -5 helper n1 status
+	[[ "$output" == *"down"* ]]
+	start n1
+	wait_healthy n1
+	run -0 helper n1 status
+	[[ "$output" == *"$RELEASE_VERSION running, v$RELEASE_VERSION installed"* ]]
+	[[ "$output" == *"1 of 1 voting members healthy"* ]]
+	[[ "$output" == *healthy*leader*"$RELEASE_VERSION"* ]]
+	[[ "$output" == *"server 36"[45]" days"* ]]
+	[[ "$output" != *bad* ]]
+	[[ "$output" != *warn* ]]
+
+	helper n1 status --json >"$BATS_TEST_TMPDIR/json"
+	[ "$(json members.0.healthy <"$BATS_TEST_TMPDIR/json")" = true ]
+	[ "$(json members.0.role <"$BATS_TEST_TMPDIR/json")" = leader ]
+	[ "$(json release.running <"$BATS_TEST_TMPDIR/json")" = "$RELEASE_VERSION" ]
+	[ "$(json findings <"$BATS_TEST_TMPDIR/json")" = "[]" ]
+	# The IDs are those that etcdctl shows.
+	etcdctl n1 member list | grep -q "^$(json members.0.id <"$BATS_TEST_TMPDIR/json"),"
+}
+
+@test "check is content with a healthy member, and the ports are its own" {
+	machine n1
+	run -0 helper n1 check --start
+	[ -z "$output" ]
+	start n1
+	wait_healthy n1
+	run -0 helper n1 check
+	[[ "$output" == *"etcd listens on https://127.0.0.1:$(port n1 1)"* ]]
+	[[ "$output" == *"is the installed one"* ]]
+	[[ "$output" == *"etcd runs with the settings of"* ]]
+	[[ "$output" != *bad* ]]
+}
+
+@test "a healthy answer takes less than 50 ms from the command line" {
+	machine n1
+	start n1
+	wait_healthy n1
+	local best=1000 i begin took
+
+	for i in 1 2 3 4 5; do
+		begin=$(date +%s%N)
+		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" status >/dev/null
+		took=$((($(date +%s%N) - begin) / 1000000))
+		[ $took -ge $best ] || best=$took
+	done
+	echo "best of five: $best ms"
+	[ $best -lt 50 ]
+}
+
+@test "what runs is not what the files say: a restart is pending" {
+	machine n1
+	start n1 ETCD_HEARTBEAT_INTERVAL=99 ETCD_SNAPSHOT_COUNT=5000
+	wait_healthy n1
+	local pki=$BATS_TEST_TMPDIR/n1/etc/etcd/pki
+
+	sed -i 's/^ETCD_LOGGER=.*//; s/^ETCD_NAME=.*/&\nETCD_MAX_TXN_OPS=64/' "$BATS_TEST_TMPDIR/n1/etc/etcd/etcd.env"
+	touch -d '+1 hour' "$pki/ca.crt"
+	cp "$BATS_TEST_TMPDIR"/n1/usr/libexec/etcd-cluster/releases/current/etcd "$BATS_TEST_TMPDIR/etcd"
+	mv "$BATS_TEST_TMPDIR/etcd" "$(realpath "$BATS_TEST_TMPDIR"/n1/usr/libexec/etcd-cluster/releases/current)/etcd"
+	run helper n1 check
+	[[ "$output" == *"etcd runs with another ETCD_MAX_TXN_OPS"* ]]
+	[[ "$output" == *"etcd.env was edited by hand"* ]]
+	[[ "$output" == *"ca.crt has changed since etcd started"* ]]
+	[[ "$output" == *"a restart is pending"* ]]
+	[[ "$output" == *"-> systemctl restart etcd"* ]]
+}
+
+@test "three members: one down is a warning, two are no quorum" {
+	three_machines
+	run -0 helper n2 status
+	[[ "$output" == *"3 of 3 voting members healthy, 2 needed"* ]]
+	[ "$(grep -c -w leader <<<"$output")" -eq 1 ]
+	[ "$(grep -c -w follower <<<"$output")" -eq 2 ]
+
+	stop n3 KILL
+	wait_healthy n1 # it may have been the leader
+	run -0 helper n1 status
+	[[ "$output" == *"2 of 3 voting members healthy"* ]]
+	[[ "$output" == *"warn"*"member n3 does not answer"*"Connection refused"* ]]
+	# The dead one asks about itself: it is not healthy there.
+	run -5 helper n3 status
+	[[ "$output" == *"systemctl start etcd"* ]]
+
+	stop n2 KILL
+	run -5 helper n1 status
+	[[ "$output" == *"no quorum: 0 of 3 voting members are healthy, 2 are needed"* ]]
+	run -5 helper n1 check
+	run -5 helper n1 status --json
+	[ "$(sed '/^etcd-cluster:/d' <<<"$output" | json quorum)" = false ]
+}
+
+@test "a member that is frozen costs its timeout once" {
+	three_machines
+	kill -STOP "$(cat "$BATS_TEST_TMPDIR/n3/etcd.pid")"
+	local begin=$SECONDS
+
+	run -0 helper n1 status
+	kill -CONT "$(cat "$BATS_TEST_TMPDIR/n3/etcd.pid")"
+	[ $((SECONDS - begin)) -le 4 ]
+	[[ "$output" == *"member n3 does not answer"*"within 2000 ms"* ]]
+}
+
+@test "a learner shows itself and is shown as one" {
+	machine n1
+	start n1
+	wait_healthy n1
+	machine n2
+	local peer
+
+	peer=https://127.0.0.1:$(port n2 2)
+	etcdctl n1 member add n2 --learner --peer-urls="$peer"
+	start n2 ETCD_INITIAL_CLUSTER_STATE=existing \
+		ETCD_INITIAL_CLUSTER="n1=https://127.0.0.1:$(port n1 2),n2=$peer"
+	wait_healthy n2
+	run -0 helper n1 status
+	[[ "$output" == *n2*healthy*learner* ]]
+	[[ "$output" == *"1 of 1 voting members healthy"* ]]
+	[[ "$output" == *"n2 is a learner"*"member promote"* ]]
+	run -0 helper n2 status
+	[[ "$output" == *n2*healthy*learner* ]]
+}
+
+@test "users and passwords switched on: root's certificate still sees all" {
+	machine n1
+	start n1
+	wait_healthy n1
+	etcdctl n1 user add root:secret --interactive=false
+	etcdctl n1 user grant-role root root
+	etcdctl n1 auth enable
+	run -0 helper n1 status
+	[[ "$output" == *"1 of 1 voting members healthy"* ]]
+	[[ "$output" == *leader* ]]
+}
+
+@test "the alarm NOSPACE is bad, and told" {
+	machine n1 ETCD_QUOTA_BACKEND_BYTES=65536
+	start n1
+	wait_healthy n1
+	head -c 40000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/value"
+	local i
+
+	for i in 1 2 3 4 5; do
+		etcdctl n1 put "key$i" <"$BATS_TEST_TMPDIR/value" || break
+	done
+	run -5 helper n1 status
+	[[ "$output" == *"alarm NOSPACE"* ]]
+	[[ "$output" == *"alarm disarm"* ]]
+}
+
+@test "certificates that do not fit are told apart" {
+	machine n1
+	start n1
+	wait_healthy n1
+	local pki=$BATS_TEST_TMPDIR/n1/etc/etcd/pki
+
+	# Another CA than the one that etcd's certificate is from.
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=other \
+		-keyout "$BATS_TEST_TMPDIR/other.key" -out "$BATS_TEST_TMPDIR/other.crt" 2>/dev/null
+	cp "$pki/ca.crt" "$BATS_TEST_TMPDIR/ca.crt"
+	cp "$BATS_TEST_TMPDIR/other.crt" "$pki/ca.crt"
+	run -5 helper n1 status
+	[[ "$output" == *"its certificate is not from the CA in $pki/ca.crt"* ]]
+	cp "$BATS_TEST_TMPDIR/ca.crt" "$pki/ca.crt"
+
+	# A client certificate that etcd does not know.
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=root \
+		-keyout "$pki/etcdctl-etcd-client.key" -out "$pki/etcdctl-etcd-client.crt" 2>/dev/null
+	run -5 helper n1 status
+	[[ "$output" == *"it refuses our certificate $pki/etcdctl-etcd-client.crt"* ]]
+
+	# The metrics port speaks plain HTTP; asking it by mistake says so.
+	sed -i "s/^CLIENT_PORT=.*/CLIENT_PORT=$(port n1 3)/; s/^METRICS_URL=.*/METRICS_URL=\"\"/" \
+		"$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
+	sed -i '/^ETCD_ADVERTISE_CLIENT_URLS/d' "$BATS_TEST_TMPDIR/n1/etc/etcd/etcd.env"
+	run -5 helper n1 status
+	[[ "$output" == *"it does not speak TLS"* ]]
+}
