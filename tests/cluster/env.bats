@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The rendered etcd.env and etcdctl.env under every real etcd at hand: no variable is unknown to it, it serves over mutual TLS
+# only, and afterwards its data directory is recognised.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	helper=$ETCD_CLUSTER_PLAIN
+	root="$BATS_TEST_TMPDIR/root"
+	client=$((20000 + RANDOM % 10000))
+	peer=$((client + 10000))
+	metrics=$((client + 20000))
+	unset "${!ETCDCTL_@}" "${!ETCD_@}"
+}
+
+teardown() {
+	[ -z "${etcd:-}" ] || kill "$etcd" 2>/dev/null || :
+	wait 2>/dev/null || :
+}
+
+# ready MINOR [LINE…]: a root that setup has been through, with the newest release of 3.MINOR and these lines in cluster.conf.
+ready() {
+	local tarball version
+	tarball=$(find dist/releases/ -name "etcd-v3.$1.*-linux-*.tar.gz" 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$tarball" ] || skip "no etcd 3.$1 in dist/releases (make releases)"
+	version=${tarball##*etcd-v}
+	mkdir -p "$root"/etc/etcd/releases.sha256.d "$root"/usr/share/etcd-cluster "$root"/var/cache/etcd-cluster
+	: >"$root/usr/share/etcd-cluster/releases.sha256"
+	cp "$tarball" "$root/var/cache/etcd-cluster/"
+	(cd "${tarball%/*}" && sha256sum "${tarball##*/}") >"$root/etc/etcd/releases.sha256.d/test.sha256"
+	printf '%s\n' NAME=n1 "RELEASE=${version%%-*}" RELEASE_URL=none "CLIENT_PORT=$client" "PEER_PORT=$peer" \
+		"METRICS_URL=http://127.0.0.1:$metrics" "${@:2}" >"$root/etc/etcd/cluster.conf"
+	"$helper" --root "$root" setup
+	bin="$root/usr/libexec/etcd-cluster/releases/current"
+}
+
+# below_root FILE: its lines, with the paths of the installed machine put below our root.
+below_root() {
+	sed -E "s#=(/(etc|var|srv)/)#=$root\1#" "$1"
+}
+
+start() {
+	below_root "$root/etc/etcd/etcd.env" >"$BATS_TEST_TMPDIR/env"
+	(
+		set -a
+		# shellcheck source=/dev/null
+		. "$BATS_TEST_TMPDIR/env"
+		exec "$bin/etcd" 3>&-
+	) >"$BATS_TEST_TMPDIR/log" 2>&1 &
+	etcd=$!
+	for _ in $(seq 100); do
+		[ "$(curl -s "http://127.0.0.1:$metrics/health" | grep -c '"health":"true"')" -eq 0 ] || return 0
+		sleep 0.1
+	done
+	tail -n 20 "$BATS_TEST_TMPDIR/log"
+	return 1
+}
+
+# client ARGUMENT…: etcdctl as etcdctl.env has it.
+client() {
+	below_root "$root/etc/etcd/etcdctl.env" >"$BATS_TEST_TMPDIR/client.env"
+	(
+		set -a
+		# shellcheck source=/dev/null
+		. "$BATS_TEST_TMPDIR/client.env"
+		exec "$bin/etcdctl" "$@"
+	) 2>"$BATS_TEST_TMPDIR/client.err"
+}
+
+# HTTP/1.1: the peer port speaks nothing newer to strangers.
+fetch() {
+	curl --silent --fail --max-time 5 --http1.1 --cacert "$root/etc/etcd/pki/ca.crt" "$@"
+}
+
+# fetch_as CERTIFICATE URL
+fetch_as() {
+	fetch --cert "$root/etc/etcd/pki/$1.crt" --key "$root/etc/etcd/pki/$1.key" "$2"
+}
+
+# try MINOR [LINE…]: the whole story.
+try() {
+	ready "$@"
+	start
+	# What etcd (pkg/flags, before 3.5 on a line without JSON) says of a variable that it does not know.
+	run -1 grep -iE 'unrecognized environment|unknown environment|deprecated' "$BATS_TEST_TMPDIR/log"
+	client put key value
+	[ "$(client get key --print-value-only)" = value ]
+	run -1 grep -i 'environment' "$BATS_TEST_TMPDIR/client.err"
+	run ! fetch "http://127.0.0.1:$client/version"
+	run ! fetch "https://127.0.0.1:$client/version"
+	run ! fetch_as etcdctl-etcd-client "https://127.0.0.1:$peer/version"
+	fetch_as peer "https://127.0.0.1:$peer/version"
+	kill "$etcd"
+	wait "$etcd" || :
+	run -2 "$helper" --root "$root" setup # this data is ours: the IDs are those of cluster.conf
+}
+
+@test "etcd 3.4" {
+	try 4
+	grep -q '^ETCD_LOGGER=zap$' "$root/etc/etcd/etcd.env"
+}
+
+@test "etcd 3.5" {
+	try 5 ETCD_SNAPSHOT_COUNT=5000
+}
+
+@test "etcd 3.6: the corruption check is a feature gate" {
+	try 6
+	grep -q '^ETCD_FEATURE_GATES=InitialCorruptCheck=true$' "$root/etc/etcd/etcd.env"
+	grep -q '"initial-corrupt-check":true\|InitialCorruptCheck' "$BATS_TEST_TMPDIR/log"
+}
+
+@test "etcd 3.7" {
+	try 7
+}
+
+@test "the log on a disk of its own" {
+	try 5 WAL_DIR=/srv/wal
+	[ -e "$root/srv/wal/0000000000000000-0000000000000000.wal" ]
+}
+
+@test "an address beside loopback, IPv6 too" {
+	ready 5 ADDRESS=::1
+	start
+	fetch_as etcdctl-etcd-client "https://[::1]:$client/version"
+	fetch_as etcdctl-etcd-client "https://127.0.0.1:$client/version"
+}
+
+@test "an option that this etcd does not have is refused by name and line" {
+	ready 5
+	echo 'ETCD_SNAPSHOT_COUNTS=5' >>"$root/etc/etcd/cluster.conf"
+	before=$(cat "$root/etc/etcd/etcd.env")
+	run -3 "$helper" --root "$root" setup
+	[[ $output == *"cluster.conf:7: etcd 3.5."*"has no option for ETCD_SNAPSHOT_COUNTS; did you mean ETCD_SNAPSHOT_COUNT"* ]]
+	[ "$(cat "$root/etc/etcd/etcd.env")" = "$before" ]
+}
+
+@test "another cluster's data is refused and kept" {
+	try 5
+	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$root/etc/etcd/cluster.conf"
+	run -3 "$helper" --root "$root" setup
+	[[ $output == *"which is not what cluster.conf makes of this machine"*"mv "* ]]
+	[ -d "$root/var/lib/etcd-cluster/member/wal" ]
+}
