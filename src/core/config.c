@@ -246,6 +246,10 @@ static int set_identity(struct config *c, const struct layout *at, const struct 
 		return be_one_of_members(c, at, l, e);
 	if (!c->name)
 		c->name = config_default_name(at, e);
+	if (!c->name && c->role == ROLE_NONE && e->class == ERR_CONFIG) {
+		err_clear(e); /* nobody will use it */
+		c->name = xstrdup("localhost");
+	}
 	if (!c->name)
 		return -1;
 	if (!c->address)

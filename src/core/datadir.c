@@ -81,7 +81,9 @@ int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *c
 		return -1;
 	found = wal_read_ids(wal, &ids, e);
 	if (found < 0)
-		return -1;
+		return err_hint(e, e->sys == EACCES ? "run it as root"
+						    : "etcd could not start on it either: put a good copy in its "
+						      "place, or restore a snapshot");
 	if (!found && has_snapshot(data)) {
 		(void)err_set(e, ERR_CONFIG, "%s holds snapshots of a member, but its log is not in %s", data, wal);
 		return err_hint(e, "is the disk for %s mounted, and is WAL_DIR in cluster.conf what it was?", wal);

@@ -340,7 +340,7 @@ static void refuses(void **state)
 
 static void unusable_host_name_says_what_to_write(void **state)
 {
-	cleanup(config_free) struct config c = { 0 }, named = { 0 }, shortened = { 0 };
+	cleanup(config_free) struct config c = { 0 }, named = { 0 }, shortened = { 0 }, idle = { 0 };
 	struct box *b = *state;
 
 	put(b, "/etc/hostname", "# the host\nmy_host\n");
@@ -350,6 +350,8 @@ static void unusable_host_name_says_what_to_write(void **state)
 	assert_string_equal(shortened.name, "db1");
 	put(b, "/etc/hostname", "my_host\n");
 	load(b, "NAME=my-host\n", &named);
+	load(b, "ROLE=none\n", &idle);
+	assert_int_equal(idle.role, ROLE_NONE);
 	assert_string_equal(named.name, "my-host");
 }
 
@@ -387,5 +389,5 @@ int main(void)
 		cmocka_unit_test(urls),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

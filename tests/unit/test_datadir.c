@@ -329,5 +329,5 @@ int main(void)
 		TEST(prepares_and_mends),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("datadir", tests, NULL, NULL);
 }

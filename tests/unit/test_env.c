@@ -380,5 +380,5 @@ int main(void)
 		TEST(etcdctl_gets_paths_only),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("env", tests, NULL, NULL);
 }

@@ -79,5 +79,5 @@ int main(void)
 		TEST(refuses_what_it_did_not_write),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
 }

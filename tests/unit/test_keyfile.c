@@ -158,5 +158,5 @@ int main(void)
 		cmocka_unit_test(does_not_write_what_it_cannot_read),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("keyfile", tests, NULL, NULL);
 }

@@ -121,12 +121,24 @@ static void versions_are_exact(void **state)
 	assert_non_null(version_known_bad((struct version){ 4, 0, 0 }));
 }
 
+static void case_is_ascii(void **state)
+{
+	char text[] = "aZ[`{@-1\xc3\x84";
+
+	(void)state;
+	text_upper(text);
+	assert_string_equal(text, "AZ[`{@-1\xc3\x84");
+	text_lower(text);
+	assert_string_equal(text, "az[`{@-1\xc3\x84");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(suggestions_are_near),
 		cmocka_unit_test(strangers_cannot_colour_the_terminal),
+		cmocka_unit_test(case_is_ascii),
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(splits_and_quotes),
 		cmocka_unit_test(buffers_grow),
