@@ -51,14 +51,15 @@ void digest_end(struct digest *d, uint8_t out[DIGEST_LEN])
 	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
 }
 
-int digest_add_file(struct digest *d, int fd, unsigned long long len, const char *name, struct err *e)
+int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
+		    struct err *e)
 {
 	auto_free char *chunk = xcalloc(1, CHUNK);
 	unsigned long long done = 0;
 
 	while (done < len) {
 		size_t want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
-		ssize_t n = pread(fd, chunk, want, (off_t)done);
+		ssize_t n = pread(fd, chunk, want, (off_t)(at + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -81,7 +82,7 @@ int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e
 		return err_sys(e, ERR_FAIL, "cannot look at %s", name);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_VERIFY, "%s is not a regular file", name);
-	if (digest_add_file(d, fd, (unsigned long long)st.st_size, name, e) < 0)
+	if (digest_add_file(d, fd, 0, (unsigned long long)st.st_size, name, e) < 0)
 		return -1;
 	digest_end(d, out);
 	return 0;

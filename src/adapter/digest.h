@@ -30,8 +30,9 @@ void digest_add(struct digest *d, const void *data, size_t len);
 /* The hash of all that was added; d is empty again. */
 void digest_end(struct digest *d, uint8_t out[DIGEST_LEN]);
 
-/* Adds the first `len` bytes of the file, wherever its offset stands; fewer are an error. `name` is for messages. */
-int digest_add_file(struct digest *d, int fd, unsigned long long len, const char *name, struct err *e) MUST_CHECK;
+/* Adds `len` bytes of the file from `at` on, wherever its offset stands; fewer are an error. `name` is for messages. */
+int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
+		    struct err *e) MUST_CHECK;
 
 /* The hash of a whole regular file. */
 int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e) MUST_CHECK;

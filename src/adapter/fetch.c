@@ -161,7 +161,7 @@ static bool begin(struct transfer *t)
 	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 206 && t->f->etag && t->range_start == (long long)t->result->bytes) {
 		t->total = t->range_total > 0 ? (unsigned long long)t->range_total : 0;
-		if (digest_add_file(t->digest, t->f->fd, t->result->bytes, "the partial file", t->e) < 0)
+		if (digest_add_file(t->digest, t->f->fd, 0, t->result->bytes, "the partial file", t->e) < 0)
 			return decide(t, FETCH_LOCAL);
 		return accept_announced(t);
 	}

@@ -29,6 +29,8 @@ struct state {
 	struct archive *tar;
 	unsigned long long packed;   /* size of the archive */
 	unsigned long long unpacked; /* bytes that came out of gzip so far */
+	const char *last;	     /* the block that the tar reader was given last */
+	size_t last_len;
 	unsigned int entries;
 	struct err *e; /* what went wrong below libarchive, which only hears that something did */
 };
@@ -64,7 +66,8 @@ static int next_block(struct state *s, const void **block, size_t *len)
 		return ARCHIVE_FATAL;
 	}
 	s->unpacked += *len;
-	if (s->unpacked > UNPACK_TOTAL_MAX || s->unpacked / UNPACK_RATIO_MAX > s->packed) {
+	if (s->unpacked > UNPACK_TOTAL_MAX ||
+	    (s->unpacked > UNPACK_SMALL && s->unpacked / UNPACK_RATIO_MAX > s->packed)) {
 		(void)err_set(s->e, ERR_VERIFY, "it unpacks to far more than an etcd release: a decompression bomb");
 		return ARCHIVE_FATAL;
 	}
@@ -79,8 +82,11 @@ static la_ssize_t feed_tar(struct archive *a, void *arg, const void **block)
 
 	if (rc == ARCHIVE_EOF)
 		return 0;
-	if (rc == ARCHIVE_OK)
+	if (rc == ARCHIVE_OK) {
+		s->last = *block;
+		s->last_len = len;
 		return (la_ssize_t)len;
+	}
 	archive_set_error(a, EINVAL, "%s", s->e->msg);
 	return -1;
 }
@@ -96,7 +102,7 @@ static int open_gz(struct state *s)
 	if (archive_read_open_fd(s->gz, s->u->fd, READ_SIZE) != ARCHIVE_OK ||
 	    archive_read_next_header(s->gz, &whole) != ARCHIVE_OK || archive_filter_count(s->gz) != 2 ||
 	    archive_filter_code(s->gz, 0) != ARCHIVE_FILTER_GZIP)
-		return err_set(s->e, ERR_VERIFY, "it is not a gzip file");
+		return err_set(s->e, ERR_VERIFY, "it is not a gzip file, or a damaged one");
 	return 0;
 }
 
@@ -146,19 +152,22 @@ static const char *entry_oddity(struct archive_entry *entry)
 		return "has extended attributes";
 	if (archive_entry_is_encrypted(entry))
 		return "is encrypted";
-	if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) < 0)
-		return "has no size";
+	if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) < 0 ||
+	    archive_entry_size(entry) > (la_int64_t)UNPACK_FILE_MAX)
+		return "has an impossible size";
 	return NULL;
 }
 
-/* The rest of name below top; "" for top itself, NULL when it is elsewhere. */
-static const char *below_top(const char *name, const char *top)
+/* The rest of name below top, without a slash at its end; "" for top itself, NULL when it is elsewhere. The caller frees. */
+static char *below_top(const char *name, const char *top)
 {
-	size_t len = strlen(top);
+	size_t len = strlen(top), end;
 
 	if (strncmp(name, top, len) != 0 || (name[len] != '/' && name[len] != '\0'))
 		return NULL;
-	return name + len + (name[len] == '/');
+	name += len + (name[len] == '/');
+	end = strlen(name);
+	return xstrndup(name, end > 0 && name[end - 1] == '/' ? end - 1 : end);
 }
 
 /* Which of the wanted files it is; n_files when none. */
@@ -175,8 +184,8 @@ static size_t wanted(const struct unpack *u, const char *name)
 /* Whether the entry may be in such an archive at all. On success *which is the wanted file, or n_files. */
 static int check_entry(struct state *s, struct archive_entry *entry, size_t *which)
 {
-	const char *raw = archive_entry_pathname(entry), *oddity, *rest;
-	auto_free char *name = xstrdup(raw ? raw : "");
+	const char *raw = archive_entry_pathname(entry), *oddity;
+	auto_free char *name = xstrdup(raw ? raw : ""), *rest = NULL;
 
 	text_printable(name);
 	if (++s->entries > UNPACK_ENTRIES_MAX)
@@ -197,8 +206,8 @@ static int check_entry(struct state *s, struct archive_entry *entry, size_t *whi
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s is not a regular file", name);
 	if (s->result->found[*which])
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s is there twice", name);
-	if (archive_entry_size(entry) == 0 || (unsigned long long)archive_entry_size(entry) > UNPACK_FILE_MAX)
-		return err_set(s->e, ERR_VERIFY, "its entry %.80s has an impossible size", name);
+	if (archive_entry_size(entry) == 0)
+		return err_set(s->e, ERR_VERIFY, "its entry %.80s is empty", name);
 	return 0;
 }
 
@@ -217,11 +226,23 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-/* Copies the entry's bytes to fd. The disk starts at once on what is there, so that a later fsync has little left to wait for. */
-static int copy_entry(struct state *s, struct archive_entry *entry, size_t which)
+/* Writes to fd what comes at `done`. The disk starts on each part at once, so that a later fsync has little left to wait for. */
+static int write_block(int fd, const void *block, size_t len, unsigned long long done)
 {
-	const struct unpack_file *file = &s->u->files[which];
-	unsigned long long done = 0, handed = 0;
+	unsigned long long part = (done + len) / WRITE_BACK_SIZE * WRITE_BACK_SIZE;
+
+	if (write_all(fd, block, len) < 0)
+		return -1;
+	if (part > done)
+		(void)sync_file_range(fd, (off_t)(part - WRITE_BACK_SIZE), (off_t)WRITE_BACK_SIZE,
+				      SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+/* Reads the entry's bytes, into fd unless that is -1. libarchive shows a hole only as a step in the offset. */
+static int read_entry(struct state *s, struct archive_entry *entry, int fd)
+{
+	unsigned long long done = 0;
 	const void *block;
 	la_int64_t offset;
 	size_t len;
@@ -229,22 +250,17 @@ static int copy_entry(struct state *s, struct archive_entry *entry, size_t which
 
 	while ((rc = archive_read_data_block(s->tar, &block, &len, &offset)) == ARCHIVE_OK) {
 		if (offset < 0 || (unsigned long long)offset != done)
-			return err_set(s->e, ERR_VERIFY, "its entry %s has holes", file->name);
-		if (write_all(file->fd, block, len) < 0)
-			return err_sys(s->e, ERR_FAIL, "cannot write %s", file->name);
+			return err_set(s->e, ERR_VERIFY, "one of its entries has holes");
+		if (fd >= 0 && write_block(fd, block, len, done) < 0)
+			return err_sys(s->e, ERR_FAIL, "cannot write what it holds");
 		done += len;
-		if (done - handed >= WRITE_BACK_SIZE) {
-			(void)sync_file_range(file->fd, (off_t)handed, (off_t)(done - handed), SYNC_FILE_RANGE_WRITE);
-			handed = done;
-		}
 	}
 	if (rc != ARCHIVE_EOF)
 		return refuse(s, s->tar);
 	if (done != (unsigned long long)archive_entry_size(entry))
-		return err_set(s->e, ERR_VERIFY, "its entry %s is shorter than it says", file->name);
-	(void)sync_file_range(file->fd, (off_t)handed, 0, SYNC_FILE_RANGE_WRITE);
-	s->result->found[which] = true;
-	s->result->size[which] = done;
+		return err_set(s->e, ERR_VERIFY, "one of its entries has holes, or another size than it says");
+	if (fd >= 0)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 
@@ -255,28 +271,41 @@ static int read_entries(struct state *s)
 	int rc;
 
 	while ((rc = archive_read_next_header(s->tar, &entry)) == ARCHIVE_OK) {
-		if (check_entry(s, entry, &which) < 0)
+		if (check_entry(s, entry, &which) < 0 ||
+		    read_entry(s, entry, which < s->u->n_files ? s->u->files[which].fd : -1) < 0)
 			return -1;
-		if (which < s->u->n_files && copy_entry(s, entry, which) < 0)
-			return -1;
+		if (which < s->u->n_files) {
+			s->result->found[which] = true;
+			s->result->size[which] = (unsigned long long)archive_entry_size(entry);
+		}
 	}
 	return rc == ARCHIVE_EOF ? 0 : refuse(s, s->tar);
 }
 
-/* After the tar archive only the zeros that fill its last record may come, and after the gzip stream nothing. */
+static int check_zeros(struct state *s, const char *block, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (block[i] != '\0')
+			return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
+	return 0;
+}
+
+/*
+ * After the tar archive only the zeros that fill its last record may come, and after the gzip stream nothing. The tar reader may have left
+ * some of the last block that it was given.
+ */
 static int read_end(struct state *s)
 {
-	const char *block;
-	const void *p;
+	unsigned long long left = s->unpacked - (unsigned long long)archive_filter_bytes(s->tar, -1);
+	const void *block;
 	size_t len;
 	int rc;
 
-	while ((rc = next_block(s, &p, &len)) == ARCHIVE_OK) {
-		block = p;
-		for (size_t i = 0; i < len; i++)
-			if (block[i] != '\0')
-				return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
-	}
+	if (left > s->last_len || check_zeros(s, s->last + s->last_len - left, (size_t)left) < 0)
+		return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
+	while ((rc = next_block(s, &block, &len)) == ARCHIVE_OK)
+		if (check_zeros(s, block, len) < 0)
+			return -1;
 	if (rc != ARCHIVE_EOF)
 		return -1;
 	if ((unsigned long long)archive_filter_bytes(s->gz, -1) != s->packed)

@@ -16,6 +16,7 @@
 #define UNPACK_FILE_MAX	   (256ULL << 20) /* bytes of one wanted file */
 #define UNPACK_TOTAL_MAX   (512ULL << 20) /* bytes of the whole archive, unpacked */
 #define UNPACK_RATIO_MAX   100		  /* unpacked bytes for one packed; compiled programs reach about 4 */
+#define UNPACK_SMALL	   (1ULL << 20)	  /* up to here the ratio does not matter */
 #define UNPACK_ENTRIES_MAX 1024
 #define UNPACK_DEPTH_MAX   8 /* directories in a name; the documents of 3.4 reach 4 */
 

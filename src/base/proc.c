@@ -127,64 +127,74 @@ static char **child_environment(void)
 	return env;
 }
 
-int proc_run(const struct proc_run *run, struct err *e)
+int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e)
 {
-	long long deadline = now_ms() + 1000LL * run->timeout;
 	auto_strv char **env = child_environment();
-	int out[2] = { -1, -1 }, diag[2] = { -1, -1 }, status = 0;
-	struct stream streams[2];
-	const char *why;
-	pid_t pid;
+	int out[2] = { -1, -1 }, diag[2] = { -1, -1 };
 
-	if ((run->out && pipe2(out, O_CLOEXEC) < 0) || (run->diag && pipe2(diag, O_CLOEXEC) < 0))
-		return err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
-	pid = fork();
-	if (pid == 0)
+	*child = (struct proc_child){ .run = *run, .deadline = now_ms() + 1000LL * run->timeout, .pid = -1 };
+	if ((!run->out || pipe2(out, O_CLOEXEC) == 0) && (!run->diag || pipe2(diag, O_CLOEXEC) == 0))
+		child->pid = fork();
+	if (child->pid == 0)
 		become(run, env, out, diag);
 	mem_close_fd(&out[1]);
 	mem_close_fd(&diag[1]);
-	streams[0] = (struct stream){ .fd = out[0], .to = run->out };
-	streams[1] = (struct stream){ .fd = diag[0], .to = run->diag };
-	if (pid < 0) {
-		(void)err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
-		mem_close_fd(&streams[0].fd);
-		mem_close_fd(&streams[1].fd);
-		return -1;
-	}
-	why = collect(streams, deadline);
+	child->out = out[0];
+	child->diag = diag[0];
+	if (child->pid > 0)
+		return 0;
+	(void)err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
+	mem_close_fd(&child->out);
+	mem_close_fd(&child->diag);
+	return -1;
+}
+
+int proc_finish(struct proc_child *child, struct err *e)
+{
+	struct stream streams[2] = { { .fd = child->out, .to = child->run.out },
+				     { .fd = child->diag, .to = child->run.diag } };
+	const char *name = child->run.argv[0], *why = collect(streams, child->deadline);
+	int status = 0;
+
 	mem_close_fd(&streams[0].fd);
 	mem_close_fd(&streams[1].fd);
 	if (!why)
-		why = reap(pid, deadline, &status);
+		why = reap(child->pid, child->deadline, &status);
 	if (why) {
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, &status, 0);
-		return err_set(e, ERR_FAIL, "%s was stopped: %s", run->argv[0], why);
+		(void)kill(child->pid, SIGKILL);
+		(void)waitpid(child->pid, &status, 0);
+		return err_set(e, ERR_FAIL, "%s was stopped: %s", name, why);
 	}
 	if (exit_status(status) == CHILD_FAILED)
-		return err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", run->argv[0]);
+		return err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", name);
 	return exit_status(status);
 }
 
+int proc_run(const struct proc_run *run, struct err *e)
+{
+	struct proc_child child;
+
+	return proc_start(run, &child, e) < 0 ? -1 : proc_finish(&child, e);
+}
+
 /* What crosses back from a jailed child; lives in memory that both share. */
-struct verdict {
+struct proc_verdict {
 	bool done; /* set last: work() returned */
 	int rc;
 	struct err err;
 	char result[];
 };
 
-int proc_jailed(const struct proc_jail *jail, int (*work)(void *arg, void *result, struct err *e), void *arg,
-		void *result, size_t result_len, struct err *e)
+int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, size_t result_len,
+		      struct proc_jailed *child, struct err *e)
 {
-	struct verdict *verdict = jail_share(sizeof(*verdict) + result_len);
-	pid_t parent = getpid(), pid;
-	int status = 0, rc = -1;
+	struct proc_verdict *verdict = jail_share(sizeof(*verdict) + result_len);
+	pid_t parent = getpid();
 
 	if (!verdict)
 		return err_sys(e, ERR_FAIL, "cannot make shared memory");
-	pid = fork();
-	if (pid == 0) {
+	*child = (struct proc_jailed){ .pid = fork(), .verdict = verdict, .result_len = result_len };
+	if (child->pid == 0) {
 		if (jail_enter(jail, parent, &verdict->err) < 0)
 			verdict->rc = -1;
 		else
@@ -192,22 +202,47 @@ int proc_jailed(const struct proc_jail *jail, int (*work)(void *arg, void *resul
 		verdict->done = true;
 		_exit(0);
 	}
-	if (pid < 0) {
-		(void)err_sys(e, ERR_FAIL, "cannot start a child process");
-	} else {
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (!verdict->done) {
-			(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
-				      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-		} else if (verdict->rc < 0) {
-			*e = verdict->err;
-		} else {
-			if (result_len > 0)
-				memcpy(result, verdict->result, result_len);
-			rc = verdict->rc;
-		}
-	}
+	if (child->pid > 0)
+		return 0;
+	(void)err_sys(e, ERR_FAIL, "cannot start a child process");
 	jail_unshare(verdict, sizeof(*verdict) + result_len);
+	return -1;
+}
+
+bool proc_jailed_ended(const struct proc_jailed *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e)
+{
+	struct proc_verdict *verdict = child->verdict;
+	int status = 0, rc = -1;
+
+	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!verdict->done) {
+		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
+			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	} else if (verdict->rc < 0) {
+		*e = verdict->err;
+	} else {
+		if (child->result_len > 0)
+			memcpy(result, verdict->result, child->result_len);
+		rc = verdict->rc;
+	}
+	jail_unshare(verdict, sizeof(*verdict) + child->result_len);
 	return rc;
+}
+
+int proc_jailed(const struct proc_jail *jail, proc_work *work, void *arg, void *result, size_t result_len,
+		struct err *e)
+{
+	struct proc_jailed child;
+
+	if (proc_jailed_start(jail, work, arg, result_len, &child, e) < 0)
+		return -1;
+	return proc_jailed_finish(&child, result, e);
 }

@@ -30,12 +30,30 @@ struct proc_run {
  */
 int proc_run(const struct proc_run *run, struct err *e) MUST_CHECK;
 
+/* A program that is running. */
+struct proc_child {
+	struct proc_run run;
+	long long deadline; /* ms of the monotonic clock */
+	pid_t pid;
+	int out, diag; /* our ends of its pipes, or -1 */
+};
+
+/*
+ * The two halves of proc_run, for work to be done meanwhile. What a started program says beyond the size of a pipe (64 KiB) waits until
+ * proc_finish, which must be called for every one that was started. run's pointers must live till then.
+ */
+int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e) MUST_CHECK;
+int proc_finish(struct proc_child *child, struct err *e) MUST_CHECK;
+
 struct proc_jail {
 	bool network;			 /* may reach the network (and read files, for its resolver) */
 	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
 	unsigned long long memory_bytes; /* RLIMIT_AS above what we have mapped already; 0: no limit */
 	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */
 };
+
+/* What such a child does: on failure -1 with e filled. */
+typedef int proc_work(void *arg, void *result, struct err *e);
 
 /*
  * Runs work(arg, result, e) in a child that cannot get anything new: as PROC_NOBODY when we are root, no_new_privs, no core
@@ -45,7 +63,20 @@ struct proc_jail {
  * Memory is a copy, as after fork(2): only the result_len bytes at result and the error come back. A child that a limit or the
  * filter killed is an ERR_VERIFY failure: its input did that.
  */
-int proc_jailed(const struct proc_jail *jail, int (*work)(void *arg, void *result, struct err *e), void *arg,
-		void *result, size_t result_len, struct err *e) MUST_CHECK;
+int proc_jailed(const struct proc_jail *jail, proc_work *work, void *arg, void *result, size_t result_len,
+		struct err *e) MUST_CHECK;
+
+/* A jailed child at work. */
+struct proc_jailed {
+	pid_t pid;
+	struct proc_verdict *verdict;
+	size_t result_len;
+};
+
+/* proc_jailed in halves, for work to be done meanwhile: every one that was started must be finished, which waits for it. */
+int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, size_t result_len,
+		      struct proc_jailed *child, struct err *e) MUST_CHECK;
+bool proc_jailed_ended(const struct proc_jailed *child);
+int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e) MUST_CHECK;
 
 #endif

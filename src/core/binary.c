@@ -3,8 +3,10 @@
  */
 #include "core/binary.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -15,37 +17,64 @@
 #define OPTION_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define OPTIONS_MIN	  10 /* etcd has about a hundred; fewer than this is not its help */
 
-static int ask(int fd, const char *path, const char *question, struct buf *out, struct err *e)
-{
-	const char *const argv[] = { "etcd", question, NULL };
-	auto_buf struct buf diag = { 0 };
-	struct proc_run run = {
-		.argv = argv,
-		.program = fd,
-		.timeout = SECONDS,
-		.as_nobody = true,
-		.out = out,
-		.diag = &diag,
-	};
-	int status = proc_run(&run, e);
+enum { VERSION_QUESTION, HELP_QUESTION, QUESTIONS };
 
-	if (status < 0)
-		return err_wrap(e, "%s %s", path, question);
-	if (status != 0)
-		return err_set(e, ERR_VERIFY, "%s %s ended with status %d", path, question, status);
-	buf_add(out, buf_str(&diag), diag.len); /* 3.4 prints the beginning of its help to stderr */
+static const char *const questions[QUESTIONS][3] = {
+	{ "etcd", "--version", NULL },
+	{ "etcd", "--help", NULL },
+};
+
+int binary_ask(struct binary *b, int fd, const char *path, struct err *e)
+{
+	*b = (struct binary){ .path = xstrdup(path) };
+	for (int i = 0; i < QUESTIONS; i++) {
+		struct proc_run run = {
+			.argv = questions[i],
+			.program = fd,
+			.timeout = SECONDS,
+			.as_nobody = true,
+			.out = &b->out[i],
+			.diag = &b->diag[i],
+		};
+
+		if (proc_start(&run, &b->children[i], e) < 0)
+			return err_wrap(e, "%s", path);
+		b->running[i] = true;
+	}
 	return 0;
 }
 
-int binary_version(int fd, const char *path, struct version *v, struct err *e)
+static int finish(struct binary *b, int i, struct err *e)
 {
-	auto_buf struct buf out = { 0 };
-	auto_free char *number = NULL;
-	const char *text;
+	int status;
 
-	if (ask(fd, path, "--version", &out, e) < 0)
-		return -1;
-	text = buf_str(&out);
+	b->running[i] = false;
+	status = proc_finish(&b->children[i], e);
+	if (status < 0)
+		return err_wrap(e, "%s %s", b->path, questions[i][1]);
+	if (status != 0)
+		return err_set(e, ERR_VERIFY, "%s %s ended with status %d", b->path, questions[i][1], status);
+	return 0;
+}
+
+void binary_free(struct binary *b)
+{
+	struct err ignored = { 0 };
+
+	for (int i = 0; i < QUESTIONS; i++) {
+		if (b->running[i] && finish(b, i, &ignored) < 0)
+			log_debug("%s", ignored.msg);
+		buf_free(&b->out[i]);
+		buf_free(&b->diag[i]);
+	}
+	free(b->path);
+	*b = (struct binary){ 0 };
+}
+
+static int parse_version(const char *path, const char *text, struct version *v, struct err *e)
+{
+	auto_free char *number = NULL;
+
 	if (text_starts(text, VERSION_LINE))
 		number = xstrndup(text + strlen(VERSION_LINE), strcspn(text + strlen(VERSION_LINE), "\n"));
 	if (!number || !version_parse(number, v))
@@ -53,19 +82,16 @@ int binary_version(int fd, const char *path, struct version *v, struct err *e)
 	return 0;
 }
 
-int binary_options(int fd, const char *path, struct buf *options, struct err *e)
+static int parse_help(const char *path, const char *line, struct buf *options, struct err *e)
 {
-	auto_buf struct buf help = { 0 };
 	size_t n = 0;
 
-	if (ask(fd, path, "--help", &help, e) < 0)
-		return -1;
-	for (const char *line = buf_str(&help); *line; line += *line == '\n') {
-		size_t len =
-			strspn(line + (text_starts(line, OPTION_LINE) ? strlen(OPTION_LINE) : 0), OPTION_CHARACTERS);
+	for (; *line; line += *line == '\n') {
+		const char *name = text_starts(line, OPTION_LINE) ? line + strlen(OPTION_LINE) : "";
+		size_t len = strspn(name, OPTION_CHARACTERS);
 
-		if (text_starts(line, OPTION_LINE) && len > 0) {
-			buf_add(options, line + strlen(OPTION_LINE), len);
+		if (len > 0) {
+			buf_add(options, name, len);
 			buf_puts(options, "\n");
 			n++;
 		}
@@ -74,4 +100,12 @@ int binary_options(int fd, const char *path, struct buf *options, struct err *e)
 	if (n < OPTIONS_MIN)
 		return err_set(e, ERR_VERIFY, "%s --help does not list the options of etcd", path);
 	return 0;
+}
+
+int binary_answer(struct binary *b, struct version *v, struct buf *options, struct err *e)
+{
+	if (finish(b, VERSION_QUESTION, e) < 0 ||
+	    parse_version(b->path, buf_str(&b->out[VERSION_QUESTION]), v, e) < 0 || finish(b, HELP_QUESTION, e) < 0)
+		return -1;
+	return parse_help(b->path, buf_str(&b->out[HELP_QUESTION]), options, e);
 }

@@ -8,12 +8,26 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/proc.h"
 #include "core/version.h"
 
-/* Runs the open program with --version. `path` is for messages. ERR_VERIFY when it does not answer as etcd does. */
-int binary_version(int fd, const char *path, struct version *v, struct err *e) MUST_CHECK;
+/* The questions that an etcd is being asked; one of them per file. */
+struct binary {
+	char *path;
+	struct proc_child children[2]; /* --version, --help */
+	struct buf out[2], diag[2];
+	bool running[2];
+};
 
-/* Runs it with --help; appends its option names ("listen-peer-urls"), one a line. */
-int binary_options(int fd, const char *path, struct buf *options, struct err *e) MUST_CHECK;
+/* Starts asking the open program; `path` is for messages. The answers come while other work is done. The caller calls binary_free in any case. */
+int binary_ask(struct binary *b, int fd, const char *path, struct err *e) MUST_CHECK;
+
+/*
+ * Its version, and its option names ("listen-peer-urls"), one a line, appended to options. ERR_VERIFY when it does not answer as
+ * etcd does.
+ */
+int binary_answer(struct binary *b, struct version *v, struct buf *options, struct err *e) MUST_CHECK;
+
+void binary_free(struct binary *b);
 
 #endif

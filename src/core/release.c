@@ -30,20 +30,22 @@ static int ask_system(const char *dir, struct version *v, struct buf *options, s
 {
 	auto_free char *path = xasprintf("%s/etcd", dir);
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup(binary_free) struct binary etcd = { 0 };
 
 	if (fd < 0) {
 		(void)err_sys(e, ERR_FAIL, "the distribution's etcd (%s) is gone", path);
 		return err_hint(e, "install it again, or name a version in RELEASE; then: etcd-cluster setup");
 	}
-	if (file_check_trusted(fd, path, e) < 0)
+	if (file_check_trusted(fd, path, e) < 0 || binary_ask(&etcd, fd, path, e) < 0)
 		return -1;
-	return options ? binary_options(fd, path, options, e) : binary_version(fd, path, v, e);
+	return binary_answer(&etcd, v, options, e);
 }
 
 /* Fills the version of what is in r->dir; -1 when it is damaged. */
 static int look_at(struct release *r, struct err *e)
 {
 	cleanup(release_record_free) struct release_record record = { 0 };
+	auto_buf struct buf ignored = { 0 };
 	int rc = release_record_read(r->dir, &record, e);
 
 	if (rc < 0)
@@ -53,7 +55,7 @@ static int look_at(struct release *r, struct err *e)
 		return 0;
 	}
 	if (rc > 0 && strcmp(r->name, "system") == 0)
-		return ask_system(r->dir, &r->version, NULL, e);
+		return ask_system(r->dir, &r->version, &ignored, e);
 	(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", r->dir);
 	return err_hint(e, "etcd-cluster setup");
 }
@@ -84,7 +86,7 @@ int release_options(const struct machine *m, const struct release *r, char ***op
 	if (release_record_read(r->dir, &record, e) < 0)
 		return -1;
 	if (strcmp(r->name, "system") == 0 && !release_record_fits(r->dir, &record)) {
-		if (ask_system(r->dir, NULL, &text, e) < 0)
+		if (ask_system(r->dir, &record.version, &text, e) < 0)
 			return -1;
 	} else if (file_read(path, OPTIONS_MAX_BYTES, &text, e) < 0) {
 		return err_hint(e, "etcd-cluster setup");

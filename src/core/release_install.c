@@ -14,16 +14,14 @@
 #include "adapter/elf.h"
 #include "adapter/unpack.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/text.h"
 #include "core/binary.h"
 #include "core/release_list.h"
 #include "core/release_record.h"
+#include "core/release_unpack.h"
 
-#define STAGING	      ".new-v" /* not file_replace's: a directory, swept by release_sweep */
-#define UNPACK_MEMORY (64ULL << 20)
-#define UNPACK_CPU    60 /* seconds; it takes less than one */
-#define MIB	      (1024ULL * 1024ULL)
+#define STAGING ".new-v" /* not file_replace's: a directory, swept by release_sweep */
+#define MIB	(1024ULL * 1024ULL)
 
 char *release_dir(const struct machine *m, const char *name)
 {
@@ -48,7 +46,6 @@ void release_sweep(const struct machine *m)
 /* A release on its way in. */
 struct staging {
 	char *dir;
-	int fds[RELEASE_BINARIES];
 	struct tarball tarball;
 	struct release_record record;
 	struct buf options;
@@ -57,8 +54,6 @@ struct staging {
 static void staging_free(struct staging *s)
 {
 	free(s->dir);
-	for (int i = 0; i < RELEASE_BINARIES; i++)
-		mem_close_fd(&s->fds[i]);
 	tarball_free(&s->tarball);
 	release_record_free(&s->record);
 	buf_free(&s->options);
@@ -91,79 +86,37 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 	return err_hint(e, "make room there (etcd-cluster release prune removes old releases), then run this again");
 }
 
-static int unpack_jailed(void *arg, void *result, struct err *e)
+/* Opens one of the programs in the staging directory, to be checked and run through the descriptor. */
+static int open_binary(const struct staging *s, int which, struct err *e)
 {
-	return unpack(arg, result, e);
-}
+	auto_free char *path = xasprintf("%s/%s", s->dir, release_binary_names[which]);
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-/* The three files, from the archive into the staging directory; by a child that has nothing but their descriptors. */
-static int unpack_into(struct staging *s, struct version v, struct err *e)
-{
-	const struct proc_jail jail = {
-		.file_bytes = UNPACK_FILE_MAX,
-		.memory_bytes = UNPACK_MEMORY,
-		.cpu_seconds = UNPACK_CPU,
-	};
-	struct unpack_file files[RELEASE_BINARIES];
-	struct unpack u = { .fd = s->tarball.fd, .top = s->tarball.top, .files = files, .n_files = RELEASE_BINARIES };
-	struct unpack_result result;
-
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		auto_free char *path = xasprintf("%s/%s", s->dir, release_binary_names[i]);
-
-		s->fds[i] = file_create(path, FILE_MODE(0755), e);
-		if (s->fds[i] < 0)
-			return -1;
-		files[i] = (struct unpack_file){ .name = release_binary_names[i],
-						 .fd = s->fds[i],
-						 .required = i != RELEASE_ETCDUTL || version_at_least(v, 3, 5) };
-	}
-	if (proc_jailed(&jail, unpack_jailed, &u, &result, sizeof(result), e) < 0)
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if (elf_check_native(fd, release_binary_names[which], e) < 0)
 		return err_wrap(e, "%s", s->tarball.source);
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		auto_free char *path = xasprintf("%s/%s", s->dir, release_binary_names[i]);
-
-		mem_close_fd(&s->fds[i]);
-		if (!result.found[i] && unlink(path) < 0)
-			return err_sys(e, ERR_FAIL, "cannot remove %s", path);
-		s->record.binaries[i].there = result.found[i];
-		s->fds[i] = result.found[i] ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	}
-	return 0;
-}
-
-/* Hashes a binary for the record, while the disk is still busy with it. */
-static int record_binary(struct staging *s, int which, struct err *e)
-{
-	struct release_binary *b = &s->record.binaries[which];
-	uint8_t sha256[DIGEST_LEN];
-
-	release_binary_look(s->dir, which, b);
-	if (!b->there)
-		return 0;
-	if (elf_check_native(s->fds[which], release_binary_names[which], e) < 0)
-		return err_wrap(e, "%s", s->tarball.source);
-	if (digest_file(s->fds[which], release_binary_names[which], sha256, e) < 0)
-		return -1;
-	text_hex(sha256, DIGEST_LEN, b->sha256);
-	return 0;
+	return steal_fd(&fd);
 }
 
 static int check_binaries(struct staging *s, struct version v, struct err *e)
 {
-	auto_free char *etcd = xasprintf("%s/etcd", s->dir);
+	cleanup(binary_free) struct binary etcd = { 0 };
 	char hex[DIGEST_HEX];
 
-	for (int i = 0; i < RELEASE_BINARIES; i++)
-		if (record_binary(s, i, e) < 0)
+	for (int i = RELEASE_BINARIES; i-- > 0;) {
+		auto_close int fd = s->record.binaries[i].there ? open_binary(s, i, e) : -1;
+
+		if (s->record.binaries[i].there && fd < 0)
 			return -1;
-	if (binary_version(s->fds[RELEASE_ETCD], etcd, &s->record.version, e) < 0)
-		return err_wrap(e, "%s", s->tarball.source);
+		if (i == RELEASE_ETCD && binary_ask(&etcd, fd, s->tarball.source, e) < 0)
+			return -1;
+	}
+	if (binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
+		return -1;
 	if (version_cmp(s->record.version, v) != 0)
 		return err_set(e, ERR_VERIFY, "%s: the etcd in it says it is " VERSION_FMT ", not " VERSION_FMT,
 			       s->tarball.source, VERSION_ARGS(s->record.version), VERSION_ARGS(v));
-	if (binary_options(s->fds[RELEASE_ETCD], etcd, &s->options, e) < 0)
-		return err_wrap(e, "%s", s->tarball.source);
 	text_hex(s->tarball.sha256, DIGEST_LEN, hex);
 	s->record.sha256 = xstrdup(hex);
 	s->record.source = xstrdup(s->tarball.source);
@@ -174,7 +127,8 @@ static int check_binaries(struct staging *s, struct version v, struct err *e)
 /* Everything up to the rename. */
 static int fill_staging(struct staging *s, struct version v, struct err *e)
 {
-	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 || unpack_into(s, v, e) < 0 || check_binaries(s, v, e) < 0 ||
+	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||
+	    release_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_binaries(s, v, e) < 0 ||
 	    release_record_write(s->dir, &s->record, buf_str(&s->options), e) < 0)
 		return -1;
 	return file_sync_tree(s->dir, e);
@@ -215,7 +169,7 @@ static int make_releases_dir(const struct machine *m, struct err *e)
 int release_install(const struct machine *m, struct version v, enum tarball_from from, struct err *e)
 {
 	auto_free char *name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v)), *dir = release_dir(m, name);
-	cleanup(staging_free) struct staging s = { .fds = { -1, -1, -1 }, .tarball = { .fd = -1 } };
+	cleanup(staging_free) struct staging s = { .tarball = { .fd = -1 } };
 	const char *bad = version_known_bad(v);
 
 	if (bad) {
@@ -280,13 +234,14 @@ static int fill_system(const struct machine *m, const char *from, const char *pr
 {
 	cleanup(release_record_free) struct release_record record = { 0 };
 	auto_close int fd = open(program, O_RDONLY | O_CLOEXEC);
+	cleanup(binary_free) struct binary etcd = { 0 };
 	auto_buf struct buf options = { 0 };
 	const char *bad;
 
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot open %s", program);
 	if (file_check_trusted(fd, program, e) < 0 || elf_check_native(fd, program, e) < 0 ||
-	    binary_version(fd, program, &record.version, e) < 0 || binary_options(fd, program, &options, e) < 0)
+	    binary_ask(&etcd, fd, program, e) < 0 || binary_answer(&etcd, &record.version, &options, e) < 0)
 		return -1;
 	bad = version_known_bad(record.version);
 	if (bad)
