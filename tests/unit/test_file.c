@@ -151,13 +151,13 @@ static void exchanges_directories(void **state)
 static void points_links(void **state)
 {
 	auto_free char *link = xasprintf("%s/current", dir);
-	struct err e_ = { 0 };
+	struct err none = { 0 };
 	auto_free char *target = NULL;
 
 	(void)state;
 	assert_ok(file_replace_link(link, "v1", e));
 	assert_ok(file_replace_link(link, "v2", e));
-	target = file_read_link(link, &e_);
+	target = file_read_link(link, &none);
 	assert_string_equal(target, "v2");
 	assert_int_equal(count_entries(dir), 1);
 	assert_true(file_exists(link)); /* although it dangles */
