@@ -182,7 +182,7 @@ struct proc_verdict {
 	bool done; /* set last: work() returned */
 	int rc;
 	struct err err;
-	char result[];
+	_Alignas(max_align_t) char result[]; /* a struct of the caller's */
 };
 
 int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, size_t result_len,

@@ -56,9 +56,7 @@ s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	server=$!
-	local i
-
-	for i in {1..100}; do
+	for _ in {1..100}; do
 		[ ! -s "$BATS_TEST_TMPDIR/port" ] || break
 		sleep 0.05
 	done

@@ -85,7 +85,7 @@ valid_json() {
 	local without=()
 
 	# root without the right to override modes is anybody.
-	[ "$(id -u)" -ne 0 ] || without=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	[ "$(id -u)" -ne 0 ] || without=(setpriv "--bounding-set=-dac_override,-dac_read_search")
 	touch "$root"/etc/etcd/pki/{ca.crt,etcdctl-etcd-client.crt,etcdctl-etcd-client.key}
 	chmod 0 "$root"/etc/etcd/pki/etcdctl-etcd-client.key
 	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
