@@ -202,16 +202,17 @@ static void enter_members(const struct machine *m, struct rpc_members *list, siz
 	if (unlisted)
 		s->list[0] = (struct member){ .name = xstrdup(m->conf.name), .url = xstrdup(url), .here = true };
 	for (size_t i = 0; i < list->n; i++) {
-		const struct rpc_member *from = &list->list[i];
+		struct rpc_member *from = &list->list[i];
 		const char *at = i == here ? url : client_url(from);
 
 		s->list[i + unlisted] = (struct member){ .id = from->id,
 							 .name = xstrdup(from->name),
 							 .url = xstrdup(at ? at : ""),
-							 .peer_urls = steal(&list->list[i].peer_urls),
+							 .peer_urls = from->peer_urls,
 							 .here = i == here,
 							 .listed = true,
 							 .learner = from->is_learner };
+		from->peer_urls = NULL;
 	}
 }
 

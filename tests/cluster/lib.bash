@@ -73,9 +73,7 @@ start() {
 
 # Until it answers and is healthy; up to 10 s.
 wait_healthy() {
-	local i
-
-	for i in {1..100}; do
+	for _ in {1..100}; do
 		helper "$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1 && return 0
 		sleep 0.1
 	done
@@ -86,13 +84,13 @@ wait_healthy() {
 
 # stop NAME [SIGNAL]
 stop() {
-	local pid_file=$BATS_TEST_TMPDIR/$1/etcd.pid pid i
+	local pid_file=$BATS_TEST_TMPDIR/$1/etcd.pid pid
 
 	[ -e "$pid_file" ] || return 0
 	pid=$(cat "$pid_file")
 	rm -f "$pid_file"
 	kill -"${2:-TERM}" "$pid" 2>/dev/null || return 0
-	for i in {1..80}; do
+	for _ in {1..80}; do
 		kill -0 "$pid" 2>/dev/null || return 0
 		sleep 0.05
 	done
