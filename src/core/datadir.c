@@ -69,11 +69,17 @@ static bool has_snapshot(const char *dir)
 	return false;
 }
 
+char *datadir_wal(const struct config *c)
+{
+	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;
+}
+
 int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *cluster_id, uint64_t *member_id,
 		 struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *wal = m->conf.wal_dir ? layout_path(&m->at, m->conf.wal_dir) : xasprintf("%s/member/wal", data);
+	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
 	struct wal_ids ids = { 0 };
 	int found;
 
@@ -136,13 +142,11 @@ static int aside_hint(const struct machine *m, const char *data, struct err *e)
 	(void)gmtime_r(&m->now, &tm);
 	(void)strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
 	if (m->conf.wal_dir) {
-		auto_free char *wal = layout_path(&m->at, m->conf.wal_dir);
+		auto_free char *own = datadir_wal(&m->conf);
+		auto_free char *wal = layout_path(&m->at, own);
 
-		/* Beside its own files etcd does not look at what lies in the log's directory. */
-		return err_hint(e,
-				"to keep it and begin anew: mv %s/member %s/" ASIDE
-				"%s && mkdir %s/aside-%s && mv %s/*.wal %s/aside-%s",
-				data, data, stamp, wal, stamp, wal, wal, stamp);
+		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s && mv %s %s.aside-%s", data,
+				data, stamp, wal, wal, stamp);
 	}
 	if (is_mount_point(data))
 		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s", data, data, stamp);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/datadir.h"
 
 /* The first line, up to the hash of all that follows it. */
 #define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
@@ -138,10 +139,11 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	auto_free char *client = config_url("https", c->address, c->client_port);
 	auto_free char *peer = config_url("https", c->address, c->peer_port);
 	auto_free char *cluster = initial_cluster(c);
+	auto_free char *wal = datadir_wal(c);
 	const struct setting settings[] = {
 		{ "name", c->name },
 		{ "data-dir", c->data_dir },
-		{ "wal-dir", c->wal_dir },
+		{ "wal-dir", wal },
 		{ "listen-client-urls", listen_client },
 		{ "advertise-client-urls", client },
 		{ "listen-peer-urls", listen_peer },

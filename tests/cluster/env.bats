@@ -120,7 +120,7 @@ try() {
 
 @test "the log on a disk of its own" {
 	try 5 WAL_DIR=/srv/wal
-	[ -e "$root/srv/wal/0000000000000000-0000000000000000.wal" ]
+	[ -e "$root/srv/wal/wal/0000000000000000-0000000000000000.wal" ]
 }
 
 @test "an address beside loopback, IPv6 too" {
