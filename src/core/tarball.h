@@ -46,8 +46,8 @@ enum tarball_from {
 };
 
 /*
- * Finds out the digest, then the tarball, and fills t with it open and verified. ERR_PENDING when only the network is
- * missing, ERR_VERIFY when no digest is known or nothing fits it. With dry_run nothing is fetched: t->fd may be -1.
+ * Finds out the digest, then the tarball, and fills t with it open and verified. ERR_PENDING when only the network, or with RELEASE_URL=none the
+ * file in the cache, is missing, ERR_VERIFY when no digest is known or nothing fits it. With dry_run nothing is fetched: t->fd may be -1.
  * The caller frees t, also after a failure.
  */
 int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t,

@@ -47,9 +47,10 @@ class Release:
         return self.entry(name, kind=tarfile.DIRTYPE, raw_name=(self.top + "/" + name).rstrip("/"))
 
     def good(self):
-        return [self.directory(), self.entry("etcd", self.binary()), self.entry("etcdctl", self.binary()),
-                self.entry("etcdutl", self.binary()), self.entry("README.md", b"read me\n", mode=0o644),
-                self.directory("Documentation"), self.entry("Documentation/README.md", b"more\n", mode=0o644)]
+        names = ["etcd", "etcdctl"] + ([] if self.version.startswith("3.4.") else ["etcdutl"])
+        return [self.directory()] + [self.entry(name, self.binary()) for name in names] + [
+            self.entry("README.md", b"read me\n", mode=0o644), self.directory("Documentation"),
+            self.entry("Documentation/README.md", b"more\n", mode=0o644)]
 
 
 def tar(entries, fmt=tarfile.GNU_FORMAT):
@@ -209,11 +210,11 @@ def hostile(r):
     case("size-10g", "impossible size", gz(header(r.top + "/etcd", 0, size_field=b"\x80" + bytes(3) + struct.pack(
         ">Q", 10 << 30)) + b"abc" + END))
     case("checksum", "damaged", gz(header(r.top + "/etcd", 3).replace(b"0000755", b"0000777") + padded(b"abc") + END))
-    case("bomb-zeros", "bomb", gzip_stored_bomb(200 << 20))
-    case("bomb-file", "bomb", gz(header(r.top + "/etcd", 200 << 20) + bytes(200 << 20) + END, 9))
-    case("bomb-document", "bomb", gz(header(r.top + "/x", 200 << 20) + bytes(200 << 20) + END, 9))
-    case("bomb-triple", "damaged", gz(gz(gz(bytes(50 << 20)))))
-    case("many-entries", "entries", gz(b"".join(header("%s/f%d" % (r.top, i), 0) for i in range(100000)) + END, 1))
+    case("bomb-zeros", "bomb", gzip_stored_bomb(32 << 20))
+    case("bomb-file", "bomb", gz(header(r.top + "/etcd", 32 << 20) + bytes(32 << 20) + END, 9))
+    case("bomb-document", "bomb", gz(header(r.top + "/x", 32 << 20) + bytes(32 << 20) + END, 9))
+    case("bomb-triple", "damaged", gz(gz(gz(bytes(16 << 20)))))
+    case("many-entries", "entries", gz(b"".join(header("%s/f%d" % (r.top, i), 0) for i in range(20000)) + END, 1))
 
     case("script", "not a program", gz(tar(replaced(r, "etcd", r.entry("etcd", b"#!/bin/sh\necho etcd Version: 3.6.14\n")))))
     case("wrong-class", "another kind of machine", gz(tar(replaced(r, "etcd", r.entry("etcd", elf(etcd, 4, "B", 1))))))
