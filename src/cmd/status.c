@@ -134,7 +134,7 @@ static void print_all(const struct machine *m, const struct status *s)
 	print_machine(m, s);
 	if (m->conf.role == ROLE_NONE) {
 		(void)printf("\netcd-cluster is installed and idle; to make this machine a member:\n"
-			     "      -> etcd-cluster init, or write ROLE=… into %s and run etcd-cluster setup\n",
+			     "      -> etcd-cluster init, or write ROLE=single into %s and run etcd-cluster setup\n",
 			     m->at.conf);
 		return;
 	}

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "core/check_parts.h"
 #include "core/datadir.h"
+#include "core/digests.h"
 #include "core/env.h"
 #include "core/pki.h"
+#include "core/tarball.h"
 
 #define DAY 86400
 
@@ -59,6 +61,17 @@ void check_data(const struct machine *m, struct check_report *r)
 		check_ok(r, "the data directory %s is this member's", data);
 }
 
+/* etcd itself only warns about it (measured, 3.4 and 3.5). */
+static void check_mode(const struct machine *m, struct check_report *r)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	struct stat st;
+
+	if (stat(data, &st) == 0 && (st.st_mode & 077) != 0)
+		check_mend(check_warn(r, "%s can be read by others (mode %04o)", data, st.st_mode & 07777),
+			   "chmod 0700 %s", data);
+}
+
 /* cluster.conf decides what runs as root here; config_load refuses it outright when we are root. */
 static void check_conf(const struct machine *m, struct check_report *r)
 {
@@ -71,6 +84,28 @@ static void check_conf(const struct machine *m, struct check_report *r)
 			   "chmod go-w %s", m->at.conf);
 	else
 		check_ok(r, "%s is well-formed and only its owner can write it", m->at.conf);
+}
+
+/* A release that nobody vouches for could not be fetched, or mended, when it has to be. */
+static void check_digest(const struct machine *m, const char *version, struct check_report *r)
+{
+	cleanup(digests_entry_free) struct digests_entry known = { 0 };
+	auto_free char *file = NULL;
+	struct version v;
+	struct err e = { 0 };
+	int found;
+
+	if (!version_parse(version, &v)) /* "system": the distribution's package manager vouches for it */
+		return;
+	file = tarball_name(v, &e);
+	found = file ? digests_lookup(&m->at, file, &known, &e) : -1;
+	if (found < 0)
+		check_error(r, &e);
+	else if (found > 0)
+		check_ok(r, "the digest of etcd %s is known (%s)", version, known.source);
+	else if (!digests_have_keys(&m->at))
+		check_mend(check_warn(r, "nobody vouches for %s: its digest is in no table", file),
+			   "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
 }
 
 static void check_wanted(const struct machine *m, const struct release *now, struct check_report *r)
@@ -155,6 +190,9 @@ void check_files(const struct machine *m, struct check_report *r)
 	struct err e = { 0 };
 
 	check_conf(m, r);
+	check_mode(m, r);
+	if (m->conf.release)
+		check_digest(m, m->conf.release, r);
 	if (release_current(m, &now, &e) > 0) {
 		check_wanted(m, &now, r);
 		check_env(m, &now, r);

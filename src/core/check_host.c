@@ -256,7 +256,7 @@ static void check_clock(const struct machine *m, struct check_report *r)
 {
 	if (m->now < CLOCK_SANE)
 		check_mend(check_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
-			   "timedatectl set-ntp true, or date --set=…");
+			   "timedatectl set-ntp true, or date --set=TIME");
 	else if (probe_clock_synced() == 0)
 		check_mend(
 			check_warn(r, "nothing keeps the clock in step"),

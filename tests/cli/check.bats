@@ -85,6 +85,18 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[ "$status" -eq 4 ] || [[ "$output" == *"can be written by others"*"chmod go-w"* ]]
 }
 
+@test "a release that nobody vouches for, a data directory that everybody can read" {
+	mkdir -p "$root/var/lib/etcd-cluster"
+	chmod 0755 "$root/var/lib/etcd-cluster"
+	run helper check
+	[[ "$output" == *"nobody vouches for etcd-v3.6.14-linux-"*"releases.sha256.d"* ]]
+	[[ "$output" == *"can be read by others (mode 0755)"*"-> chmod 0700 $root/var/lib/etcd-cluster"* ]]
+	printf '%064d  etcd-v3.6.14-linux-amd64.tar.gz\n%064d  etcd-v3.6.14-linux-arm64.tar.gz\n' 0 0 \
+		>"$root/usr/share/etcd-cluster/releases.sha256"
+	run helper check
+	[[ "$output" == *"the digest of etcd 3.6.14 is known"* ]]
+}
+
 @test "another etcd's unit and package are noticed" {
 	mkdir -p "$root/etc/systemd/system" "$root/var/lib/dpkg/info"
 	touch "$root/etc/systemd/system/etcd.service" "$root/var/lib/dpkg/info/etcd-server.prerm"
