@@ -17,7 +17,7 @@
 
 #define RESTART "systemctl restart etcd"
 
-/* /proc shows "… (deleted)" after the program file when it was replaced. */
+/* /proc shows "... (deleted)" after the program file when it was replaced. */
 static void check_program(const struct machine *m, pid_t pid, struct check_report *r)
 {
 	auto_free char *installed = xasprintf("%s/etcd", m->at.current);

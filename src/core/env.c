@@ -109,7 +109,7 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 	return xstrdup(buf_str(&b));
 }
 
-/* "n1=https://10.0.0.1:2380,…". The caller frees. */
+/* "n1=https://10.0.0.1:2380,...". The caller frees. */
 static char *initial_cluster(const struct config *c)
 {
 	const struct config_member self = { c->name, c->address };

@@ -124,7 +124,7 @@ static char *wanted_name(const struct machine *m, const char *now, bool has_memb
 	if (m->conf.release)
 		return release_name(m->conf.release, e);
 	(void)err_set(e, ERR_CONFIG, "no release of etcd is named, and %s knows none for this machine", m->at.digests);
-	(void)err_hint(e, "write RELEASE=… into %s", m->at.conf);
+	(void)err_hint(e, "write RELEASE=... into %s", m->at.conf);
 	return NULL;
 }
 

@@ -147,7 +147,7 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	if (CRYPTO_memcmp(sha256, t->sha256, DIGEST_LEN) != 0) {
 		text_hex(t->sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
-		(void)err_set(e, ERR_VERIFY, "%s is not what it should be: its SHA-256 is %.16s…, not %.16s… as in %s",
+		(void)err_set(e, ERR_VERIFY, "%s is not what it should be: its SHA-256 is %.16s..., not %.16s... as in %s",
 			      path, have, want, t->trust);
 		return err_hint(e, "remove it, or put the right one there");
 	}
