@@ -171,11 +171,14 @@ const char *config_check_release_base(const char *s)
 
 	if (*s == '/')
 		return config_check_path(s);
+	/* RFC 8089 knows both file:/path and file:///path; a host between the slashes is not ours to fetch from. */
+	if (text_starts(s, "file:///"))
+		return config_check_path(s + strlen("file://"));
 	if (text_starts(s, "file:"))
-		return text_starts(s, "file:///") ? config_check_path(s + strlen("file://"))
-						  : "has no absolute path after file://";
+		return text_starts(s, "file:/") && !text_starts(s, "file://") ? config_check_path(s + strlen("file:"))
+									      : "has no absolute path after file:";
 	if (!secure && !text_starts(s, "http://"))
-		return "begins with none of https:// http:// file:/// and /";
+		return "begins with none of https:// http:// file:/ and /";
 	copy = xstrdup(s + (secure ? strlen("https://") : strlen("http://")));
 	copy[strcspn(copy, "/")] = '\0';
 	if (strchr(copy, '@'))

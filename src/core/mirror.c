@@ -37,6 +37,14 @@ static bool is_url(const char *base)
 	return text_starts(base, "https://") || text_starts(base, "http://");
 }
 
+/* The directory that a base of the file: kind names: /path, file:/path or file:///path. */
+static const char *base_dir(const char *base)
+{
+	if (text_starts(base, "file://"))
+		return base + strlen("file://");
+	return text_starts(base, "file:") ? base + strlen("file:") : base;
+}
+
 static void add_places(const struct machine *m, const char *base, struct version v, const char *file, char ***places)
 {
 	auto_free char *trimmed = xstrdup(base), *dir = NULL, *versioned = NULL, *plain = NULL;
@@ -48,7 +56,7 @@ static void add_places(const struct machine *m, const char *base, struct version
 		strv_add(places, versioned);
 		return;
 	}
-	dir = layout_path(&m->at, text_starts(trimmed, "file://") ? trimmed + strlen("file://") : trimmed);
+	dir = layout_path(&m->at, base_dir(trimmed));
 	versioned = xasprintf("%s/v" VERSION_FMT "/%s", dir, VERSION_ARGS(v), file);
 	plain = xasprintf("%s/%s", dir, file);
 	strv_add(places, versioned);

@@ -108,7 +108,7 @@ static void takes_every_key(void **state)
 	     "ROLE=cluster\nNAME=n3\nADDRESS=[FD00:0::3]\nMEMBERS=n1=10.0.0.1,n2=etcd2.example.com,n3=[fd00::3]\n"
 	     "CLUSTER_TOKEN=prod.1\nJOIN=10.0.0.1,10.0.0.2\nENROLL_TOKEN_FILE=/etc/etcd/token\nRELEASE=v3.5.30\n"
 	     "RELEASE_URL=\"https://mirror.example.com:8443/etcd file:///srv/etcd "
-	     "/mnt/usb\"\nRELEASE_CA_FILE=/etc/ssl/my.pem\n"
+	     "file:/srv/more /mnt/usb\"\nRELEASE_CA_FILE=/etc/ssl/my.pem\n"
 	     "DATA_DIR=/srv/etcd\nWAL_DIR=/mnt/fast/wal\nCLIENT_PORT=12379\nPEER_PORT=12380\nMETRICS_URL=none\n"
 	     "EXTRA_SANS=\"10.9.9.9, *.Etcd.example.com fd00::9 "
 	     "10.9.9.9\"\nKEY_TYPE=ed25519\nCERT_DAYS=30\nCA_DAYS=90\n"
@@ -121,7 +121,7 @@ static void takes_every_key(void **state)
 	assert_string_equal(c.members[2].address, "fd00::3");
 	assert_string_equal(c.release, "3.5.30");
 	assert_true(c.release_given);
-	assert_int_equal(strv_len(c.release_urls), 3);
+	assert_int_equal(strv_len(c.release_urls), 4);
 	assert_string_equal(c.metrics_url, "");
 	assert_int_equal(strv_len(c.extra_sans), 3);
 	assert_string_equal(c.extra_sans[1], "*.etcd.example.com");
@@ -277,6 +277,7 @@ static void refuses(void **state)
 		{ "RELEASE_URL=https:///y\n", "no valid host name" },
 		{ "RELEASE_URL=https://x:99999/y\n", "has a port that is not" },
 		{ "RELEASE_URL=file:x\n", "no absolute path" },
+		{ "RELEASE_URL=file://host/x\n", "no absolute path" },
 		{ "RELEASE_URL=/srv/../etc\n", ". or .." },
 		{ "RELEASE_CA_FILE=ca.pem\n", "is not an absolute path" },
 		{ "DATA_DIR=var/lib/x\n", "is not an absolute path" },
