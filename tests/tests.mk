@@ -13,7 +13,7 @@ FUZZ       := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 check: test-programs ## unit and command-line tests: under a minute, no root
 	$(Q)tests/run unit fuzz cli
 
-check-all: test-programs ## everything: the real etcd, booted machines, packages (root)
+check-all: test-programs releases repo ## everything: the real etcd, booted machines, packages (root)
 	$(Q)tests/run unit fuzz cli cluster machine
 
 # test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c).
@@ -56,6 +56,24 @@ releases: ## real etcd in upstream's tarball layout, for tests and the demo (dis
 .PHONY: lint
 lint: ## format, floors, static analysis, shell, manuals
 	$(Q)$(MAKE) -s build >/dev/null && tests/lint
+
+.PHONY: repo bench demo demo-shell demo-down
+repo: deb ## a signed apt repository of the package (dist/repo/apt)
+	$(Q)tests/lib/make-repo dist/repo/apt dist/etcd-cluster_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb
+
+demo: ## install the package on a throw-away machine and show it at work (root)
+	$(Q)$(MAKE) deps
+	$(Q)$(MAKE) repo
+	$(Q)tests/lib/demo up
+
+demo-shell: ## a shell in that machine
+	$(Q)tests/lib/demo shell
+
+demo-down: ## remove that machine, and all that tests have left running
+	$(Q)tests/lib/machine destroy
+
+bench: build repo releases ## ratios against what people use today, side by side in one run (root)
+	$(Q)for b in tests/bench/*; do [ ! -f $$b ] || [ ! -x $$b ] || $$b || exit 1; done
 
 deps: ## install what building and testing need (Debian, root)
 	$(Q)tests/lib/install-deps

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Certificates over the years: renewal under a running etcd, expiry, and the CA or leaves that somebody brings along.
+# shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
+load machine
+
+setup_file() {
+	export MACHINE=certificates
+	need_root
+	boot "$MACHINE" bookworm
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
+	trust 3.4.23
+	m 'apt-get install etcd-cluster'
+	healthy
+}
+
+# The serial number that the client port serves.
+served() {
+	m 'openssl s_client -connect 127.0.0.1:2379 -CAfile /etc/etcd/pki/ca.crt -cert /etc/etcd/pki/etcdctl-etcd-client.crt \
+		-key /etc/etcd/pki/etcdctl-etcd-client.key 2>/dev/null | openssl x509 -noout -serial'
+}
+
+@test "cert list names every certificate and how long it lasts" {
+	m 'etcd-cluster cert list' | tee /dev/stderr | grep -q server
+}
+
+@test "renewal serves a new certificate with the old key, and etcd is not restarted" {
+	old=$(served)
+	pid=$(m 'systemctl show -P MainPID etcd')
+	key=$(m 'sha256sum /etc/etcd/pki/server.key')
+	m 'etcd-cluster cert renew --force'
+	[ "$old" != "$(served)" ]
+	[ "$(served)" = "$(m 'openssl x509 -noout -serial -in /etc/etcd/pki/server.crt')" ]
+	[ "$key" = "$(m 'sha256sum /etc/etcd/pki/server.key')" ]
+	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
+	healthy
+}
+
+@test "writes go on while certificates are renewed over and over" {
+	m '(i=0; while [ ! -e /tmp/stop ]; do i=$((i + 1)); etcdctl.sh put n $i >/dev/null || echo failed >>/tmp/failures; done; echo $i >/tmp/n) &
+	for i in 1 2 3 4 5; do etcd-cluster cert renew --force >/dev/null; done; touch /tmp/stop; wait
+	[ ! -e /tmp/failures ]
+	[ "$(cat /tmp/n)" -gt 5 ]'
+}
+
+@test "the timer's unit heals expired certificates, offline, under a running etcd" {
+	pid=$(m 'systemctl show -P MainPID etcd')
+	# Expired leaves with the right names, keys and issuer: only their dates are wrong. etcd goes on serving them.
+	m 'cd /etc/etcd/pki
+	for c in server peer etcdctl-etcd-client healthcheck-client; do
+		openssl x509 -in $c.crt -x509toreq -signkey $c.key -copy_extensions copyall -out /tmp/$c.csr 2>/dev/null
+		mkdir -p /tmp/ca && : >/tmp/ca/index && echo 77$(od -An -N6 -tx1 /dev/urandom | tr -d " ") >/tmp/ca/serial
+		printf "%s\n" "[ca]" "default_ca=d" "[d]" "database=/tmp/ca/index" "serial=/tmp/ca/serial" "new_certs_dir=/tmp/ca" \
+			"default_md=sha256" "policy=p" "copy_extensions=copyall" "unique_subject=no" "[p]" "commonName=supplied" >/tmp/ca/conf
+		openssl ca -batch -notext -config /tmp/ca/conf -cert ca.crt -keyfile ca.key -in /tmp/$c.csr -out /tmp/$c.crt -preserveDN \
+			-startdate 20240101000000Z -enddate 20240201000000Z 2>/dev/null
+		cat /tmp/$c.crt >$c.crt
+	done
+	fails openssl x509 -checkend 0 -noout -in server.crt
+	fails etcd-cluster status
+	systemctl start etcd-cluster-renew.service
+	openssl x509 -checkend 8640000 -noout -in server.crt
+	openssl x509 -checkend 8640000 -noout -in peer.crt'
+	healthy
+	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
+}
+
+@test "the preflight keeps etcd from starting with a key that does not fit, and says what mends it" {
+	m 'systemctl stop etcd; cd /etc/etcd/pki; cp -p server.key /tmp/server.key
+	openssl ecparam -genkey -name prime256v1 -noout 2>/dev/null >/tmp/other.key; cat /tmp/other.key >server.key'
+	run m 'timeout 20 systemctl start etcd; journalctl -u etcd -n 20 --no-pager'
+	echo "$output"
+	says server
+	m 'fails pgrep -x etcd
+	systemctl stop etcd
+	etcd-cluster setup || [ $? -eq 2 ]'
+	healthy
+}
+
+@test "SANs follow cluster.conf" {
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases 'EXTRA_SANS="etcd.example.test 192.0.2.7"'
+	exits 0 'etcd-cluster setup'
+	m 'openssl x509 -in /etc/etcd/pki/server.crt -noout -ext subjectAltName | grep etcd.example.test | grep -q 192.0.2.7'
+	healthy
+}
+
+@test "ca.crt and ca.key of somebody else, copied beforehand, are used and left alone" {
+	m 'gone
+	mkdir -p /etc/etcd/pki; cd /etc/etcd/pki
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 900 -subj /CN=theirs \
+		-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null; chmod 600 ca.key'
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
+	trust 3.4.23
+	before=$(m 'cat /etc/etcd/pki/ca.* | sha256sum')
+	m 'apt-get install etcd-cluster'
+	healthy
+	[ "$before" = "$(m 'cat /etc/etcd/pki/ca.* | sha256sum')" ]
+	m 'openssl x509 -noout -issuer -in /etc/etcd/pki/server.crt | grep -q theirs'
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# What the machine tests share. One machine per file, made in setup_file; the tests of a file go through its life in order.
+# A file whose tests failed leaves its journal in dist/failed, and with KEEP=1 the machine itself.
+
+top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+machine=$top/tests/lib/machine
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip 'booting a machine needs root'
+}
+
+# boot NAME SUITE [ADDRESS]: a fresh machine that knows our repository.
+boot() {
+	"$machine" destroy "$1" 2>/dev/null || true
+	"$machine" create "$@"
+	"$machine" start "$1"
+	# A quiet, plain apt that never waits for a person.
+	"$machine" exec "$1" sh -ec '
+		echo "deb [signed-by=/srv/dist/repo/apt/etcd-cluster.gpg] file:/srv/dist/repo/apt stable main" >/etc/apt/sources.list
+		printf "%s\n" "Dpkg::Use-Pty 0;" "APT::Get::Assume-Yes 1;" "quiet 1;" "Dpkg::Progress-Fancy 0;" >/etc/apt/apt.conf.d/90test
+		echo debconf debconf/frontend select Noninteractive | debconf-set-selections
+		apt-get update' >/dev/null
+}
+
+# m SCRIPT: sh -eu in the machine of this file, no stdin, no environment. `sh -e` does not mind a failing "! command" or the
+# first half of "a && b": a script writes one claim a line, and "fails COMMAND" for what must not succeed.
+m() {
+	"$machine" exec "$MACHINE" sh -euc "$prelude$1" </dev/null
+}
+prelude='
+fails() {
+	if "$@"; then
+		echo "has succeeded, and must not: $*" >&2
+		exit 1
+	fi
+}
+# The package and all that it left, as if it had never been there.
+gone() {
+	echo etcd-cluster etcd-cluster/purge-data boolean true | debconf-set-selections
+	apt-get purge etcd-cluster
+	rm -rf /etc/etcd /var/lib/etcd-cluster /var/cache/etcd-cluster
+}
+'
+
+# answers KEY=VALUE…: /etc/etcd/cluster.conf of the machine. trust VERSION: its administrator trusts our archive of it.
+answers() {
+	printf '%s\n' "$@" | "$machine" exec "$MACHINE" sh -ec 'mkdir -p /etc/etcd && cat >/etc/etcd/cluster.conf'
+}
+trust() {
+	m "mkdir -p /etc/etcd/releases.sha256.d
+	grep -- -v$1- /srv/dist/releases/SHA256SUMS >/etc/etcd/releases.sha256.d/test.sha256"
+}
+
+# wait_for SECONDS SCRIPT: until it succeeds in the machine.
+wait_for() {
+	local end=$(($(date +%s) + $1))
+	until m "$2" >/dev/null 2>&1; do
+		if [ "$(date +%s)" -ge $end ]; then
+			echo "after $1 s still not: $2" >&2
+			m 'etcd-cluster status' >&2 || true
+			return 1
+		fi
+		sleep 0.2
+	done
+}
+
+healthy() {
+	wait_for "${1-20}" 'etcd-cluster status && etcdctl.sh endpoint health'
+}
+
+# Every file that is ours, with its content, owner, mode and times; what etcd itself writes is left out, as are the one
+# directory that dpkg touches and the lock, which has the number of its last holder.
+fingerprint() {
+	m 'cd / && find etc/etcd usr/libexec/etcd-cluster var/cache/etcd-cluster run/etcd-cluster etc/systemd/system \
+		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock -printf "%p %y %m %U:%G %T@ %l " -a \( -type f -exec sha256sum {} \; -o -printf "\n" \) | sort'
+}
+
+# exits CODE COMMAND…: runs it in the machine, and fails unless it exits so. Its output is in $output.
+exits() {
+	local want=$1
+	run m "$2"
+	if [ "$status" -ne "$want" ]; then
+		echo "exit $status, not $want: $2"
+		echo "$output"
+		return 1
+	fi
+}
+
+# says TEXT: $output of the last exits or run has it.
+says() {
+	case $output in
+	*"$1"*) ;;
+	*)
+		echo "does not say: $1"
+		echo "$output"
+		return 1
+		;;
+	esac
+}
+
+teardown() {
+	[ -n "${BATS_TEST_COMPLETED-}" ] || [ -n "${BATS_TEST_SKIPPED-}" ] || failed_here
+}
+
+failed_here() {
+	mkdir -p "$top/dist/failed"
+	: >"$BATS_FILE_TMPDIR/failed"
+	m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE.journal" 2>&1 || true
+	echo "machine $MACHINE: its journal is in dist/failed/$MACHINE.journal; the end of what is ours in it:"
+	m 'journalctl --no-pager -o cat -n 12 -u "etcd*" | cut -c 1-200' || true
+	echo "to get a shell in it: KEEP=1 bats $BATS_TEST_FILENAME; tests/lib/machine shell $MACHINE"
+}
+
+teardown_file() {
+	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
+	[ -z "${MACHINE-}" ] || [ ! -d "$top/dist/machines/$MACHINE" ] || "$machine" destroy "$MACHINE"
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# What cannot work yet must not break an installation: no network, no release, answers that make no sense.
+# shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
+load machine
+
+setup_file() {
+	export MACHINE=pending
+	need_root
+	boot "$MACHINE" bookworm 10.77.3.1
+	# The worst of networks: names and addresses that never answer, instead of errors that come at once.
+	ns=$(basename /run/netns/ec-"$MACHINE"-*)
+	ip netns exec "$ns" nft 'add table inet t; add chain inet t in { type filter hook input priority 0; policy drop; };
+		add chain inet t fwd { type filter hook forward priority 0; policy drop; }'
+	m 'echo nameserver 10.77.3.254 >/etc/resolv.conf'
+}
+
+@test "bare, on a network that swallows everything: installed in under 8 s, exit 0, pending" {
+	start=$(date +%s)
+	m 'apt-get install etcd-cluster'
+	[ $(($(date +%s) - start)) -le 8 ]
+	m '[ -z "$(dpkg --audit)" ]'
+	wait_for 40 '[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ] && grep -qx STATE=pending /run/etcd-cluster/setup'
+	m '[ "$(systemctl is-system-running)" = running ]'
+	exits 6 'etcd-cluster status'
+	says pending
+	m 'systemctl is-active etcd-cluster-setup.timer'
+}
+
+@test "what needs no network is there already: certificates, not for an image but for this machine" {
+	m '[ -e /etc/etcd/pki/server.crt ]
+	[ ! -e /usr/libexec/etcd-cluster/releases/current ]'
+}
+
+@test "the tarball is dropped into the cache, and the timer finishes by itself" {
+	answers RELEASE=3.4.23
+	trust 3.4.23
+	m 'cp /srv/dist/releases/etcd-v3.4.23-*.tar.gz /var/cache/etcd-cluster/'
+	healthy 130
+	m 'fails systemctl is-active etcd-cluster-setup.timer'
+}
+
+@test "a corrupt tarball in the cache is refused, and the running etcd goes on" {
+	answers RELEASE=3.5.16 RELEASE_URL=none
+	pid=$(m 'systemctl show -P MainPID etcd')
+	m 'cp /srv/dist/releases/etcd-v3.5.16-*.tar.gz /var/cache/etcd-cluster/
+	printf x | dd of="$(ls /var/cache/etcd-cluster/etcd-v3.5.16-*)" bs=1 seek=5000 conv=notrunc 2>/dev/null
+	rc=0; etcd-cluster setup >/tmp/out 2>&1 || rc=$?; cat /tmp/out; [ $rc -eq 4 ]
+	[ ! -e /usr/libexec/etcd-cluster/releases/v3.5.16 ]'
+	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
+	answers RELEASE=3.4.23
+	healthy
+}
+
+@test "answers that make no sense: exit 0, idle, explained with file and line" {
+	m gone
+	for answer in ROLE=banana ADDRESS=300.1.2.3 NAME=-x- CLIENT_PORT=0; do
+		answers "$answer"
+		m 'apt-get install etcd-cluster'
+		wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
+		exits 3 'etcd-cluster setup'
+		says cluster.conf:1
+		m 'fails pgrep -x etcd
+		[ ! -e /var/lib/etcd-cluster/member ]
+		[ -z "$(dpkg --audit)" ]
+		fails etcd-cluster status
+		gone'
+	done
+}
+
+@test "the answer corrected, setup walks on" {
+	answers ROLE=banana
+	m 'apt-get install etcd-cluster'
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
+	trust 3.4.23
+	exits 0 'etcd-cluster setup'
+	healthy
+}
+
+@test "ROLE=none installs and stays idle" {
+	m gone
+	answers ROLE=none
+	m 'apt-get install etcd-cluster
+	sleep 1
+	fails pgrep -x etcd
+	[ "$(systemctl is-system-running)" = running ]'
+	exits 0 'etcd-cluster status'
+}
