@@ -133,11 +133,11 @@ has_line() {
 }
 
 @test "setup does refuse each bad answer, with file and line" {
+	mkdir -p "${conf%/*}"
 	for answer in 'ROLE=s?' 'NAME=n?' 'ADDRESS=10.0.0.1?' 'CLUSTER_TOKEN=a?' 'RELEASE=3.6?' 'RELEASE_URL=https://m/?' \
 		'RELEASE_CA_FILE=/a?' 'DATA_DIR=/srv/?' 'WAL_DIR=/srv/?' 'CLIENT_PORT=23?' 'PEER_PORT=?' 'METRICS_URL=http://h:1/?' \
 		'EXTRA_SANS=a?' 'KEY_TYPE=e?' 'CERT_DAYS=3?' 'CA_DAYS=?' 'RENEW_BEFORE_DAYS=?' 'MEMBERS=a=?' 'JOIN=?'; do
-		rm -f "$conf"
-		configure '' "$answer"
+		echo "$answer" >"$conf"
 		run "$ETCD_CLUSTER" --root "$ETCD_CLUSTER_ROOT" setup --local
 		echo "$answer: $status: $output"
 		[ "$status" -eq 3 ]
