@@ -35,6 +35,7 @@ struct transfer {
 	long long range_start; /* of Content-Range, and its whole length; -1 */
 	long long range_total;
 	bool begun;		  /* the body is being taken */
+	bool misfit;		  /* it answered with another part of the file than was asked for */
 	bool decided;		  /* result->outcome and e are set: libcurl's own error is only the echo */
 	unsigned long long total; /* bytes that fd will have; 0 when not told */
 };
@@ -165,6 +166,7 @@ static bool begin(struct transfer *t)
 			return decide(t, FETCH_LOCAL);
 		return accept_announced(t);
 	}
+	t->misfit = status == 206;
 	if (status != 200) {
 		(void)err_set(t->e, ERR_PENDING, "it answered with HTTP status %ld", status);
 		return decide(t, FETCH_BROKEN);
@@ -387,9 +389,12 @@ void fetch(const struct fetch *f, struct fetch_result *result, struct err *e)
 		abort();
 	rc = request(&t, text);
 	(void)curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &status);
-	/* 416: what we have is not the beginning of what it has. */
-	if (rc == CURLE_HTTP_RETURNED_ERROR && status == 416 && result->bytes > 0 && start_afresh(&t))
+	/* What we have is not the beginning of what it has (416), or it cannot count: the whole file, then. */
+	if (result->bytes > 0 && ((rc == CURLE_HTTP_RETURNED_ERROR && status == 416) || t.misfit) && start_afresh(&t)) {
+		err_clear(e);
+		t.begun = t.decided = t.misfit = false;
 		rc = request(&t, text);
+	}
 	if (rc == CURLE_OK && !t.begun)
 		(void)begin(&t); /* an empty answer */
 	if (rc != CURLE_OK && !t.decided)

@@ -159,13 +159,6 @@ static bool is_whole(const struct machine *m, const char *name, bool closely)
 	return false;
 }
 
-static int make_releases_dir(const struct machine *m, struct err *e)
-{
-	if (file_check_programs(m->at.releases, e) < 0)
-		return -1;
-	return m->dry_run ? 0 : file_mkdirs(m->at.releases, FILE_MODE(0755), e);
-}
-
 int release_install(const struct machine *m, struct version v, enum tarball_from from, struct err *e)
 {
 	auto_free char *name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v)), *dir = release_dir(m, name);
@@ -178,7 +171,7 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 	}
 	if (is_whole(m, name, from == TARBALL_AGAIN))
 		return 0;
-	if (make_releases_dir(m, e) < 0 || tarball_get(m, v, from, &s.tarball, e) < 0)
+	if (file_check_programs(m->at.releases, e) < 0 || tarball_get(m, v, from, &s.tarball, e) < 0)
 		return -1;
 	if (m->dry_run) {
 		log_info("would install %s", dir);
@@ -186,7 +179,7 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 	}
 	release_sweep(m);
 	s.dir = xasprintf("%s/" STAGING VERSION_FMT, m->at.releases, VERSION_ARGS(v));
-	if (check_room(m, &s.tarball, e) < 0)
+	if (check_room(m, &s.tarball, e) < 0 || file_mkdirs(m->at.releases, FILE_MODE(0755), e) < 0)
 		return -1;
 	if (fill_staging(&s, v, e) < 0 || move_in(&s, dir, e) < 0) {
 		release_sweep(m);
@@ -263,7 +256,7 @@ int release_install_system(const struct machine *m, struct err *e)
 
 	if (is_whole(m, "system", false))
 		return 0;
-	if (make_releases_dir(m, e) < 0)
+	if (file_check_programs(m->at.releases, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(system_dirs); i++) {
 		auto_free char *program = system_program(m, system_dirs[i], "etcd");

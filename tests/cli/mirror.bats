@@ -1,0 +1,245 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Fetching a release from mirrors that behave well and badly (tests/lib/mirror.py). A test build waits for a stalled mirror as
+# long as ETCD_CLUSTER_STALL says.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	export LIB="$BATS_TEST_DIRNAME/../lib" SITE="$BATS_FILE_TMPDIR/site" ETCD_CLUSTER_STALL=1
+	unset https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY
+	mkdir -p "$SITE/files"
+	cc -O1 -o "$SITE/double" "$LIB/etcd-double.c"
+	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+	export ARCH FILE="etcd-v3.6.14-linux-$ARCH.tar.gz"
+	python3 "$LIB/archives.py" good "$SITE/files/$FILE" "$SITE/double" 3.6.14
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mirror -days 2 \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$SITE/tls.key" -out "$SITE/ca.crt" 2>/dev/null
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 2 \
+		-keyout /dev/null -out "$SITE/other.crt" 2>/dev/null
+	cat "$SITE/tls.key" "$SITE/ca.crt" >"$SITE/tls.pem"
+	python3 "$LIB/mirror.py" "$SITE" 3>&- &
+	echo $! >"$SITE/pid"
+	for _ in $(seq 100); do
+		[ -e "$SITE/ports" ] && break
+		sleep 0.1
+	done
+	read -r HTTP HTTPS <"$SITE/ports"
+	export HTTP="http://127.0.0.1:$HTTP" HTTPS="https://127.0.0.1:$HTTPS"
+}
+
+teardown_file() {
+	kill "$(cat "$SITE/pid")"
+}
+
+setup() {
+	root="$BATS_TEST_TMPDIR/root"
+	cache="$root/var/cache/etcd-cluster" releases="$root/usr/libexec/etcd-cluster/releases"
+	mkdir -p "$root/etc/etcd/releases.sha256.d"
+	(cd "$SITE/files" && sha256sum "$FILE") >"$root/etc/etcd/releases.sha256.d/site.sha256"
+	cp "$SITE/ca.crt" "$SITE/other.crt" "$root/etc/etcd"
+	: >"$SITE/log"
+}
+
+# from BASE…: the mirrors of cluster.conf.
+from() {
+	printf 'RELEASE=3.6.14\nRELEASE_CA_FILE=/etc/etcd/ca.crt\nRELEASE_URL="%s"\n' "$*" >"$root/etc/etcd/cluster.conf"
+}
+
+fetch() {
+	run "$ETCD_CLUSTER" --root "$root" release fetch
+}
+
+# got: it is in the cache, and nothing else is.
+got() {
+	[ "$status" -eq 0 ] || { echo "exit $status: $output"; return 1; }
+	cmp "$SITE/files/$FILE" "$cache/$FILE"
+	[ "$(ls -A "$cache")" = "$FILE" ]
+}
+
+# failed CLASS WORDS [LEFT…]: with this exit code and these words; the cache has just these, and there is no release.
+failed() {
+	[ "$status" -eq "$1" ] || { echo "exit $status: $output"; return 1; }
+	[[ $output == *"$2"* ]] || { echo "not \"$2\": $output"; return 1; }
+	shift 2
+	[ "$(ls -A "$cache" | tr '\n' ' ')" = "$(printf '%s ' ${1+"$@"} | sed 's/^ $//')" ] || { ls -lA "$cache"; return 1; }
+	[ ! -e "$releases" ]
+}
+
+requests() {
+	grep -c . "$SITE/log" || true
+}
+
+@test "a good mirror: http, https, a redirect to https, file:, a directory" {
+	mkdir -p "$root/srv/mirror/v3.6.14"
+	cp "$SITE/files/$FILE" "$root/srv/mirror/v3.6.14"
+	for base in "$HTTP/good" "$HTTPS/good/" "$HTTP/to-https" "$HTTPS/to-https" file:///srv/mirror /srv/mirror /srv/mirror/v3.6.14; do
+		rm -rf "$cache"
+		from "$base"
+		fetch
+		got || { echo "$base"; return 1; }
+	done
+	run -2 "$ETCD_CLUSTER" --root "$root" release fetch
+}
+
+@test "the next mirror is asked when one fails" {
+	from "$HTTP/404" "$HTTP/wrong" "$HTTP/cut" /nowhere "$HTTPS/good"
+	fetch
+	got
+	[ "$(requests)" -eq 4 ]
+}
+
+@test "mirrors without the file, in trouble, or out of reach: pending, with the reason for each" {
+	from "$HTTP/404" "$HTTP/500" "$HTTP/204" "http://127.0.0.1:1/x" /nowhere
+	fetch
+	failed 6 "$HTTP/404/v3.6.14/$FILE: it has no such file (HTTP status 404)"
+	[[ $output == *"HTTP status 500"*"HTTP status 204"*"connect"*"/nowhere/$FILE: cannot open it: No such file"* ]]
+}
+
+@test "a stalled, slow or silent mirror is given up" {
+	for how in stall slow; do
+		from "$HTTP/$how"
+		fetch
+		failed 6 "Operation too slow" "$FILE.etag" "$FILE.part"
+		rm -rf "$cache"
+	done
+	from "$HTTP/silent"
+	fetch
+	failed 6 "$HTTP/silent"
+}
+
+@test "an answer that is cut: pending when that can be told, wrong when not; never taken" {
+	from "$HTTP/cut"
+	fetch
+	failed 6 "cut" "$FILE.etag" "$FILE.part"
+	rm -rf "$cache"
+	from "$HTTP/cut-no-length"
+	fetch
+	failed 4 "wrong SHA-256"
+}
+
+@test "resume: from where it broke off, but only in the same file" {
+	for how in cut-then-good cut-then-changed cut-then-lies; do
+		rm -rf "$cache"
+		: >"$SITE/log"
+		from "$HTTP/$how"
+		fetch
+		[ "$status" -eq 6 ]
+		[ -e "$cache/$FILE.part" ]
+		fetch
+		got || { echo "$how"; return 1; }
+		grep -q "$how $FILE bytes=" "$SITE/log"
+	done
+}
+
+@test "wrong bytes are refused, and setup does not fetch the same ones again" {
+	from "$HTTP/wrong"
+	run "$ETCD_CLUSTER" --root "$root" setup
+	[ "$status" -eq 4 ]
+	[[ $output == *"wrong SHA-256"* ]]
+	[ "$(ls -A "$cache")" = "$FILE.bad" ]
+	run "$ETCD_CLUSTER" --root "$root" setup
+	[ "$status" -eq 4 ]
+	[[ $output == *"still has what was found to be wrong"* ]]
+	# a person who asks is not kept from trying
+	fetch
+	failed 4 "wrong SHA-256" "$FILE.bad"
+	from "$HTTP/anonymous-wrong"
+	rm -rf "$cache"
+	fetch
+	failed 4 "wrong SHA-256"
+}
+
+@test "what is no gzip file, or too large, is refused without being kept" {
+	for how in html large endless; do
+		from "$HTTP/$how"
+		fetch
+		failed 4 "it sends" || { echo "$how"; return 1; }
+	done
+	for how in encoded empty; do
+		from "$HTTP/$how"
+		fetch
+		[ "$status" -eq 4 ]
+		[[ $output == *"wrong SHA-256"* ]]
+		[ -z "$(ls -A "$cache" | grep -v bad)" ]
+	done
+}
+
+@test "a redirect away from https is refused, a loop ends" {
+	for base in "$HTTPS/to-http" "$HTTP/to-http" "$HTTPS/to-file" "$HTTP/to-file"; do
+		from "$base"
+		fetch
+		failed 4 "redirects to something other than https" || { echo "$base"; return 1; }
+	done
+	from "$HTTPS/loop"
+	fetch
+	failed 6 "redirects"
+}
+
+@test "https: only the authorities of RELEASE_CA_FILE" {
+	from "$HTTPS/good"
+	sed -i s/ca.crt/other.crt/ "$root/etc/etcd/cluster.conf"
+	fetch
+	failed 4 "certificate is not trusted"
+	sed -i /RELEASE_CA_FILE/d "$root/etc/etcd/cluster.conf"
+	fetch
+	failed 4 "certificate is not trusted"
+	sed -i '1i RELEASE_CA_FILE=/etc/etcd/none.crt' "$root/etc/etcd/cluster.conf"
+	run -3 "$ETCD_CLUSTER" --root "$root" release fetch
+	[[ $output == *"none.crt"* ]]
+}
+
+@test "a proxy of the environment is used" {
+	from http://mirror.invalid/good
+	run env http_proxy="$HTTP" "$ETCD_CLUSTER" --root "$root" release fetch
+	# the pretended proxy is handed the whole URL and has no such method; it was asked, which is what counts
+	[ "$status" -eq 6 ]
+	[ "$(requests)" -eq 1 ]
+}
+
+@test "a bad copy in the cache does not keep a good one from coming" {
+	from "$HTTP/good"
+	mkdir -p "$cache"
+	head -c 1000 "$SITE/files/$FILE" >"$cache/$FILE"
+	fetch
+	[[ $output == *"is not what it should be"* ]]
+	cmp "$SITE/files/$FILE" "$cache/$FILE"
+}
+
+@test "a signed SHA256SUMS from a mirror" {
+	mkdir -p "$root/etc/etcd/release-keys.d"
+	rm "$root/etc/etcd/releases.sha256.d/site.sha256"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$BATS_TEST_TMPDIR/key.pem" 2>/dev/null
+	openssl pkey -in "$BATS_TEST_TMPDIR/key.pem" -pubout -out "$root/etc/etcd/release-keys.d/site.pem"
+	from "$HTTP/good"
+	fetch
+	failed_without_cache() { [ "$status" -eq 4 ] && [[ $output == *"nobody vouches"* ]]; }
+	failed_without_cache
+	(cd "$SITE/files" && sha256sum "$FILE" >SHA256SUMS &&
+		openssl dgst -sha256 -sign "$BATS_TEST_TMPDIR/key.pem" SHA256SUMS | base64 >SHA256SUMS.sig)
+	fetch
+	status_was=$status
+	rm "$SITE/files/SHA256SUMS" "$SITE/files/SHA256SUMS.sig"
+	[ "$status_was" -eq 0 ] || { echo "$output"; return 1; }
+	# what was proven stays provable without the mirror
+	run -0 "$ETCD_CLUSTER" --root "$root" release verify 3.6.14
+}
+
+@test "killed while it fetches, then run again" {
+	from "$HTTP/stall"
+	timeout -s KILL 0.6 "$ETCD_CLUSTER" --root "$root" release fetch || true
+	from "$HTTP/good"
+	fetch
+	got
+}
+
+@test "no room in the cache is said before anything is fetched" {
+	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || skip "mounting needs root"
+	mkdir -p "$cache"
+	from "$HTTP/good"
+	run -3 unshare -m sh -c 'mount -t tmpfs -o size=4k none "$1" && shift && exec "$@"' sh "$cache" \
+		"$ETCD_CLUSTER" --root "$root" release fetch
+	[[ $output == *"$cache/$FILE.part: 1 MiB are needed there and 0 MiB are free"* ]]
+}
