@@ -31,7 +31,7 @@ static int read_header(int fd, const char *name, struct header *h, struct err *e
 int elf_check_native(int fd, const char *name, struct err *e)
 {
 	auto_close int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct header own, h;
+	struct header own = { 0 }, h = { 0 };
 
 	if (read_header(self, "/proc/self/exe", &own, e) < 0 || read_header(fd, name, &h, e) < 0)
 		return -1;

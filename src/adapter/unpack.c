@@ -35,10 +35,13 @@ struct state {
 	struct err *e; /* what went wrong below libarchive, which only hears that something did */
 };
 
-static void close_archive(struct archive **a)
+/* The upper reader first: it reads from the lower one. */
+static void close_readers(struct state *s)
 {
-	if (*a)
-		(void)archive_read_free(*a);
+	if (s->tar)
+		(void)archive_read_free(s->tar);
+	if (s->gz)
+		(void)archive_read_free(s->gz);
 }
 
 /* What libarchive says about it. Its text may quote the archive. */
@@ -315,23 +318,14 @@ static int read_end(struct state *s)
 
 int unpack(const struct unpack *u, struct unpack_result *result, struct err *e)
 {
-	cleanup(close_archive) struct archive *gz = NULL;
-	cleanup(close_archive) struct archive *tar = NULL;
-	struct state s = { .u = u, .result = result, .e = e };
+	cleanup(close_readers) struct state s = { .u = u, .result = result, .e = e };
 	struct stat st;
-	int rc;
 
 	*result = (struct unpack_result){ 0 };
 	if (fstat(u->fd, &st) < 0)
 		return err_sys(e, ERR_FAIL, "cannot look at the archive");
 	s.packed = (unsigned long long)st.st_size;
-	rc = open_gz(&s);
-	gz = s.gz;
-	if (rc < 0)
-		return -1;
-	rc = open_tar(&s);
-	tar = s.tar;
-	if (rc < 0 || read_entries(&s) < 0 || read_end(&s) < 0)
+	if (open_gz(&s) < 0 || open_tar(&s) < 0 || read_entries(&s) < 0 || read_end(&s) < 0)
 		return -1;
 	for (size_t i = 0; i < u->n_files; i++)
 		if (u->files[i].required && !result->found[i])

@@ -109,7 +109,7 @@ static char *string_text(const ASN1_STRING *s)
 
 	/* A NUL inside would hide what follows it: shown, and compared, as '?'. */
 	for (int i = 0; i < ASN1_STRING_length(s); i++)
-		text[i] = data[i] ? (char)data[i] : '?';
+		text[i] = (char)(data[i] ? data[i] : '?');
 	text_printable(text);
 	return text;
 }

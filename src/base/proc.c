@@ -191,8 +191,10 @@ int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, 
 	struct proc_verdict *verdict = jail_share(sizeof(*verdict) + result_len);
 	pid_t parent = getpid();
 
-	if (!verdict)
-		return err_sys(e, ERR_FAIL, "cannot make shared memory");
+	if (!verdict) {
+		(void)err_sys(e, ERR_FAIL, "cannot make shared memory");
+		return -1;
+	}
 	*child = (struct proc_jailed){ .pid = fork(), .verdict = verdict, .result_len = result_len };
 	if (child->pid == 0) {
 		if (jail_enter(jail, parent, &verdict->err) < 0)
@@ -240,7 +242,7 @@ int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e)
 int proc_jailed(const struct proc_jail *jail, proc_work *work, void *arg, void *result, size_t result_len,
 		struct err *e)
 {
-	struct proc_jailed child;
+	struct proc_jailed child = { 0 };
 
 	if (proc_jailed_start(jail, work, arg, result_len, &child, e) < 0)
 		return -1;

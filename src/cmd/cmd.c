@@ -59,10 +59,13 @@ static int take(const struct cmd_option *option, const char *value, struct err *
 int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
 		struct err *e)
 {
+	static const struct cmd_option none[] = { { 0 } };
 	struct option table[MAX_OPTIONS + 2] = { { .name = "help", .val = 'h' } };
 	int which, picked = 0;
 
-	for (int i = 0; options && i < MAX_OPTIONS && options[i].name; i++)
+	if (!options)
+		options = none;
+	for (int i = 0; i < MAX_OPTIONS && options[i].name; i++)
 		table[i + 1] = (struct option){ .name = options[i].name,
 						.has_arg = options[i].flag ? no_argument : required_argument };
 	optind = 0; /* a fresh scan: main has used getopt before (getopt(3), NOTES) */

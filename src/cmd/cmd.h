@@ -36,7 +36,7 @@ int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct
 
 /* One option of a verb; exactly one of flag and value is set. */
 struct cmd_option {
-	const char *name;   /* without the dashes; NULL ends the table, which is never NULL itself */
+	const char *name;   /* without the dashes; NULL ends the table */
 	bool *flag;	    /* set to true when given */
 	const char **value; /* set to the argument; giving it twice is an error */
 };

@@ -132,7 +132,7 @@ static int verb_list(int argc, char **argv, const struct machine_options *o, str
 static int fetch_work(const struct machine *m, const void *arg, struct err *e)
 {
 	auto_tarball struct tarball t = { .fd = -1 };
-	struct version v;
+	struct version v = { 0 };
 
 	if (wanted_version(m, arg, &v, e) < 0 || tarball_get(m, v, TARBALL_AGAIN, &t, e) < 0)
 		return -1;

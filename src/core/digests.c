@@ -19,7 +19,7 @@
 
 void digests_entry_free(struct digests_entry *d)
 {
-	free(d->source);
+	free(steal(&d->source));
 	*d = (struct digests_entry){ 0 };
 }
 
@@ -98,7 +98,7 @@ static int match_line(unsigned int number, const struct line *line, void *arg, s
 	return 0;
 }
 
-/* As digests_find, but keeps (and compares with) what d has already. */
+/* As digests_find, but keeps (and compares with) what d has already; a failure frees it. */
 static int find_more(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
 		     struct err *e)
 {
@@ -178,11 +178,12 @@ int digests_lookup(const struct layout *at, const char *file, struct digests_ent
 	for (size_t i = 0; rc == 0 && paths && paths[i]; i++) {
 		auto_buf struct buf table = { 0 };
 
-		if (read_trusted(paths[i], DIGESTS_MAX_BYTES, &table, e) < 0 ||
-		    find_more(buf_str(&table), table.len, paths[i], file, d, e) < 0) {
+		if (read_trusted(paths[i], DIGESTS_MAX_BYTES, &table, e) < 0) {
 			digests_entry_free(d);
 			return -1;
 		}
+		if (find_more(buf_str(&table), table.len, paths[i], file, d, e) < 0)
+			return -1;
 	}
 	return rc < 0 ? -1 : d->source != NULL;
 }

@@ -38,7 +38,7 @@ static int guard(const char *path, struct stat *st, struct err *e)
 int pki_key_guard(const struct machine *m, const char *path, bool for_etcd, struct err *e)
 {
 	const struct file_mode want = pki_key_mode(m, for_etcd);
-	struct stat st;
+	struct stat st = { 0 };
 	int rc = guard(path, &st, e);
 	mode_t group;
 

@@ -70,7 +70,7 @@ int release_list(const struct machine *m, struct release_list *l, struct err *e)
 	l->cached = cached_tarballs(m);
 	if (release_link_name(m, "current", &current, e) < 0 || release_link_name(m, "previous", &previous, e) < 0)
 		return -1;
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; names && i < l->n; i++)
 		fill_entry(m, &l->entries[i], names[i], current, previous);
 	return digests_newest(&m->at, &l->newest, e) < 0 ? -1 : 0;
 }

@@ -147,8 +147,9 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	if (CRYPTO_memcmp(sha256, t->sha256, DIGEST_LEN) != 0) {
 		text_hex(t->sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
-		(void)err_set(e, ERR_VERIFY, "%s is not what it should be: its SHA-256 is %.16s..., not %.16s... as in %s",
-			      path, have, want, t->trust);
+		(void)err_set(e, ERR_VERIFY,
+			      "%s is not what it should be: its SHA-256 is %.16s..., not %.16s... as in %s", path, have,
+			      want, t->trust);
 		return err_hint(e, "remove it, or put the right one there");
 	}
 	t->fd = steal_fd(&fd);
@@ -161,7 +162,8 @@ static int no_source(const struct machine *m, enum tarball_from from, const stru
 {
 	if (m->conf.release_urls && from == TARBALL_CACHE)
 		return err_set(e, ERR_PENDING, "%s has to be fetched", t->file);
-	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file, m->at.cache);
+	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file,
+		      m->at.cache);
 	return err_hint(e, "copy it there, then: etcd-cluster setup");
 }
 

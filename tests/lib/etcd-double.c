@@ -17,12 +17,22 @@ int main(int argc, char **argv)
 
 		for (size_t i = 0; i < sizeof(copy); i++)
 			copy[i] = version[i];
-		return printf("etcd Version: %.31s\nGit SHA: 0000000\nGo Version: go1.23.0\nGo OS/Arch: linux\n", copy) < 0;
+		return printf("etcd Version: %.31s\nGit SHA: 0000000\nGo Version: go1.23.0\nGo OS/Arch: linux\n",
+			      copy) < 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		static const char *const options[] = { "name", "data-dir", "wal-dir", "snapshot-count", "heartbeat-interval",
-						       "election-timeout", "listen-peer-urls", "listen-client-urls",
-						       "initial-cluster", "cert-file", "key-file", "trusted-ca-file" };
+		static const char *const options[] = { "name",
+						       "data-dir",
+						       "wal-dir",
+						       "snapshot-count",
+						       "heartbeat-interval",
+						       "election-timeout",
+						       "listen-peer-urls",
+						       "listen-client-urls",
+						       "initial-cluster",
+						       "cert-file",
+						       "key-file",
+						       "trusted-ca-file" };
 
 		(void)fputs("Usage:\n\n  etcd [flags]\n\nMember:\n", stdout);
 		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
