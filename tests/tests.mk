@@ -13,7 +13,9 @@ FUZZ       := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 check: test-programs ## unit and command-line tests: under a minute, no root
 	$(Q)tests/run unit fuzz cli
 
-check-all: test-programs releases repo ## everything: the real etcd, booted machines, packages (root)
+check-all: ## everything, from a bare machine: the real etcd, booted machines, packages (root)
+	$(Q)$(MAKE) deps
+	$(Q)$(MAKE) test-programs releases repo
 	$(Q)tests/run unit fuzz cli cluster machine
 
 # test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c).
