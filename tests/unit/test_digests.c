@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Who says which digest: hashing, the table's form, the order of the levels, names of tarballs.
+ */
+#include "unit.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "core/digests.h"
+#include "core/tarball.h"
+
+#define A	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B	 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define FILENAME "etcd-v3.6.14-linux-amd64.tar.gz"
+
+static void sha256_is_the_standard_one(void **state)
+{
+	/* FIPS 180-2, appendix B.1 */
+	const char *want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	auto_close int fd = memfd_create("abc", 0);
+	auto_digest struct digest *d = digest_new();
+	uint8_t out[DIGEST_LEN];
+	char hex[DIGEST_HEX];
+
+	(void)state;
+	assert_int_equal(write(fd, "abc", 3), 3);
+	assert_ok(digest_file(fd, "abc", out, e));
+	text_hex(out, DIGEST_LEN, hex);
+	assert_string_equal(hex, want);
+	digest_add(d, "a", 1);
+	assert_ok(digest_add_file(d, fd, 1, 2, "abc", e));
+	digest_end(d, out);
+	text_hex(out, DIGEST_LEN, hex);
+	assert_string_equal(hex, want);
+	assert_err(digest_add_file(d, fd, 1, 3, "abc", e), ERR_FAIL, "became shorter");
+}
+
+static int find(const char *text, struct digests_entry *d, struct err *e)
+{
+	return digests_find(text, strlen(text), "table", FILENAME, d, e);
+}
+
+static void a_table_is_read_as_sha256sum_writes_it(void **state)
+{
+	static const char *const good[] = { A "  " FILENAME "\n", A " *" FILENAME,
+					    "# c\n\n" B "  other\n" A "  " FILENAME "\n",
+					    A "  " FILENAME "\n" A "  " FILENAME "\n" };
+	static const char *const absent[] = { "",
+					      "\n",
+					      "#" A "  " FILENAME "\n",
+					      A "  " FILENAME ".asc\n",
+					      A "  ./" FILENAME "\n",
+					      A "  x" FILENAME "\n" };
+	static const char *const bad[] = { "nonsense\n",   A " " FILENAME "\n",	   A "  \n",
+					   "\\" A "  x\n", A "  " FILENAME "\r\n", A "a  x\n",
+					   "g" A "  x\n",  " " A "  x\n",	   A "\n" };
+	struct digests_entry d;
+	struct err none = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(find(good[i], &d, &none), 1);
+		assert_int_equal(d.sha256[0], 0xaa);
+		digests_entry_free(&d);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(absent); i++)
+		assert_int_equal(find(absent[i], &d, &none), 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_err(find(bad[i], &d, e), ERR_VERIFY, "table:1: not a line");
+	assert_err(find(A "  " FILENAME "\n" B "  " FILENAME "\n", &d, e), ERR_VERIFY, "table:2: another digest");
+	assert_err(digests_find(A "  a\0b\n", sizeof(A "  a\0b\n") - 1, "table", FILENAME, &d, e), ERR_VERIFY,
+		   "table:1");
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+
+	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
+	assert_ok(file_replace(path, FILE_MODE(0644), text, strlen(text), e));
+}
+
+static void the_first_level_that_knows_it_decides(void **state)
+{
+	auto_free char *root = unit_dir(), *pinned_dir = xasprintf("%s/usr/share/etcd-cluster", root);
+	struct digests_entry d;
+	struct layout at;
+
+	(void)state;
+	layout_init(&at, root, NULL);
+	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	assert_null(d.source);
+	put(at.admin_digests, "b", B "  " FILENAME "\n");
+	put(at.admin_digests, ".hidden", A "  " FILENAME "\n");
+	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	assert_int_equal(d.sha256[0], 0xbb);
+	digests_entry_free(&d);
+	put(at.admin_digests, "c", A "  " FILENAME "\n");
+	assert_err(digests_lookup(&at, FILENAME, &d, e), ERR_VERIFY, "/c:1: another digest");
+	put(pinned_dir, "releases.sha256", A "  " FILENAME "\n");
+	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	assert_int_equal(d.sha256[0], 0xaa);
+	digests_entry_free(&d);
+	layout_free(&at);
+	assert_ok(file_remove_tree(root, e));
+}
+
+static void names_of_tarballs_are_exact(void **state)
+{
+	static const char *const bad[] = { "etcd-v3.6.14-linux-sparc.tar.gz",
+					   "etcd-3.6.14-linux-amd64.tar.gz",
+					   "etcd-v.tar.gz",
+					   "etcd-vv3.6.14-linux-amd64.tar.gz",
+					   "etcd-v3.6-linux-amd64.tar.gz",
+					   "etcd-v3.6.14-rc.0-linux-amd64.tar.gz",
+					   "etcd-v-linux-amd64.tar.gz" };
+	struct version v = { 3, 6, 14 }, back;
+	struct err none = { 0 };
+	auto_free char *name = tarball_name(v, &none), *more = NULL;
+
+	(void)state;
+	if (!tarball_arch())
+		skip();
+	assert_non_null(name);
+	assert_true(tarball_name_parse(name, &back));
+	assert_int_equal(version_cmp(v, back), 0);
+	more = xasprintf("%s.part", name);
+	assert_false(tarball_name_parse(more, &back));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(tarball_name_parse(bad[i], &back));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sha256_is_the_standard_one),
+		cmocka_unit_test(a_table_is_read_as_sha256sum_writes_it),
+		cmocka_unit_test(the_first_level_that_knows_it_decides),
+		cmocka_unit_test(names_of_tarballs_are_exact),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Which release is current and which should be: what release_ensure decides before anything is fetched or run.
+ */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "core/release.h"
+#include "core/release_install.h"
+#include "core/release_record.h"
+#include "core/release_switch.h"
+
+/* A machine with an empty tree and a configuration of its own. */
+static struct machine *make_machine(const char *release, bool given)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	auto_free char *root = unit_dir();
+
+	layout_init(&m->at, root, NULL);
+	m->conf.release = release ? xstrdup(release) : NULL;
+	m->conf.release_given = given;
+	strv_add(&m->conf.release_urls, "https://mirror.invalid");
+	return m;
+}
+
+static void free_machine(struct machine *m)
+{
+	assert_ok(file_remove_tree(m->at.root, e));
+	machine_free(m);
+	free(m);
+}
+
+/* A release as release_install leaves it, with programs of one byte. */
+static void put_release(const struct machine *m, const char *name)
+{
+	auto_free char *dir = release_dir(m, name);
+	struct release_record r = { .sha256 = xstrdup("00"), .source = xstrdup("here"), .trust = xstrdup("me") };
+
+	assert_true(version_parse(name, &r.version));
+	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[i]);
+
+		assert_ok(file_replace(path, FILE_MODE(0755), "x", 1, e));
+		release_binary_look(dir, i, &r.binaries[i]);
+		memset(r.binaries[i].sha256, 'a', DIGEST_HEX - 1);
+	}
+	assert_ok(release_record_write(dir, &r, "name\ndata-dir\n", e));
+	release_record_free(&r);
+}
+
+static void assert_current(const struct machine *m, const char *name)
+{
+	struct release r;
+	struct err none = { 0 };
+
+	assert_int_equal(release_current(m, &r, &none), 1);
+	assert_string_equal(r.name, name);
+	release_free(&r);
+}
+
+static void none_is_none_and_one_is_found_with_its_options(void **state)
+{
+	struct machine *m = make_machine("3.6.14", true);
+	auto_strv char **options = NULL;
+	struct err none = { 0 };
+	struct release r;
+
+	(void)state;
+	assert_int_equal(release_current(m, &r, &none), 0);
+	put_release(m, "v3.6.14");
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
+	assert_int_equal(release_current(m, &r, &none), 1);
+	assert_int_equal(r.version.patch, 14);
+	assert_ok(release_options(m, &r, &options, e));
+	assert_int_equal(strv_len(options), 2);
+	assert_string_equal(options[1], "data-dir");
+	release_free(&r);
+	free_machine(m);
+}
+
+static void without_the_network_it_is_pending(void **state)
+{
+	struct machine *m = make_machine("3.6.14", true);
+	auto_free char *line = NULL, *path = xasprintf("%s/x", m->at.admin_digests), *file = NULL;
+	struct err none = { 0 };
+
+	(void)state;
+	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "nobody vouches");
+	file = tarball_name((struct version){ 3, 6, 14 }, &none);
+	line = xasprintf("%064d  %s\n", 0, file);
+	assert_ok(file_mkdirs(m->at.admin_digests, FILE_MODE(0755), e));
+	assert_ok(file_replace(path, FILE_MODE(0644), line, strlen(line), e));
+	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_PENDING, "has to be fetched");
+	strv_free(m->conf.release_urls);
+	m->conf.release_urls = NULL;
+	assert_err(release_ensure(m, RELEASE_ANY, false, e), ERR_PENDING, "forbids fetching");
+	assert_false(file_exists(m->at.releases));
+	free_machine(m);
+}
+
+static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
+{
+	struct machine *m = make_machine("3.6.14", false);
+	struct err none = { 0 };
+
+	(void)state;
+	put_release(m, "v3.6.13");
+	put_release(m, "v3.6.14");
+	assert_int_equal(release_use(m, "v3.6.13", &none), 1);
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0); /* a newer default is no reason */
+	assert_current(m, "v3.6.13");
+	m->conf.release_given = true;
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 0); /* a member is told, not switched */
+	assert_current(m, "v3.6.13");
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_current(m, "v3.6.14");
+	assert_int_equal(release_rollback(m, &none), 1);
+	assert_current(m, "v3.6.13");
+	free_machine(m);
+}
+
+static void a_member_that_lost_its_link_is_not_guessed_for(void **state)
+{
+	struct machine *m = make_machine("3.6.14", false);
+	struct err none = { 0 };
+
+	(void)state;
+	put_release(m, "v3.6.14");
+	assert_err(release_ensure(m, RELEASE_LOCAL, true, e), ERR_CONFIG, "is gone");
+	m->conf.release_given = true;
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 1);
+	free_machine(m);
+}
+
+static void damage_is_noticed(void **state)
+{
+	struct machine *m = make_machine("3.6.14", true);
+	auto_free char *etcdctl = NULL, *record = NULL;
+	struct err none = { 0 };
+	struct release r;
+
+	(void)state;
+	put_release(m, "v3.6.14");
+	assert_int_equal(release_use(m, "v3.6.14", &none), 1);
+	etcdctl = xasprintf("%s/v3.6.14/etcdctl", m->at.releases);
+	record = xasprintf("%s/v3.6.14/.release", m->at.releases);
+	assert_ok(file_replace(etcdctl, FILE_MODE(0755), "xx", 2, e));
+	assert_err(release_current(m, &r, e), ERR_FAIL, "is damaged");
+	assert_ok(file_replace(etcdctl, FILE_MODE(0755), "x", 1, e));
+	assert_current(m, "v3.6.14");
+	assert_ok(file_replace(record, FILE_MODE(0644), "VERSION=3.6.14\nETCD_SIZE=none\n", 30, e));
+	assert_err(release_current(m, &r, e), ERR_FAIL, "is damaged");
+	assert_ok(file_replace_link(m->at.current, "../../etc", e));
+	assert_err(release_current(m, &r, e), ERR_FAIL, "not a link to a release");
+	free_machine(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(none_is_none_and_one_is_found_with_its_options),
+		cmocka_unit_test(without_the_network_it_is_pending),
+		cmocka_unit_test(what_runs_stays_unless_cluster_conf_says_otherwise),
+		cmocka_unit_test(a_member_that_lost_its_link_is_not_guessed_for),
+		cmocka_unit_test(damage_is_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
