@@ -29,10 +29,12 @@ HARDEN_LD     := -pie -Wl,-z,relro,-z,now
 SMALL         := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(if $(TEST_BUILD),,-Os)
 FORTIFY       := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)$(CFLAGS)),,$(if $(findstring -O0,$(CFLAGS))$(SAN),,-D_FORTIFY_SOURCE=2))
 
+LIB_CFLAGS    := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) # quiet: `make deps` comes before there is any
+
 override CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(FORTIFY) $(if $(TEST_BUILD),-DTEST_BUILD)
-override CFLAGS   += -std=c11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SMALL) $(SAN) $(shell $(PKG_CONFIG) --cflags $(LIBS))
+override CFLAGS   += -std=c11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SMALL) $(SAN) $(LIB_CFLAGS)
 override LDFLAGS  += $(HARDEN_LD) $(SAN) -Wl,--as-needed,--gc-sections
-LDLIBS        := $(shell $(PKG_CONFIG) --libs $(LIBS))
+LDLIBS        := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
