@@ -89,7 +89,7 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 	switch (probe_port(host, port, &who)) {
 	case PROBE_PORT_TAKEN:
 		/* Not knowing who has it, while our etcd runs: it is our etcd. */
-		if (own > 0 && (who.pid == own || who.pid == 0))
+		if (own != 0 && (who.pid == own || who.pid == 0))
 			return true;
 		report_taken(url, &who, r);
 		return false;
@@ -142,7 +142,7 @@ void check_ports(const struct machine *m, pid_t own, struct check_report *r)
 			buf_printf(&good, " %s", urls[i]);
 	}
 	if (good.len > 0)
-		check_ok(r, own > 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
+		check_ok(r, own != 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
 }
 
 /* --- Peers. */

@@ -35,7 +35,7 @@ void check_files(const struct machine *m, struct check_report *r);
 
 /* --- The machine around it (check_host.c). */
 
-/* The ports etcd listens on, and whether the addresses are this machine's. own: pid of our etcd or 0. */
+/* The ports etcd listens on, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */
 void check_ports(const struct machine *m, pid_t own, struct check_report *r);
 void check_space(const struct machine *m, struct check_report *r);
 /* Names, routes, clock, disk, other etcds. */

@@ -42,9 +42,12 @@ char *probe_source(const char *address);
 
 /* --- Processes (probe_process.c). */
 
+/* A process that is there but not for us to look at. */
+#define PROBE_PID_UNKNOWN ((pid_t)-1)
+
 /*
  * The etcd that has this data directory open: 0 when none does (or we may not look). others: how many more processes called
- * "etcd" there are, and the first one's id; may be NULL.
+ * "etcd" there are, as far as we may see, and the first one's id; may be NULL.
  */
 struct probe_others {
 	unsigned int n;

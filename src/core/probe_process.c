@@ -28,25 +28,30 @@ static bool is_called_etcd(pid_t pid)
 	return read_proc(pid, "comm", &comm) && strcmp(buf_str(&comm), "etcd\n") == 0;
 }
 
-/* Whether one of its open files is below the directory: etcd has its database open for as long as it runs, from 3.0 to 3.7. */
-static bool has_open_below(pid_t pid, const char *dir)
+/*
+ * Whether one of its open files is below the directory: etcd has its database open for as long as it runs, from 3.0 to 3.7.
+ * 1 yes, 0 no, -1 when its files are not for us to see.
+ */
+static int has_open_below(pid_t pid, const char *dir)
 {
 	auto_free char *path = xasprintf("/proc/%d/fd", (int)pid);
 	auto_closedir DIR *fds = opendir(path);
 	size_t len = strlen(dir);
 	const struct dirent *entry;
 	char target[PATH_MAX];
+	int found = -1;
 
 	while (fds && (entry = readdir(fds))) {
 		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
 
-		if (n <= (ssize_t)len)
+		if (n < 0)
 			continue;
+		found = 0;
 		target[n] = '\0';
 		if (strncmp(target, dir, len) == 0 && target[len] == '/')
-			return true;
+			return 1;
 	}
-	return false;
+	return found;
 }
 
 pid_t probe_etcd(const char *data_dir, struct probe_others *others)
@@ -56,17 +61,19 @@ pid_t probe_etcd(const char *data_dir, struct probe_others *others)
 	const struct dirent *entry;
 	pid_t ours = 0;
 	uint64_t pid;
+	int open;
 
 	if (others)
 		*others = (struct probe_others){ 0 };
 	while (proc && (entry = readdir(proc))) {
 		if (!text_parse_u64(entry->d_name, 1, INT32_MAX, &pid) || !is_called_etcd((pid_t)pid))
 			continue;
-		if (real && has_open_below((pid_t)pid, real)) {
+		/* No link target begins with two slashes: without a data directory nobody has it open. */
+		open = has_open_below((pid_t)pid, real ? real : "//");
+		if (open > 0)
 			ours = (pid_t)pid;
-		} else if (others && others->n++ == 0) {
+		else if (open == 0 && others && others->n++ == 0)
 			others->first = (pid_t)pid;
-		}
 	}
 	return ours;
 }
