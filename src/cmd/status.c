@@ -89,8 +89,8 @@ static void print_machine(const struct machine *m, const struct status *s)
 		(void)fputs("certificates ", stdout);
 		for (size_t i = 0; i < s->n_certs; i++) {
 			if (s->certs[i].present)
-				(void)printf(" %s %lld days%s", s->certs[i].name, days_left(m, &s->certs[i]),
-					     i + 1 < s->n_certs ? "," : "");
+				(void)printf("%s %s %lld days", i ? "," : "", s->certs[i].name,
+					     days_left(m, &s->certs[i]));
 		}
 		(void)putchar('\n');
 	}

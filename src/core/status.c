@@ -3,17 +3,20 @@
  */
 #include "core/status.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "core/check_parts.h"
 #include "core/identity.h"
 #include "core/probe.h"
 
-/* Whether setup has ever got as far as having certificates to ask with. */
+/* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
 static bool was_set_up(const struct machine *m)
 {
 	auto_free char *cert = pki_path(m, "etcdctl-etcd-client", "crt");
 
-	return file_exists(cert) || file_exists(m->at.member_id);
+	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }
 
 void status_gather(const struct machine *m, unsigned int timeout_ms, struct status *s)

@@ -90,6 +90,11 @@ valid_json() {
 	chmod 0 "$root"/etc/etcd/pki/etcdctl-etcd-client.key
 	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
 	[[ "$output" == *"run it as root"* ]]
+	# Nor is a directory that cannot be looked into one that is empty.
+	chmod 0 "$root"/etc/etcd/pki
+	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
+	chmod 0700 "$root"/etc/etcd/pki
+	[[ "$output" == *"run it as root"* ]]
 }
 
 @test "usage" {

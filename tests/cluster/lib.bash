@@ -10,16 +10,19 @@
 
 releases=$BATS_TEST_DIRNAME/../../dist/releases
 
-# need_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION, for all tests of the file.
-need_release() {
+# have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false when there is none of that series.
+have_release() {
 	RELEASE_TARBALL=$(find "$releases/" -name "etcd-v$1.*-linux-*.tar.gz" 2>/dev/null | sort -V | tail -n 1)
-	[ -n "$RELEASE_TARBALL" ] || skip "no etcd $1 in dist/releases (make releases)"
 	RELEASE_VERSION=${RELEASE_TARBALL##*/etcd-v}
 	RELEASE_VERSION=${RELEASE_VERSION%%-*}
-	export RELEASE_TARBALL RELEASE_VERSION
+	[ -n "$RELEASE_TARBALL" ]
 }
 
-# Ports of machine n<k>: 2<job>k79 and so on; bats runs files in parallel in different jobs, so the process id decides.
+need_release() {
+	have_release "$1" || skip "no etcd $1 in dist/releases (make releases)"
+}
+
+# port NAME WHICH: a port of that machine, 1 to 9. Test files run side by side, so the process id spreads them.
 port() {
 	local base=$((20000 + (${BATS_SUITE_TEST_NUMBER:-1} + $$) % 300 * 100 + ${1#n} * 10))
 

@@ -79,6 +79,24 @@ three_machines() {
 	[ "$best" -lt 50 ]
 }
 
+@test "every etcd at hand answers the same questions" {
+	local series
+
+	for series in 3.4 3.5 3.6 3.7; do
+		have_release $series || continue
+		rm -rf "${BATS_TEST_TMPDIR:?}/n1"
+		machine n1
+		start n1
+		wait_healthy n1
+		helper n1 status --json >"$BATS_TEST_TMPDIR/json"
+		[ "$(json members.0.version <"$BATS_TEST_TMPDIR/json")" = "$RELEASE_VERSION" ]
+		[ "$(json members.0.db_quota <"$BATS_TEST_TMPDIR/json")" = 2147483648 ]
+		[ "$(json findings <"$BATS_TEST_TMPDIR/json")" = "[]" ]
+		helper n1 check --start
+		stop n1
+	done
+}
+
 @test "what runs is not what the files say: a restart is pending" {
 	machine n1
 	start n1 ETCD_HEARTBEAT_INTERVAL=99 ETCD_SNAPSHOT_COUNT=5000
