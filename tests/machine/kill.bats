@@ -64,7 +64,7 @@ tree() {
 		answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 		trust 3.4.23
 		m "setsid sh -c 'timeout -s KILL $delay apt-get install etcd-cluster' >/dev/null 2>&1 || true
-		sleep 0.2; pkill -KILL dpkg || true; pkill -KILL -f etcd-cluster.postinst || true; sleep 0.2
+		sleep 0.2; pkill -KILL -x dpkg || true; pkill -KILL -f '^/bin/sh .*etcd-cluster.postinst' || true; sleep 0.2
 		dpkg --configure -a; apt-get install etcd-cluster; [ -z \"\$(dpkg --audit)\" ]"
 		healthy 30
 		m gone

@@ -11,8 +11,10 @@ setup_file() {
 	boot "$MACHINE" bookworm 10.77.3.1
 	# The worst of networks: names and addresses that never answer, instead of errors that come at once.
 	ns=$(basename /run/netns/ec-"$MACHINE"-*)
-	ip netns exec "$ns" nft 'add table inet t; add chain inet t in { type filter hook input priority 0; policy drop; };
-		add chain inet t fwd { type filter hook forward priority 0; policy drop; }'
+	ip netns exec "$ns" nft 'table inet silence {
+		chain arriving { type filter hook input priority 0; policy drop; }
+		chain passing { type filter hook forward priority 0; policy drop; }
+	}'
 	m 'echo nameserver 10.77.3.254 >/etc/resolv.conf'
 }
 

@@ -27,9 +27,9 @@ whole_life() {
 	fails curl -sS -m 5 http://10.77.4.1:2379/health
 	fails curl -ksS -m 5 https://10.77.4.1:2379/health
 	cd /etc/etcd/pki
-	fails curl -sS -m 5 -f -o /dev/null --cacert ca.crt --cert etcdctl-etcd-client.crt --key etcdctl-etcd-client.key \\
+	fails curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert etcdctl-etcd-client.crt --key etcdctl-etcd-client.key \\
 		https://10.77.4.1:2380/version
-	curl -sS -m 5 -f -o /dev/null --cacert ca.crt --cert peer.crt --key peer.key https://10.77.4.1:2380/version"
+	curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert peer.crt --key peer.key https://10.77.4.1:2380/version"
 	exits 2 'etcd-cluster setup'
 	# A renewal is served at once, on every line.
 	m 'etcd-cluster cert renew --force'
@@ -64,7 +64,7 @@ whole_life() {
 	answers RELEASE=3.5.30 RELEASE_URL=file:/srv/dist/releases
 	run m 'etcd-cluster setup'
 	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
-	says 'release use 3.5.30'
+	says 'release use v3.5.30'
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 	m 'etcd-cluster release use 3.5.30 && systemctl restart etcd'
 	healthy
