@@ -107,10 +107,12 @@ static char *string_text(const ASN1_STRING *s)
 	char *text = xcalloc((size_t)ASN1_STRING_length(s) + 1, 1);
 	const unsigned char *data = ASN1_STRING_get0_data(s);
 
-	/* A NUL inside would hide what follows it: shown, and compared, as '?'. */
+	/* What cannot be printed is shown, and compared, as '?'; a NUL above all, which would hide what follows it. */
 	for (int i = 0; i < ASN1_STRING_length(s); i++)
-		text[i] = (char)(data[i] ? data[i] : '?');
-	text_printable(text);
+		if (data[i] >= 0x20 && data[i] < 0x7f)
+			text[i] = (char)data[i];
+		else
+			text[i] = '?';
 	return text;
 }
 

@@ -87,7 +87,7 @@ static int give_passphrase(char *into, int size, int rwflag, void *passphrase)
 	(void)rwflag;
 	if (!passphrase || len > (size_t)size)
 		return -1;
-	memcpy(into, passphrase, len);
+	memcpy(into, passphrase, len); /* NOLINT(bugprone-not-null-terminated-result): the length is returned */
 	return (int)len;
 }
 

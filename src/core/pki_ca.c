@@ -31,13 +31,13 @@ int pki_ca_show(const struct machine *m, struct pki_ca_view *view, struct err *e
 
 	if (load(m, &ca, e) < 0)
 		return -1;
-	*view = (struct pki_ca_view){ .subject = steal(&ca.info.subject),
-				      .serial = steal(&ca.info.serial),
-				      .key_type = ca.key ? x509_key_describe(ca.key) : NULL,
-				      .fingerprint = x509_fingerprint(ca.cert),
-				      .spki = x509_spki_fingerprint(ca.cert),
-				      .not_before = ca.info.not_before,
-				      .not_after = ca.info.not_after };
+	view->subject = xstrdup(ca.info.subject);
+	view->serial = xstrdup(ca.info.serial);
+	view->key_type = ca.key ? x509_key_describe(ca.key) : NULL;
+	view->fingerprint = x509_fingerprint(ca.cert);
+	view->spki = x509_spki_fingerprint(ca.cert);
+	view->not_before = ca.info.not_before;
+	view->not_after = ca.info.not_after;
 	return 0;
 }
 

@@ -18,11 +18,18 @@
  * starts with; the other two are kubeadm's, so that what is exported fits where kubeadm puts it.
  */
 static const struct pki_profile profiles[] = {
-	[PKI_SERVER] = { "server", "server", NULL, .server = true, .for_etcd = true, .needed = true },
-	[PKI_PEER] = { "peer", "peer", PKI_PEER_CN, .server = true, .for_etcd = true, .needed = true },
-	[PKI_ETCDCTL] = { "etcdctl-etcd-client", "client", "root", .needed = true },
-	[PKI_HEALTHCHECK] = { "healthcheck-client", "healthcheck", "kube-etcd-healthcheck-client" },
-	[PKI_APISERVER] = { "apiserver-etcd-client", "apiserver", "kube-apiserver-etcd-client" },
+	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .for_etcd = true, .needed = true },
+	[PKI_PEER] = { .name = "peer",
+		       .verb = "peer",
+		       .cn = PKI_PEER_CN,
+		       .server = true,
+		       .for_etcd = true,
+		       .needed = true },
+	[PKI_ETCDCTL] = { .name = "etcdctl-etcd-client", .verb = "client", .cn = "root", .needed = true },
+	[PKI_HEALTHCHECK] = { .name = "healthcheck-client",
+			      .verb = "healthcheck",
+			      .cn = "kube-etcd-healthcheck-client" },
+	[PKI_APISERVER] = { .name = "apiserver-etcd-client", .verb = "apiserver", .cn = "kube-apiserver-etcd-client" },
 };
 static_assert(ARRAY_LEN(profiles) == PKI_LEAVES, "one line for each leaf");
 

@@ -134,7 +134,7 @@ char *pki_store_begin(const struct machine *m, struct err *e)
 		return NULL;
 	if (file_mkdirs(m->at.etc, FILE_MODE(0755), e) < 0 ||
 	    file_mkdirs(staging, machine_mode_group(m, 0750), e) < 0 ||
-	    file_replace(number, FILE_MODE(0644), text, strlen(text), e) < 0 ||
+	    file_stage(number, FILE_MODE(0644), text, strlen(text), e) < 0 ||
 	    (present >= 0 && file_link_tree(m->at.pki, staging, e) < 0)) {
 		pki_store_abort(m);
 		return NULL;

@@ -80,11 +80,10 @@ at_each() {
 			converges
 			whole
 			# Not hit any more: it ran to its end.
-			if [ $rc -eq 0 ] && ! grep -q INJECTED "$BATS_TEST_TMPDIR/trace"; then
+			if [ $rc -ne 137 ] && ! grep -q INJECTED "$BATS_TEST_TMPDIR/trace"; then
 				break
 			fi
 			points=$((points + 1))
-			[ $points -lt 1000 ]
 		done
 	done
 	echo "$points points"
@@ -117,9 +116,14 @@ at_each() {
 	[ ! -e "$etc/pki.old" ]
 }
 
-@test "rekey on a full disk and on one with errors" {
+@test "rekey on a full disk" {
 	"$road" "$root"
 	configure KEY_TYPE=ed25519
-	calls="write fsync rename renameat2 link mkdir" at_each error=ENOSPC 20
+	calls="write fsync rename renameat2 link mkdir" at_each error=ENOSPC 15
+}
+
+@test "rekey on a disk with errors" {
+	"$road" "$root"
+	configure KEY_TYPE=ed25519
 	calls="fsync unlinkat" at_each error=EIO 4
 }

@@ -25,7 +25,7 @@ teardown() {
 }
 
 configure() {
-	printf '%s\n' NAME=n1 ADDRESS=127.0.0.1 CLIENT_PORT=$client PEER_PORT=$peer "$@" >"$root/etc/etcd/cluster.conf"
+	printf '%s\n' NAME=n1 ADDRESS=127.0.0.1 CLIENT_PORT="$client" PEER_PORT="$peer" "$@" >"$root/etc/etcd/cluster.conf"
 }
 
 # release 3.4: sets $bin to a directory with that etcd, unpacked once.
