@@ -112,11 +112,15 @@ complete_words() {
 		tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
 	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort >"$BATS_TEST_TMPDIR"/questions
 	diff "$BATS_TEST_TMPDIR"/keys "$BATS_TEST_TMPDIR"/questions
-	sed -n "/^questions='/,/'$/p" "$top"/debian/postinst | tr -d "'" | sed 's/^questions=//' | xargs -n 1 |
-		sort >"$BATS_TEST_TMPDIR"/read
-	diff "$BATS_TEST_TMPDIR"/questions "$BATS_TEST_TMPDIR"/read
+	for script in config postinst; do
+		sed -n "/^questions='/,/'$/p" "$top"/debian/$script | tr -d "'" | sed 's/^questions=//' | xargs -n 1 | sort \
+			>"$BATS_TEST_TMPDIR/$script"
+		diff "$BATS_TEST_TMPDIR"/questions "$BATS_TEST_TMPDIR/$script"
+	done
+	# And each is asked at some point.
 	while read -r question; do
-		grep -qwF -- "$question" "$top"/debian/config
+		# shellcheck disable=SC2016
+		sed '1,/^load $questions/d' "$top"/debian/config | grep -qwF -- "$question"
 	done <"$BATS_TEST_TMPDIR"/questions
 	msgfmt --check --statistics -o /dev/null "$top"/debian/po/zh_CN.po 2>&1 | grep -q '^[0-9]* translated messages\.$'
 }
