@@ -124,7 +124,7 @@ static int check_binaries(struct staging *s, struct version v, struct err *e)
 	return 0;
 }
 
-/* Everything up to the rename. */
+/* All that comes before it gets its name. */
 static int fill_staging(struct staging *s, struct version v, struct err *e)
 {
 	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||

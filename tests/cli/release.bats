@@ -300,6 +300,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	refused 0 "would fetch" fetch --dry-run 3.6.14
 }
 
+# shellcheck disable=SC2016 # the inner shell's $1
 @test "no room, read-only and noexec places are named before anything is done" {
 	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || skip "mounting needs root"
 	have 3.6.14
