@@ -170,7 +170,7 @@ static int fail_verify(const struct grpc *g, struct err *e)
 }
 
 /* No answer, or half of one. */
-static int fail_transport(const struct grpc *g, CURLcode rc, struct err *e)
+static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, struct err *e)
 {
 	const char *why = g->why[0] ? g->why : curl_easy_strerror(rc);
 	double connected = 0;
@@ -200,6 +200,11 @@ static int fail_transport(const struct grpc *g, CURLcode rc, struct err *e)
 		return fail(e, GRPC_UNAUTHENTICATED, "it refuses our certificate %s (%s)", g->cert_file, why);
 	if (strstr(why, "wrong version number") || strstr(why, "packet length too long"))
 		return fail(e, GRPC_UNAUTHENTICATED, "it does not speak TLS");
+	/* Or it is lost: what we had sent by then makes the server's kernel answer with a reset. */
+	if (!answered &&
+	    (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_HTTP2 || rc == CURLE_GOT_NOTHING))
+		return fail(e, GRPC_UNAVAILABLE, "the connection was cut (%s); if that stays, it does not accept %s",
+			    why, g->cert_file);
 	return fail(e, GRPC_UNAVAILABLE, "%s", why);
 }
 
@@ -211,7 +216,7 @@ static int finish(const struct grpc *g, const struct exchange *x, CURLcode rc, s
 	}
 	/* What the server said explains more than how the transfer ended after it. */
 	if (rc != CURLE_OK && (x->head.http_status == 0 || (x->head.is_grpc && x->head.code <= 0)))
-		return fail_transport(g, rc, e);
+		return fail_transport(g, rc, x->head.http_status != 0, e);
 	if (grpc_head_verdict(&x->head, e) < 0)
 		return -1;
 	return grpc_frames_end(&x->frames, e);
