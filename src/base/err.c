@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct err *e, enum err_class class, int sys, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void fill(struct err *e, enum err_class class, int sys, const char *fmt,
+						       va_list ap)
 {
 	e->class = class;
 	e->sys = sys;

@@ -250,22 +250,27 @@ char *file_read_link(const char *path, struct err *e)
 	return xstrndup(target, (size_t)n);
 }
 
+static int sync_parents(const char *a, const char *b, struct err *e)
+{
+	auto_free char *dir_a = parent_of(a), *dir_b = parent_of(b);
+
+	if (strcmp(dir_a, dir_b) != 0 && sync_dir(dir_a, e) < 0)
+		return -1;
+	return sync_dir(dir_b, e);
+}
+
 int file_rename(const char *from, const char *to, struct err *e)
 {
 	if (rename(from, to) < 0)
 		return err_sys(e, ERR_FAIL, "cannot rename %s to %s", from, to);
-	if (file_sync_parent(from, e) < 0)
-		return -1;
-	return file_sync_parent(to, e);
+	return sync_parents(from, to, e);
 }
 
 int file_exchange(const char *a, const char *b, struct err *e)
 {
 	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0)
 		return err_sys(e, ERR_FAIL, "cannot exchange %s and %s", a, b);
-	if (file_sync_parent(a, e) < 0)
-		return -1;
-	return file_sync_parent(b, e);
+	return sync_parents(a, b, e);
 }
 
 /* Depth-first, by descriptor: nothing is followed. */
