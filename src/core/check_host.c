@@ -271,7 +271,7 @@ static void check_others(const struct machine *m, struct check_report *r)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	auto_free char *unit = layout_path(&m->at, "/etc/systemd/system/etcd.service");
-	auto_free char *package = layout_path(&m->at, "/var/lib/dpkg/info/etcd-server.prerm");
+	auto_free char *package = layout_path(&m->at, "/usr/share/doc/etcd-server");
 	struct probe_others others;
 
 	(void)probe_etcd(data, &others);

@@ -98,8 +98,8 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 }
 
 @test "another etcd's unit and package are noticed" {
-	mkdir -p "$root/etc/systemd/system" "$root/var/lib/dpkg/info"
-	touch "$root/etc/systemd/system/etcd.service" "$root/var/lib/dpkg/info/etcd-server.prerm"
+	mkdir -p "$root/etc/systemd/system" "$root/usr/share/doc/etcd-server"
+	touch "$root/etc/systemd/system/etcd.service"
 	run helper check
 	[[ "$output" == *"etcd.service hides"*"systemctl revert"* ]]
 	[[ "$output" == *"etcd-server is installed"*"apt remove etcd-server"* ]]
