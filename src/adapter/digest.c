@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One read: large enough that system calls do not show, small enough for the processor's second cache. */
-#define CHUNK (256 * 1024)
+/* One read: large enough that system calls do not show, small enough for the stack and the processor's second cache. */
+#define CHUNK (64UL * 1024UL)
 
 struct digest {
 	EVP_MD_CTX *ctx;
@@ -54,7 +54,7 @@ void digest_end(struct digest *d, uint8_t out[DIGEST_LEN])
 int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
 		    struct err *e)
 {
-	auto_free char *chunk = xcalloc(1, CHUNK);
+	char chunk[CHUNK];
 	unsigned long long done = 0;
 
 	while (done < len) {

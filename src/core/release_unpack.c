@@ -95,7 +95,7 @@ static int unpack_and_hash(struct unpack *u, struct unpack_result *result, struc
 		.memory_bytes = UNPACK_MEMORY,
 		.cpu_seconds = UNPACK_CPU,
 	};
-	const struct timespec tick = { .tv_nsec = 1000 * 1000 };
+	const struct timespec tick = { .tv_nsec = 4 * 1000 * 1000 };
 	struct err meanwhile = { 0 };
 	struct proc_jailed child;
 	int rc = 0;
