@@ -105,6 +105,7 @@ teardown() {
 }
 
 failed_here() {
+	[ -d "$top/dist/machines/$MACHINE" ] || return 0
 	mkdir -p "$top/dist/failed"
 	: >"$BATS_FILE_TMPDIR/failed"
 	m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE.journal" 2>&1 || true
