@@ -37,11 +37,16 @@ served() {
 	healthy
 }
 
-@test "writes go on while certificates are renewed over and over" {
-	m '(i=0; while [ ! -e /tmp/stop ]; do i=$((i + 1)); etcdctl.sh put n $i >/dev/null || echo failed >>/tmp/failures; done; echo $i >/tmp/n) &
-	for i in 1 2 3 4 5; do etcd-cluster cert renew --force >/dev/null; done; touch /tmp/stop; wait
-	[ ! -e /tmp/failures ]
-	[ "$(cat /tmp/n)" -gt 5 ]'
+@test "not one of forty writes fails while certificates are renewed over and over" {
+	m 'i=0
+	(while :; do etcd-cluster cert renew --force >/dev/null 2>&1; done) &
+	renewing=$!
+	while [ $i -lt 40 ]; do
+		i=$((i + 1))
+		etcdctl.sh put n $i >/dev/null
+	done
+	kill $renewing
+	wait || true'
 }
 
 @test "the timer's unit heals expired certificates, offline, under a running etcd" {
