@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # `setup` and `init` with --root: what needs no etcd. tests/cluster and tests/machine walk the whole road.
 
 bats_require_minimum_version 1.5.0

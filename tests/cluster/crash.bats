@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # kill -9 at the system calls of `setup` that change something, then setup again: the same end state, no debris (invariant 2).
 # CRASH_EVERY=1 tries each of them; the default takes a few dozen, spread over the whole road.
 
