@@ -282,6 +282,10 @@ has_line() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"could not be written to"* ]]
 	not_called ' start '
+	# What setup itself sees coming is a refusal, and as much a full disk.
+	fake etcd-cluster "echo 'the file system of /etc/etcd is full: the certificates need 1024 KiB' >&2; exit 3"
+	run configure ''
+	[ "$status" -eq 1 ]
 }
 
 @test "a setup that hangs is left behind in under five seconds" {
