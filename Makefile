@@ -80,5 +80,5 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: src/adapter/%.proto
 clean: ## remove what was built
 	rm -rf $(BUILD) build-* dist
 
-include conf/install.mk debian/deb.mk rpm/rpm.mk tests/tests.mk
+include conf/install.mk debian/deb.mk rpm/rpm.mk bundle/bundle.mk tests/tests.mk
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d

@@ -67,6 +67,17 @@ static void print_text(const char *key, const char *value)
 	(void)printf(",\"%s\":%s", key, text);
 }
 
+static void print_names(const char *key, char *const *names)
+{
+	(void)printf(",\n\"%s\":[", key);
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *text = text_json(names[i]);
+
+		(void)printf("%s%s", i > 0 ? "," : "", text);
+	}
+	(void)fputs("]", stdout);
+}
+
 static void print_json(const struct release_list *l)
 {
 	(void)fputs("{\"releases\":[", stdout);
@@ -83,16 +94,13 @@ static void print_json(const struct release_list *l)
 		print_text("trust", entry->record.trust);
 		(void)fputs("}", stdout);
 	}
-	(void)fputs("],\n\"cached\":[", stdout);
-	for (size_t i = 0; l->cached && l->cached[i]; i++) {
-		auto_free char *text = text_json(l->cached[i]);
-
-		(void)printf("%s%s", i > 0 ? "," : "", text);
-	}
+	(void)fputs("]", stdout);
+	print_names("cached", l->cached);
+	print_names("bundled", l->bundled);
 	if (l->newest.major > 0)
-		(void)printf("],\n\"newest_pinned\":\"" VERSION_FMT "\"}\n", VERSION_ARGS(l->newest));
+		(void)printf(",\n\"newest_pinned\":\"" VERSION_FMT "\"}\n", VERSION_ARGS(l->newest));
 	else
-		(void)fputs("],\n\"newest_pinned\":null}\n", stdout);
+		(void)fputs(",\n\"newest_pinned\":null}\n", stdout);
 }
 
 static void print_table(const struct release_list *l)
@@ -103,6 +111,8 @@ static void print_table(const struct release_list *l)
 			     l->entries[i].record.source ? l->entries[i].record.source : "the distribution");
 	for (size_t i = 0; l->cached && l->cached[i]; i++)
 		(void)printf("in the cache: %s\n", l->cached[i]);
+	for (size_t i = 0; l->bundled && l->bundled[i]; i++)
+		(void)printf("brought by a package: %s\n", l->bundled[i]);
 	if (l->newest.major > 0)
 		(void)printf("newest that this package pins: " VERSION_FMT "\n", VERSION_ARGS(l->newest));
 }

@@ -166,16 +166,12 @@ static int read_pinned(const struct layout *at, struct buf *table, struct err *e
 	return 0;
 }
 
-int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e)
+/* The tables of one level, which must agree. 1 found, 0 not there, -1. */
+static int find_in_dir(const char *dir, const char *suffix, const char *file, struct digests_entry *d, struct err *e)
 {
-	auto_strv char **paths = list_dir(at->admin_digests, "");
-	auto_buf struct buf pinned = { 0 };
-	int rc;
+	auto_strv char **paths = list_dir(dir, suffix);
 
-	if (read_pinned(at, &pinned, e) < 0)
-		return -1;
-	rc = digests_find(buf_str(&pinned), pinned.len, at->digests, file, d, e);
-	for (size_t i = 0; rc == 0 && paths && paths[i]; i++) {
+	for (size_t i = 0; paths && paths[i]; i++) {
 		auto_buf struct buf table = { 0 };
 
 		if (read_trusted(paths[i], DIGESTS_MAX_BYTES, &table, e) < 0) {
@@ -185,7 +181,22 @@ int digests_lookup(const struct layout *at, const char *file, struct digests_ent
 		if (find_more(buf_str(&table), table.len, paths[i], file, d, e) < 0)
 			return -1;
 	}
-	return rc < 0 ? -1 : d->source != NULL;
+	return d->source != NULL;
+}
+
+int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e)
+{
+	auto_buf struct buf pinned = { 0 };
+	int rc;
+
+	if (read_pinned(at, &pinned, e) < 0)
+		return -1;
+	rc = digests_find(buf_str(&pinned), pinned.len, at->digests, file, d, e);
+	if (rc == 0)
+		rc = find_in_dir(at->admin_digests, "", file, d, e);
+	if (rc == 0)
+		rc = find_in_dir(at->bundle, ".sha256", file, d, e);
+	return rc;
 }
 
 bool digests_have_keys(const struct layout *at)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * Which SHA-256 a release's tarball must have, and who says so. Three levels, the first that knows the file decides:
- * the table that this package pins, the administrator's tables, a signed SHA256SUMS.
+ * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides:
+ * the table that this package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
  */
 #ifndef CORE_DIGESTS_H
 #define CORE_DIGESTS_H
@@ -34,8 +34,8 @@ int digests_find(const char *text, size_t len, const char *where, const char *fi
 		 struct err *e) MUST_CHECK;
 
 /*
- * The same in the pinned table, then in the administrator's, which nobody but root may be able to change and which must
- * agree with each other.
+ * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which nobody but root
+ * may be able to change. The tables of one level must agree with each other.
  */
 int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e) MUST_CHECK;
 

@@ -33,16 +33,17 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->releases = layout_path(at, "/usr/libexec/etcd-cluster/releases");
 	at->current = layout_path(at, "/usr/libexec/etcd-cluster/releases/current");
 	at->cache = layout_path(at, "/var/cache/etcd-cluster");
+	at->bundle = layout_path(at, "/usr/libexec/etcd-cluster/bundle");
 	at->backups = layout_path(at, "/var/backups/etcd-cluster");
 	at->run = layout_path(at, "/run/etcd-cluster");
 }
 
 void layout_free(struct layout *at)
 {
-	char **const all[] = { &at->root,    &at->conf,		 &at->conf_dir,	    &at->etc,
-			       &at->pki,     &at->etcd_env,	 &at->etcdctl_env,  &at->member_id,
-			       &at->digests, &at->admin_digests, &at->release_keys, &at->releases,
-			       &at->current, &at->cache,	 &at->backups,	    &at->run };
+	char **const all[] = { &at->root,	  &at->conf,	    &at->conf_dir,  &at->etc,	  &at->pki,
+			       &at->etcd_env,	  &at->etcdctl_env, &at->member_id, &at->digests, &at->admin_digests,
+			       &at->release_keys, &at->releases,    &at->current,   &at->cache,	  &at->bundle,
+			       &at->backups,	  &at->run };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		free(*all[i]);

@@ -24,6 +24,7 @@ struct layout {
 	char *releases;	     /* /usr/libexec/etcd-cluster/releases */
 	char *current;	     /* …/releases/current, a relative symlink to vX.Y.Z or system */
 	char *cache;	     /* /var/cache/etcd-cluster */
+	char *bundle;	     /* /usr/libexec/etcd-cluster/bundle: archives that a package brought (bundle/make) */
 	char *backups;	     /* /var/backups/etcd-cluster */
 	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
 };

@@ -108,11 +108,35 @@ static int install(const struct machine *m, const char *name, enum release_step 
 }
 
 /*
- * What should be current: cluster.conf's, else what is current, else the package's default; but a member's data may not
- * survive a guess. NULL with e. The caller frees.
+ * The only release that there is here, installed or in a package's archive: somebody has brought just this one. NULL when there is
+ * none, or a choice. The caller frees.
+ */
+static char *only_one(const struct machine *m)
+{
+	auto_strv char **names = release_names(m), **files = tarball_list(m->at.bundle);
+	struct version v;
+
+	for (size_t i = 0; files && files[i]; i++) {
+		auto_free char *name =
+			tarball_name_parse(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
+
+		if (name)
+			strv_add(&names, name);
+	}
+	for (size_t i = 1; names && names[i]; i++)
+		if (strcmp(names[i], names[0]) != 0)
+			return NULL;
+	return names ? xstrdup(names[0]) : NULL;
+}
+
+/*
+ * What should be current: cluster.conf's, else what is current, else the only one that is here, else the package's default; but a
+ * member's data may not survive a guess. NULL with e. The caller frees.
  */
 static char *wanted_name(const struct machine *m, const char *now, bool has_member, struct err *e)
 {
+	auto_free char *only = NULL;
+
 	if (!m->conf.release_given && now)
 		return xstrdup(now);
 	if (!m->conf.release_given && has_member) {
@@ -121,6 +145,9 @@ static char *wanted_name(const struct machine *m, const char *now, bool has_memb
 		(void)err_hint(e, "write the RELEASE that it ran into %s, then: etcd-cluster setup", m->at.conf);
 		return NULL;
 	}
+	only = m->conf.release_given ? NULL : only_one(m);
+	if (only)
+		return steal(&only);
 	if (m->conf.release)
 		return release_name(m->conf.release, e);
 	(void)err_set(e, ERR_CONFIG, "no release of etcd is named, and %s knows none for this machine", m->at.digests);

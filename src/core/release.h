@@ -35,7 +35,8 @@ enum release_step {
 };
 
 /*
- * Brings the release of cluster.conf and makes it current. A current release that cluster.conf does not contradict stays.
+ * Brings the release of cluster.conf and makes it current. A current release that cluster.conf does not contradict stays; where there is
+ * none and cluster.conf names none, the only one that is installed or that a package brought is taken before the package's default.
  * has_member: this machine is a member already; then another version is installed beside the current one, which stays, and a
  * warning says how to switch. Returns 1 when something changed, 0 when there was nothing to do, -1 on failure: ERR_PENDING when
  * only the network is missing. The caller holds the machine's lock.

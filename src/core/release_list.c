@@ -23,27 +23,8 @@ void release_list_free(struct release_list *l)
 	}
 	free(l->entries);
 	strv_free(l->cached);
+	strv_free(l->bundled);
 	*l = (struct release_list){ 0 };
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char **cached_tarballs(const struct machine *m)
-{
-	auto_closedir DIR *d = opendir(m->at.cache);
-	const struct dirent *entry;
-	char **files = NULL;
-	struct version v;
-
-	while (d && (entry = readdir(d)))
-		if (tarball_name_parse(entry->d_name, &v))
-			strv_add(&files, entry->d_name);
-	if (files)
-		qsort(files, strv_len(files), sizeof(*files), by_name);
-	return files;
 }
 
 /* A release whose record cannot be read is listed as damaged. */
@@ -67,7 +48,8 @@ int release_list(const struct machine *m, struct release_list *l, struct err *e)
 
 	*l = (struct release_list){ .n = names ? strv_len(names) : 0 };
 	l->entries = xcalloc(l->n + 1, sizeof(*l->entries));
-	l->cached = cached_tarballs(m);
+	l->bundled = tarball_list(m->at.bundle);
+	l->cached = tarball_list(m->at.cache);
 	if (release_link_name(m, "current", &current, e) < 0 || release_link_name(m, "previous", &previous, e) < 0)
 		return -1;
 	for (size_t i = 0; names && i < l->n; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * What there is: the installed releases, the tarballs in the cache, the newest pinned one; and whether it is still what it was.
+ * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one; and whether it is still what it was.
  */
 #ifndef CORE_RELEASE_LIST_H
 #define CORE_RELEASE_LIST_H
@@ -20,6 +20,7 @@ struct release_list {
 	struct release_entry *entries; /* newest first, `system` last */
 	size_t n;
 	char **cached;	       /* strv of tarballs in the cache, by name */
+	char **bundled;	       /* the same of those that packages brought */
 	struct version newest; /* in the pinned table for this architecture; 0.0.0: none */
 };
 

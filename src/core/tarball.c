@@ -3,6 +3,7 @@
  */
 #include "core/tarball.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -58,6 +59,26 @@ bool tarball_name_parse(const char *name, struct version *v)
 		return false;
 	number = xstrndup(name + strlen(PREFIX), len - tail - strlen(PREFIX));
 	return number[0] != 'v' && version_parse(number, v);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **tarball_list(const char *dir)
+{
+	auto_closedir DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char **files = NULL;
+	struct version v;
+
+	while (d && (entry = readdir(d)))
+		if (tarball_name_parse(entry->d_name, &v))
+			strv_add(&files, entry->d_name);
+	if (files)
+		qsort(files, strv_len(files), sizeof(*files), by_name);
+	return files;
 }
 
 void tarball_free(struct tarball *t)
@@ -158,6 +179,29 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	return 1;
 }
 
+/* The copy in the cache, else the one that a package brought. As open_verified. */
+static int open_here(const struct machine *m, struct tarball *t, struct err *e)
+{
+	auto_free char *bundled = xasprintf("%s/%s", m->at.bundle, t->file);
+	struct err cached = { 0 };
+	int rc = open_verified(t, t->path, &cached), brought;
+
+	if (rc > 0)
+		return 1;
+	brought = open_verified(t, bundled, e);
+	if (brought < 0)
+		return -1;
+	if (brought == 0) {
+		*e = cached;
+		return rc;
+	}
+	if (rc < 0) /* a bad copy in the cache is no reason not to use a good one */
+		log_warn("%s", cached.msg);
+	free(t->path);
+	t->path = steal(&bundled);
+	return 1;
+}
+
 static int no_source(const struct machine *m, enum tarball_from from, const struct tarball *t, struct err *e)
 {
 	if (m->conf.release_urls && from == TARBALL_CACHE)
@@ -198,7 +242,7 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
 
 	if (init(m, v, t, e) < 0 || find_digest(m, v, network, t, e) < 0)
 		return -1;
-	rc = open_verified(t, t->path, &cached);
+	rc = open_here(m, t, &cached);
 	if (rc > 0)
 		return 0;
 	if (rc < 0 && (cached.class != ERR_VERIFY || !m->conf.release_urls || from == TARBALL_CACHE)) {

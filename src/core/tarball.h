@@ -19,7 +19,7 @@
 struct tarball {
 	char *file; /* "etcd-v3.6.14-linux-amd64.tar.gz" */
 	char *top;  /* the directory in it: file without ".tar.gz" */
-	char *path; /* in the cache */
+	char *path; /* in the cache, or where a package put it */
 	int fd;	    /* open for reading, at its start, and hashed to its end: unpack this, never the path; -1 */
 	uint8_t sha256[DIGEST_LEN];
 	char *trust;  /* who says that this is the right digest: "PATH:LINE", with ", signed by PATH" */
@@ -39,8 +39,11 @@ char *tarball_name(struct version v, struct err *e);
 /* The reverse: the version, when it is the name of a tarball for this architecture. */
 bool tarball_name_parse(const char *name, struct version *v);
 
+/* The names of the tarballs for this architecture in a directory, sorted. NULL when there are none. The caller frees. */
+char **tarball_list(const char *dir);
+
 enum tarball_from {
-	TARBALL_CACHE, /* only what is there */
+	TARBALL_CACHE, /* only what is there, in the cache or from a package */
 	TARBALL_ANY,   /* then the mirrors, but not again what they were found to have wrong */
 	TARBALL_AGAIN, /* the mirrors, whatever they had: a person asks */
 };

@@ -314,3 +314,37 @@ has_line() {
 	run "$hook"
 	[ "$status" -eq 1 ]
 }
+
+@test "bring: the release is unpacked, and a setup that waits goes on" {
+	boot
+	outcome pending
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	called 'etcd-cluster release install 3.6.14'
+	called 'systemctl --no-block start etcd-cluster.target'
+}
+
+@test "bring: what is settled is not started, nor an image, nor what is not enabled yet" {
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	boot
+	outcome ready
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	outcome pending
+	fake systemctl 'case $* in *is-enabled*) exit 1 ;; esac'
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	not_called ' start '
+	[ "$(grep -c 'release install' "$CALLS")" -eq 3 ]
+}
+
+@test "bring: a release that is refused fails nothing, a full disk does" {
+	fake etcd-cluster 'echo refused; exit 4'
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	[[ $output == *'not unpacked yet'* ]]
+	fake etcd-cluster 'echo "cannot write: No space left on device"; exit 1'
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 1 ]
+}

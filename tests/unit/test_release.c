@@ -138,6 +138,50 @@ static void a_member_that_lost_its_link_is_not_guessed_for(void **state)
 	free_machine(m);
 }
 
+/* An archive that a package brought: of no use, but there. Not reached: nobody vouches for it. */
+static void put_bundle(const struct machine *m, struct version v)
+{
+	struct err none = { 0 };
+	auto_free char *file = tarball_name(v, &none), *path = xasprintf("%s/%s", m->at.bundle, file);
+
+	assert_ok(file_mkdirs(m->at.bundle, FILE_MODE(0755), e));
+	assert_ok(file_replace(path, FILE_MODE(0644), "x", 1, e));
+}
+
+static void the_only_one_that_is_here_wins_over_the_default(void **state)
+{
+	struct machine *m = make_machine("3.6.14", false);
+	struct err none = { 0 };
+
+	(void)state;
+	put_bundle(m, (struct version){ 3, 5, 33 });
+	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.5.33-");
+	put_release(m, "v3.5.33"); /* the same, unpacked */
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_current(m, "v3.5.33");
+	put_bundle(m, (struct version){ 3, 6, 13 }); /* what is current stays */
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
+	free_machine(m);
+}
+
+static void of_several_none_is_guessed_and_cluster_conf_wins(void **state)
+{
+	struct machine *m = make_machine("3.6.14", false);
+	struct err none = { 0 };
+
+	(void)state;
+	put_release(m, "v3.5.33");
+	m->conf.release_given = true;
+	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
+	m->conf.release_given = false;
+	put_bundle(m, (struct version){ 3, 5, 34 });
+	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
+	put_release(m, "v3.6.14"); /* the default is among them */
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_current(m, "v3.6.14");
+	free_machine(m);
+}
+
 static void damage_is_noticed(void **state)
 {
 	struct machine *m = make_machine("3.6.14", true);
@@ -168,6 +212,8 @@ int main(void)
 		cmocka_unit_test(without_the_network_it_is_pending),
 		cmocka_unit_test(what_runs_stays_unless_cluster_conf_says_otherwise),
 		cmocka_unit_test(a_member_that_lost_its_link_is_not_guessed_for),
+		cmocka_unit_test(the_only_one_that_is_here_wins_over_the_default),
+		cmocka_unit_test(of_several_none_is_guessed_and_cluster_conf_wins),
 		cmocka_unit_test(damage_is_noticed),
 	};
 
