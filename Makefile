@@ -8,6 +8,7 @@ BINDIR        ?= /usr/bin
 LIBEXECDIR    ?= /usr/libexec
 DATADIR       ?= /usr/share
 MANDIR        ?= $(DATADIR)/man
+DOCDIR        ?= $(DATADIR)/doc/etcd-cluster
 SYSCONFDIR    ?= /etc
 UNITDIR       ?= /usr/lib/systemd/system
 PRESETDIR     ?= /usr/lib/systemd/system-preset

@@ -3,6 +3,7 @@
 PKGLIBEXECDIR := $(LIBEXECDIR)/etcd-cluster
 PKGDATADIR    := $(DATADIR)/etcd-cluster
 UNITS         := $(wildcard conf/units/*)
+EXAMPLES      := $(wildcard docs/examples/*)
 MAN           := $(wildcard docs/*.[1-8])
 # Installed empty: the administrator's drop-ins and digests, and the place of fetched releases.
 EMPTY_DIRS    := $(SYSCONFDIR)/etcd/cluster.conf.d $(SYSCONFDIR)/etcd/releases.sha256.d $(SYSCONFDIR)/etcd/release-keys.d \
@@ -25,6 +26,7 @@ install: build ## install into DESTDIR
 	$(Q)install -D -m 0644 conf/needrestart.conf $(D)$(SYSCONFDIR)/needrestart/conf.d/etcd-cluster.conf
 	$(Q)install -D -m 0644 scripts/completion.bash $(D)$(COMPLETIONDIR)/etcd-cluster
 	$(Q)for m in $(MAN); do install -D -m 0644 $$m $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
+	$(Q)install -D -m 0644 -t $(D)$(DOCDIR)/examples $(EXAMPLES)
 	$(Q)for p in $(PAYLOAD); do ln -sf ../libexec/etcd-cluster/releases/current/$$p $(D)$(BINDIR)/$$p || exit 1; done
 	$(Q)ln -sf etcd.1 $(D)$(MANDIR)/man1/etcdctl.1 && ln -sf etcd.1 $(D)$(MANDIR)/man1/etcdutl.1
 	$(Q)ln -sf ../libexec/etcd-cluster/etcdctl.sh $(D)$(BINDIR)/etcdctl.sh

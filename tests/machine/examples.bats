@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Every file of docs/examples, used as its own tool uses it, ends in a healthy member. Debian 12.
+# shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
+load machine
+
+setup_file() {
+	export MACHINE=examples
+	need_root
+	boot "$MACHINE" bookworm 10.77.9.1
+	trust 3.4.23
+}
+
+# The file as somebody at this site would have edited it: its mirror, its address, the release that it has.
+site() {
+	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
+	sed 's|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/10\.0\.0\.5/10.77.9.1/; s/3\.6\.14/3.4.23/' \
+		"$top/docs/examples/$1"
+}
+
+# A healthy member, and it is the one of the example.
+as_answered() {
+	healthy 30
+	m '[ "$(etcdctl.sh put a b)" = OK ]
+	ss -Hltn "sport = :2379" | grep -q 10.77.9.1
+	[ "$(readlink /usr/libexec/etcd-cluster/releases/current)" = v3.4.23 ]
+	openssl x509 -in /etc/etcd/pki/server.crt -noout -ext subjectAltName | grep -qw "DNS:n1"
+	[ "$(systemctl is-system-running)" = running ]
+	[ "$(stat -c %U:%G:%a /etc/etcd/cluster.conf)" = root:root:644 ]'
+}
+
+# The machine as an installer or an image builder leaves it: the package is in it, and it was never booted.
+image() {
+	"$machine" destroy "$MACHINE"
+	"$machine" create "$MACHINE" bookworm 10.77.9.1
+	image=$("$machine" root "$MACHINE")
+	cp "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$image/root/e.deb"
+	chroot "$image" env DEBIAN_FRONTEND=noninteractive dpkg -i /root/e.deb
+	grep -- -v3.4.23- "$top/dist/releases/SHA256SUMS" >"$image/etc/etcd/releases.sha256.d/test.sha256"
+}
+
+@test "the package has them all" {
+	for file in "$top"/docs/examples/*; do
+		dpkg-deb --fsys-tarfile "$top"/dist/repo/apt/pool/etcd-cluster_*.deb |
+			tar -xOf - "./usr/share/doc/etcd-cluster/examples/${file##*/}" | cmp - "$file"
+	done
+}
+
+@test "preseed.cfg: debconf-set-selections, then apt-get install" {
+	site preseed.cfg | "$machine" exec "$MACHINE" debconf-set-selections --checkonly
+	site preseed.cfg | "$machine" exec "$MACHINE" debconf-set-selections
+	m 'apt-get install "$(debconf-get-selections | sed -n "s/.*pkgsel\/include[[:blank:]]string[[:blank:]]*//p")"'
+	as_answered
+	m 'gone
+	echo PURGE | debconf-communicate d-i >/dev/null'
+}
+
+@test "cloud-init.yaml: write_files, then packages" {
+	trust 3.4.23
+	site cloud-init.yaml | python3 -c '
+import os, sys, yaml
+
+config, root = yaml.safe_load(sys.stdin), sys.argv[1]
+for file in config["write_files"]:
+	path = root + file["path"]
+	os.makedirs(os.path.dirname(path), exist_ok=True)
+	with open(path, "w") as out:
+		out.write(file["content"])
+	assert file["owner"] == "root:root"
+	os.chmod(path, int(file["permissions"], 8))
+with open(root + "/root/packages", "w") as out:
+	out.write("\n".join(config["packages"]))
+' "$("$machine" root "$MACHINE")"
+	m 'apt-get install $(cat /root/packages)'
+	as_answered
+	m gone
+}
+
+@test "ansible.yml: ansible-playbook, and a second time nothing is changed" {
+	command -v ansible-playbook >/dev/null || skip 'there is no ansible-playbook (make deps installs it)'
+	python_for_machine
+	trust 3.4.23
+	site ansible.yml >"$BATS_TEST_TMPDIR/play.yml"
+	printf "%s\n" "[etcd]" "$MACHINE" >"$BATS_TEST_TMPDIR/hosts"
+	play
+	as_answered
+	pid=$(m 'systemctl show -P MainPID etcd')
+	play | grep -E 'ok=6 +changed=0 +unreachable=0 +failed=0'
+	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
+}
+
+# Ansible's modules want a Python where they work, and one for apt; the machine's Debian has both.
+python_for_machine() {
+	local debs="$top/dist/python-bookworm"
+	if [ ! -e "$debs/.complete" ]; then
+		mkdir -p "$debs"
+		(cd "$debs" && "$top/tests/lib/apt-suite" bookworm download python3 python3-minimal python3.11 python3.11-minimal \
+			libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal libexpat1 libsqlite3-0 libreadline8 libnsl2 libtirpc3 \
+			libtirpc-common libdb5.3 readline-common media-types python3-apt python-apt-common distro-info-data) >&2
+		: >"$debs/.complete"
+	fi
+	m 'apt-get install /srv/dist/python-bookworm/*.deb >/dev/null'
+}
+
+play() {
+	ANSIBLE_CONNECTION_PLUGINS="$top/tests/lib/ansible" ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_NOCOLOR=1 \
+		ANSIBLE_HOME="$BATS_TEST_TMPDIR/ansible" ANSIBLE_PIPELINING=1 \
+		ansible-playbook -c machine -u root -i "$BATS_TEST_TMPDIR/hosts" "$BATS_TEST_TMPDIR/play.yml"
+}
+
+@test "kickstart.cfg: %post in the installed system, then the first boot" {
+	image
+	site kickstart.cfg | sed -n '/^%post/,/^%end/{/^%/!p;}' >"$image/root/post"
+	grep -q . "$image/root/post"
+	chroot "$image" /bin/sh -e /root/post
+	[ ! -e "$image/etc/etcd/pki/ca.key" ]
+	"$machine" start "$MACHINE"
+	as_answered
+}
+
+@test "systemd-credential.conf: handed to an image at its first boot, and an edit stays" {
+	image
+	mkdir "$top/dist/machines/$MACHINE/credentials"
+	site systemd-credential.conf >"$top/dist/machines/$MACHINE/credentials/tmpfiles.extra"
+	"$machine" start "$MACHINE"
+	as_answered
+	m 'echo CERT_DAYS=200 >>/etc/etcd/cluster.conf.d/50-credential.conf'
+	"$machine" reboot "$MACHINE"
+	as_answered
+	m 'grep -qx CERT_DAYS=200 /etc/etcd/cluster.conf.d/50-credential.conf'
+}
