@@ -12,8 +12,8 @@ RPM_EPOCH     = $(shell LC_ALL=C date -u -d "$$(sed -n '/^%changelog/{n;s/^\* \(
 # for debuggers and would be the one directory that the deb does not have.
 RPM_REPRODUCIBLE = --define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
 	--define 'build_mtime_policy clamp_to_source_date_epoch' --define '_buildhost localhost' --define '_build_id_links none' --define '_docdir_fmt %%{NAME}'
-# Debian's optflags have no path of the build in them to be left out, nor are its libraries those of the target: rpm/stub-libcurl.
-RPM_FLAGS = --define 'optflags -O2 -g -ffile-prefix-map=$(CURDIR)/$(RPM_TOP)=.' --define 'build_ldflags -L$(CURDIR)/$(RPM_TOP)/stub'
+# $$PWD is for the shell that compiles, since the flags stand in the package. For the empty library see rpm/stub-libcurl.
+RPM_FLAGS = --define 'optflags -O2 -g -ffile-prefix-map=$$PWD=.' --define 'build_ldflags -L$(CURDIR)/$(RPM_TOP)/stub'
 # Debian's brp-compress says #!/bin/sh and means bash: manual pages would stay uncompressed. Its brp-strip leaves the symbols,
 # since on Fedora another script takes them.
 RPM_POST = --define '__os_install_post bash /usr/lib/rpm/brp-compress /usr && \
@@ -26,6 +26,7 @@ dist: ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL an
 	$(Q)sed -i 's/^\(Version: *\).*/\1$(RPM_VERSION)/' $(RPM_TOP)/dist/$(DIST_NAME)/rpm/etcd-cluster.spec
 	$(Q)tar -C $(RPM_TOP)/dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w --mtime=@$(RPM_EPOCH) \
 		--format=gnu -cf - $(DIST_NAME) | gzip -9n >dist/$(DIST_NAME).tar.gz
+	$(Q)chmod 0644 dist/$(DIST_NAME).tar.gz # as the source package will have it
 
 # Without dependencies: on Debian rpm knows of no package that is installed. `make deps` has installed them.
 rpm: dist $(LIB) ## the rpm packages (source and binary), in dist/

@@ -348,3 +348,21 @@ has_line() {
 	run "$hook" bring 3.6.14
 	[ "$status" -eq 1 ]
 }
+
+@test "kept names the places of data, wherever the settings put them, and is silent when there is none" {
+	configure '' NAME=n1
+	run "$hook" kept
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+
+	mkdir -p "$ETCD_CLUSTER_ROOT"/var/lib/etcd-cluster/member
+	run "$hook" kept
+	[[ "$output" == *"kept: /var/lib/etcd-cluster (data), /etc/etcd "* ]]
+
+	mkdir -p "$ETCD_CLUSTER_ROOT"/srv/etcd/member "$conf".d
+	echo 'WAL_DIR=/fast/etcd' >>"$conf"
+	echo 'DATA_DIR = "/srv/etcd"' >"$conf".d/site.conf
+	run "$hook" kept
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"kept: /srv/etcd, /fast/etcd (data)"* ]]
+}

@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The rpm itself, before any machine has it: clean for rpmlint, the same from every build, nothing in it that only Debian has.
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME"/../.. || return
+	make -s rpm
+	version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+	export top=$PWD spec=$PWD/rpm/etcd-cluster.spec tarball=$PWD/dist/etcd-cluster-$version.tar.gz
+	export rpm srpm=$PWD/dist/etcd-cluster-$version-1.src.rpm
+	rpm=$PWD/dist/etcd-cluster-$version-1.$(uname -m).rpm
+}
+
+# about TAG-OPTION: what the package says of itself, without rpm's advice to use alien.
+about() {
+	rpm -qp "$@" "$rpm" 2>/dev/null
+}
+
+@test "rpmlint has nothing to say, about the package, its source and the spec" {
+	run rpmlint -r "$top"/rpm/rpmlintrc "$rpm" "$srpm" "$spec"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *" 0 errors, 0 warnings"* ]]
+}
+
+@test "each block of filters has its reason, and none is left that filters nothing" {
+	awk '/^addFilter/ && previous == "" { print "no reason: " $0; bad = 1 } { previous = $0 } END { exit bad }' "$top"/rpm/rpmlintrc
+	run rpmlint -r "$top"/rpm/rpmlintrc "$rpm" "$srpm" "$spec"
+	[[ "$output" != *unused-rpmlintrc-filter* ]]
+}
+
+@test "another umask, time zone and language: the same tarball and packages, bit for bit" {
+	cp "$tarball" "$rpm" "$srpm" "$BATS_TEST_TMPDIR"
+	(umask 027 && TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s -C "$top" rpm)
+	for file in "$tarball" "$rpm" "$srpm"; do
+		cmp "$file" "$BATS_TEST_TMPDIR/${file##*/}"
+	done
+}
+
+# Not bit for bit: rpm 4.18 puts the spec with its macros expanded, paths and all, into the source package, and that one's
+# digest into the binary one.
+@test "another path: the same tarball, and the same files in the package" {
+	copy=$BATS_TEST_TMPDIR/elsewhere
+	mkdir "$copy"
+	tar -C "$top" --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C "$copy" -xf -
+	make -s -C "$copy" rpm
+	cmp "$tarball" "$copy"/dist/"${tarball##*/}"
+	cmp <(rpm2cpio "$rpm") <(rpm2cpio "$copy"/dist/"${rpm##*/}")
+}
+
+@test "it needs nothing that Fedora or EL 9 lacks: libcurl without Debian's symbol versions, glibc of 2.34 at most" {
+	about --requires >"$BATS_TEST_TMPDIR"/requires
+	cat "$BATS_TEST_TMPDIR"/requires
+	grep -qxF 'libcurl.so.4()(64bit)' "$BATS_TEST_TMPDIR"/requires
+	run grep CURL_ "$BATS_TEST_TMPDIR"/requires
+	[ -z "$output" ]
+	newest=$(sed -n 's/.*(GLIBC_\([0-9.]*\)).*/\1/p' "$BATS_TEST_TMPDIR"/requires | sort -V | tail -n 1)
+	[ -n "$newest" ]
+	[ "$(printf '%s\n' "$newest" 2.34 | sort -V | tail -n 1)" = 2.34 ]
+	# What is no library, no part of rpm and not /bin/sh, is a package by a name that Fedora, EL and SUSE share.
+	diff - <(grep -vE '\.so\.|^rpmlib|^rtld|^config\(|^/bin/sh$' "$BATS_TEST_TMPDIR"/requires | sort -u) <<-'X'
+		coreutils
+		gawk
+		grep
+		sed
+		systemd
+	X
+}
+
+@test "the program in it runs here as well, with Debian's libcurl, and is hardened and at most 250 KiB" {
+	cd "$BATS_TEST_TMPDIR"
+	rpm2cpio "$rpm" | cpio -id --quiet
+	helper=$PWD/usr/sbin/etcd-cluster
+	run env LD_BIND_NOW=1 "$helper" --version
+	[ "$status" -eq 0 ]
+	[[ "$srpm" == *"-${output##* }-1.src.rpm" ]]
+	[ "$(stat -c %s "$helper")" -le 256000 ]
+	readelf -hW "$helper" | grep -q 'DYN (Position-Independent'
+	readelf -dW "$helper" | grep -q BIND_NOW
+	readelf -lW "$helper" | grep -q GNU_RELRO
+	readelf -sW --dyn-syms "$helper" | grep -q -e __stack_chk_fail -e _chk
+}
+
+@test "the unit's name really stands in the scriptlets, and every scriptlet ends well" {
+	about --scripts >"$BATS_TEST_TMPDIR"/scripts
+	cat "$BATS_TEST_TMPDIR"/scripts
+	grep -q 'preset etcd-cluster\.target' "$BATS_TEST_TMPDIR"/scripts
+	[ "$(grep -c 'disable.* etcd-cluster\.target' "$BATS_TEST_TMPDIR"/scripts)" -ge 2 ]
+	[ "$(grep -c '^exit 0$' "$BATS_TEST_TMPDIR"/scripts)" -eq 4 ]
+	# Nothing restarts, waits or downloads.
+	run grep -nE 'restart |try-restart|curl|wget|sleep|%\{' "$BATS_TEST_TMPDIR"/scripts
+	[ -z "$output" ]
+	for part in PREIN POSTIN PREUN POSTUN; do
+		about --qf "%{$part}" >"$BATS_TEST_TMPDIR"/scriptlet
+		[ -s "$BATS_TEST_TMPDIR"/scriptlet ]
+		dash -n "$BATS_TEST_TMPDIR"/scriptlet
+	done
+}
+
+@test "on a system that has the systemd macros, its own are used, not our fallbacks" {
+	cat >"$BATS_TEST_TMPDIR"/macros <<-'X'
+		%_unitdir /usr/lib/systemd/system
+		%_presetdir /usr/lib/systemd/system-preset
+		%_tmpfilesdir /usr/lib/tmpfiles.d
+		%_sysusersdir /usr/lib/sysusers.d
+		%systemd_requires Requires(post): theirs-of-requires
+		%systemd_post() theirs-of-post %{?*}
+		%systemd_preun() theirs-of-preun %{?*}
+		%systemd_postun() theirs-of-postun %{?*}
+	X
+	rpmspec -P --load "$BATS_TEST_TMPDIR"/macros "$spec" >"$BATS_TEST_TMPDIR"/spec
+	for line in 'theirs-of-post etcd-cluster.target' 'theirs-of-preun etcd-cluster.target' \
+		'theirs-of-postun etcd-cluster.target' 'Requires(post): theirs-of-requires'; do
+		grep -qxF "$line" "$BATS_TEST_TMPDIR"/spec
+	done
+	run grep -n 'systemctl --no-reload' "$BATS_TEST_TMPDIR"/spec
+	[ -z "$output" ]
+}
+
+@test "on SUSE the unit is registered its way, and not restarted by it" {
+	rpmspec -P --define 'suse_version 1600' "$spec" >"$BATS_TEST_TMPDIR"/spec
+	grep -qF '%service_add_pre etcd-cluster.target' "$BATS_TEST_TMPDIR"/spec
+	grep -qF '%service_del_postun_without_restart etcd-cluster.target' "$BATS_TEST_TMPDIR"/spec
+}
+
+@test "the spec has no %global, whose arguments are lost, and none of Debian's odd directories" {
+	run grep -nE '^[^#]*(%global|_sharedstatedir|_libexecdir|_localstatedir)' "$spec"
+	[ -z "$output" ]
+}
+
+@test "one version, one user, one list of libraries: the spec says what Makefile, changelog and conf/ say" {
+	cd "$top"
+	version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+	[ "$(rpmspec -q --srpm --qf '%{VERSION}' "$spec")" = "$version" ]
+	[ "$(dpkg-parsechangelog -S Version)" = "$version" ]
+	[ "$(sed -n '/^%changelog/{n;s/.* - \(.*\)-1$/\1/p}' "$spec")" = "$version" ]
+	diff <(grep '^u ' conf/sysusers.conf) <(about --qf '%{PREIN}' | grep '^u ')
+	diff <(sed -n 's/^LIBS *:= *//p' Makefile | tr ' ' '\n' | sort) \
+		<(sed -n '/^%if %{with check}/,/^%endif/d; s/^BuildRequires: pkgconfig(\(.*\)).*/\1/p' "$spec" | sort)
+}
+
+@test "what it holds belongs to root, but for the data and what etcd reads; nothing is setuid or writable by others" {
+	list=$BATS_TEST_TMPDIR/list
+	about --qf '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' >"$list"
+	diff - <(grep -v ' root:root ' "$list") <<-'X'
+		-rw-r----- root:etcd /etc/etcd/etcd.env
+		drwx------ etcd:etcd /var/lib/etcd-cluster
+	X
+	run grep -E '^(-|d)......[sStT]|^(-|d).......w.|^-..[sS]' "$list"
+	[ -z "$output" ]
+	grep -qxF 'drwx------ root:root /var/backups/etcd-cluster' "$list"
+	for page in man1/etcd.1 man1/etcdctl.1 man1/etcdutl.1 man1/etcdctl.sh.1 man5/cluster.conf.5 man8/etcd-cluster.8; do
+		grep -q " /usr/share/man/$page.gz\$" "$list"
+	done
+}
+
+@test "it owns every directory that no base system has" {
+	about --qf '[%{FILENAMES}\n]' | sort -u >"$BATS_TEST_TMPDIR"/names
+	sed 's,/[^/]*$,,' "$BATS_TEST_TMPDIR"/names | sort -u | comm -23 - "$BATS_TEST_TMPDIR"/names >"$BATS_TEST_TMPDIR"/foreign
+	diff - "$BATS_TEST_TMPDIR"/foreign <<-'X'
+		/etc
+		/run
+		/usr/bin
+		/usr/lib/systemd/system
+		/usr/lib/systemd/system-preset
+		/usr/lib/sysusers.d
+		/usr/lib/tmpfiles.d
+		/usr/libexec
+		/usr/sbin
+		/usr/share
+		/usr/share/bash-completion/completions
+		/usr/share/doc
+		/usr/share/licenses
+		/usr/share/man/man1
+		/usr/share/man/man5
+		/usr/share/man/man8
+		/var/backups
+		/var/cache
+		/var/lib
+	X
+}
+
+@test "answers are noreplace, generated files are ghosts, so that neither an upgrade nor a removal loses them" {
+	diff - <(about --qf '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' | grep -E '^[a-z]*[cg]' | grep -v '^d') <<-'X'
+		cn /etc/etcd/cluster.conf
+		cng /etc/etcd/etcd.env
+		cng /etc/etcd/etcdctl.env
+		cng /etc/etcd/member-id
+		cn /etc/needrestart/conf.d/etcd-cluster.conf
+		g /run/etcd-cluster
+	X
+}
+
+@test "it holds what the deb holds, where the deb has it" {
+	make -s -C "$top" deb
+	deb=$top/dist/etcd-cluster_$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
+	# Left out: documentation, whose directories have each format's rules; the deb's debconf and lintian files; what
+	# the deb's hook or tmpfiles make and rpm knows beforehand; the preset, for which Debian has its own way.
+	dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print substr($1, 1, 10), $6 }' |
+		grep -vE '/usr/share/(doc|lintian|debconf)/' | sort >"$BATS_TEST_TMPDIR"/deb
+	about --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEFLAGS:fflags}\n]' |
+		awk '$1 !~ /^d/ && $3 !~ /g/ { print $1, $2 }' |
+		grep -vE '/usr/share/(doc|licenses)/|/usr/lib/systemd/system-preset/|/etc/etcd/cluster.conf$' | sort >"$BATS_TEST_TMPDIR"/rpm
+	diff "$BATS_TEST_TMPDIR"/deb "$BATS_TEST_TMPDIR"/rpm
+}
+
+@test "the tarball alone is enough for rpmbuild -ta, with none of the settings of make rpm" {
+	cd "$BATS_TEST_TMPDIR"
+	# On Debian rpm knows of no installed package.
+	MAKEFLAGS='' rpmbuild -ta --nodeps --define "_topdir $PWD/top" "$tarball" >log 2>&1 || { tail -n 30 log; false; }
+	[ -n "$(find top/RPMS -name 'etcd-cluster-[0-9]*.rpm')" ]
+	[ -n "$(find top/SRPMS -name '*.src.rpm')" ]
+}
+
+@test "the tarball has the tree and nothing of a build or of git in it" {
+	tar -tzf "$tarball" | sed 's,^[^/]*/,,' >"$BATS_TEST_TMPDIR"/list
+	[ "$(tar -tzf "$tarball" | cut -d / -f 1 | sort -u)" = "$(basename "$tarball" .tar.gz)" ]
+	grep -qx Makefile "$BATS_TEST_TMPDIR"/list
+	grep -qx rpm/etcd-cluster.spec "$BATS_TEST_TMPDIR"/list
+	run grep -E '^(\.git/|build|dist/)|\.o$' "$BATS_TEST_TMPDIR"/list
+	[ -z "$output" ]
+	[ "$(tar --numeric-owner -tvzf "$tarball" | awk '{ print $2 }' | sort -u)" = 0/0 ]
+}
