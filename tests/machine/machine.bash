@@ -11,17 +11,35 @@ need_root() {
 	[ "$(id -u)" = 0 ] || skip 'booting a machine needs root'
 }
 
-# boot NAME SUITE [ADDRESS]: a fresh machine that knows our repository.
+# boot NAME KIND [ADDRESS]: a fresh machine (tests/lib/rootfs) that knows our repository.
 boot() {
 	"$machine" destroy "$1" 2>/dev/null || true
 	"$machine" create "$@"
+	[ -z "${HOSTNAME_INSIDE-}" ] || echo "$HOSTNAME_INSIDE" >"$("$machine" root "$1")/etc/hostname"
 	"$machine" start "$1"
-	# A quiet, plain apt that never waits for a person.
-	"$machine" exec "$1" sh -ec '
+	case $2 in
+	rpm) knows_dnf ;;
+	*) knows_apt ;;
+	esac | "$machine" exec "$1" sh -eu >/dev/null
+}
+
+# A quiet, plain apt that never waits for a person.
+knows_apt() {
+	cat <<-'X'
 		echo "deb [signed-by=/srv/dist/repo/apt/etcd-cluster.gpg] file:/srv/dist/repo/apt stable main" >/etc/apt/sources.list
 		printf "%s\n" "Dpkg::Use-Pty 0;" "APT::Get::Assume-Yes 1;" "quiet 1;" "Dpkg::Progress-Fancy 0;" >/etc/apt/apt.conf.d/90test
 		echo debconf debconf/frontend select Noninteractive | debconf-set-selections
-		apt-get update' >/dev/null
+		apt-get update
+	X
+}
+
+# The same of dnf, with both signatures checked: that of the repository and that of each package.
+knows_dnf() {
+	cat <<-'X'
+		echo assumeyes=True >>/etc/dnf/dnf.conf
+		printf "%s\n" "[etcd-cluster]" name=etcd-cluster baseurl=file:///srv/dist/repo/dnf gpgcheck=1 repo_gpgcheck=1 \
+			gpgkey=file:///srv/dist/repo/dnf/etcd-cluster.asc >/etc/yum.repos.d/etcd-cluster.repo
+	X
 }
 
 # m SCRIPT: sh -eu in the machine of this file, no stdin, no environment. `sh -e` does not mind a failing "! command" or the
@@ -38,9 +56,13 @@ fails() {
 }
 # The package and all that it left, as if it had never been there.
 gone() {
-	echo etcd-cluster etcd-cluster/purge-data boolean true | debconf-set-selections
-	apt-get purge etcd-cluster
-	rm -rf /etc/etcd /var/lib/etcd-cluster /var/cache/etcd-cluster
+	if command -v dnf >/dev/null; then
+		! rpm -q etcd-cluster >/dev/null || dnf remove etcd-cluster
+	else
+		echo etcd-cluster etcd-cluster/purge-data boolean true | debconf-set-selections
+		apt-get purge etcd-cluster
+	fi
+	rm -rf /etc/etcd /var/lib/etcd-cluster /var/cache/etcd-cluster /usr/libexec/etcd-cluster
 }
 '
 

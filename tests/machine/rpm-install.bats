@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The life of the rpm on one machine: dnf, from a signed repository, first with cluster.conf there before it, then bare.
+# shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
+load machine
+
+setup_file() {
+	export MACHINE=rpm
+	need_root
+	"$top/tests/lib/make-flavour" "$(ours)" "$top/dist/next.rpm" --next
+	"$top/tests/lib/make-flavour" "$(ours)" "$top/dist/pinned.rpm" --pin "$top/dist/releases"
+	boot "$MACHINE" rpm 10.77.20.1
+	local_answers
+}
+
+# The package of our repository.
+ours() {
+	echo "$top"/dist/repo/dnf/etcd-cluster-[0-9]*.rpm
+}
+
+# As a kickstart's %post or cloud-init's write_files leaves them.
+local_answers() {
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1
+	trust 3.4.23
+}
+
+main_pid() {
+	m 'systemctl show -P MainPID etcd; systemctl show -P NRestarts etcd'
+}
+
+# The files of ours. rpm gives the directories of a package their dates anew each time.
+files() {
+	fingerprint | sed '/^run\//d; / d [0-7]* /s/ [0-9.]* *$//'
+}
+
+# stays SCRIPT: it changes no file of ours, and etcd is not restarted.
+stays() {
+	local before pid
+	healthy
+	before=$(files)
+	pid=$(main_pid)
+	m "$1"
+	healthy
+	[ "$pid" = "$(main_pid)" ]
+	diff <(echo "$before") <(files)
+}
+
+@test "dnf install with answers there before is done in seconds, and etcd is healthy soon after" {
+	start=$(date +%s)
+	run m 'dnf install etcd-cluster 2>&1'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ $(($(date +%s) - start)) -le 8 ]
+	healthy
+	m '[ "$(systemctl is-system-running)" = running ]
+	grep -qx NAME=n1 /etc/etcd/cluster.conf'
+}
+
+@test "paths, modes and owners are those of Debian; put and get work; plaintext is refused" {
+	m 'pid=$(systemctl show -P MainPID etcd.service)
+	[ "$(ps -o user= -p "$pid")" = etcd ]
+	[ "$(readlink -f "/proc/$pid/exe")" = /usr/libexec/etcd-cluster/releases/v3.4.23/etcd ]
+	[ "$(stat -c %U:%G:%a /usr/libexec/etcd-cluster/releases/v3.4.23/etcd)" = root:root:755 ]
+	[ "$(stat -c %U:%G:%a /var/lib/etcd-cluster)" = etcd:etcd:700 ]
+	[ "$(stat -c %U:%G:%a /var/backups/etcd-cluster)" = root:root:700 ]
+	[ "$(stat -c %U:%G:%a /etc/etcd/pki)" = root:etcd:750 ]
+	[ "$(stat -c %U:%G:%a /etc/etcd/pki/ca.key)" = root:root:600 ]
+	[ -z "$(find /etc/etcd/pki -name "*.key" -perm /o=rwx)" ]
+	[ "$(etcdctl.sh put greeting hello)" = OK ]
+	[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
+	fails curl -sS -m 5 http://127.0.0.1:2379/health'
+}
+
+@test "rpm knows what is its own: nothing of it is missing or changed but the answers" {
+	run m 'rpm -V etcd-cluster'
+	echo "$output"
+	[ -z "$(grep -v ' c /etc/etcd/cluster.conf$' <<<"$output")" ]
+	m 'for f in etcd.env etcdctl.env member-id cluster.conf; do
+		[ "$(rpm -qf --qf "%{NAME}" /etc/etcd/$f)" = etcd-cluster ]
+	done'
+}
+
+@test "only the target is enabled" {
+	m 'systemctl list-unit-files --no-legend "etcd*" | grep -v static >/tmp/enabled
+	cat /tmp/enabled
+	[ "$(awk "\$2 == \"enabled\" { print \$1 }" /tmp/enabled)" = etcd-cluster.target ]'
+}
+
+@test "dnf reinstall, twice, changes nothing and restarts nothing" {
+	stays 'dnf reinstall etcd-cluster && dnf reinstall etcd-cluster'
+}
+
+@test "dnf upgrade, and a downgrade of our package, do not restart etcd" {
+	stays 'dnf upgrade /srv/dist/next.rpm
+	rpm -q etcd-cluster | grep -q next1'
+	stays 'dnf downgrade etcd-cluster
+	[ "$(rpm -q etcd-cluster | grep -c -v next1)" = 1 ]'
+}
+
+@test "an upgrade leaves a stopped etcd stopped" {
+	m 'systemctl stop etcd
+	dnf upgrade /srv/dist/next.rpm
+	sleep 2
+	[ "$(systemctl is-active etcd)" = inactive ]
+	dnf downgrade etcd-cluster
+	systemctl start etcd'
+	healthy
+}
+
+@test "each scriptlet, run again, exits 0 and changes nothing" {
+	m 'for s in PREIN POSTIN PREUN POSTUN; do
+		rpm -q --qf "%{$s}" etcd-cluster >/tmp/$s
+	done'
+	# As rpm calls them for a first installation, and for an upgrade. A removal is the test after next.
+	stays 'for run in "PREIN 1" "POSTIN 1" "POSTIN 1" "PREIN 2" "POSTIN 2" "POSTIN 2" "PREUN 1" "PREUN 1" "POSTUN 1" "POSTUN 1"; do
+		sh /tmp/${run% *} ${run#* }
+	done'
+}
+
+@test "a reboot brings it back with its data" {
+	"$machine" reboot "$MACHINE"
+	healthy
+	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
+	[ "$(systemctl is-system-running)" = running ]'
+}
+
+@test "dnf remove stops etcd, keeps data, keys and answers, and says where they are" {
+	before=$(m 'cd /etc/etcd/pki && sha256sum *; cat /etc/etcd/cluster.conf /etc/etcd/member-id')
+	run m 'dnf remove etcd-cluster 2>&1'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	says /var/lib/etcd-cluster
+	says /etc/etcd
+	m 'fails pgrep -x etcd
+	[ -d /var/lib/etcd-cluster/member ]
+	[ "$(stat -c %U:%G:%a /var/lib/etcd-cluster)" = etcd:etcd:700 ]
+	[ -z "$(ls /etc/etcd/*.rpmsave 2>/dev/null)" ]
+	[ -z "$(systemctl list-units --failed --plain --no-legend)" ]
+	[ -z "$(find /etc/systemd -name "*etcd*")" ]'
+	[ "$before" = "$(m 'cd /etc/etcd/pki && sha256sum *; cat /etc/etcd/cluster.conf /etc/etcd/member-id')" ]
+}
+
+@test "installed again, it goes on where it was" {
+	m 'dnf install etcd-cluster'
+	healthy
+	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
+	[ "$(etcdctl.sh member list | grep -c n1)" = 1 ]'
+}
+
+@test "bare, with the release in the cache: a healthy TLS member" {
+	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases: tests/lib/make-releases says why'
+	m 'gone
+	mkdir -p /var/cache/etcd-cluster; cp /srv/dist/releases/etcd-v3.6.14-* /var/cache/etcd-cluster/
+	dnf install /srv/dist/pinned.rpm'
+	healthy
+	m 'etcdctl.sh version | grep -qx "etcdctl version: 3.6.14"
+	cmp /etc/etcd/cluster.conf /usr/share/etcd-cluster/cluster.conf
+	[ "$(systemctl is-system-running)" = running ]'
+}
+
+@test "bare, on a network that swallows everything: exit 0 in seconds, pending, and finished by the timer" {
+	m gone
+	ns=$(basename /run/netns/ec-"$MACHINE"-*)
+	ip netns exec "$ns" nft 'table inet silence {
+		chain arriving { type filter hook input priority 0; policy drop; }
+		chain passing { type filter hook forward priority 0; policy drop; }
+	}'
+	# The timer of the package waits a minute, and up to 20 s more.
+	m 'mkdir -p /etc/systemd/system/etcd-cluster-setup.timer.d
+	printf "%s\n" "[Timer]" OnActiveSec= OnUnitInactiveSec= OnActiveSec=2s OnUnitInactiveSec=2s RandomizedDelaySec=0 \
+		>/etc/systemd/system/etcd-cluster-setup.timer.d/test.conf
+	echo nameserver 10.77.20.254 >/etc/resolv.conf'
+	start=$(date +%s)
+	m 'dnf install etcd-cluster'
+	[ $(($(date +%s) - start)) -le 8 ]
+	wait_for 40 'grep -qx STATE=pending /run/etcd-cluster/setup'
+	exits 6 'etcd-cluster status'
+	says pending
+	m '[ -e /etc/etcd/pki/server.crt ]
+	systemctl is-active etcd-cluster-setup.timer'
+	# The answers come late, and nobody runs setup.
+	local_answers
+	healthy 60
+	m 'fails systemctl is-active etcd-cluster-setup.timer
+	rm -r /etc/systemd/system/etcd-cluster-setup.timer.d /etc/resolv.conf'
+	ip netns exec "$ns" nft delete table inet silence
+}
+
+@test "answers that make no sense: exit 0, idle, explained with file and line; corrected, it walks on" {
+	for answer in ROLE=banana CLIENT_PORT=0; do
+		m gone
+		answers "$answer"
+		m 'dnf install etcd-cluster
+		rpm -q etcd-cluster'
+		wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
+		exits 3 'etcd-cluster setup'
+		says cluster.conf:1
+		m 'fails pgrep -x etcd
+		[ ! -e /var/lib/etcd-cluster/member ]'
+	done
+	local_answers
+	exits 0 'etcd-cluster setup'
+	healthy
+}
+
+@test "the disk full during %post: the transaction is done, the reason is told, and it heals once there is room" {
+	m 'gone
+	mkdir -p /etc/etcd
+	mount -t tmpfs -o size=10M,nr_inodes=14,mode=0755 tmpfs /etc/etcd'
+	local_answers
+	run m 'dnf install etcd-cluster 2>&1'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	says 'No space left on device'
+	m 'rpm -q etcd-cluster
+	[ "$(rpm -qa etcd-cluster | wc -l)" = 1 ]
+	fails pgrep -x etcd
+	[ ! -e /etc/etcd/pki/server.key ]
+	mount -o remount,nr_inodes=1000 /etc/etcd'
+	command=$(sed -n 's/.*when that is mended: //p' <<<"$output")
+	[ -n "$command" ]
+	m "$command"
+	healthy
+}
