@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The same cluster.conf on a deb and on an rpm machine gives the same tree: what is there, whose it is, and what is in it.
+# Every difference that may be stands below with its reason; any other fails, and so does one that is no more.
+# shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
+load machine
+
+# SIDE GLOB REASON: the paths that only the deb or the rpm machine has, or that differ (both) in mode, owner or content.
+differences() {
+	cat <<-'X'
+		deb  /usr/share/doc/etcd-cluster*         Debian keeps changelog, copyright and README.Debian here; the rest both have, below another name or not compressed
+		rpm  /usr/share/doc/etcd-cluster*         the same documents as %doc has them
+		rpm  /usr/share/licenses*                 %license, where Debian has doc/etcd-cluster/copyright
+		deb  /usr/share/lintian/*                 what Debian's checker has to be told; no rpm system reads it
+		rpm  /usr/lib/systemd/system-preset/*     Debian enables the target by deb-systemd-helper, rpm by this preset
+		deb  /var/lib/systemd/deb-systemd-helper* its memory of what was enabled
+		rpm  /etc/etcd/cluster.conf.rpmnew        rpm shows the packaged sample beside answers that were there before; Debian's is /usr/share/etcd-cluster/cluster.conf
+		both /usr/sbin/etcd-cluster               the same program, linked for each format with its own flags
+	X
+}
+
+# The same of what stays after the package was removed.
+differences_removed() {
+	cat <<-'X'
+		deb  /etc/systemd/system/multi-user.target.wants/etcd-cluster.target  Debian forgets what was enabled at purge; rpm has no purge, and disables at removal
+		deb  /var/lib/etcd-cluster                empty here (DATA_DIR is elsewhere): rpm removes empty directories with the package, Debian at purge
+		deb  /var/backups/etcd-cluster            empty, too
+		rpm  /etc/etcd/cluster.conf.rpmnew        as above
+	X
+}
+
+on() {
+	local MACHINE=parity-$1
+	"${@:2}"
+}
+
+setup_file() {
+	export MACHINE=parity-deb HOSTNAME_INSIDE=parity
+	need_root
+	boot parity-deb bookworm 10.77.21.1
+	boot parity-rpm rpm 10.77.21.1
+	for kind in deb rpm; do
+		on $kind m "$snapshot_script
+			snapshot >/tmp/before"
+		on $kind answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1 ADDRESS=10.77.21.1 CLUSTER_TOKEN=parity \
+			CLIENT_PORT=12379 PEER_PORT=12380 DATA_DIR=/data/etcd WAL_DIR=/data/wal EXTRA_SANS=etcd.example.org,10.9.9.9 \
+			KEY_TYPE=ecdsa-p384 CERT_DAYS=200 ETCD_AUTO_COMPACTION_RETENTION=1 ETCD_HEARTBEAT_INTERVAL=150
+		on $kind trust 3.4.23
+	done
+	on deb m 'apt-get install etcd-cluster'
+	on rpm m 'dnf install etcd-cluster'
+}
+
+teardown_file() {
+	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
+	for kind in deb rpm; do
+		[ ! -d "$top/dist/machines/parity-$kind" ] || "$machine" destroy "parity-$kind"
+	done
+}
+
+# snapshot: "PATH TYPE MODE OWNER LINK" of the whole tree, with the time of its last change for what is no directory. Left
+# out: the databases and logs of the package managers, what systemd and etcd write while they run, and the user lists,
+# in which numbers depend on who else is there (a test of its own looks at them).
+snapshot_script='
+snapshot() {
+	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache/apt -o -path /var/cache/debconf -o -path /var/lib/rpm \
+		-o -path /var/lib/dnf -o -path /var/cache/dnf -o -path /var/log -o -path /var/lib/systemd/timers -o -path /tmp -o -path /root \
+		-o -path "/data/*/*" -o -path "/etc/passwd*" -o -path "/etc/group*" -o -path "/etc/shadow*" -o -path "/etc/gshadow*" \
+		-o -path "/var/cache/ldconfig" -o -path /etc/.pwd.lock \) -prune -o \
+		\( -type d -printf "%p %y %m %u:%g -\n" -o -printf "%p %y %m %u:%g %l- %C@\n" \)
+}
+'
+
+# The lines of a snapshot that are new, with the digest of a file in the place of its time; key material has none.
+ours() {
+	m "$snapshot_script"'
+	snapshot | sort >/tmp/after
+	sort /tmp/before | comm -13 - /tmp/after | while read -r path type mode owner link time; do
+		case $type:$path in
+		f:/etc/etcd/pki/*) digest=key-material ;;
+		f:*) digest=$(sha256sum <"$path") ;;
+		*) digest=- ;;
+		esac
+		printf "%s %s %s %s %s %s\n" "$path" "$type" "$mode" "$owner" "$link" "${digest%% *}"
+	done'
+}
+
+# only_listed TABLE: each path that differs between $BATS_TEST_TMPDIR/deb and rpm is in TABLE, and each line of TABLE has one.
+only_listed() {
+	local side path of glob reason listed fails=
+	"$1" >"$BATS_TEST_TMPDIR/listed"
+	: >"$BATS_TEST_TMPDIR/used"
+	while read -r side path; do
+		listed=
+		while read -r of glob _; do
+			# shellcheck disable=SC2053 # a glob
+			if [ "$side" = "$of" ] && [[ $path == $glob ]]; then
+				listed=1
+				echo "$of $glob" >>"$BATS_TEST_TMPDIR/used"
+			fi
+		done <"$BATS_TEST_TMPDIR/listed"
+		if [ -z "$listed" ]; then
+			fails=1
+			echo "not listed: $side $path"
+			grep -hF "$path " "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm" || true
+		fi
+	done < <(awk 'NR == FNR { deb[$1] = $0; next }
+		!($1 in deb) { print "rpm", $1; next }
+		deb[$1] != $0 { print "both", $1 }
+		{ delete deb[$1] }
+		END { for (path in deb) print "deb", path }' "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm")
+	while read -r side glob reason; do
+		if [ -z "$reason" ] || ! grep -qxF "$side $glob" "$BATS_TEST_TMPDIR/used"; then
+			fails=1
+			echo "listed, but no difference, or without a reason: $side $glob"
+		fi
+	done <"$BATS_TEST_TMPDIR/listed"
+	[ -z "$fails" ]
+}
+
+@test "both are healthy members" {
+	on deb healthy
+	on rpm healthy
+}
+
+@test "etcd.env, etcdctl.env and cluster.conf are the same, byte for byte" {
+	for file in etcd.env etcdctl.env cluster.conf; do
+		on deb m "cat /etc/etcd/$file" >"$BATS_TEST_TMPDIR/deb"
+		on rpm m "cat /etc/etcd/$file" >"$BATS_TEST_TMPDIR/rpm"
+		[ -s "$BATS_TEST_TMPDIR/deb" ]
+		diff "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm"
+	done
+}
+
+@test "the tree is the same, but for what is listed" {
+	on deb ours >"$BATS_TEST_TMPDIR/deb"
+	on rpm ours >"$BATS_TEST_TMPDIR/rpm"
+	# That the snapshots see what they are for.
+	grep -q '^/etc/etcd/pki/server.key f 640 root:etcd' "$BATS_TEST_TMPDIR/deb"
+	grep -q '^/usr/lib/systemd/system/etcd.service f 644' "$BATS_TEST_TMPDIR/rpm"
+	only_listed differences
+}
+
+@test "users, units and certificates are the same" {
+	# Every number but those that must differ: uid and gid, serial, dates, keys.
+	for kind in deb rpm; do
+		on $kind m 'getent passwd etcd | cut -d: -f 1,2,5-
+		getent group etcd | cut -d: -f 1,4
+		systemctl list-unit-files --no-legend --no-pager "etcd*" | awk "{ print \$1, \$2 }"
+		systemctl list-units --all --plain --no-legend --no-pager "etcd*" | awk "{ print \$1, \$2, \$3, \$4 }"
+		ps -o user=,args= -C etcd
+		tr "\0" "\n" <"/proc/$(systemctl show -P MainPID etcd)/environ" | grep ^ETCD_ | sort
+		for c in /etc/etcd/pki/*.crt; do
+			openssl x509 -in "$c" -noout -subject -issuer -ext subjectAltName,keyUsage,extendedKeyUsage,basicConstraints
+			openssl x509 -in "$c" -noout -text | grep -E "Public-Key|NIST CURVE|Signature Algorithm" | sort -u
+		done
+		stat -c "%n %A %U:%G" /run/etcd-cluster /run/etcd-cluster/* /data/etcd /data/wal /data/etcd/* /data/wal/* | sort' >"$BATS_TEST_TMPDIR/$kind"
+	done
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/deb")" -gt 40 ]
+	diff "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm"
+}
+
+@test "what a removal keeps is the same" {
+	on deb m 'apt-get remove etcd-cluster'
+	on rpm m 'dnf remove etcd-cluster'
+	for kind in deb rpm; do
+		on $kind m 'fails pgrep -x etcd
+		find /etc/etcd /data /var/lib/etcd-cluster /var/cache/etcd-cluster /var/backups/etcd-cluster /usr/libexec/etcd-cluster \
+			/usr/share/etcd-cluster /run/etcd-cluster /etc/systemd/system ! -name "*.wal" ! -name "*.tmp" \
+			-printf "%p %y %m %u:%g %l\n" 2>/dev/null | sort' >"$BATS_TEST_TMPDIR/$kind"
+	done
+	grep -q '^/etc/etcd/pki/ca.key f 600 root:root' "$BATS_TEST_TMPDIR/rpm"
+	only_listed differences_removed
+}
