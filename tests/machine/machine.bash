@@ -4,6 +4,8 @@
 # What the machine tests share. One machine per file, made in setup_file; the tests of a file go through its life in order.
 # A file whose tests failed leaves its journal in dist/failed, and with KEEP=1 the machine itself.
 
+bats_require_minimum_version 1.5.0
+
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 machine=$top/tests/lib/machine
 

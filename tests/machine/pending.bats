@@ -74,6 +74,7 @@ setup_file() {
 @test "the answer corrected, setup walks on" {
 	answers ROLE=banana
 	m 'apt-get install etcd-cluster'
+	wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 	trust 3.4.23
 	exits 0 'etcd-cluster setup'
