@@ -60,9 +60,11 @@ lint: ## format, floors, static analysis, shell, manuals
 	$(Q)$(MAKE) -s build >/dev/null && tests/lint
 
 .PHONY: repo bench demo demo-shell demo-down
-repo: deb rpm ## signed repositories of the packages, dist/repo/apt and dist/repo/dnf
-	$(Q)tests/lib/make-repo dist/repo/apt dist/etcd-cluster_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb
-	$(Q)tests/lib/make-repo dist/repo/dnf dist/etcd-cluster-$(RPM_VERSION)-*.$$(uname -m).rpm
+repo: deb rpm ## signed repositories of the packages (and of what make bundle made), dist/repo/apt and dist/repo/dnf
+	$(Q)tests/lib/make-repo dist/repo/apt dist/etcd-cluster_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb \
+		$(wildcard dist/etcd-cluster-release_*.deb)
+	$(Q)tests/lib/make-repo dist/repo/dnf dist/etcd-cluster-$(RPM_VERSION)-*.$$(uname -m).rpm \
+		$(wildcard dist/etcd-cluster-release-*.rpm)
 
 demo: ## install the package on a throw-away machine and show it at work (root)
 	$(Q)$(MAKE) deps
