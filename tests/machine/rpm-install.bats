@@ -204,22 +204,37 @@ stays() {
 	healthy
 }
 
+@test "a corrupt tarball is refused, and the running etcd goes on" {
+	answers RELEASE=3.5.16 RELEASE_URL=none
+	pid=$(main_pid)
+	m 'cp /srv/dist/releases/etcd-v3.5.16-*.tar.gz /var/cache/etcd-cluster/
+	printf x | dd of="$(ls /var/cache/etcd-cluster/etcd-v3.5.16-*)" bs=1 seek=5000 conv=notrunc 2>/dev/null'
+	exits 4 'etcd-cluster setup'
+	m '[ ! -e /usr/libexec/etcd-cluster/releases/v3.5.16 ]'
+	[ "$pid" = "$(main_pid)" ]
+}
+
 @test "the disk full during %post: the transaction is done, the reason is told, and it heals once there is room" {
-	m 'gone
-	mkdir -p /etc/etcd
-	mount -t tmpfs -o size=10M,nr_inodes=14,mode=0755 tmpfs /etc/etcd'
-	local_answers
-	run m 'dnf install etcd-cluster 2>&1'
-	echo "$output"
-	[ "$status" -eq 0 ]
-	says 'No space left on device'
-	m 'rpm -q etcd-cluster
-	[ "$(rpm -qa etcd-cluster | wc -l)" = 1 ]
-	fails pgrep -x etcd
-	[ ! -e /etc/etcd/pki/server.key ]
-	mount -o remount,nr_inodes=1000 /etc/etcd'
-	command=$(sed -n 's/.*when that is mended: //p' <<<"$output")
-	[ -n "$command" ]
-	m "$command"
-	healthy
+	# In the middle of the certificates, and before them.
+	for full in nr_inodes=14 size=48k; do
+		m "gone
+		mkdir /etc/etcd
+		mount -t tmpfs -o $full,mode=0755 tmpfs /etc/etcd"
+		local_answers
+		run m 'dnf install etcd-cluster 2>&1'
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ $output == *'No space left on device'* || $output == *'is full'* ]]
+		m '[ "$(rpm -qa etcd-cluster | wc -l)" = 1 ]
+		fails pgrep -x etcd
+		[ ! -e /etc/etcd/pki/server.key ]
+		mount -o remount,size=10M,nr_inodes=1000 /etc/etcd'
+		command=$(sed -n 's/.*when that is mended: //p' <<<"$output")
+		[ -n "$command" ]
+		m "$command"
+		healthy
+		m '[ "$(systemctl is-enabled etcd-cluster.target)" = enabled ]
+		dnf remove etcd-cluster
+		umount /etc/etcd'
+	done
 }
