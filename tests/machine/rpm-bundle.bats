@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
-bundle=/srv/dist/bundles-rpm/etcd-cluster-release-3.4.23-1.*.rpm
+bundle='/srv/dist/bundles-rpm/etcd-cluster-release-3.4.23-1.*.rpm' # the machine's shell expands it
 
 setup_file() {
 	export MACHINE=rpm-bundle
