@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# etcd-cluster-release as an rpm, and the kickstart example in its own world.
+# etcd-cluster-release as an rpm. (rpm-image.bats has the kickstart example.)
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -46,22 +46,4 @@ setup_file() {
 	wait_for 20 'grep -qx STATE=pending /run/etcd-cluster/setup && systemctl is-active etcd-cluster-setup.timer'
 	m "dnf install $bundle"
 	healthy 15
-}
-
-# What anaconda does: the package into a system that does not run, %post in it, then its first boot.
-@test "kickstart.cfg: %post in the installed system, then the first boot" {
-	"$machine" destroy "$MACHINE"
-	"$machine" create "$MACHINE" rpm 10.77.22.1
-	image=$("$machine" root "$MACHINE")
-	cp "$top"/dist/repo/dnf/etcd-cluster-[0-9]*.rpm "$image/root/e.rpm"
-	chroot "$image" rpm -i --nosignature /root/e.rpm
-	grep -- -v3.4.23- "$top/dist/releases/SHA256SUMS" >"$image/etc/etcd/releases.sha256.d/test.sha256"
-	sed 's|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/10\.0\.0\.5/10.77.22.1/; s/3\.6\.14/3.4.23/' \
-		"$top/docs/examples/kickstart.cfg" | sed -n '/^%post/,/^%end/{/^%/!p;}' >"$image/root/post"
-	chroot "$image" /bin/sh -e /root/post
-	[ ! -e "$image/etc/etcd/pki/ca.key" ]
-	"$machine" start "$MACHINE"
-	healthy 30
-	m 'ss -Hltn "sport = :2379" | grep -q 10.77.22.1
-	[ "$(systemctl is-system-running)" = running ]'
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The rpm where no network is: in a system that an installer fills before its first boot (kickstart), which must get no
-# identity, and with etcd-cluster-release in place of a download.
+# The rpm in a system that an installer fills before its first boot, as a kickstart has it: it must get no identity
+# (invariant 7 of the design).
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -61,29 +61,4 @@ no_identity() {
 	ss -Hltn "sport = :2379" | grep -q 10.77.22.1
 	[ "$(systemctl is-system-running)" = running ]
 	[ "$(rpm -V etcd-cluster | grep -v " c /etc/etcd/cluster.conf$" | wc -l)" = 0 ]'
-}
-
-@test "dnf install etcd-cluster etcd-cluster-release, RELEASE_URL=none: healthy, and nothing was fetched" {
-	bundles=$BATS_FILE_TMPDIR/bundles
-	ETCD_CLUSTER=$top/build/etcd-cluster "$top/bundle/make" "$top/dist/releases/etcd-v3.4.23-linux-$(dpkg --print-architecture).tar.gz" "$top/dist/releases/SHA256SUMS" "$bundles"
-	cp "$bundles"/etcd-cluster-release-3.4.23-*."$(uname -m)".rpm "$image/root/release.rpm"
-	m 'gone
-	ip link set host0 down'
-	answers RELEASE_URL=none NAME=n1
-	m 'dnf install etcd-cluster /root/release.rpm'
-	healthy
-	m '[ "$(readlink /usr/libexec/etcd-cluster/releases/current)" = v3.4.23 ]
-	[ "$(stat -c %U:%G:%a /usr/libexec/etcd-cluster/releases/v3.4.23/etcd)" = root:root:755 ]
-	etcd-cluster release verify v3.4.23
-	etcdctl.sh put greeting hello'
-}
-
-@test "removing the release's package takes nothing from the running member" {
-	pid=$(m 'systemctl show -P MainPID etcd')
-	m 'dnf remove etcd-cluster-release'
-	healthy
-	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
-	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
-	systemctl restart etcd'
-	healthy
 }
