@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The rpm itself, before any machine has it: clean for rpmlint, the same from every build, nothing in it that only Debian has.
+# The rpm itself, before any machine has it: clean for rpmlint, the same from every build, nothing in it that only
+# Debian has.
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
@@ -24,7 +25,8 @@ about() {
 }
 
 @test "each block of filters has its reason, and none is left that filters nothing" {
-	awk '/^addFilter/ && previous == "" { print "no reason: " $0; bad = 1 } { previous = $0 } END { exit bad }' "$top"/rpm/rpmlintrc
+	awk '/^addFilter/ && previous == "" { print "no reason: " $0; bad = 1 } { previous = $0 } END { exit bad }' \
+		"$top"/rpm/rpmlintrc
 	run rpmlint -r "$top"/rpm/rpmlintrc "$rpm" "$srpm" "$spec"
 	[[ "$output" != *unused-rpmlintrc-filter* ]]
 }
@@ -37,12 +39,13 @@ about() {
 	done
 }
 
-# Not bit for bit: rpm 4.18 puts the spec with its macros expanded, paths and all, into the source package, and that one's
-# digest into the binary one.
+# Not bit for bit: rpm 4.18 puts the spec with its macros expanded, paths and all, into the source package, and that
+# one's digest into the binary one.
 @test "another path: the same tarball, and the same files in the package" {
 	copy=$BATS_TEST_TMPDIR/elsewhere
 	mkdir "$copy"
-	tar -C "$top" --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C "$copy" -xf -
+	tar -C "$top" --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . |
+		tar -C "$copy" -xf -
 	make -s -C "$copy" rpm
 	cmp "$tarball" "$copy"/dist/"${tarball##*/}"
 	cmp <(rpm2cpio "$rpm") <(rpm2cpio "$copy"/dist/"${rpm##*/}")
@@ -64,6 +67,20 @@ about() {
 		grep
 		sed
 		systemd
+	X
+}
+
+@test "it conflicts with other packages of etcd, pretends to be none of them and takes nobody's place" {
+	diff - <(about --conflicts) <<-'X'
+		etcd
+		etcd-client
+		etcd-server
+	X
+	[ -z "$(about --obsoletes)" ]
+	diff - <(about --provides | sed 's/ = .*//; s/(x86-64)$/(ARCH)/; s/(aarch-64)$/(ARCH)/' | sort) <<-'X'
+		config(etcd-cluster)
+		etcd-cluster
+		etcd-cluster(ARCH)
 	X
 }
 
