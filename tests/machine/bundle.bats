@@ -103,3 +103,20 @@ nothing_moved() {
 	etcd-cluster setup'
 	healthy
 }
+
+@test "both in an image: the release is in it, unpacked, an identity is not; the first boot needs nothing else" {
+	"$machine" destroy "$MACHINE"
+	"$machine" create "$MACHINE" bookworm
+	image=$("$machine" root "$MACHINE")
+	mkdir "$image/etc/etcd"
+	echo RELEASE_URL=none >"$image/etc/etcd/cluster.conf"
+	cp "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$top"/dist/bundles/etcd-cluster-release_3.4.23_*.deb "$image/root/"
+	# /proc as every image builder has it; without it the release would be unpacked at the first boot.
+	unshare --mount sh -euc 'mount -t proc proc "$1/proc"
+		chroot "$1" sh -c "DEBIAN_FRONTEND=noninteractive dpkg -i /root/etcd-cluster*.deb"' sh "$image"
+	[ "$(readlink "$image/usr/libexec/etcd-cluster/releases/current")" = v3.4.23 ]
+	[ ! -e "$image/etc/etcd/pki/ca.key" ]
+	[ ! -e "$image/etc/etcd/member-id" ]
+	"$machine" start "$MACHINE"
+	healthy 30
+}
