@@ -231,7 +231,9 @@ stays() {
 		mount -o remount,size=10M,nr_inodes=1000 /etc/etcd'
 		command=$(sed -n 's/.*when that is mended: //p' <<<"$output")
 		[ -n "$command" ]
-		m "$command"
+		# The target's own setup may have been there first: then there is nothing to do (2).
+		run m "$command"
+		[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
 		healthy
 		m '[ "$(systemctl is-enabled etcd-cluster.target)" = enabled ]
 		dnf remove etcd-cluster
