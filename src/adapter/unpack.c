@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -214,27 +215,12 @@ static int check_entry(struct state *s, struct archive_entry *entry, size_t *whi
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Writes to fd what comes at `done`. The disk starts on each part at once, so that a later fsync has little left to wait for. */
 static int write_block(int fd, const void *block, size_t len, unsigned long long done)
 {
 	unsigned long long part = (done + len) / WRITE_BACK_SIZE * WRITE_BACK_SIZE;
 
-	if (write_all(fd, block, len) < 0)
+	if (file_write_all(fd, block, len) < 0)
 		return -1;
 	if (part > done)
 		(void)sync_file_range(fd, (off_t)(part - WRITE_BACK_SIZE), (off_t)WRITE_BACK_SIZE,

@@ -62,7 +62,7 @@ int file_sync_parent(const char *path, struct err *e)
 	return sync_dir(dir, e);
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
@@ -89,7 +89,7 @@ static int fill_temp(const char *temp, struct file_mode how, const void *data, s
 {
 	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0 || apply_mode(fd, how) < 0 || write_all(fd, data, len) < 0 || (sync && fsync(fd) < 0))
+	if (fd < 0 || apply_mode(fd, how) < 0 || file_write_all(fd, data, len) < 0 || (sync && fsync(fd) < 0))
 		return -1;
 	return 0;
 }

@@ -42,6 +42,9 @@ int file_set_mode(const char *path, struct file_mode how, struct err *e) MUST_CH
  */
 int file_create(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
 
+/* Writes all of data to a descriptor that the caller opened. -1 with errno set when that failed half-way. */
+int file_write_all(int fd, const char *data, size_t len) MUST_CHECK;
+
 /*
  * Appends the content of a regular file to out. More than max bytes is an error. A file that is not there
  * is an error with e->sys == ENOENT.

@@ -30,64 +30,71 @@ static void print_table(const struct pki_ca_view *v)
 	(void)printf("sha256       %s\nspki sha256  %s\n", v->fingerprint, v->spki);
 }
 
+static int show_work(const struct machine *m, const void *arg, struct err *e)
+{
+	const bool *json = arg;
+	struct pki_ca_view view = { 0 };
+	int rc = pki_ca_show(m, &view, e);
+
+	if (rc == 0)
+		(*json ? print_json : print_table)(&view);
+	pki_ca_view_free(&view);
+	return rc;
+}
+
 static int ca_show(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
 	bool json = false;
 	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-	struct pki_ca_view view = { 0 };
-	struct machine m;
-	int rc;
 
 	if (cmd_options(argc, argv, options, 0, 0, "ca show [--json]", e) < 0)
 		return -1;
-	rc = machine_open(&m, o, e);
-	if (rc == 0)
-		rc = pki_ca_show(&m, &view, e);
-	if (rc == 0)
-		(json ? print_json : print_table)(&view);
-	pki_ca_view_free(&view);
-	machine_free(&m);
-	return rc < 0 ? -1 : CMD_DONE;
+	return cmd_on_machine(o, false, show_work, &json, e);
 }
 
 /* What export and import have in common. */
-static int carry(int argc, char **argv, const struct machine_options *o, const char *usage,
-		 int (*run)(const struct machine *m, const char *file, const char *passphrase_file, struct err *e),
+struct carriage {
+	int (*run)(const struct machine *m, const char *file, const char *passphrase_file, struct err *e);
+	const char *file;
+	const char *passphrase;
+};
+
+static int carry_work(const struct machine *m, const void *arg, struct err *e)
+{
+	const struct carriage *c = arg;
+
+	return c->run(m, c->file, c->passphrase, e);
+}
+
+static int carry(int argc, char **argv, const struct machine_options *o, const char *usage, struct carriage c,
 		 struct err *e)
 {
 	struct machine_options mine = *o;
-	const char *passphrase = NULL;
-	const struct cmd_option options[] = { { "passphrase-file", NULL, &passphrase },
+	const struct cmd_option options[] = { { "passphrase-file", NULL, &c.passphrase },
 					      { "dry-run", &mine.dry_run, NULL },
 					      { NULL, NULL, NULL } };
 	int at = cmd_options(argc, argv, options, 1, 1, usage, e);
-	auto_close int lock = -1;
-	struct machine m;
-	int rc;
 
 	if (at < 0)
 		return -1;
-	if (!passphrase) {
+	if (!c.passphrase) {
 		(void)err_set(e, ERR_CONFIG, "--passphrase-file is missing: the CA's key travels encrypted only");
 		return err_hint(e, "usage: etcd-cluster %s", usage);
 	}
-	rc = machine_open(&m, &mine, e);
-	if (rc == 0) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : run(&m, argv[at], passphrase, e);
-	}
-	machine_free(&m);
-	return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+	c.file = argv[at];
+	return cmd_changed(cmd_on_machine(&mine, true, carry_work, &c, e));
 }
 
 static int ca_export(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
-	return carry(argc, argv, o, "ca export --passphrase-file FILE [--dry-run] TO", pki_ca_export, e);
+	return carry(argc, argv, o, "ca export --passphrase-file FILE [--dry-run] TO",
+		     (struct carriage){ .run = pki_ca_export }, e);
 }
 
 static int ca_import(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
-	int rc = carry(argc, argv, o, "ca import --passphrase-file FILE [--dry-run] FROM", pki_ca_import, e);
+	int rc = carry(argc, argv, o, "ca import --passphrase-file FILE [--dry-run] FROM",
+		       (struct carriage){ .run = pki_ca_import }, e);
 
 	if (rc == CMD_DONE)
 		log_info("next: etcd-cluster setup");

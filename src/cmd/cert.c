@@ -70,25 +70,37 @@ static void print_table(const struct pki_entry *list, size_t n, time_t now)
 	}
 }
 
+static int list_work(const struct machine *m, const void *arg, struct err *e)
+{
+	const bool *json = arg;
+	struct pki_entry *list = NULL;
+	size_t n = 0;
+
+	if (pki_list(m, &list, &n, e) < 0)
+		return -1;
+	(*json ? print_json : print_table)(list, n, m->now);
+	pki_list_free(list, n);
+	return 0;
+}
+
 static int cert_list(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
 	bool json = false;
 	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-	struct pki_entry *list = NULL;
-	struct machine m;
-	size_t n = 0;
-	int rc;
 
 	if (cmd_options(argc, argv, options, 0, 0, "cert list [--json]", e) < 0)
 		return -1;
-	rc = machine_open(&m, o, e);
-	if (rc == 0)
-		rc = pki_list(&m, &list, &n, e);
-	if (rc == 0)
-		(json ? print_json : print_table)(list, n, m.now);
-	pki_list_free(list, n);
-	machine_free(&m);
-	return rc < 0 ? -1 : CMD_DONE;
+	return cmd_on_machine(o, false, list_work, &json, e);
+}
+
+static int issue_work(const struct machine *m, const void *arg, struct err *e)
+{
+	auto_free char *path = NULL;
+	int rc = pki_issue(m, arg, &path, e);
+
+	if (rc > 0 && !m->dry_run)
+		(void)printf("%s\n", path);
+	return rc;
 }
 
 static int cert_issue(int argc, char **argv, const struct machine_options *o, struct err *e)
@@ -103,52 +115,49 @@ static int cert_issue(int argc, char **argv, const struct machine_options *o, st
 					      { "dry-run", &mine.dry_run, NULL },
 					      { NULL, NULL, NULL } };
 	int at = cmd_options(argc, argv, options, 1, 1,
-			     "cert issue [--name NAME] [--san X,…] [--out DIR] [--allow-root] [--dry-run] "
+			     "cert issue [--name NAME] [--san X,...] [--out DIR] [--allow-root] [--dry-run] "
 			     "server|peer|client|apiserver|healthcheck",
 			     e);
 	auto_strv char **list = sans ? text_split(sans, ",") : NULL;
-	auto_free char *path = NULL;
-	auto_close int lock = -1;
-	struct machine m;
-	int rc;
 
 	if (at < 0)
 		return -1;
 	order.profile = argv[at];
 	order.sans = list;
 	order.dir = dir ? dir : ".";
-	rc = machine_open(&m, &mine, e);
-	if (rc == 0) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : pki_issue(&m, &order, &path, e);
-	}
-	if (rc > 0 && !m.dry_run)
-		(void)printf("%s\n", path);
-	machine_free(&m);
-	return rc < 0 ? -1 : CMD_DONE;
+	return cmd_on_machine(&mine, true, issue_work, &order, e) < 0 ? -1 : CMD_DONE;
+}
+
+struct renewal {
+	char *const *names; /* NULL: all */
+	bool force;
+};
+
+static int renew_work(const struct machine *m, const void *arg, struct err *e)
+{
+	const struct renewal *r = arg;
+
+	return pki_renew(m, r->names, r->force, e);
 }
 
 static int cert_renew(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
 	struct machine_options mine = *o;
-	bool force = false;
-	const struct cmd_option options[] = { { "force", &force, NULL },
+	struct renewal renewal = { 0 };
+	const struct cmd_option options[] = { { "force", &renewal.force, NULL },
 					      { "dry-run", &mine.dry_run, NULL },
 					      { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 0, 16, "cert renew [--force] [--dry-run] [NAME…]", e);
-	auto_close int lock = -1;
-	struct machine m;
-	int rc;
+	int at = cmd_options(argc, argv, options, 0, 16, "cert renew [--force] [--dry-run] [NAME...]", e);
 
 	if (at < 0)
 		return -1;
-	rc = machine_open(&m, &mine, e);
-	if (rc == 0) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : pki_renew(&m, at < argc ? argv + at : NULL, force, e);
-	}
-	machine_free(&m);
-	return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+	renewal.names = at < argc ? argv + at : NULL;
+	return cmd_changed(cmd_on_machine(&mine, true, renew_work, &renewal, e));
+}
+
+static int export_work(const struct machine *m, const void *arg, struct err *e)
+{
+	return pki_export(m, arg, e);
 }
 
 static int cert_export(int argc, char **argv, const struct machine_options *o, struct err *e)
@@ -156,19 +165,10 @@ static int cert_export(int argc, char **argv, const struct machine_options *o, s
 	struct machine_options mine = *o;
 	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL }, { NULL, NULL, NULL } };
 	int at = cmd_options(argc, argv, options, 1, 1, "cert export [--dry-run] DIR", e);
-	auto_close int lock = -1;
-	struct machine m;
-	int rc;
 
 	if (at < 0)
 		return -1;
-	rc = machine_open(&m, &mine, e);
-	if (rc == 0) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : pki_export(&m, argv[at], e);
-	}
-	machine_free(&m);
-	return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+	return cmd_changed(cmd_on_machine(&mine, true, export_work, argv[at], e));
 }
 
 int cmd_cert(int argc, char **argv, const struct machine_options *o, struct err *e)

@@ -91,3 +91,24 @@ int cmd_options(int argc, char **argv, const struct cmd_option *options, int min
 	}
 	return optind;
 }
+
+int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work, const void *arg, struct err *e)
+{
+	auto_close int lock = -1;
+	struct machine m;
+	int rc = machine_open(&m, o, e);
+
+	if (rc == 0 && change) {
+		lock = machine_lock(&m, e);
+		rc = lock < 0 ? -1 : 0;
+	}
+	if (rc == 0)
+		rc = work(&m, arg, e);
+	machine_free(&m);
+	return rc;
+}
+
+int cmd_changed(int rc)
+{
+	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+}

@@ -48,4 +48,14 @@ struct cmd_option {
 int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
 		struct err *e) MUST_CHECK;
 
+/* What a verb does with the machine: -1 with e filled, or 0 or more. */
+typedef int cmd_work(const struct machine *m, const void *arg, struct err *e);
+
+/* Opens the machine, and takes its lock when something is to be changed, for the time of work(). Returns what that returned. */
+int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work, const void *arg,
+		   struct err *e) MUST_CHECK;
+
+/* 1 changed, 0 nothing to do, -1: as what a cmd_fn returns. */
+int cmd_changed(int rc);
+
 #endif

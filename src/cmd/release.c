@@ -15,32 +15,6 @@
 
 #define RESTART_HINT "etcd itself goes on with what it runs until: systemctl restart etcd"
 
-/* What a subcommand does with the machine once it is open. */
-typedef int work_fn(const struct machine *m, const void *arg, struct err *e);
-
-/* Opens the machine, takes its lock when something may change, works. Returns what work returns. */
-static int on_machine(const struct machine_options *o, bool change, work_fn *work, const void *arg, struct err *e)
-{
-	auto_close int lock = -1;
-	struct machine m;
-	int rc = machine_open(&m, o, e);
-
-	if (rc == 0 && change) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : 0;
-	}
-	if (rc == 0)
-		rc = work(&m, arg, e);
-	machine_free(&m);
-	return rc;
-}
-
-/* 1 changed, 0 nothing to do: as an exit code. */
-static int changed(int rc)
-{
-	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
-}
-
 /* The version that the argument, else cluster.conf, names. */
 static int wanted_version(const struct machine *m, const char *arg, struct version *v, struct err *e)
 {
@@ -136,7 +110,7 @@ static int verb_list(int argc, char **argv, const struct machine_options *o, str
 
 	if (cmd_options(argc, argv, options, 0, 0, "release list [--json]", e) < 0)
 		return -1;
-	return on_machine(o, false, list_work, &json, e) < 0 ? -1 : CMD_DONE;
+	return cmd_on_machine(o, false, list_work, &json, e) < 0 ? -1 : CMD_DONE;
 }
 
 static int fetch_work(const struct machine *m, const void *arg, struct err *e)
@@ -170,7 +144,7 @@ static int verb_fetch(int argc, char **argv, const struct machine_options *o, st
 
 	if (one_argument(argc, argv, 0, "release fetch [--dry-run] [VERSION]", &mine, &arg, e) < 0)
 		return -1;
-	return changed(on_machine(&mine, true, fetch_work, arg, e));
+	return cmd_changed(cmd_on_machine(&mine, true, fetch_work, arg, e));
 }
 
 /* A tarball by its path; or a release by its name: what is installed, and its tarball in the cache, when they are there. */
@@ -216,7 +190,7 @@ static int verb_verify(int argc, char **argv, const struct machine_options *o, s
 
 	if (at < 0)
 		return -1;
-	return on_machine(o, false, verify_work, at < argc ? argv[at] : NULL, e) < 0 ? -1 : CMD_DONE;
+	return cmd_on_machine(o, false, verify_work, at < argc ? argv[at] : NULL, e) < 0 ? -1 : CMD_DONE;
 }
 
 /* Installs; the first release of a machine becomes current. */
@@ -242,7 +216,7 @@ static int verb_install(int argc, char **argv, const struct machine_options *o, 
 
 	if (one_argument(argc, argv, 1, "release install [--dry-run] VERSION|system", &mine, &arg, e) < 0)
 		return -1;
-	return changed(on_machine(&mine, true, install_work, arg, e));
+	return cmd_changed(cmd_on_machine(&mine, true, install_work, arg, e));
 }
 
 static int use_work(const struct machine *m, const void *arg, struct err *e)
@@ -262,7 +236,7 @@ static int verb_use(int argc, char **argv, const struct machine_options *o, stru
 
 	if (one_argument(argc, argv, 1, "release use [--dry-run] VERSION|system", &mine, &arg, e) < 0)
 		return -1;
-	return changed(on_machine(&mine, true, use_work, arg, e));
+	return cmd_changed(cmd_on_machine(&mine, true, use_work, arg, e));
 }
 
 static int rollback_work(const struct machine *m, const void *arg, struct err *e)
@@ -282,7 +256,7 @@ static int verb_rollback(int argc, char **argv, const struct machine_options *o,
 
 	if (cmd_options(argc, argv, options, 0, 0, "release rollback [--dry-run]", e) < 0)
 		return -1;
-	return changed(on_machine(&mine, true, rollback_work, NULL, e));
+	return cmd_changed(cmd_on_machine(&mine, true, rollback_work, NULL, e));
 }
 
 static int prune_work(const struct machine *m, const void *arg, struct err *e)
@@ -305,7 +279,7 @@ static int verb_prune(int argc, char **argv, const struct machine_options *o, st
 		return -1;
 	if (text && !text_parse_u64(text, 0, 1000, &keep))
 		return err_set(e, ERR_CONFIG, "--keep: not a number from 0 to 1000");
-	return changed(on_machine(&mine, true, prune_work, &keep, e));
+	return cmd_changed(cmd_on_machine(&mine, true, prune_work, &keep, e));
 }
 
 int cmd_release(int argc, char **argv, const struct machine_options *o, struct err *e)

@@ -17,8 +17,7 @@ caught() {
 	file=$top/${by%% *} name=${by#* }
 	[ "$name" != all ] || name=.
 	mkdir -p "$broken"
-	cp -r "$top/Makefile" "$top/src" "$top/conf" "$top/tests" "$broken"/
-	[ ! -d "$top/debian" ] || cp -r "$top/debian" "$broken"/
+	tar -C "$top" --exclude=./.git --exclude=./dist --exclude='./build*' -cf - . | tar -C "$broken" -xf -
 	patch -d "$broken" -p1 -s <"$top/tests/canary/$1.patch"
 	make -s -C "$broken" BUILD=build-canary build build-canary/lib/pki-road >/dev/null
 	ETCD_CLUSTER=$broken/build-canary/etcd-cluster ETCD_CLUSTER_PLAIN=$broken/build-canary/etcd-cluster \

@@ -93,4 +93,25 @@ static inline struct grpc *pretend_open(const struct pretend *p, const char *pki
 	return g;
 }
 
+/* Setup and teardown of a group whose tests talk to pretend servers with certificates of this directory. */
+static char *pki;
+
+static inline int setup(void **state)
+{
+	(void)state;
+	pki = pretend_pki();
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_remove_tree(pki, &e) < 0)
+		return -1;
+	free(pki);
+	return 0;
+}
+
 #endif

@@ -7,26 +7,6 @@
 
 #include "pretend.h"
 
-static char *pki;
-
-static int setup(void **state)
-{
-	(void)state;
-	pki = pretend_pki();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct err e = { 0 };
-
-	(void)state;
-	if (file_remove_tree(pki, &e) < 0)
-		return -1;
-	free(pki);
-	return 0;
-}
-
 /* --- Frames. */
 
 static int collect(void *arg, const uint8_t *message, size_t len, struct err *e)

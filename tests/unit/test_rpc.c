@@ -7,26 +7,6 @@
 
 #include "adapter/rpc.h"
 
-static char *pki;
-
-static int setup(void **state)
-{
-	(void)state;
-	pki = pretend_pki();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct err e = { 0 };
-
-	(void)state;
-	if (file_remove_tree(pki, &e) < 0)
-		return -1;
-	free(pki);
-	return 0;
-}
-
 /* Header { cluster_id 1, member_id 2, revision 3, raft_term 6 }, as every answer begins. */
 #define HEADER                                                                                                         \
 	"0a08080110021803"                                                                                             \
