@@ -96,14 +96,14 @@ static inline struct grpc *pretend_open(const struct pretend *p, const char *pki
 /* Setup and teardown of a group whose tests talk to pretend servers with certificates of this directory. */
 static char *pki;
 
-static inline int setup(void **state)
+static inline int pretend_setup(void **state)
 {
 	(void)state;
 	pki = pretend_pki();
 	return 0;
 }
 
-static inline int teardown(void **state)
+static inline int pretend_teardown(void **state)
 {
 	struct err e = { 0 };
 

@@ -298,5 +298,5 @@ int main(void)
 		cmocka_unit_test(what_is_ours_is_checked_first),
 	};
 
-	return cmocka_run_group_tests_name("grpc", tests, setup, teardown);
+	return cmocka_run_group_tests_name("grpc", tests, pretend_setup, pretend_teardown);
 }

@@ -25,7 +25,6 @@
 #define NO_LEADER "error:14:etcdserver%3A%20no%20leader"
 #define NOT_HERE  "error:14:etcdserver%3A%20rpc%20not%20supported%20for%20learner"
 
-static char *pki;
 static char *root;
 
 static void put(const char *path, const char *text)
@@ -48,8 +47,8 @@ static int setup(void **state)
 {
 	auto_free char *dir = NULL;
 
-	(void)state;
-	pki = pretend_pki();
+	if (pretend_setup(state) < 0)
+		return -1;
 	root = unit_dir();
 	dir = xasprintf("%s/etc/etcd/pki", root);
 	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
@@ -63,12 +62,10 @@ static int teardown(void **state)
 {
 	struct err e = { 0 };
 
-	(void)state;
-	if (file_remove_tree(pki, &e) < 0 || file_remove_tree(root, &e) < 0)
+	if (file_remove_tree(root, &e) < 0)
 		return -1;
-	free(pki);
 	free(root);
-	return 0;
+	return pretend_teardown(state);
 }
 
 /* A machine whose etcd is the pretended one. */

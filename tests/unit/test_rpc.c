@@ -169,5 +169,5 @@ int main(void)
 		cmocka_unit_test(permission_denied_is_health),
 	};
 
-	return cmocka_run_group_tests_name("rpc", tests, setup, teardown);
+	return cmocka_run_group_tests_name("rpc", tests, pretend_setup, pretend_teardown);
 }
