@@ -271,7 +271,7 @@ static void a_port_that_is_taken_names_the_program(void **state)
 {
 	uint16_t port;
 	auto_close int fd = listener(&port);
-	auto_free char *conf = xasprintf("CLIENT_PORT=%u\nPEER_PORT=1023\nMETRICS_URL=\"\"\n", port);
+	auto_free char *conf = xasprintf("CLIENT_PORT=%u\nPEER_PORT=10223\nMETRICS_URL=\"\"\n", port);
 	auto_free char *want =
 		xasprintf("https://127.0.0.1:%u is taken by test_check (process %d)", port, (int)getpid());
 	auto_free char *env = xasprintf("ETCD_LISTEN_CLIENT_URLS=https://0.0.0.0:%u\n", port);
@@ -280,12 +280,12 @@ static void a_port_that_is_taken_names_the_program(void **state)
 	assert_err(before_start(conf, e), ERR_CONFIG, want);
 	/* etcd.env decides, once it is there; and a listener on one address is in the way of one on all of them. */
 	put("etcd.env", env);
-	assert_err(before_start("CLIENT_PORT=1022\n", e), ERR_CONFIG, "is taken by test_check");
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:1022\n");
+	assert_err(before_start("CLIENT_PORT=10222\n", e), ERR_CONFIG, "is taken by test_check");
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:10222\n");
 	assert_ok(before_start(conf, e));
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:1022\n");
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:10222\n");
 	assert_err(before_start(conf, e), ERR_CONFIG, "192.0.2.77 is not an address of this machine");
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:1022,http://name.invalid:1\n");
+	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:10222,http://name.invalid:1\n");
 	assert_err(before_start(conf, e), ERR_CONFIG, "::ffff:c000:24d is not an address of this machine");
 	put("etcd.env", "ETCD_NAME=n1\n");
 	assert_ok(before_start(conf, e));
