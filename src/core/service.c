@@ -4,13 +4,10 @@
 #include "core/service.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/proc.h"
-#include "base/text.h"
 
 #define ETCD_UNIT   "etcd.service"
 #define RETRY_TIMER "etcd-cluster-setup.timer"
@@ -128,22 +125,6 @@ int service_failed(const struct machine *m, char **why, struct err *e)
 		*why = xstrdup("etcd.service was skipped: etcd.env or the etcd program is missing");
 		return 1;
 	}
-	return 0;
-}
-
-int service_pid(const struct machine *m, pid_t *pid, struct err *e)
-{
-	auto_free char *text = NULL;
-	uint64_t number;
-
-	*pid = 0;
-	if (!m->live)
-		return 0;
-	text = property("MainPID", e);
-	if (!text)
-		return -1;
-	if (text_parse_u64(text, 0, INT32_MAX, &number))
-		*pid = (pid_t)number;
 	return 0;
 }
 

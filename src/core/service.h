@@ -23,9 +23,6 @@ int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 /* Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees. */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
 
-/* Main process of etcd.service, 0 when it does not run. */
-int service_pid(const struct machine *m, pid_t *pid, struct err *e) MUST_CHECK;
-
 /* Starts or stops the timer that runs setup again; it is on only while something is pending. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
 
