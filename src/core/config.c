@@ -119,6 +119,8 @@ static void set_defaults(struct config *c)
 		.data_dir = xstrdup("/var/lib/etcd-cluster"),
 		.client_port = 2379,
 		.peer_port = 2380,
+		.enroll_port = 2382,
+		.enroll_token_file = xstrdup("/etc/etcd/enroll-token"),
 		.metrics_url = xstrdup("http://127.0.0.1:2381"),
 		.key_type = X509_ECDSA_P256,
 		.cert_days = DEFAULT_CERT_DAYS,
@@ -143,6 +145,10 @@ static int check_ports(const struct config *c, const struct lines *l, struct err
 {
 	unsigned int metrics = 0;
 
+	if (c->enroll_port == c->client_port)
+		return bad_pair(l, "ENROLL_PORT", "CLIENT_PORT", "are the same port", e);
+	if (c->enroll_port == c->peer_port)
+		return bad_pair(l, "ENROLL_PORT", "PEER_PORT", "are the same port", e);
 	if (c->client_port == c->peer_port)
 		return bad_pair(l, "CLIENT_PORT", "PEER_PORT", "are the same port", e);
 	if (c->metrics_url[0] && config_check_metrics_url(c->metrics_url, &metrics))
@@ -304,6 +310,11 @@ void config_free(struct config *c)
 	strv_free(c->extra_sans);
 	free(c->backup_schedule);
 	*c = (struct config){ 0 };
+}
+
+bool config_makes_ca(const struct config *c)
+{
+	return c->role == ROLE_SINGLE || (c->role == ROLE_CLUSTER && strcmp(c->members[0].name, c->name) == 0);
 }
 
 const char *config_role_name(enum role role)

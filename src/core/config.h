@@ -37,7 +37,7 @@ struct config {
 	size_t n_members;
 	char *cluster_token;
 	char **join;		 /* strv of addresses, or NULL */
-	char *enroll_token_file; /* or NULL */
+	char *enroll_token_file; /* the secret that certificates are asked for with; need not exist */
 	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table knows none for this machine */
 	bool release_given;  /* cluster.conf names it; else it is the package's default */
 	char **release_urls; /* strv, bases in the order to try; NULL: the network is forbidden */
@@ -45,8 +45,10 @@ struct config {
 	char *data_dir;
 	char *wal_dir; /* or NULL: inside data_dir */
 	uint16_t client_port, peer_port;
-	char *metrics_url; /* "http://127.0.0.1:2381", or "" for none */
-	char **extra_sans; /* strv of IPs and DNS names, or NULL */
+	uint16_t enroll_port; /* where the CA host signs certificates for the others */
+	bool replace;	      /* REPLACE=yes: take the place of the dead member of the same name */
+	char *metrics_url;    /* "http://127.0.0.1:2381", or "" for none */
+	char **extra_sans;    /* strv of IPs and DNS names, or NULL */
 	enum x509_key_type key_type;
 	unsigned int cert_days, ca_days, renew_before_days;
 	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */
@@ -63,6 +65,9 @@ struct config {
  */
 int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
 void config_free(struct config *c);
+
+/* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. A machine that joins never does. */
+bool config_makes_ca(const struct config *c);
 
 /* "single", "cluster", "join", "none". */
 const char *config_role_name(enum role role);

@@ -266,6 +266,17 @@ static int set_peer_port(struct config *c, const struct config_line *line, struc
 	return store_port(line, &c->peer_port, e);
 }
 
+static int set_enroll_port(struct config *c, const struct config_line *line, struct err *e)
+{
+	return store_port(line, &c->enroll_port, e);
+}
+
+static int set_replace(struct config *c, const struct config_line *line, struct err *e)
+{
+	c->replace = strcmp(line->value, "yes") == 0;
+	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(line, "is neither yes nor no", e);
+}
+
 static int set_metrics_url(struct config *c, const struct config_line *line, struct err *e)
 {
 	unsigned int port;
@@ -327,6 +338,8 @@ static const struct {
 	{ "CLUSTER_TOKEN", set_cluster_token },
 	{ "JOIN", set_join },
 	{ "ENROLL_TOKEN_FILE", set_enroll_token_file },
+	{ "ENROLL_PORT", set_enroll_port },
+	{ "REPLACE", set_replace },
 	{ "RELEASE", set_release },
 	{ "RELEASE_URL", set_release_url },
 	{ "RELEASE_CA_FILE", set_release_ca_file },

@@ -27,6 +27,8 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->etcd_env = layout_path(at, "/etc/etcd/etcd.env");
 	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
+	at->joining = layout_path(at, "/etc/etcd/joining");
+	at->enroll = layout_path(at, "/etc/etcd/enroll");
 	at->digests = layout_path(at, "/usr/share/etcd-cluster/releases.sha256");
 	at->admin_digests = layout_path(at, "/etc/etcd/releases.sha256.d");
 	at->release_keys = layout_path(at, "/etc/etcd/release-keys.d");
@@ -40,10 +42,10 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 
 void layout_free(struct layout *at)
 {
-	char **const all[] = { &at->root,	  &at->conf,	    &at->conf_dir,  &at->etc,	  &at->pki,
-			       &at->etcd_env,	  &at->etcdctl_env, &at->member_id, &at->digests, &at->admin_digests,
-			       &at->release_keys, &at->releases,    &at->current,   &at->cache,	  &at->bundle,
-			       &at->backups,	  &at->run };
+	char **const all[] = { &at->root,     &at->conf,	  &at->conf_dir,     &at->etc,	    &at->pki,
+			       &at->etcd_env, &at->etcdctl_env,	  &at->member_id,    &at->joining,  &at->enroll,
+			       &at->digests,  &at->admin_digests, &at->release_keys, &at->releases, &at->current,
+			       &at->cache,    &at->bundle,	  &at->backups,	     &at->run };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		free(*all[i]);

@@ -18,6 +18,8 @@ struct layout {
 	char *etcd_env;	   /* /etc/etcd/etcd.env */
 	char *etcdctl_env; /* /etc/etcd/etcdctl.env */
 	char *member_id; /* /etc/etcd/member-id: which member of which cluster this machine is; kept apart from the data */
+	char *joining; /* /etc/etcd/joining: how this machine was added to a running cluster, step by step; kept afterwards */
+	char *enroll;	     /* /etc/etcd/enroll: on a CA host, tokens and who got certificates; root's alone */
 	char *digests;	     /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */
 	char *admin_digests; /* /etc/etcd/releases.sha256.d */
 	char *release_keys;  /* /etc/etcd/release-keys.d */
