@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/quorum: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to go. The matrix is held against what
+ * the votes mean (counted voter by voter), not against the formula again.
+ */
+#include "unit.h"
+
+#include "core/quorum.h"
+
+#define MOST 7
+
+/* More than half, counted: the healthy ones outnumber the others. */
+static bool outnumber(size_t healthy, size_t all)
+{
+	size_t others = 0;
+
+	for (size_t i = healthy; i < all; i++)
+		others++;
+	return healthy > others;
+}
+
+static struct member_votes votes(size_t all, size_t healthy)
+{
+	return (struct member_votes){ .all = all, .healthy = healthy, .quorum = all / 2 + 1 };
+}
+
+static void every_voter(void **state)
+{
+	unsigned int seen[4] = { 0 };
+
+	(void)state;
+	for (size_t all = 1; all <= MOST; all++) {
+		for (size_t healthy = 0; healthy <= all; healthy++) {
+			for (int up = 0; up <= 1; up++) {
+				enum removal got;
+
+				if ((up && healthy == 0) || (!up && healthy == all))
+					continue; /* there is no such member */
+				got = quorum_check_removal(votes(all, healthy), true, up);
+				seen[got]++;
+				if (all == 1)
+					assert_int_equal(got, REMOVAL_LAST);
+				else if (!outnumber(healthy, all))
+					assert_int_equal(got, REMOVAL_NO_QUORUM);
+				else if (!outnumber(healthy - (size_t)up, all - 1))
+					assert_int_equal(got, REMOVAL_TOO_FEW);
+				else
+					assert_int_equal(got, REMOVAL_OK);
+			}
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		assert_true(seen[i] > 0);
+}
+
+/* A learner has no vote: with a quorum it may always go, without one it cannot. */
+static void every_learner(void **state)
+{
+	(void)state;
+	for (size_t all = 1; all <= MOST; all++) {
+		for (size_t healthy = 0; healthy <= all; healthy++) {
+			for (int up = 0; up <= 1; up++)
+				assert_int_equal(quorum_check_removal(votes(all, healthy), false, up),
+						 outnumber(healthy, all) ? REMOVAL_OK : REMOVAL_NO_QUORUM);
+			assert_int_equal(quorum_without(votes(all, healthy), false, true).all, all);
+			assert_int_equal(quorum_without(votes(all, healthy), false, true).healthy, healthy);
+		}
+	}
+}
+
+/* The cases that people meet, by hand. */
+static void known_cases(void **state)
+{
+	(void)state;
+	assert_int_equal(quorum_check_removal(votes(2, 2), true, true), REMOVAL_OK);
+	assert_int_equal(quorum_check_removal(votes(2, 1), true, false), REMOVAL_NO_QUORUM);
+	assert_int_equal(quorum_check_removal(votes(3, 2), true, false), REMOVAL_OK);
+	assert_int_equal(quorum_check_removal(votes(3, 2), true, true), REMOVAL_TOO_FEW);
+	assert_int_equal(quorum_check_removal(votes(4, 3), true, true), REMOVAL_OK);
+	assert_int_equal(quorum_check_removal(votes(5, 3), true, false), REMOVAL_OK);
+	assert_int_equal(quorum_check_removal(votes(5, 3), true, true), REMOVAL_TOO_FEW);
+	assert_int_equal(quorum_check_removal(votes(0, 0), true, false), REMOVAL_LAST);
+	assert_int_equal(quorum_spare(votes(0, 0)), 0);
+	assert_int_equal(quorum_spare(votes(1, 1)), 0);
+	assert_int_equal(quorum_spare(votes(2, 2)), 0);
+	assert_int_equal(quorum_spare(votes(3, 3)), 1);
+	assert_int_equal(quorum_spare(votes(7, 7)), 3);
+}
+
+/* Whatever is allowed leaves a cluster that still serves, and one that could lose it is refused with its numbers. */
+static void refusals_say_the_numbers(void **state)
+{
+	struct err none = { 0 };
+
+	(void)state;
+	assert_int_equal(quorum_refuse(REMOVAL_OK, votes(3, 3), "n2", &none), 0);
+	assert_int_equal(none.class, ERR_NONE);
+	assert_err(quorum_refuse(REMOVAL_LAST, votes(1, 1), "n1", e), ERR_CONFIG, "n1 is the only voting member");
+	assert_err(quorum_refuse(REMOVAL_NO_QUORUM, votes(3, 1), "n2", e), ERR_HEALTH, "1 of 3");
+	assert_err(quorum_refuse(REMOVAL_TOO_FEW, votes(5, 3), "n2", e), ERR_HEALTH,
+		   "3 of 5 are healthy now, and 3 would be needed of the other 4");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_voter), cmocka_unit_test(every_learner),
+					    cmocka_unit_test(known_cases), cmocka_unit_test(refusals_say_the_numbers) };
+
+	return cmocka_run_group_tests_name("quorum", tests, NULL, NULL);
+}
