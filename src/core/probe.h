@@ -37,6 +37,9 @@ enum probe_port probe_port(const char *address, uint16_t port, struct probe_hold
 /* The addresses of a name (or of a literal: itself), as a strv that the caller frees; NULL with e (ERR_CONFIG) when there are none. */
 char **probe_resolve(const char *name, struct err *e);
 
+/* Whether something accepts TCP connections there (a literal or a name, each of its addresses in turn) within timeout_ms altogether. */
+bool probe_connect(const char *address, uint16_t port, unsigned int timeout_ms);
+
 /* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
 char *probe_source(const char *address);
 

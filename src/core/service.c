@@ -19,14 +19,22 @@
 /* systemctl talks to PID 1 over a socket; that long only when the machine is in trouble. */
 #define SYSTEMCTL_SECONDS 20
 
-static int systemctl(const char *const *argv, struct buf *out, struct err *e)
+/* etcd.service has TimeoutStopSec=90s: a leader that cannot reach its peers takes long to let go. */
+#define STOP_SECONDS 100
+
+static int systemctl_within(unsigned int seconds, const char *const *argv, struct buf *out, struct err *e)
 {
-	const struct proc_run run = { .argv = argv, .timeout = SYSTEMCTL_SECONDS, .out = out };
+	const struct proc_run run = { .argv = argv, .timeout = seconds, .out = out };
 	int rc = proc_run(&run, e);
 
 	if (rc > 0)
 		return err_set(e, ERR_FAIL, "systemctl %s %s failed (exit %d)", argv[1], argv[2] ? argv[2] : "", rc);
 	return rc;
+}
+
+static int systemctl(const char *const *argv, struct buf *out, struct err *e)
+{
+	return systemctl_within(SYSTEMCTL_SECONDS, argv, out, e);
 }
 
 /* The drop-in's text; empty when the packaged unit suffices. */
@@ -75,22 +83,49 @@ int service_paths(const struct machine *m, struct err *e)
 	return 1;
 }
 
-int service_start(const struct machine *m, struct err *e)
+/* "start" or "restart", without waiting. */
+static int set_going(const struct machine *m, const char *how, struct err *e)
 {
 	static const char *const forget[] = { "systemctl", "reset-failed", ETCD_UNIT, NULL };
-	static const char *const start[] = { "systemctl", "start", ETCD_UNIT, "--no-block", NULL };
+	const char *const go[] = { "systemctl", how, ETCD_UNIT, "--no-block", NULL };
 	struct err unknown = { 0 };
 
 	if (!m->live)
 		return 0;
 	if (m->dry_run) {
-		log_info("would start %s", ETCD_UNIT);
+		log_info("would %s %s", how, ETCD_UNIT);
 		return 0;
 	}
 	if (systemctl(forget, NULL, &unknown) < 0)
 		log_debug("%s", unknown.msg); /* nothing to forget */
-	log_debug("systemctl start %s", ETCD_UNIT);
-	if (systemctl(start, NULL, e) < 0)
+	log_debug("systemctl %s %s", how, ETCD_UNIT);
+	if (systemctl(go, NULL, e) < 0)
+		return err_hint(e, "systemctl status %s", ETCD_UNIT);
+	return 0;
+}
+
+int service_start(const struct machine *m, struct err *e)
+{
+	return set_going(m, "start", e);
+}
+
+int service_restart(const struct machine *m, struct err *e)
+{
+	return set_going(m, "restart", e);
+}
+
+int service_stop(const struct machine *m, struct err *e)
+{
+	static const char *const stop[] = { "systemctl", "stop", ETCD_UNIT, NULL };
+
+	if (!m->live)
+		return 0;
+	if (m->dry_run) {
+		log_info("would stop %s", ETCD_UNIT);
+		return 0;
+	}
+	log_debug("systemctl stop %s", ETCD_UNIT);
+	if (systemctl_within(STOP_SECONDS, stop, NULL, e) < 0)
 		return err_hint(e, "systemctl status %s", ETCD_UNIT);
 	return 0;
 }

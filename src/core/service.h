@@ -20,6 +20,12 @@ int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
  */
 int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 
+/* The same for one that runs already and must read its files anew. */
+int service_restart(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Stops etcd.service and waits until it has ended; one that does not run is stopped already. */
+int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
+
 /* Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees. */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
 
