@@ -54,13 +54,13 @@ static int took(struct road *r, int rc)
 
 static int check_role(const struct machine *m, struct err *e)
 {
-	if (m->conf.role == ROLE_SINGLE)
+	if (m->conf.role == ROLE_SINGLE || m->conf.role == ROLE_CLUSTER)
 		return 0;
 	(void)err_set(e, ERR_CONFIG,
-		      "%s: ROLE=%s is not supported by this version of etcd-cluster, which sets up single members",
+		      "%s: ROLE=%s is not supported by this version of etcd-cluster, which sets up single members and "
+		      "new clusters",
 		      m->at.conf, config_role_name(m->conf.role));
-	return err_hint(
-		e, "write ROLE=single (one member) or ROLE=none (installed, idle) there, then: etcd-cluster setup");
+	return err_hint(e, "write ROLE=single, ROLE=cluster or ROLE=none there, then: etcd-cluster setup");
 }
 
 /* Everything that can say no says it here, before anything is changed. */

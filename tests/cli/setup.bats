@@ -44,10 +44,10 @@ tree() {
 	grep -qx EXIT=3 "$root/run/etcd-cluster/setup"
 }
 
-@test "ROLE=cluster and ROLE=join are refused plainly" {
-	conf ROLE=cluster MEMBERS=n1=127.0.0.1,n2=10.0.0.2 NAME=n1
+@test "ROLE=join is refused plainly" {
+	conf ROLE=join JOIN=10.0.0.2 ADDRESS=10.0.0.1 NAME=n1
 	run -3 helper setup
-	[[ "$output" == *"ROLE=cluster is not supported by this version"* ]]
+	[[ "$output" == *"ROLE=join is not supported by this version"* ]]
 	[ ! -e "$root/etc/etcd/pki" ]
 }
 
