@@ -7,6 +7,7 @@
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,7 +17,8 @@ struct grpc {
 	CURL *curl;
 	struct curl_slist *headers;
 	char *url, *ca_file, *cert_file, *key_file;
-	unsigned int timeout_ms;
+	unsigned int timeout_ms, connect_ms;
+	long long end;		   /* ms of the monotonic clock: no call goes on after it; 0: none */
 	char why[CURL_ERROR_SIZE]; /* curl's words for the last failure */
 };
 
@@ -73,8 +75,7 @@ static void set_options(struct grpc *g)
 	(void)curl_easy_setopt(c, CURLOPT_SSLKEY, g->key_file);
 	/* Members are reached directly: https_proxy is meant for the way to the internet. */
 	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
-	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)g->timeout_ms);
-	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)g->timeout_ms);
+	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)g->connect_ms);
 	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, g->headers);
 	(void)curl_easy_setopt(c, CURLOPT_USERAGENT, "etcd-cluster/" VERSION);
 	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -105,6 +106,7 @@ struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e)
 	g->cert_file = xstrdup(to->cert_file);
 	g->key_file = xstrdup(to->key_file);
 	g->timeout_ms = to->timeout_ms;
+	g->connect_ms = to->connect_ms ? to->connect_ms : to->timeout_ms;
 	g->curl = curl_easy_init();
 	g->headers = curl_slist_append(NULL, "content-type: application/grpc");
 	/* etcd refuses calls without it: proof that trailers get through. */
@@ -135,6 +137,29 @@ void grpc_close(struct grpc *g)
 void grpc_close_ptr(struct grpc **g)
 {
 	grpc_close(*g);
+}
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void grpc_until(struct grpc *g, unsigned int ms)
+{
+	g->end = now_ms() + ms;
+}
+
+/* How long the next call may take, at least 1 ms: to libcurl 0 means for ever. */
+static long call_ms(const struct grpc *g)
+{
+	long long left = g->end ? g->end - now_ms() : (long long)g->timeout_ms;
+
+	if (left > (long long)g->timeout_ms)
+		return (long)g->timeout_ms;
+	return left > 0 ? (long)left : 1;
 }
 
 const char *grpc_url(const struct grpc *g)
@@ -188,7 +213,7 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 		(void)curl_easy_getinfo(g->curl, CURLINFO_APPCONNECT_TIME, &connected);
 		if (connected > 0)
 			return fail(e, GRPC_DEADLINE_EXCEEDED, "no answer within %u ms", g->timeout_ms);
-		return fail(e, GRPC_UNAVAILABLE, "no connection within %u ms", g->timeout_ms);
+		return fail(e, GRPC_UNAVAILABLE, "no connection within %u ms", g->connect_ms);
 	case CURLE_COULDNT_CONNECT:
 		(void)curl_easy_getinfo(g->curl, CURLINFO_OS_ERRNO, &sys);
 		return fail(e, GRPC_UNAVAILABLE, "%s", sys ? strerror((int)sys) : why);
@@ -243,6 +268,7 @@ int grpc_stream(struct grpc *g, const char *method, const struct buf *request, s
 	(void)curl_easy_setopt(g->curl, CURLOPT_POSTFIELDS, body.data);
 	(void)curl_easy_setopt(g->curl, CURLOPT_HEADERDATA, &x);
 	(void)curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, &x);
+	(void)curl_easy_setopt(g->curl, CURLOPT_TIMEOUT_MS, call_ms(g));
 	rc = curl_easy_perform(g->curl);
 	result = finish(g, &x, rc, e);
 	log_debug("%s: curl %d, HTTP %ld, grpc-status %d", url, (int)rc, x.head.http_status, x.head.code);

@@ -40,6 +40,7 @@ struct grpc_endpoint {
 	const char *url;			    /* "https://[::1]:2379"; nothing but https is spoken */
 	const char *ca_file, *cert_file, *key_file; /* PEM */
 	unsigned int timeout_ms;		    /* for each call, connecting included */
+	unsigned int connect_ms;		    /* for connecting, TLS included; 0: as timeout_ms */
 };
 
 struct grpc;
@@ -53,6 +54,9 @@ struct grpc;
 struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e);
 void grpc_close(struct grpc *g);
 void grpc_close_ptr(struct grpc **g);
+
+/* All calls from now on, together, end within ms; one that is made later fails as if nobody had answered. */
+void grpc_until(struct grpc *g, unsigned int ms);
 
 /* The endpoint's URL, for messages. */
 const char *grpc_url(const struct grpc *g);

@@ -10,6 +10,7 @@
 #include "core/check_parts.h"
 #include "core/pki.h"
 #include "core/probe.h"
+#include "core/session.h"
 
 #define MIB (1ULL << 20)
 
@@ -24,21 +25,6 @@
 #define CLOCK_SANE 1735689600
 
 /* --- Ports and addresses. */
-
-/* "https://[::1]:2379" into host and port; false when it is no such thing. The caller frees *host. */
-static bool split_url(const char *url, char **host, uint16_t *port)
-{
-	const char *at = strstr(url, "://"), *colon = strrchr(url, ':');
-	uint64_t number;
-
-	if (!at || colon <= at || !text_parse_u64(colon + 1, 1, UINT16_MAX, &number))
-		return false;
-	at += 3;
-	*port = (uint16_t)number;
-	*host = *at == '[' && colon > at + 2 ? xstrndup(at + 1, (size_t)(colon - at) - 2)
-					     : xstrndup(at, (size_t)(colon - at));
-	return true;
-}
 
 /* What etcd will listen on: etcd.env decides, before it is there cluster.conf does. A strv that the caller frees. */
 static char **listen_urls(const struct machine *m)
@@ -84,7 +70,7 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 	struct probe_holder who;
 	uint16_t port;
 
-	if (!split_url(url, &host, &port) || !config_is_ip(host))
+	if (!session_split_url(url, &host, &port) || !config_is_ip(host))
 		return true; /* a DNS name: check_address resolves it */
 	switch (probe_port(host, port, &who)) {
 	case PROBE_PORT_TAKEN:

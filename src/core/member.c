@@ -3,57 +3,20 @@
  */
 #include "core/member.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/keyfile.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/identity.h"
-#include "core/pki.h"
-
-/* The administrator's pair: clientAuth, CN=root, so that it stays welcome when RBAC is switched on. */
-#define CLIENT_PAIR "etcdctl-etcd-client"
-
-/* Where the local member is: what etcd.env tells it to advertise (an ETCD_* line of cluster.conf may), else what cluster.conf says. */
-static char *local_url(const struct machine *m)
-{
-	auto_keyfile struct keyfile env = { 0 };
-	struct err ignored = { 0 };
-	const char *urls = NULL;
-
-	if (keyfile_read(m->at.etcd_env, &env, &ignored) == 0)
-		urls = keyfile_get(&env, "ETCD_ADVERTISE_CLIENT_URLS");
-	if (urls && text_starts(urls, "https://"))
-		return xstrndup(urls, strcspn(urls, ","));
-	return config_url("https", m->conf.address, m->conf.client_port);
-}
-
-static struct grpc *open_session(const struct machine *m, const char *url, unsigned int timeout_ms, struct err *e)
-{
-	auto_free char *ca = pki_path(m, "ca", "crt");
-	auto_free char *cert = pki_path(m, CLIENT_PAIR, "crt");
-	auto_free char *key = pki_path(m, CLIENT_PAIR, "key");
-	const struct grpc_endpoint to = {
-		.url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .timeout_ms = timeout_ms
-	};
-	struct grpc *g = grpc_open(&to, e);
-
-	if (!g && e->sys == EACCES)
-		(void)err_hint(e, "run it as root: the certificates in %s are not for everybody", m->at.pki);
-	else if (!g && e->sys == ENOENT)
-		(void)err_hint(e, "etcd-cluster setup issues it");
-	return g;
-}
+#include "core/session.h"
 
 int member_probe(const struct machine *m, unsigned int timeout_ms, struct member_health *h, struct err *e)
 {
-	auto_free char *url = local_url(m);
-	auto_grpc struct grpc *g = open_session(m, url, timeout_ms, e);
+	auto_free char *url = session_local(m);
+	auto_grpc struct grpc *g = session_open(m, url, 0, timeout_ms, e);
 	struct rpc_status status;
 	struct err unhealthy = { 0 };
 
@@ -183,7 +146,7 @@ static int find_list(const struct machine *m, struct grpc *local, unsigned int t
 
 		if (strcmp(url, grpc_url(local)) == 0)
 			continue;
-		g = open_session(m, url, timeout_ms, &ignored);
+		g = session_open(m, url, 0, timeout_ms, &ignored);
 		if (g && list_from(g, list, &ignored) == 0)
 			return 0;
 	}
@@ -246,7 +209,7 @@ static void ask_members(const struct machine *m, struct grpc *local, unsigned in
 		if (one->here)
 			questions[i].g = local;
 		else if (one->url[0] != '\0')
-			questions[i].g = open_session(m, one->url, timeout_ms, &one->why);
+			questions[i].g = session_open(m, one->url, 0, timeout_ms, &one->why);
 		else
 			(void)err_set(&one->why, ERR_HEALTH, "it was added but has not started yet");
 	}
@@ -271,8 +234,8 @@ static void ask_members(const struct machine *m, struct grpc *local, unsigned in
 
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e)
 {
-	auto_free char *url = local_url(m);
-	auto_grpc struct grpc *local = open_session(m, url, timeout_ms, e);
+	auto_free char *url = session_local(m);
+	auto_grpc struct grpc *local = session_open(m, url, 0, timeout_ms, e);
 	struct rpc_members list = { 0 };
 	struct rpc_status own = { 0 };
 
