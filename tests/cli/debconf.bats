@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The package's questions under the real debconf, with a database of its own and in a fake root: what reaches cluster.conf.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	top=$BATS_TEST_DIRNAME/../..
 	dir=$BATS_TEST_TMPDIR/info
@@ -15,9 +17,12 @@ setup() {
 		install -m 0755 "$top/debian/$script" "$dir/etcd-cluster.$script"
 	done
 	# debconf puts DPKG_ROOT before its configuration and before the files that this names (in a directory that the host
-	# has as well, for it looks for that one without).
-	printf '%s\n' 'Config: config' 'Templates: templates' '' \
-		'Name: config' 'Driver: File' 'Filename: /etc/config.dat' '' \
+	# has as well, for it looks for that one without). As Debian configures it: passwords in a file of their own.
+	printf '%s\n' 'Config: configdb' 'Templates: templates' '' \
+		'Name: config' 'Driver: File' 'Mode: 644' 'Reject-Type: password' 'Filename: /etc/config.dat' '' \
+		'Name: passwords' 'Driver: File' 'Mode: 600' 'Backup: false' 'Required: false' 'Accept-Type: password' \
+		'Filename: /etc/passwords.dat' '' \
+		'Name: configdb' 'Driver: Stack' 'Stack: config, passwords' '' \
 		'Name: templates' 'Driver: File' 'Filename: /etc/templates.dat' >"$DPKG_ROOT"/etc/debconf.conf
 }
 
@@ -56,6 +61,99 @@ says() {
 	preseed 'role select banana' 'key-type select dsa'
 	DEBIAN_PRIORITY=low installs
 	says ROLE=banana KEY_TYPE=dsa
+}
+
+@test "a cluster of three: the same answers on each machine" {
+	preseed 'role select cluster' 'members string n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' 'enroll-port string 12382' 'replace boolean true'
+	installs
+	says ROLE=cluster 'MEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' ENROLL_PORT=12382 REPLACE=yes
+	cp "$conf" "$BATS_TEST_TMPDIR"/before
+	reconfigures
+	cmp "$conf" "$BATS_TEST_TMPDIR"/before
+	sed -i s/^REPLACE=yes/REPLACE=no/ "$conf"
+	cp "$conf" "$BATS_TEST_TMPDIR"/before
+	DEBIAN_PRIORITY=low reconfigures
+	cmp "$conf" "$BATS_TEST_TMPDIR"/before
+}
+
+@test "a machine that joins" {
+	preseed 'role select join' 'join string 10.0.0.1,10.0.0.2' 'replace boolean false'
+	DEBIAN_PRIORITY=low installs
+	says ROLE=join JOIN=10.0.0.1,10.0.0.2
+}
+
+token=5f1d3c7b9a2e4f60817263544c5d6e7f
+
+# nowhere_else: the token is in its file, as it was given, and in no other below the root.
+nowhere_else() {
+	[ "$(stat -c %a "$DPKG_ROOT"/etc/etcd/enroll-token)" = 600 ]
+	[ "$(cat "$DPKG_ROOT"/etc/etcd/enroll-token)" = "$token" ]
+	[ "$(grep -rlF "$token" "$DPKG_ROOT")" = "$DPKG_ROOT"/etc/etcd/enroll-token ]
+}
+
+@test "the enrolment token gets into its file, for root alone, and out of debconf; no program and no message has it" {
+	command -v strace >/dev/null || skip 'there is no strace (make deps installs it)'
+	preseed 'role select cluster' "enroll-token password $token"
+	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
+	# Every program that runs, with all its arguments and its whole environment.
+	run strace -f -v -s 100000 -e trace=execve -o "$BATS_TEST_TMPDIR"/programs \
+		/usr/share/debconf/frontend "$dir"/etcd-cluster.postinst configure
+	[ "$status" -eq 0 ]
+	[[ "$output" != *$token* ]]
+	grep -q 'execve.*libexec/etcd-cluster/hook' "$BATS_TEST_TMPDIR"/programs
+	run ! grep -F "$token" "$BATS_TEST_TMPDIR"/programs
+	nowhere_else
+	says ROLE=cluster
+}
+
+@test "a token of the wrong type is wiped, too, but for debconf's copy of what was before" {
+	preseed "enroll-token string $token"
+	installs
+	rm -f "$DPKG_ROOT"/etc/config.dat-old
+	nowhere_else
+}
+
+@test "a token file that is there before wins, and debconf forgets all the same" {
+	echo "$token" >"$DPKG_ROOT"/etc/etcd/enroll-token
+	chmod 0600 "$DPKG_ROOT"/etc/etcd/enroll-token
+	preseed 'enroll-token password another-that-must-not-stay'
+	installs
+	nowhere_else
+	run ! grep -r another-that "$DPKG_ROOT"
+}
+
+@test "dpkg-reconfigure: no answer keeps the token file, an answer replaces it" {
+	installs
+	reconfigures
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
+	echo older >"$DPKG_ROOT"/etc/etcd/enroll-token
+	reconfigures
+	[ "$(cat "$DPKG_ROOT"/etc/etcd/enroll-token)" = older ]
+	preseed "enroll-token password $token"
+	reconfigures
+	nowhere_else
+}
+
+@test "an upgrade neither writes nor forgets a token" {
+	installs
+	preseed "enroll-token password $token"
+	installs 0.1.0
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
+	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
+}
+
+@test "a token that cannot be written fails the installation, leaves nothing half, and is there for the next try" {
+	preseed "enroll-token password $token"
+	mkdir "$BATS_TEST_TMPDIR"/bin
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR"/bin/sync
+	chmod +x "$BATS_TEST_TMPDIR"/bin/sync
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run installs
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"cannot write"*enroll-token* ]]
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token.new ]
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
+	installs
+	nowhere_else
 }
 
 @test "a file that is there before wins over preseeded answers" {
@@ -111,7 +209,9 @@ says() {
 member() {
 	mkdir -p "$DPKG_ROOT$1"/member/wal "$DPKG_ROOT$1"/lost+found "$DPKG_ROOT"/etc/etcd/pki "$DPKG_ROOT"/var/backups/etcd-cluster \
 		"$DPKG_ROOT"/usr/libexec/etcd-cluster/releases/v3.6.14 "$DPKG_ROOT"/var/cache/etcd-cluster
-	touch "$DPKG_ROOT"/var/backups/etcd-cluster/a.db "$DPKG_ROOT"/etc/etcd/{pki/ca.key,etcd.env,etcd.env.new,etcdctl.env}
+	mkdir -p "$DPKG_ROOT"/etc/etcd/enroll/{tokens,members}
+	touch "$DPKG_ROOT"/var/backups/etcd-cluster/a.db "$DPKG_ROOT"/etc/etcd/{pki/ca.key,etcd.env,etcd.env.new,etcdctl.env} \
+		"$DPKG_ROOT"/etc/etcd/{enroll-token,enroll-token.new,joining,enroll/tokens/12ab,enroll/members/n2}
 	echo CLUSTER_ID=1 >"$DPKG_ROOT"/etc/etcd/member-id
 	echo "DATA_DIR=$1" >"$DPKG_ROOT"/etc/etcd/cluster.conf.d/site.conf
 }
@@ -130,7 +230,7 @@ purges() {
 	[ -e "$DPKG_ROOT"/etc/etcd/pki/ca.key ]
 	[ -e "$DPKG_ROOT"/var/backups/etcd-cluster/a.db ]
 	[ -e "$DPKG_ROOT"/etc/etcd/cluster.conf.d/site.conf ]
-	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = 'cluster.conf.d member-id pki' ]
+	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo * enroll/*)" = 'cluster.conf.d enroll joining member-id pki enroll/members' ]
 	[ ! -e "$DPKG_ROOT"/usr/libexec/etcd-cluster/releases ]
 	[ ! -e "$DPKG_ROOT"/var/cache/etcd-cluster ]
 	run purges
@@ -145,7 +245,7 @@ purges() {
 	purges
 	[ "$(ls -A "$DPKG_ROOT"/srv/etcd)" = "$(printf '%s\n' lost+found notes)" ]
 	[ ! -e "$DPKG_ROOT"/etc/etcd/pki ]
-	[ ! -e "$DPKG_ROOT"/etc/etcd/member-id ]
+	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = cluster.conf.d ]
 	[ -e "$DPKG_ROOT"/var/backups/etcd-cluster/a.db ]
 }
 

@@ -108,13 +108,16 @@ complete_words() {
 
 @test "every key of the sample has its question, and every question its key, its translation and its place in the scripts" {
 	[ -e "$top"/conf/cluster.conf ]
-	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ -e ^ENROLL_ -e ^REPLACE |
-		tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
+	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ |
+		sed 's/^ENROLL_TOKEN_FILE$/ENROLL_TOKEN/' | tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
 	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort >"$BATS_TEST_TMPDIR"/questions
 	diff "$BATS_TEST_TMPDIR"/keys "$BATS_TEST_TMPDIR"/questions
+	# The token is asked for and written by itself, since it never stands in cluster.conf.
 	for script in config postinst; do
-		sed -n "/^questions='/,/'$/p" "$top"/debian/$script | tr -d "'" | sed 's/^questions=//' | xargs -n 1 | sort \
-			>"$BATS_TEST_TMPDIR/$script"
+		{
+			sed -n "/^questions='/,/'$/p" "$top"/debian/$script | tr -d "'" | sed 's/^questions=//' | xargs -n 1
+			grep -ow -m 1 enroll-token "$top"/debian/$script
+		} | sort >"$BATS_TEST_TMPDIR/$script"
 		diff "$BATS_TEST_TMPDIR"/questions "$BATS_TEST_TMPDIR/$script"
 	done
 	# And each is asked at some point.

@@ -136,7 +136,7 @@ has_line() {
 	mkdir -p "${conf%/*}"
 	for answer in 'ROLE=s?' 'NAME=n?' 'ADDRESS=10.0.0.1?' 'CLUSTER_TOKEN=a?' 'RELEASE=3.6?' 'RELEASE_URL=https://m/?' \
 		'RELEASE_CA_FILE=/a?' 'DATA_DIR=/srv/?' 'WAL_DIR=/srv/?' 'CLIENT_PORT=23?' 'PEER_PORT=?' 'METRICS_URL=http://h:1/?' \
-		'EXTRA_SANS=a?' 'KEY_TYPE=e?' 'CERT_DAYS=3?' 'CA_DAYS=?' 'RENEW_BEFORE_DAYS=?' 'MEMBERS=a=?' 'JOIN=?'; do
+		'EXTRA_SANS=a?' 'KEY_TYPE=e?' 'CERT_DAYS=3?' 'CA_DAYS=?' 'RENEW_BEFORE_DAYS=?' 'MEMBERS=a=?' 'JOIN=?' 'ENROLL_PORT=2?' 'REPLACE=?'; do
 		echo "$answer" >"$conf"
 		run "$ETCD_CLUSTER" --root "$ETCD_CLUSTER_ROOT" setup --local
 		echo "$answer: $status: $output"
