@@ -66,14 +66,13 @@ static const int allowed[] = {
 	SCMP_SYS(restart_syscall),
 };
 
-int jail_drop_user(void)
+int jail_become(uid_t uid, gid_t gid)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	if (geteuid() != 0)
 		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY) < 0 ||
-	    setresuid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -1;
 	/* Were it possible to come back, the drop would have been for show. */
 	if (setuid(0) == 0) {
@@ -81,6 +80,11 @@ int jail_drop_user(void)
 		return -1;
 	}
 	return 0;
+}
+
+int jail_drop_user(void)
+{
+	return jail_become(PROC_NOBODY, PROC_NOBODY);
 }
 
 static int limit(int what, unsigned long long value)

@@ -35,17 +35,34 @@ struct stream {
 	struct buf *to;
 };
 
-/* Everything between fork and exec; only async-signal-safe calls. Never returns. */
-static void become(const struct proc_run *run, char *const *env, const int out[2], const int diag[2])
+static bool redirect(const struct proc_run *run, const int out[2], const int diag[2])
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return false;
+	if (run->log != 0)
+		return dup2(run->log, STDOUT_FILENO) >= 0 && dup2(run->log, STDERR_FILENO) >= 0;
+	return dup2(run->out ? out[1] : null, STDOUT_FILENO) >= 0 && (!run->diag || dup2(diag[1], STDERR_FILENO) >= 0);
+}
+
+static bool change_user(const struct proc_run *run, pid_t parent)
+{
+	if (run->as_nobody && jail_drop_user() < 0)
+		return false;
+	if (run->uid != 0 && geteuid() == 0 && jail_become(run->uid, run->gid) < 0)
+		return false;
+	/* After the change of the user, which clears it (prctl(2)); a parent that died in between is noticed. */
+	return !run->tied || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
+}
+
+/* Everything between fork and exec; only async-signal-safe calls. Never returns. */
+static void become(const struct proc_run *run, char *const *env, const int out[2], const int diag[2], pid_t parent)
+{
 	char *const *argv;
 
 	memcpy(&argv, &run->argv, sizeof(argv)); /* execvpe(3) wants char *const[] and changes nothing */
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(run->out ? out[1] : null, STDOUT_FILENO) < 0 ||
-	    (run->diag && dup2(diag[1], STDERR_FILENO) < 0))
-		_exit(CHILD_FAILED);
-	if (run->as_nobody && jail_drop_user() < 0)
+	if (!redirect(run, out, diag) || !change_user(run, parent))
 		_exit(CHILD_FAILED);
 	if (run->program != 0)
 		(void)execveat(run->program, "", argv, env, AT_EMPTY_PATH);
@@ -130,13 +147,14 @@ static char **child_environment(void)
 int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e)
 {
 	auto_strv char **env = child_environment();
+	pid_t parent = getpid();
 	int out[2] = { -1, -1 }, diag[2] = { -1, -1 };
 
 	*child = (struct proc_child){ .run = *run, .deadline = now_ms() + 1000LL * run->timeout, .pid = -1 };
 	if ((!run->out || pipe2(out, O_CLOEXEC) == 0) && (!run->diag || pipe2(diag, O_CLOEXEC) == 0))
 		child->pid = fork();
 	if (child->pid == 0)
-		become(run, env, out, diag);
+		become(run, run->env ? run->env : env, out, diag, parent);
 	mem_close_fd(&out[1]);
 	mem_close_fd(&diag[1]);
 	child->out = out[0];
@@ -168,6 +186,25 @@ int proc_finish(struct proc_child *child, struct err *e)
 	if (exit_status(status) == CHILD_FAILED)
 		return err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", name);
 	return exit_status(status);
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+bool proc_ended(const struct proc_child *child)
+{
+	return has_ended(child->pid);
+}
+
+int proc_end(struct proc_child *child, unsigned int seconds, struct err *e)
+{
+	(void)kill(child->pid, SIGTERM);
+	child->deadline = now_ms() + 1000LL * seconds;
+	return proc_finish(child, e);
 }
 
 int proc_run(const struct proc_run *run, struct err *e)
@@ -213,9 +250,7 @@ int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, 
 
 bool proc_jailed_ended(const struct proc_jailed *child)
 {
-	siginfo_t info = { .si_pid = 0 };
-
-	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+	return has_ended(child->pid);
 }
 
 int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e)

@@ -20,8 +20,13 @@ struct proc_run {
 	int program; /* when not 0: run this open file, whatever argv[0] says; no path leads elsewhere meanwhile */
 	unsigned int timeout; /* seconds; then it is killed and the call fails */
 	bool as_nobody;	      /* when we are root: run it as PROC_NOBODY with no_new_privs */
-	struct buf *out;      /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
-	struct buf *diag;     /* its stderr, likewise; NULL: ours */
+	uid_t uid;	      /* when not 0, and we are root: run it as this user and group with no_new_privs */
+	gid_t gid;
+	bool tied;	  /* it dies with us, whatever kills us */
+	char *const *env; /* its whole environment; NULL: ours */
+	int log;	  /* when not 0: stdout and stderr go to this open file */
+	struct buf *out;  /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
+	struct buf *diag; /* its stderr, likewise; NULL: ours */
 };
 
 /*
@@ -44,6 +49,12 @@ struct proc_child {
  */
 int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e) MUST_CHECK;
 int proc_finish(struct proc_child *child, struct err *e) MUST_CHECK;
+
+/* Whether it has ended by itself; it must still be finished. */
+bool proc_ended(const struct proc_child *child);
+
+/* Asks it to end (SIGTERM), then proc_finish with that many seconds from now. */
+int proc_end(struct proc_child *child, unsigned int seconds, struct err *e) MUST_CHECK;
 
 struct proc_jail {
 	bool network;			 /* may reach the network (and read files, for its resolver) */

@@ -11,8 +11,10 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/proc.h"
 
 static void runs_and_captures(void **state)
@@ -36,6 +38,77 @@ static void a_signal_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(proc_run(&run, &e), 128 + SIGKILL);
+}
+
+/* Ended, but its new parent has not looked yet. */
+static bool is_zombie(pid_t pid)
+{
+	auto_free char *path = xasprintf("/proc/%d/stat", (int)pid);
+	auto_buf struct buf text = { 0 };
+	struct err gone = { 0 };
+
+	return file_read(path, 4096, &text, &gone) < 0 || strstr(buf_str(&text), ") Z ") != NULL;
+}
+
+/* A server of ours: its own environment, its words in a file, ended when we say so. */
+static void a_server_runs_until_it_is_asked_to_end(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "trap 'echo bye; exit 7' TERM; env; while :; do sleep 0.05; done",
+				     NULL };
+	char path_word[] = "PATH=/usr/bin:/bin", colour[] = "COLOUR=red";
+	char *const env[] = { path_word, colour, NULL };
+	auto_free char *dir = unit_dir(), *path = xasprintf("%s/log", dir);
+	auto_buf struct buf said = { 0 };
+	struct err failed = { 0 };
+	auto_close int log = file_create(path, FILE_MODE(0600), &failed);
+	const struct proc_run run = { .argv = argv, .timeout = 30, .env = env, .tied = true, .log = log };
+	struct proc_child child;
+
+	(void)state;
+	assert_true(log > 0);
+	assert_ok(proc_start(&run, &child, e));
+	for (int i = 0; i < 500 && !strstr(buf_str(&said), "COLOUR=red"); i++) {
+		(void)usleep(10000);
+		buf_free(&said);
+		assert_ok(file_read(path, 65536, &said, e));
+	}
+	assert_false(proc_ended(&child));
+	assert_int_equal(proc_end(&child, 10, &failed), 7);
+	buf_free(&said);
+	assert_ok(file_read(path, 65536, &said, e));
+	assert_non_null(strstr(buf_str(&said), "COLOUR=red\n"));
+	assert_non_null(strstr(buf_str(&said), "bye\n"));
+	assert_null(strstr(buf_str(&said), "LC_ALL"));
+	assert_ok(file_remove_tree(dir, e));
+}
+
+/* Its parent is killed: within a moment it is gone as well. */
+static void what_is_tied_dies_with_us(void **state)
+{
+	const char *const argv[] = { "sleep", "60", NULL };
+	const struct proc_run run = { .argv = argv, .timeout = 60, .tied = true };
+	int ids[2];
+	pid_t parent, sleeper = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ids), 0);
+	parent = fork();
+	if (parent == 0) {
+		struct proc_child child;
+		struct err e = { 0 };
+
+		if (proc_start(&run, &child, &e) == 0 && write(ids[1], &child.pid, sizeof(child.pid)) > 0)
+			(void)pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ids[0], &sleeper, sizeof(sleeper)), sizeof(sleeper));
+	(void)kill(parent, SIGKILL);
+	(void)waitpid(parent, NULL, 0);
+	for (int i = 0; i < 500 && kill(sleeper, 0) == 0 && !is_zombie(sleeper); i++)
+		(void)usleep(10000);
+	assert_true(kill(sleeper, 0) < 0 || is_zombie(sleeper));
+	(void)close(ids[0]);
+	(void)close(ids[1]);
 }
 
 static void a_missing_program_is_told(void **state)
@@ -158,6 +231,8 @@ int main(void)
 		cmocka_unit_test(runs_and_captures),
 		cmocka_unit_test(a_signal_is_told),
 		cmocka_unit_test(a_missing_program_is_told),
+		cmocka_unit_test(a_server_runs_until_it_is_asked_to_end),
+		cmocka_unit_test(what_is_tied_dies_with_us),
 		cmocka_unit_test(slow_and_noisy_children_are_stopped),
 		cmocka_unit_test(a_jailed_child_gets_nothing_new),
 		cmocka_unit_test(errors_and_deaths_come_back),
