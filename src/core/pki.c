@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "core/pki_check.h"
+#include "core/pki_origin.h"
 #include "core/pki_prove.h"
 #include "core/pki_sign.h"
 #include "core/pki_store.h"
@@ -72,6 +73,11 @@ static int check_origin(struct walk *w, struct err *e)
 			      w->ca.key ? "ca.key" : "certificates or keys");
 		return err_hint(e,
 				"put the ca.crt that belongs to them there, or move them away to have a new CA made");
+	}
+	if (pki_origin(w->m) == PKI_ASK) {
+		(void)err_set(e, ERR_PENDING, "there are no certificates in %s, and another machine has the CA",
+			      w->m->at.pki);
+		return err_hint(e, "copy ca.crt and ca.key there, or the certificates and keys of this machine");
 	}
 	w->first = true;
 	return 0;
@@ -320,8 +326,9 @@ static int run(const struct machine *m, char *const *names, bool force, struct e
 	return mended < 0 ? -1 : n > 0 || mended > 0;
 }
 
-int pki_ensure(const struct machine *m, struct err *e)
+int pki_ensure(const struct machine *m, bool local, struct err *e)
 {
+	(void)local;
 	return run(m, NULL, false, e);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files:
- *   own CA        nothing is there: a CA is made, and it signs the leaves
+ * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files (core/pki_origin.h):
+ *   own CA        nothing is there, and this machine makes the CA of its cluster: it signs the leaves
  *   given CA      ca.crt and ca.key were put there: it signs the leaves, and is never touched
- *   given leaves  ca.crt without ca.key: nothing can be issued, so all is only checked
+ *   enrolled      nothing is there, or ca.host is: a CA host signs through its door, for keys that never leave this machine
+ *   given leaves  ca.crt alone: nothing can be issued, so all is only checked
  */
 #ifndef CORE_PKI_H
 #define CORE_PKI_H
@@ -14,9 +15,11 @@
 /*
  * Issues what is missing, reissues what no longer fits cluster.conf, renews what is due; under machine_lock. After a
  * renewal it looks by handshake whether a running etcd serves the new one. Returns 1 changed (with m->dry_run: would change), 0 nothing to do.
- * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves something else.
+ * local: nobody outside is asked.
+ * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves something else;
+ * ERR_PENDING: what etcd needs is not there yet and is to be had from the CA host, which was not asked (local) or did not answer.
  */
-int pki_ensure(const struct machine *m, struct err *e) MUST_CHECK;
+int pki_ensure(const struct machine *m, bool local, struct err *e) MUST_CHECK;
 
 /*
  * The same for certificates that are there already, which the renew timer calls: only these names (strv; NULL: all), and with force also what

@@ -43,6 +43,12 @@ bool probe_connect(const char *address, uint16_t port, unsigned int timeout_ms);
 /* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
 char *probe_source(const char *address);
 
+/*
+ * The first of these addresses (strv of IPv4, IPv6 literals or names) at which somebody accepts a TCP connection on the port, all of them tried
+ * at once (probe_listen.c); NULL when none does within timeout_ms.
+ */
+const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms);
+
 /* --- Processes (probe_process.c). */
 
 /* A process that is there but not for us to look at. */

@@ -99,7 +99,7 @@ static int prepare(struct road *r, struct err *pending, struct err *e)
 	struct err later = { 0 };
 	int rc;
 
-	if (took(r, pki_ensure(r->m, e)) < 0 || took(r, datadir_prepare(r->m, e)) < 0 ||
+	if (took(r, pki_ensure(r->m, r->how->local, e)) < 0 || took(r, datadir_prepare(r->m, e)) < 0 ||
 	    took(r, service_paths(r->m, e)) < 0)
 		return -1;
 	rc = release_ensure(r->m, step, r->has_id, &later);

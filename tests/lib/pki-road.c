@@ -19,7 +19,7 @@
 static int ensure(const struct machine *m, struct err *e)
 {
 	auto_close int lock = machine_lock(m, e);
-	int rc = lock < 0 ? -1 : pki_ensure(m, e);
+	int rc = lock < 0 ? -1 : pki_ensure(m, false, e);
 
 	return rc == 0 ? 2 : rc < 0 ? -1 : 0;
 }

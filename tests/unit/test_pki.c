@@ -95,7 +95,7 @@ static void assert_settled(const struct machine *m)
 	size_t n;
 
 	assert_ok(pki_check_start(m, e));
-	assert_int_equal(pki_ensure(m, &why), 0);
+	assert_int_equal(pki_ensure(m, false, &why), 0);
 	after = tree();
 	assert_string_equal(before, after);
 	assert_null(strstr(after, ".pki.new"));
@@ -111,7 +111,7 @@ static void assert_settled(const struct machine *m)
 static void ensure(const struct machine *m, int want)
 {
 	struct err why = { 0 };
-	int rc = pki_ensure(m, &why);
+	int rc = pki_ensure(m, false, &why);
 
 	if (rc != want)
 		fail_msg("pki_ensure: %d instead of %d: %s", rc, want, why.msg);
@@ -313,7 +313,7 @@ static void run_refusal(const struct refusal *r)
 	free(shell(r->script));
 	m.now += (time_t)r->days * PKI_DAY;
 	before = tree();
-	if (pki_ensure(&m, &why) >= 0)
+	if (pki_ensure(&m, false, &why) >= 0)
 		fail_msg("%s: not refused", r->what);
 	if (why.class != r->class || !strstr(why.msg, r->says) || !why.hint[0])
 		fail_msg("%s: class %d, %s (%s)", r->what, (int)why.class, why.msg, why.hint);
