@@ -106,6 +106,30 @@ void rpc_status_free(struct rpc_status *s)
 	*s = (struct rpc_status){ 0 };
 }
 
+static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header, Etcdserverpb__Member *const *list,
+			size_t n, struct rpc_members *out, struct err *e)
+{
+	if (n > MAX_MEMBERS) {
+		(void)err_set(e, ERR_HEALTH, "MemberList: %s: %zu members are listed, more than any cluster has",
+			      grpc_url(g), n);
+		e->rpc = GRPC_INTERNAL;
+		return -1;
+	}
+	*out = (struct rpc_members){ .cluster_id = header ? header->cluster_id : 0,
+				     .list = xcalloc(n + 1, sizeof(*out->list)),
+				     .n = n };
+	for (size_t i = 0; i < n; i++) {
+		const Etcdserverpb__Member *from = list[i];
+
+		out->list[i] = (struct rpc_member){ .id = from->id,
+						    .name = safe(from->name),
+						    .peer_urls = safe_strv(from->peer_urls, from->n_peer_urls),
+						    .client_urls = safe_strv(from->client_urls, from->n_client_urls),
+						    .is_learner = from->is_learner };
+	}
+	return 0;
+}
+
 int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, struct err *e)
 {
 	Etcdserverpb__MemberListAsk ask = ETCDSERVERPB__MEMBER_LIST_ASK__INIT;
@@ -117,25 +141,7 @@ int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, 
 	r = (const void *)m;
 	if (!r)
 		return -1;
-	if (r->n_members > MAX_MEMBERS) {
-		(void)err_set(e, ERR_HEALTH, "MemberList: %s: %zu members are listed, more than any cluster has",
-			      grpc_url(g), r->n_members);
-		e->rpc = GRPC_INTERNAL;
-		return -1;
-	}
-	*out = (struct rpc_members){ .cluster_id = r->header ? r->header->cluster_id : 0,
-				     .list = xcalloc(r->n_members + 1, sizeof(*out->list)),
-				     .n = r->n_members };
-	for (size_t i = 0; i < r->n_members; i++) {
-		const Etcdserverpb__Member *from = r->members[i];
-
-		out->list[i] = (struct rpc_member){ .id = from->id,
-						    .name = safe(from->name),
-						    .peer_urls = safe_strv(from->peer_urls, from->n_peer_urls),
-						    .client_urls = safe_strv(from->client_urls, from->n_client_urls),
-						    .is_learner = from->is_learner };
-	}
-	return 0;
+	return copy_members(g, r->header, r->members, r->n_members, out, e);
 }
 
 void rpc_members_free(struct rpc_members *m)
@@ -147,6 +153,93 @@ void rpc_members_free(struct rpc_members *m)
 	}
 	free(m->list);
 	*m = (struct rpc_members){ 0 };
+}
+
+int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rpc_members *after, struct err *e)
+{
+	auto_free char *url = xstrdup(peer_url);
+	Etcdserverpb__MemberAddAsk ask = ETCDSERVERPB__MEMBER_ADD_ASK__INIT;
+	cleanup(free_message) ProtobufCMessage *m = NULL;
+	const Etcdserverpb__MemberAddReply *r;
+
+	ask.n_peer_urls = 1;
+	ask.peer_urls = &url;
+	ask.is_learner = true;
+	m = call(g, "/etcdserverpb.Cluster/MemberAdd", &ask.base, &etcdserverpb__member_add_reply__descriptor, e);
+	r = (const void *)m;
+	if (!r)
+		return -1;
+	*id = r->member ? r->member->id : 0;
+	return copy_members(g, r->header, r->members, r->n_members, after, e);
+}
+
+/* A change whose answer holds nothing that we want to know. */
+static int change(struct grpc *g, const char *method, const ProtobufCMessage *ask, struct err *e)
+{
+	cleanup(free_message) ProtobufCMessage *m = call(g, method, ask, &etcdserverpb__member_reply__descriptor, e);
+
+	return m ? 0 : -1;
+}
+
+int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e)
+{
+	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
+
+	ask.id = id;
+	return change(g, "/etcdserverpb.Cluster/MemberPromote", &ask.base, e);
+}
+
+int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e)
+{
+	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
+
+	ask.id = id;
+	return change(g, "/etcdserverpb.Cluster/MemberRemove", &ask.base, e);
+}
+
+int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e)
+{
+	auto_free char *url = xstrdup(peer_url);
+	Etcdserverpb__MemberUpdateAsk ask = ETCDSERVERPB__MEMBER_UPDATE_ASK__INIT;
+
+	ask.id = id;
+	ask.n_peer_urls = 1;
+	ask.peer_urls = &url;
+	return change(g, "/etcdserverpb.Cluster/MemberUpdate", &ask.base, e);
+}
+
+enum rpc_refusal rpc_refusal(const struct err *e)
+{
+	static const struct {
+		const char *words;
+		enum rpc_refusal is;
+	} known[] = {
+		{ "Peer URLs already exists", RPC_EXISTS },
+		{ "member ID already exist", RPC_EXISTS },
+		{ "unhealthy cluster", RPC_UNHEALTHY },
+		{ "too many learner members", RPC_TOO_MANY_LEARNERS },
+		{ "in sync with leader", RPC_NOT_IN_SYNC },
+		{ "can only promote a learner", RPC_NOT_LEARNER },
+		{ "rpc not supported for learner", RPC_ASKED_LEARNER },
+		{ "not enough started members", RPC_TOO_FEW_STARTED },
+	};
+
+	if (e->rpc == GRPC_NOT_FOUND)
+		return RPC_NO_SUCH_MEMBER;
+	if (e->rpc == GRPC_FAILED_PRECONDITION || e->rpc == GRPC_UNAVAILABLE) {
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			if (strstr(e->msg, known[i].words))
+				return known[i].is;
+	}
+	switch (e->rpc) {
+	case GRPC_UNAVAILABLE:
+	case GRPC_DEADLINE_EXCEEDED:
+	case GRPC_UNKNOWN:
+	case GRPC_INTERNAL:
+		return RPC_UNKNOWN_OUTCOME;
+	default:
+		return RPC_REFUSED;
+	}
 }
 
 const char *rpc_alarm_name(enum rpc_alarm_kind kind)

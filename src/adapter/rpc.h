@@ -51,6 +51,37 @@ struct rpc_members {
 int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, struct err *e) MUST_CHECK;
 void rpc_members_free(struct rpc_members *m);
 
+/*
+ * Cluster.MemberAdd, always as a learner: it gets the data and does not vote, so no quorum can be lost by it (a voter that
+ * never starts stops a cluster of one for good; seen on 3.4). *id: of the new member; after: the members, the new one among them.
+ */
+int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rpc_members *after,
+		   struct err *e) MUST_CHECK;
+
+/* Cluster.MemberPromote: the learner votes from now on. Must be sent to a voter. */
+int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
+
+/* Cluster.MemberRemove. */
+int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
+
+/* Cluster.MemberUpdate: where the others dial this member from now on. */
+int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
+
+/* Why such a call failed: by the gRPC code, and where etcd uses one code for many things, by its words (the same from 3.4 to 3.7). */
+enum rpc_refusal {
+	RPC_REFUSED,	     /* for another reason: only a person can know */
+	RPC_UNKNOWN_OUTCOME, /* no answer, or one of a cluster in trouble: it may have taken effect all the same */
+	RPC_EXISTS,	     /* a member has this peer URL already */
+	RPC_NO_SUCH_MEMBER,  /* not, or not any more */
+	RPC_UNHEALTHY, /* a member is down, or was connected to less than 5 s ago: no changes until that is over */
+	RPC_TOO_MANY_LEARNERS, /* another member is being added */
+	RPC_NOT_IN_SYNC,       /* the learner has not got all the data yet */
+	RPC_NOT_LEARNER,       /* it votes already */
+	RPC_ASKED_LEARNER,     /* the member asked is a learner itself */
+	RPC_TOO_FEW_STARTED,   /* the quorum would be lost */
+};
+enum rpc_refusal rpc_refusal(const struct err *e);
+
 enum rpc_alarm_kind { RPC_ALARM_NONE, RPC_ALARM_NOSPACE, RPC_ALARM_CORRUPT };
 
 struct rpc_alarm {
