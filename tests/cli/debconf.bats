@@ -259,3 +259,14 @@ purges() {
 	[ -d "$DPKG_ROOT"/srv/etcd/member/wal ]
 	[ -e "$DPKG_ROOT"/etc/etcd/pki/ca.key ]
 }
+
+@test "purge with a yes deletes what was moved aside, too, but not the data of whoever came after" {
+	preseed 'purge-data boolean true'
+	installs
+	member /srv/etcd
+	mv "$DPKG_ROOT"/etc/etcd/member-id "$DPKG_ROOT"/etc/etcd/member-id.aside-20261121-101500
+	mkdir "$DPKG_ROOT"/srv/etcd/member.aside-20261121-101500
+	purges
+	[ "$(cd "$DPKG_ROOT"/srv/etcd && echo *)" = 'lost+found member' ]
+	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = cluster.conf.d ]
+}

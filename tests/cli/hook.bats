@@ -308,6 +308,36 @@ has_line() {
 	has_line NAME=n1
 }
 
+@test "remove says so when the machine is still a member of a cluster, and how to end that; a cluster of one is silent" {
+	etc=$ETCD_CLUSTER_ROOT/etc/etcd
+	mkdir -p "$etc"
+	printf 'CLUSTER_ID=1\nMEMBER_ID=2\nNAME=n2\n' >"$etc"/member-id
+	echo ETCD_INITIAL_CLUSTER=n2=https://10.0.0.2:2380 >"$etc"/etcd.env
+	run "$hook" remove
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	# Formed with others, joined to others, others joined to it.
+	echo ETCD_INITIAL_CLUSTER=n1=https://10.0.0.1:2380,n2=https://10.0.0.2:2380 >"$etc"/etcd.env
+	run "$hook" remove
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"still a member"*"etcd-cluster remove n2"* ]]
+	: >"$etc"/etcd.env
+	touch "$etc"/joining
+	run "$hook" remove
+	[[ "$output" == *"etcd-cluster remove n2"* ]]
+	rm "$etc"/joining
+	mkdir -p "$etc"/enroll/members
+	run "$hook" remove
+	[ -z "$output" ]
+	touch "$etc"/enroll/members/n3
+	run "$hook" remove
+	[[ "$output" == *"etcd-cluster remove n2"* ]]
+	# After it has left there is no identity any more.
+	mv "$etc"/member-id "$etc"/member-id.aside-20261121-101500
+	run "$hook" remove
+	[ -z "$output" ]
+}
+
 @test "an unknown call fails" {
 	run "$hook" explode
 	[ "$status" -eq 1 ]
