@@ -15,6 +15,15 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+/* Some of these files hold keys. */
+static void wipe(char **s)
+{
+	if (*s)
+		explicit_bzero(*s, strlen(*s));
+	free(*s);
+	*s = NULL;
+}
+
 /* Where a line is. */
 struct place {
 	const char *path;
@@ -124,7 +133,7 @@ static int explain(const char *line, size_t key_len, struct err *e)
 /* line is NUL-terminated and has no NUL inside; it is changed. */
 static int parse_line(struct keyfile *k, const struct place *at, char *line, struct err *e)
 {
-	auto_free char *value = NULL;
+	cleanup(wipe) char *value = NULL;
 	size_t key_len, len;
 
 	while (is_blank(*line))
@@ -156,13 +165,16 @@ static int parse_line(struct keyfile *k, const struct place *at, char *line, str
 static int take_line(struct keyfile *k, const struct place *at, const char *text, size_t n, struct err *e)
 {
 	auto_free char *line = NULL;
+	int rc;
 
 	if (n > KEYFILE_MAX_LINE)
 		return err_set(e, ERR_CONFIG, "the line is longer than %u bytes", KEYFILE_MAX_LINE);
 	if (memchr(text, '\0', n))
 		return err_set(e, ERR_CONFIG, "the line has a NUL byte: this is not a text file");
 	line = xstrndup(text, n);
-	return parse_line(k, at, line, e);
+	rc = parse_line(k, at, line, e);
+	explicit_bzero(line, n);
+	return rc;
 }
 
 int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile *k, struct err *e)
@@ -212,7 +224,7 @@ void keyfile_free(struct keyfile *k)
 {
 	for (size_t i = 0; i < k->n; i++) {
 		free(k->entries[i].key);
-		free(k->entries[i].value);
+		wipe(&k->entries[i].value);
 	}
 	free(k->entries);
 	free(k->path);

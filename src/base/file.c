@@ -414,6 +414,66 @@ int file_check_trusted(int fd, const char *path, struct err *e)
 	return 0;
 }
 
+int file_open_private(const char *path, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, ERR_VERIFY, "%s is a symlink: a secret must be a file of its own", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if (file_check_trusted(fd, path, e) < 0)
+		return -1;
+	if (st.st_mode & 077) {
+		(void)err_set(e, ERR_VERIFY, "%s holds a secret and can be read by others (mode %04o)", path,
+			      (unsigned int)st.st_mode & 07777);
+		return err_hint(e, "if nobody can have read it: chmod 600 %s; else put a new one there", path);
+	}
+	return steal_fd(&fd);
+}
+
+int file_wipe(const char *path, struct err *e)
+{
+	auto_close int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	static const char zeros[512];
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot wipe %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_FAIL, "cannot wipe %s: not a regular file", path);
+	for (off_t left = st.st_size; left > 0; left -= (off_t)sizeof(zeros))
+		if (file_write_all(fd, zeros, left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros)) < 0)
+			return err_sys(e, ERR_FAIL, "cannot overwrite %s", path);
+	if (fsync(fd) < 0 || unlink(path) < 0)
+		return err_sys(e, ERR_FAIL, "cannot wipe %s", path);
+	return file_sync_parent(path, e) < 0 ? -1 : 1;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
+{
+	auto_closedir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	*names = NULL;
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
+	while ((entry = readdir(d)))
+		if (wanted(entry->d_name))
+			strv_add(names, entry->d_name);
+	if (*names)
+		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
+	return 0;
+}
+
 /* The file system of path, or of its nearest ancestor that exists. */
 static int stat_fs(const char *path, struct statvfs *fs, struct err *e)
 {

@@ -99,6 +99,21 @@ void file_sweep(const char *dir);
  */
 int file_check_trusted(int fd, const char *path, struct err *e) MUST_CHECK;
 
+/*
+ * Opens a file that holds a secret: as file_check_trusted, no symlink, and readable by nobody else either (ERR_VERIFY). One that is not there is an
+ * error with e->sys == ENOENT.
+ */
+int file_open_private(const char *path, struct err *e) MUST_CHECK;
+
+/*
+ * Overwrites a regular file (through all its names; no symlink is followed), fsyncs and removes it. 1 done, 0 there is none, -1. On a file system
+ * that writes elsewhere (copy on write, a journal of data, flash) old blocks may survive.
+ */
+int file_wipe(const char *path, struct err *e) MUST_CHECK;
+
+/* The entries of a directory that `wanted` accepts, as a strv in byte order that the caller frees; NULL when there is none, or no directory. */
+int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e) MUST_CHECK;
+
 /* Bytes that an unprivileged writer may still put on the file system of path (or of its nearest ancestor that exists). */
 int file_free_space(const char *path, unsigned long long *bytes, struct err *e) MUST_CHECK;
 
