@@ -123,7 +123,7 @@ static void check_wanted(const struct machine *m, const struct release *now, str
 
 static void check_env(const struct machine *m, const struct release *now, struct check_report *r)
 {
-	struct env_input in = { .version = now->version, .new_cluster = m->conf.role != ROLE_JOIN };
+	struct env_input in = { .version = now->version };
 	auto_strv char **options = NULL;
 	auto_free char *peer_cn = NULL;
 	enum env_state state = ENV_CURRENT;

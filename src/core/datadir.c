@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/identity.h"
+#include "core/joining.h"
 
 /*
  * What every etcd started without configuration makes up for itself: its advertised peer URL is http://localhost:2380 and its token
@@ -174,11 +175,16 @@ static int refuse_foreign(const struct machine *m, const struct identity *id, st
 	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
 }
 
-/* There is data, and nothing says that it is ours. */
+/* There is data, and member-id does not say that it is ours. */
 static int check_unclaimed(const struct machine *m, struct wal_ids found, const char *data, struct err *e)
 {
+	auto_joining struct joining j = { 0 };
 	struct wal_ids own = { 0 };
 
+	if (joining_read(m, &j, e) < 0)
+		return -1;
+	if (j.member_id != 0 && j.cluster_id == found.cluster && j.member_id == found.member)
+		return 0;
 	if (own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
 		return 0;
 	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
@@ -195,6 +201,18 @@ static int check_unclaimed(const struct machine *m, struct wal_ids found, const 
 	return aside_hint(m, data, e);
 }
 
+/* 1 and who it was when etcd has run here as a member that was added, though member-id was never written: it must not begin anew either. */
+static int was_started(const struct machine *m, struct identity *id, struct err *e)
+{
+	auto_joining struct joining j = { 0 };
+	int rc = joining_read(m, &j, e);
+
+	if (rc <= 0 || j.step < JOINING_STARTED)
+		return rc < 0 ? -1 : 0;
+	*id = (struct identity){ .cluster_id = j.cluster_id, .member_id = j.member_id, .name = xstrdup(m->conf.name) };
+	return 1;
+}
+
 int datadir_check(const struct machine *m, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
@@ -205,8 +223,12 @@ int datadir_check(const struct machine *m, struct err *e)
 
 	if (known < 0 || datadir_look(m, &state, &found.cluster, &found.member, e) < 0)
 		return -1;
+	if (!known && state == DATADIR_MEMBER)
+		return check_unclaimed(m, found, data, e);
 	if (!known)
-		return state == DATADIR_EMPTY ? 0 : check_unclaimed(m, found, data, e);
+		known = was_started(m, &id, e);
+	if (known <= 0)
+		return known;
 	if (state == DATADIR_EMPTY)
 		return refuse_lost(m, &id, data, e);
 	if (found.cluster != id.cluster_id || found.member != id.member_id)

@@ -31,8 +31,8 @@ int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *c
 		 struct err *e) MUST_CHECK;
 
 /*
- * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet or it is what
- * cluster.conf itself gives (a setup that was killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
+ * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet, or it is what
+ * cluster.conf itself gives or that of the member that this machine was just added as (a setup that was killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
  */
 int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/datadir.h"
+#include "core/joining.h"
 
 /* The first line, up to the hash of all that follows it. */
 #define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
@@ -109,8 +110,8 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 	return xstrdup(buf_str(&b));
 }
 
-/* "n1=https://10.0.0.1:2380,...". The caller frees. */
-static char *initial_cluster(const struct config *c)
+/* The members of a cluster that is formed: "n1=https://10.0.0.1:2380,...". The caller frees. */
+static char *formed_cluster(const struct config *c)
 {
 	const struct config_member self = { c->name, c->address };
 	bool many = c->role == ROLE_CLUSTER;
@@ -138,8 +139,12 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
 	auto_free char *client = config_url("https", c->address, c->client_port);
 	auto_free char *peer = config_url("https", c->address, c->peer_port);
-	auto_free char *cluster = initial_cluster(c);
+	auto_free char *formed = formed_cluster(c);
+	auto_joining struct joining joined = { 0 };
 	auto_free char *wal = datadir_wal(c);
+	int rc = joining_read(m, &joined, e);
+	/* etcd looks at it just once, before it has data; it stays as a record of how the member came to be. */
+	const char *cluster = joined.initial_cluster;
 	const struct setting settings[] = {
 		{ "name", c->name },
 		{ "data-dir", c->data_dir },
@@ -148,13 +153,13 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 		{ "advertise-client-urls", client },
 		{ "listen-peer-urls", listen_peer },
 		{ "initial-advertise-peer-urls", peer },
-		{ "initial-cluster", cluster },
-		{ "initial-cluster-state", in->new_cluster ? "new" : "existing" },
+		{ "initial-cluster", cluster ? cluster : formed },
+		{ "initial-cluster-state", cluster ? "existing" : "new" },
 		{ "initial-cluster-token", c->cluster_token },
 		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL },
 	};
 
-	return put_needed(m, in, settings, ARRAY_LEN(settings), out, e);
+	return rc < 0 ? -1 : put_needed(m, in, settings, ARRAY_LEN(settings), out, e);
 }
 
 static int put_tls(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * etcd.env and etcdctl.env, made from cluster.conf for the etcd in use. Paths in them are those of the installed machine, without --root.
+ * etcd.env and etcdctl.env, made from cluster.conf for the etcd in use, and for a machine that was added to a running cluster from what that
+ * said then (core/joining.h). Paths in them are those of the installed machine, without --root.
  * The first line carries the SHA-256 of the rest: a file that a person edited is told from one that is merely out of date.
  */
 #ifndef CORE_ENV_H
@@ -22,7 +23,6 @@ struct env_input {
 	char *const *
 		options; /* release_options(): no other option is ever written, for etcd only warns about unknown variables */
 	const char *peer_cn; /* pki_peer_cn(): only certificates with this CN are taken for peers */
-	bool new_cluster; /* ETCD_INITIAL_CLUSTER_STATE: new, else existing. It says how the member came to be: etcd looks at it just once */
 };
 
 /*

@@ -57,24 +57,9 @@ bool membership_has_started(const struct rpc_member *one)
 	return one->name[0] != '\0' || one->client_urls;
 }
 
-struct member_votes membership_without(const struct member_survey *s, uint64_t id)
-{
-	struct member_votes v = { 0 };
-
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->list[i].listed || s->list[i].learner || s->list[i].id == id)
-			continue;
-		v.all++;
-		v.healthy += s->list[i].healthy;
-	}
-	v.quorum = v.all > 0 ? v.all / 2 + 1 : 0;
-	return v;
-}
-
 /* ---- Whom to ask ----------------------------------------------------------------------------------------------- */
 
-/* The first client URL of each member, but of those who have none. A strv, or NULL. */
-static char **client_urls(const struct rpc_members *list)
+char **membership_urls(const struct rpc_members *list)
 {
 	char **urls = NULL;
 
@@ -196,7 +181,7 @@ static bool blame_dead(const struct machine *m, const struct rpc_members *list, 
 	size_t at = 0;
 	int code = e->rpc;
 
-	(void)reach_all(m, client_urls(list), CALL_MS, &r);
+	(void)reach_all(m, membership_urls(list), CALL_MS, &r);
 	for (size_t i = 0; i < list->n && !dead; i++) {
 		const struct rpc_member *one = &list->list[i];
 
@@ -271,7 +256,7 @@ static int change(const struct machine *m, struct change *c, struct err *e)
 			(void)nanosleep(&pause, NULL);
 		else if (e->class != ERR_HEALTH || c->list.n == 0 || listed)
 			return -1;
-		urls = client_urls(&c->list);
+		urls = membership_urls(&c->list);
 		listed = true;
 		if (!urls)
 			return -1;

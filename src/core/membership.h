@@ -19,7 +19,6 @@
 
 #include "adapter/rpc.h"
 #include "core/machine.h"
-#include "core/member.h"
 
 /* The members as a quorum agrees on them. The caller frees with rpc_members_free. */
 int membership_list(const struct machine *m, struct rpc_members *out, struct err *e) MUST_CHECK;
@@ -41,7 +40,7 @@ int membership_add_learner(const struct machine *m, const char *peer_url, uint64
 /* Makes the learner a voter. One that is not in step yet is ERR_HEALTH, and rpc_refusal(e) is RPC_NOT_IN_SYNC. One that is no member is ERR_CONFIG. */
 int membership_promote(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Removes it. Looks at nothing but the ID: whether the others can do without it is the caller's to see to (membership_without). */
+/* Removes it. Looks at nothing but the ID: whether the others can do without it is the caller's to see to (core/quorum.h). */
 int membership_remove(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
 /* Tells the cluster where it is dialled from now on. */
@@ -55,10 +54,7 @@ const struct rpc_member *membership_by_name(const struct rpc_members *list, cons
 /* True once it has started for the first time: only then it has told its name and its client URLs. */
 bool membership_has_started(const struct rpc_member *one);
 
-/*
- * The voters that would be left without member id, and whether the healthy ones among them are a quorum then (votes.healthy >=
- * votes.quorum). Nobody left: all is 0.
- */
-struct member_votes membership_without(const struct member_survey *s, uint64_t id);
+/* The first client URL of each member that has one. A strv that the caller frees, or NULL. */
+char **membership_urls(const struct rpc_members *list);
 
 #endif

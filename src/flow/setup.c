@@ -124,11 +124,8 @@ static int render(struct road *r, struct err *e)
 		return r->m->dry_run ? 0 : -1; /* a dry run issued none */
 	if (release_options(r->m, &release, &options, e) < 0)
 		return -1;
-	rc = env_ensure(
-		r->m,
-		&(struct env_input){
-			.version = release.version, .options = options, .peer_cn = peer_cn, .new_cluster = true },
-		e);
+	rc = env_ensure(r->m, &(struct env_input){ .version = release.version, .options = options, .peer_cn = peer_cn },
+			e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
 	return took(r, rc);

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "core/datadir.h"
 #include "core/identity.h"
+#include "core/joining.h"
 
 #define SEGMENT "/member/wal/0000000000000000-0000000000000000.wal"
 
@@ -242,6 +243,32 @@ static void foreign_data_is_refused(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "which is not what cluster.conf makes of this machine");
 }
 
+static void an_added_member_owns_its_data(void **state)
+{
+	char peer[] = "https://127.0.0.1:2380", cluster[] = "n1=https://127.0.0.1:2380";
+	struct joining j = { JOINING_ADDED, 7, 8, peer, cluster };
+	struct machine *m = *state;
+
+	m->conf.role = ROLE_JOIN;
+	assert_ok(joining_write(m, &j, e));
+	assert_ok(datadir_check(m, e)); /* added, not started */
+	put_wal(m, 7, 9);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000009 of cluster 0000000000000007");
+	put_wal(m, 7, 8);
+	assert_ok(datadir_check(m, e)); /* killed before member-id was written */
+}
+
+static void an_added_member_does_not_begin_twice(void **state)
+{
+	char peer[] = "https://127.0.0.1:2380", cluster[] = "n1=https://127.0.0.1:2380";
+	struct joining j = { JOINING_STARTED, 7, 8, peer, cluster };
+	struct machine *m = *state;
+
+	m->conf.role = ROLE_JOIN;
+	assert_ok(joining_write(m, &j, e));
+	assert_err(datadir_check(m, e), ERR_CONFIG, "this machine is member 0000000000000008 (n1)");
+}
+
 static void other_files_are_refused(void **state)
 {
 	const struct machine *m = *state;
@@ -322,6 +349,8 @@ int main(void)
 		TEST(lost_data_is_refused),
 		TEST(distribution_default_is_refused),
 		TEST(foreign_data_is_refused),
+		TEST(an_added_member_owns_its_data),
+		TEST(an_added_member_does_not_begin_twice),
 		TEST(other_files_are_refused),
 		TEST(damage_is_not_emptiness),
 		TEST(snapshots_without_their_log_are_refused),

@@ -10,6 +10,7 @@
 #include "adapter/keyfile.h"
 #include "base/file.h"
 #include "core/env.h"
+#include "core/joining.h"
 
 /* Options that 3.4 to 3.7 all have; what came and went is in the tables of the tests. */
 static const char *const common[] = {
@@ -59,9 +60,7 @@ static int box_open(void **state)
 	b->m.conf.name = xstrdup("n1");
 	for (size_t i = 0; i < ARRAY_LEN(common); i++)
 		strv_add(&b->options, common[i]);
-	b->in = (struct env_input){
-		.version = { 3, 6, 14 }, .options = b->options, .peer_cn = "etcd-peer", .new_cluster = true
-	};
+	b->in = (struct env_input){ .version = { 3, 6, 14 }, .options = b->options, .peer_cn = "etcd-peer" };
 	*state = b;
 	return 0;
 }
@@ -183,6 +182,27 @@ static void names_all_members(void **state)
 	b->m.conf.n_members = 2;
 	written(b, b->m.at.etcd_env, &k);
 	assert_value(&k, "ETCD_INITIAL_CLUSTER", "n1=https://10.0.0.1:2380,n2=https://[fd00::2]:2380");
+}
+
+static void repeats_what_the_cluster_said(void **state)
+{
+	char peer[] = "https://127.0.0.1:2380", cluster[] = "old=https://10.0.0.1:2380,n1=https://127.0.0.1:2380";
+	struct joining joined = { JOINING_ADDING, 0, 0, peer, NULL };
+	auto_keyfile struct keyfile before = { 0 }, after = { 0 };
+	struct box *b = *state;
+
+	assert_ok(joining_write(&b->m, &joined, e));
+	written(b, b->m.at.etcd_env, &before);
+	assert_value(&before, "ETCD_INITIAL_CLUSTER_STATE", "new");
+	joined = (struct joining){ JOINING_ADDED, 7, 8, peer, cluster };
+	assert_ok(joining_write(&b->m, &joined, e));
+	assert_int_equal(drift(b), ENV_STALE);
+	written(b, b->m.at.etcd_env, &after);
+	assert_value(&after, "ETCD_INITIAL_CLUSTER", cluster);
+	assert_value(&after, "ETCD_INITIAL_CLUSTER_STATE", "existing");
+	joined.step = JOINING_MEMBER;
+	assert_ok(joining_write(&b->m, &joined, e));
+	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
 /* No variable is written that the version at hand does not know. */
@@ -369,6 +389,7 @@ int main(void)
 		TEST(single_member_on_loopback),
 		TEST(listens_on_the_address_and_loopback),
 		TEST(names_all_members),
+		TEST(repeats_what_the_cluster_said),
 		cmocka_unit_test(fits_the_version),
 		TEST(etcd_without_tls_is_no_etcd_of_ours),
 		TEST(passes_through_and_lets_win),

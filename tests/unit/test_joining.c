@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/joining, core/joining_rules: the journal comes back as it was written; what etcd is told about the others; which versions fit.
+ */
+#include "unit.h"
+
+#include "base/file.h"
+#include "core/joining.h"
+#include "core/joining_rules.h"
+
+static int machine_setup(void **state)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	auto_free char *root = unit_dir();
+
+	layout_init(&m->at, root, NULL);
+	assert_ok(file_mkdirs(m->at.etc, FILE_MODE(0755), e));
+	*state = m;
+	return 0;
+}
+
+static int machine_teardown(void **state)
+{
+	struct machine *m = *state;
+
+	assert_ok(file_remove_tree(m->at.root, e));
+	machine_free(m);
+	free(m);
+	return 0;
+}
+
+static void comes_back_step_by_step(void **state)
+{
+	char peer[] = "https://[fd00::3]:2380", cluster[] = "n1=https://10.0.0.1:2380,n3=https://[fd00::3]:2380";
+	struct joining j = { .step = JOINING_ADDING, .peer_url = peer };
+	struct machine *m = *state;
+	struct err e = { 0 };
+
+	{
+		auto_joining struct joining got = { 0 };
+
+		assert_int_equal(joining_read(m, &got, &e), 0);
+		m->dry_run = true;
+		assert_int_equal(joining_write(m, &j, &e), 1);
+		assert_false(file_exists(m->at.joining));
+		m->dry_run = false;
+		assert_int_equal(joining_write(m, &j, &e), 1);
+		assert_int_equal(joining_write(m, &j, &e), 0);
+		assert_int_equal(joining_read(m, &got, &e), 1);
+		assert_int_equal(got.step, JOINING_ADDING);
+		assert_string_equal(got.peer_url, peer);
+		assert_null(got.initial_cluster);
+	}
+	for (enum joining_step step = JOINING_ADDED; step <= JOINING_MEMBER; step++) {
+		auto_joining struct joining got = { 0 };
+
+		j = (struct joining){ step, UINT64_C(0xfedcba9876543210), 7, peer, cluster };
+		assert_int_equal(joining_write(m, &j, &e), 1);
+		assert_int_equal(joining_read(m, &got, &e), 1);
+		assert_int_equal(got.step, step);
+		assert_int_equal(got.cluster_id, j.cluster_id);
+		assert_int_equal(got.member_id, 7);
+		assert_string_equal(got.initial_cluster, cluster);
+	}
+}
+
+static void refuses_half_a_journal(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"STEP=adding\n",
+		"STEP=dancing\nCLUSTER_ID=0000000000000000\nMEMBER_ID=0000000000000000\nPEER_URL=https://a:1\n",
+		"STEP=added\nCLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000002\nPEER_URL=https://a:1\n",
+		"STEP=added\nCLUSTER_ID=1\nMEMBER_ID=2\nPEER_URL=https://a:1\nINITIAL_CLUSTER=a=https://a:1\n",
+		"STEP=started\nCLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000000\nPEER_URL=https://a:1\n"
+		"INITIAL_CLUSTER=a=https://a:1\n",
+	};
+	const struct machine *m = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		auto_joining struct joining j = { 0 };
+
+		assert_ok(file_replace(m->at.joining, FILE_MODE(0644), texts[i], strlen(texts[i]), e));
+		assert_err(joining_read(m, &j, e), ERR_CONFIG, "/etc/etcd/joining does not say STEP");
+	}
+}
+
+static void others_are_named_or_numbered(void **state)
+{
+	char n1[] = "n1", none[] = "", n4[] = "n4", odd[] = "a=b,c", twin[] = "default";
+	char u1[] = "https://10.0.0.1:2380", u2[] = "https://10.0.0.2:2380", u3[] = "https://[fd00::3]:2380";
+	char *url1[] = { u1, NULL }, *url2[] = { u2, NULL }, *both[] = { u3, u2, NULL };
+	struct rpc_member three[] = {
+		{ .id = 1, .name = n1, .peer_urls = url1 },
+		{ .id = 2, .name = none, .peer_urls = url2 },
+		{ .id = 0xabc, .name = none, .peer_urls = both },
+	};
+	struct rpc_member strange[] = {
+		{ .id = 1, .name = twin, .peer_urls = url1 }, { .id = 2, .name = twin, .peer_urls = url1 },
+		{ .id = 3, .name = odd, .peer_urls = url1 },  { .id = 4, .name = n4, .peer_urls = url1 },
+		{ .id = 5, .name = none, .peer_urls = url2 },
+	};
+	auto_free char *plain = joining_cluster(&(struct rpc_members){ .list = three, .n = 3 }, 0xabc, "n3");
+	auto_free char *hexed = joining_cluster(&(struct rpc_members){ .list = strange, .n = 5 }, 5, "n4");
+
+	(void)state;
+	assert_string_equal(plain, "n1=https://10.0.0.1:2380,0000000000000002=https://10.0.0.2:2380,"
+				   "n3=https://[fd00::3]:2380,n3=https://10.0.0.2:2380");
+	assert_string_equal(hexed, "0000000000000001=https://10.0.0.1:2380,0000000000000002=https://10.0.0.1:2380,"
+				   "0000000000000003=https://10.0.0.1:2380,0000000000000004=https://10.0.0.1:2380,"
+				   "n4=https://10.0.0.2:2380");
+}
+
+static void same_minor_or_the_next(void **state)
+{
+	char a[] = "3.5.30", b[] = "3.6.14", junk[] = "not decided";
+	char *old[] = { a, NULL }, *mixed[] = { b, junk, a, NULL }, *none[] = { junk, NULL };
+
+	(void)state;
+	assert_ok(joining_check_version((struct version){ 3, 5, 16 }, old, e));
+	assert_ok(joining_check_version((struct version){ 3, 6, 14 }, old, e));
+	assert_err(joining_check_version((struct version){ 3, 4, 23 }, old, e), ERR_CONFIG, "has etcd 3.4.23");
+	assert_err(joining_check_version((struct version){ 3, 7, 1 }, old, e), ERR_CONFIG, "RELEASE=3.5.30");
+	assert_err(joining_check_version((struct version){ 4, 5, 0 }, old, e), ERR_CONFIG, "cluster runs 3.5.30");
+	assert_ok(joining_check_version((struct version){ 3, 5, 16 }, mixed, e)); /* half-way through an upgrade */
+	assert_err(joining_check_version((struct version){ 3, 7, 1 }, mixed, e), ERR_CONFIG, "cluster runs 3.5.30");
+	assert_ok(joining_check_version((struct version){ 3, 7, 1 }, none, e));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(comes_back_step_by_step),
+		TEST(refuses_half_a_journal),
+		cmocka_unit_test(others_are_named_or_numbered),
+		cmocka_unit_test(same_minor_or_the_next),
+	};
+
+	return cmocka_run_group_tests_name("joining", tests, NULL, NULL);
+}
