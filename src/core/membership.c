@@ -271,7 +271,7 @@ static int is_added(struct change *c, const struct rpc_members *list, struct err
 
 	if (!one)
 		return 0;
-	if (membership_has_started(one) || !one->is_learner) {
+	if (membership_has_started(one)) {
 		(void)err_set(e, ERR_CONFIG, "member " NAME_FMT " has the address %s already", NAME_ARGS(one),
 			      c->peer_url);
 		return err_hint(e, "etcd-cluster status on a running member shows it");

@@ -31,8 +31,9 @@ int membership_look(const struct machine *m, unsigned int timeout_ms, struct rpc
 		    struct err *e) MUST_CHECK;
 
 /*
- * Adds a member with this peer URL as a learner. A learner with it that has never started (no name yet) is taken for an earlier try
- * of ours. *id gets its ID, after the members with it among them. A member with this URL that has started is ERR_CONFIG.
+ * Adds a member with this peer URL as a learner. One with it that has never started (no name yet) is taken for an earlier try of ours, or for
+ * what somebody has prepared for us by hand. *id gets its ID, after the members with it among them. A member with this URL that has started is
+ * ERR_CONFIG.
  */
 int membership_add_learner(const struct machine *m, const char *peer_url, uint64_t *id, struct rpc_members *after,
 			   struct err *e) MUST_CHECK;

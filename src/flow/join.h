@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The part of the road on which a machine is added to a cluster that runs. Everything local comes before it: release, certificates, ports,
+ * disk. The membership changes last, as a learner, journalled in /etc/etcd/joining (core/joining.h): killed anywhere and walked again it
+ * goes on with the learner it has added; when etcd cannot be started the learner is taken back.
+ */
+#ifndef FLOW_JOIN_H
+#define FLOW_JOIN_H
+
+#include <stdbool.h>
+
+#include "core/machine.h"
+
+/*
+ * True when this machine is to be added, or has been and does not vote yet: ROLE=join, replace, or a journal says so, and there is neither
+ * a member-id nor a journal that ends with "member".
+ */
+bool join_wanted(const struct machine *m, bool replace);
+
+/*
+ * Before etcd.env is made and etcd is started: looks whether this machine fits the cluster (version, name, address) and whose data is in DATA_DIR
+ * (that of a member which the cluster does not have any more is moved aside), then has it added as a learner. Afterwards the
+ * journal says what etcd must be started with. A dead member of the same name is in the way; with replace it is removed, when the others are a
+ * quorum without it.
+ * 1 changed, 0 it had been added before. ERR_PENDING: not yet (nobody answers, no quorum, a member is down, another one is being added).
+ * ERR_CONFIG: never like this, a person must decide.
+ */
+int join_enter(const struct machine *m, bool replace, struct err *e) MUST_CHECK;
+
+/*
+ * After etcd answers on this machine: makes the learner a voter. 1 it votes now, 0 it did. ERR_PENDING: it has not got all
+ * the data yet; call it again.
+ */
+int join_finish(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * etcd could not be started: takes the learner back, stops etcd, moves its data aside and forgets the journal. A voter is never taken back. The
+ * cluster not answering leaves everything for the next try. Returns -1 with e saying what was done: why, in short, is how etcd ended.
+ */
+int join_undo(const struct machine *m, const char *why, struct err *e) MUST_CHECK;
+
+#endif
