@@ -3,95 +3,14 @@
  */
 #include "adapter/handshake.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include <stdlib.h>
 
+#include "adapter/dial.h"
 #include "adapter/x509.h"
 #include "base/mem.h"
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Waits for events until the deadline; false when it has passed. */
-static bool ready(int fd, short events, long long deadline)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	long long left;
-	int n;
-
-	do {
-		left = deadline - now_ms();
-		n = left > 0 ? poll(&p, 1, (int)left) : 0;
-	} while (n < 0 && errno == EINTR);
-	return n > 0;
-}
-
-/* errno of the attempt, 0 when connected. *fd is the caller's. */
-static int dial_one(const struct addrinfo *to, long long deadline, int *fd)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	*fd = socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol);
-	if (*fd < 0)
-		return errno;
-	if (connect(*fd, to->ai_addr, to->ai_addrlen) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return errno;
-	if (!ready(*fd, POLLOUT, deadline))
-		return ETIMEDOUT;
-	return getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
-}
-
-/* 1 with *fd connected, 0 nobody there, -1. */
-static int dial(const struct handshake *h, long long deadline, int *fd, struct err *e)
-{
-	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-	struct addrinfo *all = NULL;
-	char port[8];
-	int error = ENOENT;
-
-	*fd = -1;
-	(void)snprintf(port, sizeof(port), "%u", (unsigned int)h->port);
-	if (getaddrinfo(h->address, port, &want, &all) != 0)
-		return 0;
-	for (const struct addrinfo *a = all; a; a = a->ai_next) {
-		mem_close_fd(fd);
-		error = dial_one(a, deadline, fd);
-		if (error == 0)
-			break;
-	}
-	freeaddrinfo(all);
-	switch (error) {
-	case 0:
-		return 1;
-	case ECONNREFUSED:
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case EADDRNOTAVAIL:
-	case EAFNOSUPPORT:
-	case ENOENT:
-		return 0;
-	default:
-		return err_set(e, ERR_FAIL, "cannot connect to %s port %u: %s", h->address, (unsigned int)h->port,
-			       strerror(error));
-	}
-}
 
 static SSL_CTX *context(const struct handshake *h, struct err *e)
 {
@@ -131,7 +50,7 @@ static int shake(SSL *tls, int fd, long long deadline, const struct handshake *h
 			return err_set(e, ERR_FAIL, "%s port %u: the TLS handshake failed: %s", h->address,
 				       (unsigned int)h->port,
 				       x509_reason(why, sizeof(why), "the connection was closed"));
-		if (!ready(fd, what == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
+		if (!dial_ready(fd, what == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
 			return err_set(e, ERR_FAIL, "%s port %u: no TLS handshake in %u s", h->address,
 				       (unsigned int)h->port, h->timeout);
 	}
@@ -156,11 +75,12 @@ static int served(SSL *tls, const struct handshake *h, char **serial, struct err
 
 int handshake_serial(const struct handshake *h, char **serial, struct err *e)
 {
-	long long deadline = now_ms() + 1000LL * h->timeout;
+	const struct dial to = { .address = h->address, .port = h->port };
+	long long deadline = dial_now() + 1000LL * h->timeout;
 	auto_close int fd = -1;
 	SSL_CTX *ctx;
 	SSL *tls;
-	int rc = dial(h, deadline, &fd, e);
+	int rc = dial(&to, deadline, &fd, e);
 
 	if (rc <= 0)
 		return rc;

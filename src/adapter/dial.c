@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "adapter/dial.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+long long dial_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool dial_ready(int fd, short events, long long deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	long long left;
+	int n;
+
+	do {
+		left = deadline - dial_now();
+		n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
+/* An address of another family than the one dialled is no use, and left out. */
+static int come_from(int fd, const char *from, int family)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	if (family == AF_INET && inet_pton(AF_INET, from, &v4.sin_addr) == 1)
+		return bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
+	if (family == AF_INET6 && inet_pton(AF_INET6, from, &v6.sin6_addr) == 1)
+		return bind(fd, (const struct sockaddr *)&v6, sizeof(v6));
+	return 0;
+}
+
+/* errno of the attempt, 0 when connected. *fd is the caller's. */
+static int dial_one(const struct addrinfo *to, const char *from, long long deadline, int *fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	*fd = socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol);
+	if (*fd < 0 || (from && come_from(*fd, from, to->ai_family) < 0))
+		return errno;
+	if (connect(*fd, to->ai_addr, to->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	if (!dial_ready(*fd, POLLOUT, deadline))
+		return ETIMEDOUT;
+	return getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+}
+
+int dial(const struct dial *to, long long deadline, int *fd, struct err *e)
+{
+	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo *all = NULL;
+	char port[8];
+	int error = ENOENT;
+
+	*fd = -1;
+	(void)snprintf(port, sizeof(port), "%u", (unsigned int)to->port);
+	if (getaddrinfo(to->address, port, &want, &all) != 0)
+		return 0;
+	for (const struct addrinfo *a = all; a; a = a->ai_next) {
+		mem_close_fd(fd);
+		error = dial_one(a, to->from, deadline, fd);
+		if (error == 0)
+			break;
+	}
+	freeaddrinfo(all);
+	if (error == 0)
+		return 1;
+	mem_close_fd(fd);
+	*fd = -1;
+	switch (error) {
+	case ECONNREFUSED:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+	case ENOENT:
+		return 0;
+	default:
+		return err_set(e, ERR_FAIL, "cannot connect to %s port %u: %s", to->address, (unsigned int)to->port,
+			       strerror(error));
+	}
+}
