@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  */
-#include "adapter/x509.h"
+#include "adapter/x509_key.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -250,6 +250,16 @@ char *x509_spki_fingerprint(x509_cert *cert)
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	char *hex = hex_digest(der, len);
+
+	OPENSSL_free(der);
+	return hex;
+}
+
+char *x509_key_fingerprint(x509_key *key)
+{
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
 	char *hex = hex_digest(der, len);
 
 	OPENSSL_free(der);
