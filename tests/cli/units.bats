@@ -24,13 +24,14 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, the renewal 2.5, setup 4.0" {
+@test "exposure: etcd at most 1.5, the door 2.0, the renewal 2.5, setup 4.0" {
 	while read -r unit most; do
 		level=$(exposure "$unit")
 		echo "$unit: $level"
 		[ "$level" -gt 0 ] && [ "$level" -le "$most" ]
 	done <<-'X'
 		etcd.service 15
+		etcd-cluster-enroll.service 20
 		etcd-cluster-renew.service 25
 		etcd-cluster-setup.service 40
 	X

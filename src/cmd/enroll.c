@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * enroll: serves the door, on a socket from systemd or one of its own.
+ */
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "core/door.h"
+
+#define SYSTEMD_FD   3 /* sd_listen_fds(3) */
+#define IDLE_SECONDS 60
+#define BACKLOG	     128
+
+/* A socket at ADDRESS:PORT, where IPv6 addresses are in brackets. */
+static int listen_at(const char *where, struct err *e)
+{
+	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
+	const char *colon = strrchr(where, ':');
+	bool bracket = where[0] == '[';
+	auto_free char *host = NULL;
+	struct addrinfo *at = NULL;
+	auto_close int fd = -1;
+	uint64_t port;
+	int on = 1;
+
+	if (colon && colon > where + 2 * bracket)
+		host = xstrndup(where + bracket, (size_t)(colon - where) - 2 * bracket);
+	if (!host || !text_parse_u64(colon + 1, 1, UINT16_MAX, &port) || getaddrinfo(host, colon + 1, &want, &at) != 0)
+		return err_set(e, ERR_CONFIG, "--listen=%s is not ADDRESS:PORT, with an address of this machine",
+			       where);
+	fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, at->ai_addr, at->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+		(void)err_sys(e, ERR_FAIL, "cannot listen at %s", where);
+	freeaddrinfo(at);
+	return e->class == ERR_NONE ? steal_fd(&fd) : -1;
+}
+
+static int from_systemd(struct err *e)
+{
+	const char *n = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint64_t count, whose;
+
+	if (n && pid && text_parse_u64(n, 1, 1, &count) && text_parse_u64(pid, 1, INT32_MAX, &whose) &&
+	    (pid_t)whose == getpid() && fcntl(SYSTEMD_FD, F_SETFD, FD_CLOEXEC) == 0)
+		return SYSTEMD_FD;
+	(void)err_set(e, ERR_CONFIG, "there is no socket from systemd");
+	return err_hint(e, "etcd-cluster setup opens the door by itself; by hand: etcd-cluster enroll --listen "
+			   "ADDRESS:PORT");
+}
+
+int cmd_enroll(int argc, char **argv, const struct machine_options *o, struct err *e)
+{
+	const char *where = NULL;
+	const struct cmd_option options[] = { { "listen", NULL, &where }, { NULL, NULL, NULL } };
+	auto_close int fd = -1;
+
+	if (cmd_options(argc, argv, options, 0, 0, "enroll [--listen ADDRESS:PORT]", e) < 0)
+		return -1;
+	fd = where ? listen_at(where, e) : from_systemd(e);
+	if (fd < 0)
+		return -1;
+	if (where)
+		log_info("serving at %s until a signal ends it", where);
+	return door_serve(o, fd, where ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
+}

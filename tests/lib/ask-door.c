@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * A machine at the door, without the rest of `setup`, for tests:
+ *   ask-door ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
+ *                   the door. Keys that are there are kept. Exit codes are those of the verbs.
+ */
+#include <stdio.h>
+
+#include "adapter/x509_key.h"
+#include "base/log.h"
+#include "core/enroll.h"
+#include "core/pki.h"
+
+static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
+
+static int put(const struct machine *m, const char *name, const char *ext, const struct buf *text, struct err *e)
+{
+	auto_free char *path = pki_path(m, name, ext);
+
+	return file_replace(path, FILE_MODE(0600), text->data, text->len, e);
+}
+
+/* The key on file, or a new one, which is kept. */
+static x509_key *key_of(const struct machine *m, const char *name, struct err *e)
+{
+	auto_free char *path = pki_path(m, name, "key");
+	auto_buf struct buf pem = { 0 };
+	x509_key *key;
+
+	if (file_exists(path))
+		return x509_key_read(path, e);
+	key = x509_key_new(m->conf.key_type, e);
+	if (!key)
+		return NULL;
+	x509_key_pem(key, &pem);
+	if (put(m, name, "key", &pem, e) < 0)
+		x509_key_free_ptr(&key);
+	return key;
+}
+
+static int ask(const struct machine *m, struct enroll_leaf *leaves, struct err *e)
+{
+	auto_answer struct enroll_answer answer = { 0 };
+
+	if (file_mkdirs(m->at.pki, FILE_MODE(0700), e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		leaves[i].profile = wanted[i];
+		leaves[i].key = key_of(m, pki_profile(wanted[i])->name, e);
+		if (!leaves[i].key)
+			return -1;
+	}
+	if (enroll_request(m, leaves, ARRAY_LEN(wanted), &answer, e) < 0 || put(m, "ca", "crt", &answer.ca_pem, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (put(m, pki_profile(wanted[i])->name, "crt", &answer.cert[wanted[i]], e) < 0)
+			return -1;
+	(void)puts(answer.door);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct machine_options o = { .root = argv[1] };
+	struct enroll_leaf leaves[ARRAY_LEN(wanted)] = { 0 };
+	struct machine m = { 0 };
+	struct err e = { 0 };
+	int rc = -1;
+
+	log_open(true);
+	if (argc != 2)
+		return ERR_CONFIG;
+	if (machine_open(&m, &o, &e) == 0)
+		rc = ask(&m, leaves, &e);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		x509_key_free_ptr(&leaves[i].key);
+	machine_free(&m);
+	if (rc < 0)
+		log_error(LOG_LEVEL_ERR, &e);
+	return rc < 0 ? (int)e.class : 0;
+}
