@@ -17,7 +17,7 @@
 #include "cmd/cmd.h"
 
 static const struct cmd_sub verbs[] = {
-	{ "setup", "[--local] [--dry-run]", "bring this machine to what cluster.conf says", cmd_setup },
+	{ "setup", "[--local | --wait] [--dry-run]", "bring this machine to what cluster.conf says", cmd_setup },
 	{ "init", "[--name N] [--address A]", "answer ROLE=single and walk the same road", cmd_init },
 	{ "status", "[--json]", "what runs, how it is, and what to do about it", cmd_status },
 	{ "check", "[--start] [--json]", "every finding with the command that mends it", cmd_check },

@@ -101,8 +101,7 @@ int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *c
 	return 0;
 }
 
-/* The IDs that a cluster formed from cluster.conf has. False for a member that joins: a running cluster gives it its ID. */
-static bool own_ids(const struct config *c, struct wal_ids *ids)
+bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 {
 	auto_strv char **urls = NULL;
 	size_t self = 0;
@@ -185,7 +184,7 @@ static int check_unclaimed(const struct machine *m, struct wal_ids found, const 
 		return -1;
 	if (j.member_id != 0 && j.cluster_id == found.cluster && j.member_id == found.member)
 		return 0;
-	if (own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
+	if (datadir_own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
 		return 0;
 	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
 		(void)err_set(

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "adapter/wal.h"
 #include "base/err.h"
 #include "core/machine.h"
 
@@ -35,6 +36,9 @@ int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *c
  * cluster.conf itself gives or that of the member that this machine was just added as (a setup that was killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
  */
 int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* The IDs that a cluster formed from cluster.conf has. False for a member that joins: a running cluster gives it its ID. */
+bool datadir_own_ids(const struct config *c, struct wal_ids *ids);
 
 /*
  * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and mends owner and mode of the two directories themselves (never of what is

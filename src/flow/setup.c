@@ -5,51 +5,45 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "core/check.h"
 #include "core/datadir.h"
 #include "core/env.h"
-#include "core/identity.h"
-#include "core/member.h"
 #include "core/outcome.h"
 #include "core/pki.h"
 #include "core/release.h"
 #include "core/service.h"
-
-/*
- * How long a fresh single member may take to answer: etcd itself needs well under a second; a slow disk's first fsyncs may need
- * many. After that the timer looks again, so nothing is lost by giving up.
- */
-#define START_SECONDS 60
+#include "flow/form.h"
+#include "flow/patience.h"
+#include "flow/road.h"
 
 /* One look at the member; it is on loopback or on an address of ours. */
 #define PROBE_MS 2000
 
-/* How often a starting member is looked at, and every how many looks systemd is asked whether it gave up. */
-#define LOOK_MS	       20
-#define LOOKS_PER_UNIT 25
+/*
+ * How long setup looks again and again while it waits for other machines: long enough for people who install them one after the
+ * other, then the timer goes on. A person at the shell gets an answer after a moment.
+ */
+#define WAIT_SECONDS   (20 * 60)
+#define ANSWER_SECONDS 10
 
-/* What the steps learn from each other. */
-struct road {
-	const struct machine *m;
-	const struct setup_options *how;
-	struct identity id; /* of the member that this machine is, once there is one */
-	bool has_id;
-	struct member_health health; /* the last answer of etcd */
-	bool runs;		     /* it answered before we changed anything */
-	bool changed;		     /* some step did something */
-	bool restart;		     /* etcd runs with settings that are no longer those of its files */
-};
-
-/* Folds the 1 / 0 / -1 of a step into the road. */
-static int took(struct road *r, int rc)
+int road_took(struct road *r, int rc)
 {
 	if (rc > 0)
 		r->changed = true;
 	return rc < 0 ? -1 : 0;
+}
+
+int road_took_others(struct road *r, int rc, struct err *e)
+{
+	if (rc >= 0 || e->class != ERR_PENDING)
+		return road_took(r, rc);
+	if (r->others.class == ERR_NONE)
+		r->others = *e;
+	err_clear(e);
+	return 0;
 }
 
 static int check_role(const struct machine *m, struct err *e)
@@ -90,24 +84,41 @@ static int look_first(struct road *r, struct err *e)
 }
 
 /*
- * Certificates come before the release here although etcd needs both: they need no network, so a machine that
- * waits for its mirror has done all the rest. *pending keeps what the release is waiting for.
+ * Certificates come before the release here although etcd needs both: a machine that waits for its mirror has done all the rest,
+ * and a CA host can serve the others meanwhile. Neither of the two keeps the other from being fetched.
  */
-static int prepare(struct road *r, struct err *pending, struct err *e)
+static int prepare(struct road *r, struct err *e)
 {
 	const enum release_step step = r->how->local ? RELEASE_LOCAL : RELEASE_ANY;
-	struct err later = { 0 };
 	int rc;
 
-	if (took(r, pki_ensure(r->m, r->how->local, e)) < 0 || took(r, datadir_prepare(r->m, e)) < 0 ||
-	    took(r, service_paths(r->m, e)) < 0)
+	if (road_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0 ||
+	    road_took(r, datadir_prepare(r->m, e)) < 0 || road_took(r, service_paths(r->m, e)) < 0)
 		return -1;
-	rc = release_ensure(r->m, step, r->has_id, &later);
-	if (rc < 0) {
-		*(later.class == ERR_PENDING ? pending : e) = later;
-		return later.class == ERR_PENDING ? 0 : -1;
+	rc = release_ensure(r->m, step, r->has_id, e);
+	if (rc < 0 && e->class == ERR_PENDING) {
+		r->release = *e;
+		err_clear(e);
+		rc = 0;
 	}
-	return took(r, rc);
+	return road_took(r, rc);
+}
+
+/* How this machine becomes a member, if it is none. Nothing of the cluster has been touched so far. */
+static int enter(struct road *r, struct err *e)
+{
+	enum datadir_state state;
+	uint64_t cluster, member;
+	int rc;
+
+	if (r->how->local || r->runs || r->has_id || r->m->conf.role != ROLE_CLUSTER || r->m->at.root[0] != '\0')
+		return 0;
+	if (datadir_look(r->m, &state, &cluster, &member, e) < 0)
+		return -1;
+	if (state != DATADIR_EMPTY)
+		return 0; /* it was started once, as datadir_check allows */
+	rc = form_check(r->m, e);
+	return rc < 0 ? -1 : 0;
 }
 
 static int render(struct road *r, struct err *e)
@@ -128,94 +139,39 @@ static int render(struct road *r, struct err *e)
 			e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
-	return took(r, rc);
+	return road_took(r, rc);
 }
 
-/* Looks until the member is healthy, systemd has given up on it, or the time is over. */
-static int wait_healthy(struct road *r, struct err *e)
+/* Every reason why it is not done yet, and what to type about the first that knows. */
+static int not_yet(const struct road *r, struct err *e)
 {
-	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
-	time_t end = time(NULL) + START_SECONDS;
-	struct err last = { 0 };
+	const struct err *first = r->others.class != ERR_NONE ? &r->others : &r->release;
 
-	for (unsigned int look = 1; time(NULL) < end; look++) {
-		auto_free char *why = NULL;
-		int rc = 0;
-
-		err_clear(&last);
-		if (member_probe(r->m, PROBE_MS, &r->health, &last) == 0 && r->health.healthy)
-			return 0;
-		if (look % LOOKS_PER_UNIT == 0)
-			rc = service_failed(r->m, &why, e);
-		if (rc < 0)
-			return -1;
-		if (rc > 0) {
-			(void)err_set(e, ERR_HEALTH, "%s", why);
-			return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
-		}
-		(void)nanosleep(&tick, NULL);
-	}
-	(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy after %d s: %s", START_SECONDS,
-		      last.msg[0] ? last.msg : "no leader yet");
-	return err_hint(e, "journalctl -u etcd.service -n 30 tells more; setup looks again by itself");
-}
-
-/* Writes down which member this machine is, so that lost data is noticed before etcd forgets what it promised. */
-static int remember(struct road *r, struct err *e)
-{
-	const struct identity id = { .cluster_id = r->health.cluster_id,
-				     .member_id = r->health.member_id,
-				     .name = r->m->conf.name };
-
-	if (r->has_id)
-		return 0;
-	log_info("member %016" PRIx64 " of cluster %016" PRIx64 " is healthy", id.member_id, id.cluster_id);
-	r->changed = true;
-	return identity_write(r->m, &id, e);
-}
-
-static int start(struct road *r, struct err *e)
-{
-	if (!r->m->live) {
-		if (r->changed && !r->m->dry_run && r->m->at.root[0] == '\0')
-			log_info("systemd does not run here: start %s/etcd yourself with the settings of %s",
-				 r->m->at.current, r->m->at.etcd_env);
-		return 0;
-	}
-	if (!r->runs) {
-		r->changed = true;
-		if (service_start(r->m, e) < 0)
-			return -1;
-		if (r->m->dry_run)
-			return 0;
-	}
-	if (!r->health.healthy && wait_healthy(r, e) < 0)
+	*e = *first;
+	if (first == &r->release || r->release.class == ERR_NONE)
 		return -1;
-	if (r->restart)
-		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
-	return remember(r, e);
+	(void)err_set(e, ERR_PENDING, "%s; and %s", r->others.msg, r->release.msg);
+	return err_hint(e, "%s", r->others.hint[0] ? r->others.hint : r->release.hint);
 }
 
 static int walk(struct road *r, struct err *e)
 {
 	auto_close int lock = -1;
-	struct err pending = { 0 };
 
 	if (check_role(r->m, e) < 0)
 		return -1;
 	lock = machine_lock(r->m, e);
-	if (lock < 0 || look_first(r, e) < 0 || prepare(r, &pending, e) < 0)
+	if (lock < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
 		return -1;
-	if (pending.class == ERR_NONE || r->runs) {
-		if (render(r, e) < 0)
+	/* Settings of an etcd that runs need no new release. */
+	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
+		if (enter(r, e) < 0 || render(r, e) < 0)
 			return -1;
-		if (!r->how->local && start(r, e) < 0)
+		if (!r->how->local && road_start(r, e) < 0)
 			return -1;
 	}
-	if (pending.class != ERR_NONE) {
-		*e = pending;
-		return -1;
-	}
+	if (r->others.class != ERR_NONE || r->release.class != ERR_NONE)
+		return not_yet(r, e);
 	return r->changed ? SETUP_DONE : SETUP_NOTHING;
 }
 
@@ -234,16 +190,36 @@ static void record(const struct machine *m, int rc, const struct err *why)
 		log_error(LOG_LEVEL_WARN, &lost);
 }
 
-int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e)
+/* One walk from the beginning: cluster.conf may have changed since the last. *again: another one may end otherwise in a moment. */
+static int walk_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
 {
 	struct machine m cleanup(machine_free) = { 0 };
 	struct road road = { .m = &m, .how = how };
 	int rc = machine_open(&m, where, e);
 
-	if (rc == 0)
+	/* What cluster.conf itself waits for is an address or a name, which the network brings. */
+	*again = rc < 0 && e->class == ERR_PENDING;
+	if (rc == 0) {
+		m.conf.replace = m.conf.replace || how->replace;
 		rc = m.conf.role == ROLE_NONE ? SETUP_NOTHING : walk(&road, e);
+		*again = rc < 0 && e->class == ERR_PENDING && road.release.class == ERR_NONE &&
+			 road.others.class != ERR_NONE;
+	}
+	*again = *again && !how->local && !m.dry_run && (how->wait || m.at.root[0] == '\0');
 	identity_free(&road.id);
 	if (!m.dry_run && !how->local)
 		record(&m, rc, e);
+	return rc;
+}
+
+int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e)
+{
+	struct patience patience;
+	bool again;
+	int rc;
+
+	patience_begin(&patience, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
+	while ((rc = walk_once(where, how, &again, e)) < 0 && again && patience_pause(&patience, e))
+		err_clear(e);
 	return rc;
 }

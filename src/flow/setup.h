@@ -14,12 +14,14 @@
 
 struct setup_options {
 	bool local; /* only what needs no network and no waiting: certificates, directories, and what the cache allows; starts nothing */
+	bool wait; /* look again for up to 20 minutes while other machines are not ready yet, not only for 10 seconds */
+	bool replace; /* as REPLACE=yes in cluster.conf */
 };
 
 enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
 
 /*
- * Walks the road and records how it ended (core/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the
+ * Walks the road, again and again while it waits for other machines (without holding the lock in between), and records how it ended (core/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the
  * machine was as it should be, -1 otherwise: ERR_PENDING arms the retry timer, everything else waits for a person.
  */
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;

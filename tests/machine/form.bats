@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines with the same answers become one cluster.
+# Machines with the same answers become one cluster, however they come: together, one after the other, interrupted.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/form.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapter/peers.h"
+#include "base/mem.h"
+#include "core/datadir.h"
+#include "core/pki.h"
+
+/* For the answers of the others. Those that are down cost it all, those that are not set up yet refuse at once. */
+#define ASK_MS 1500
+
+/* An etcd that has just begun may not have read its own MEMBERS yet: how often, and after how long, it is asked again. */
+#define LOOKS	3
+#define LOOK_MS 300
+
+static int refuse_rebuilt(const struct machine *m, const char *url, uint64_t cluster, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "cluster %016" PRIx64
+		      " runs (%s says so) and has this machine, %s, as a member, but its data is not "
+		      "here: starting empty under its old ID can erase acknowledged writes",
+		      cluster, url, m->conf.name);
+	return err_hint(e, "if the data is lost: etcd-cluster replace; else put %s back", m->conf.data_dir);
+}
+
+static int refuse_stranger(const struct machine *m, const char *url, uint64_t cluster, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "cluster %016" PRIx64
+		      " runs already (%s says so), and this machine, %s, is not one of its members",
+		      cluster, url, m->conf.name);
+	return err_hint(e, "to make it one: etcd-cluster join %s",
+			strcmp(m->conf.members[0].name, m->conf.name) != 0 ? m->conf.members[0].address
+									   : m->conf.members[1].address);
+}
+
+/* What the answers come to. *unsure: one that is being formed from these MEMBERS does not list us (yet). */
+static int weigh(const struct machine *m, char *const *urls, const struct peers_answer *answers, size_t n, bool *unsure,
+		 struct err *e)
+{
+	auto_free char *own_url = config_url("https", m->conf.address, m->conf.peer_port);
+	struct wal_ids own = { 0 };
+
+	*unsure = false;
+	(void)datadir_own_ids(&m->conf, &own);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t cluster = answers[i].cluster_id;
+		enum peers_standing standing;
+
+		if (!answers[i].came)
+			continue;
+		standing = peers_find(buf_str(&answers[i].members), own_url);
+		if (standing == PEERS_STARTED)
+			return m->conf.replace ? FORM_REPLACE : refuse_rebuilt(m, urls[i], cluster, e);
+		if (standing == PEERS_LISTED && cluster == own.cluster)
+			continue;
+		*unsure = cluster == own.cluster;
+		return refuse_stranger(m, urls[i], cluster, e);
+	}
+	return FORM_NEW;
+}
+
+int form_check(const struct machine *m, struct err *e)
+{
+	const struct timespec moment = { .tv_nsec = LOOK_MS * 1000L * 1000L };
+	auto_free char *ca = pki_path(m, "ca", "crt");
+	auto_free char *cert = pki_path(m, "peer", "crt"), *key = pki_path(m, "peer", "key");
+	const struct peers_pair as = { .ca_file = ca, .cert_file = cert, .key_file = key };
+	struct peers_answer *answers = xcalloc(m->conf.n_members, sizeof(*answers));
+	auto_strv char **urls = NULL;
+	bool unsure = true;
+	int rc = FORM_NEW;
+
+	for (size_t i = 0; i < m->conf.n_members; i++) {
+		auto_free char *url = config_url("https", m->conf.members[i].address, m->conf.peer_port);
+
+		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
+			strv_add(&urls, url);
+	}
+	for (unsigned int look = 0; urls && unsure && look < LOOKS; look++) {
+		if (look > 0)
+			(void)nanosleep(&moment, NULL);
+		err_clear(e);
+		peers_ask(urls, &as, ASK_MS, answers);
+		rc = weigh(m, urls, answers, strv_len(urls), &unsure, e);
+		for (size_t i = 0; urls[i]; i++)
+			buf_free(&answers[i].members);
+	}
+	free(answers);
+	return rc;
+}

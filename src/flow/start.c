@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/service.h"
+#include "flow/road.h"
+
+/*
+ * How long a fresh member may take to answer: etcd itself needs well under a second; a slow disk's first fsyncs may need
+ * many. After that the timer looks again, so nothing is lost by giving up. A patient setup comes back at once, and lets others
+ * have the lock in between.
+ */
+#define START_SECONDS	      60
+#define START_SECONDS_PATIENT 5
+
+/* One look at the member; it is on loopback or on an address of ours. It listens before it has a quorum, and then just does not answer. */
+#define PROBE_MS 2000
+
+/* How often a starting member is looked at, and every how many looks systemd is asked whether it gave up. */
+#define LOOK_MS	       20
+#define LOOKS_PER_UNIT 25
+
+/* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
+static int wait_healthy(struct road *r, struct err *e)
+{
+	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
+	int seconds = r->how->wait ? START_SECONDS_PATIENT : START_SECONDS;
+	time_t end = time(NULL) + seconds;
+	struct err last = { 0 };
+
+	for (unsigned int look = 1; time(NULL) < end; look++) {
+		auto_free char *why = NULL;
+		int rc = 0;
+
+		err_clear(&last);
+		if (member_probe(r->m, PROBE_MS, &r->health, &last) == 0 && r->health.healthy)
+			return 0;
+		if (look % LOOKS_PER_UNIT == 0 || last.rpc == GRPC_DEADLINE_EXCEEDED)
+			rc = service_failed(r->m, &why, e);
+		if (rc < 0)
+			return -1;
+		if (rc > 0) {
+			(void)err_set(e, ERR_HEALTH, "%s", why);
+			return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+		}
+		(void)nanosleep(&tick, NULL);
+	}
+	if (r->m->conf.role == ROLE_CLUSTER && r->m->conf.n_members > 1)
+		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu MEMBERS must run",
+			      r->m->conf.n_members / 2 + 1, r->m->conf.n_members);
+	else
+		(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy yet: %s",
+			      last.msg[0] ? last.msg : "no leader");
+	return err_hint(e, "journalctl -u etcd.service -n 30 tells more; setup looks again by itself");
+}
+
+/* Writes down which member this machine is, so that lost data is noticed before etcd forgets what it promised. */
+static int remember(struct road *r, struct err *e)
+{
+	const struct identity id = { .cluster_id = r->health.cluster_id,
+				     .member_id = r->health.member_id,
+				     .name = r->m->conf.name };
+
+	if (r->has_id)
+		return 0;
+	log_info("member %016" PRIx64 " of cluster %016" PRIx64 " is healthy", id.member_id, id.cluster_id);
+	r->changed = true;
+	return identity_write(r->m, &id, e);
+}
+
+int road_start(struct road *r, struct err *e)
+{
+	if (!r->m->live) {
+		if (r->changed && !r->m->dry_run && r->m->at.root[0] == '\0')
+			log_info("systemd does not run here: start %s/etcd yourself with the settings of %s",
+				 r->m->at.current, r->m->at.etcd_env);
+		return 0;
+	}
+	if (!r->runs) {
+		r->changed = true;
+		if (service_start(r->m, e) < 0)
+			return -1;
+		if (r->m->dry_run)
+			return 0;
+	}
+	if (!r->health.healthy && road_took_others(r, wait_healthy(r, e), e) < 0)
+		return -1;
+	if (r->others.class != ERR_NONE)
+		return 0;
+	if (r->restart)
+		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
+	return remember(r, e) < 0 ? -1 : 0;
+}
