@@ -10,12 +10,14 @@
 #include "base/mem.h"
 #include "core/check.h"
 #include "core/datadir.h"
+#include "core/enroll.h"
 #include "core/env.h"
 #include "core/outcome.h"
 #include "core/pki.h"
 #include "core/release.h"
 #include "core/service.h"
 #include "flow/form.h"
+#include "flow/join.h"
 #include "flow/patience.h"
 #include "flow/road.h"
 
@@ -46,17 +48,6 @@ int road_took_others(struct road *r, int rc, struct err *e)
 	return 0;
 }
 
-static int check_role(const struct machine *m, struct err *e)
-{
-	if (m->conf.role == ROLE_SINGLE || m->conf.role == ROLE_CLUSTER)
-		return 0;
-	(void)err_set(e, ERR_CONFIG,
-		      "%s: ROLE=%s is not supported by this version of etcd-cluster, which sets up single members and "
-		      "new clusters",
-		      m->at.conf, config_role_name(m->conf.role));
-	return err_hint(e, "write ROLE=single, ROLE=cluster or ROLE=none there, then: etcd-cluster setup");
-}
-
 /* Everything that can say no says it here, before anything is changed. */
 static int look_first(struct road *r, struct err *e)
 {
@@ -67,7 +58,8 @@ static int look_first(struct road *r, struct err *e)
 	if (rc < 0)
 		return -1;
 	r->has_id = rc > 0;
-	if (datadir_check(r->m, e) < 0)
+	/* Whose data it is that a joining machine has only the cluster can tell: join_enter asks. */
+	if (!join_wanted(r->m, r->how->replace) && datadir_check(r->m, e) < 0)
 		return -1;
 	if (r->m->at.root[0] != '\0')
 		return 0; /* below a root there are files, but no ports and no etcd */
@@ -92,8 +84,11 @@ static int prepare(struct road *r, struct err *e)
 	const enum release_step step = r->how->local ? RELEASE_LOCAL : RELEASE_ANY;
 	int rc;
 
-	if (road_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0 ||
-	    road_took(r, datadir_prepare(r->m, e)) < 0 || road_took(r, service_paths(r->m, e)) < 0)
+	if (road_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0)
+		return -1;
+	if (r->others.class == ERR_NONE && !r->how->local && road_took(r, enroll_prepare(r->m, e)) < 0)
+		return -1;
+	if (road_took(r, datadir_prepare(r->m, e)) < 0 || road_took(r, service_paths(r->m, e)) < 0)
 		return -1;
 	rc = release_ensure(r->m, step, r->has_id, e);
 	if (rc < 0 && e->class == ERR_PENDING) {
@@ -104,21 +99,39 @@ static int prepare(struct road *r, struct err *e)
 	return road_took(r, rc);
 }
 
-/* How this machine becomes a member, if it is none. Nothing of the cluster has been touched so far. */
-static int enter(struct road *r, struct err *e)
+/* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
+static int rebuilt(struct road *r, struct err *e)
 {
 	enum datadir_state state;
 	uint64_t cluster, member;
 	int rc;
 
-	if (r->how->local || r->runs || r->has_id || r->m->conf.role != ROLE_CLUSTER || r->m->at.root[0] != '\0')
+	if (r->has_id || r->m->conf.role != ROLE_CLUSTER || join_wanted(r->m, false))
 		return 0;
 	if (datadir_look(r->m, &state, &cluster, &member, e) < 0)
 		return -1;
 	if (state != DATADIR_EMPTY)
-		return 0; /* it was started once, as datadir_check allows */
+		return 0; /* it was started before, as datadir_check allows */
 	rc = form_check(r->m, e);
-	return rc < 0 ? -1 : 0;
+	return rc < 0 ? -1 : rc == FORM_REPLACE;
+}
+
+/*
+ * How this machine becomes a member, if it is none yet. It comes after all that can go wrong on the machine itself, and just before
+ * etcd starts: what the cluster has been told is not taken back so easily.
+ */
+static int enter(struct road *r, struct err *e)
+{
+	int replace;
+
+	if (r->how->local || r->runs || r->m->at.root[0] != '\0')
+		return 0;
+	replace = rebuilt(r, e);
+	if (replace < 0)
+		return -1;
+	if (!join_wanted(r->m, replace > 0))
+		return 0;
+	return road_took_others(r, join_enter(r->m, replace > 0, e), e);
 }
 
 static int render(struct road *r, struct err *e)
@@ -156,18 +169,15 @@ static int not_yet(const struct road *r, struct err *e)
 
 static int walk(struct road *r, struct err *e)
 {
-	auto_close int lock = -1;
+	auto_close int lock = machine_lock(r->m, e);
 
-	if (check_role(r->m, e) < 0)
-		return -1;
-	lock = machine_lock(r->m, e);
 	if (lock < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
 		return -1;
 	/* Settings of an etcd that runs need no new release. */
 	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
-		if (enter(r, e) < 0 || render(r, e) < 0)
+		if (enter(r, e) < 0)
 			return -1;
-		if (!r->how->local && road_start(r, e) < 0)
+		if (r->others.class == ERR_NONE && (render(r, e) < 0 || (!r->how->local && road_start(r, e) < 0)))
 			return -1;
 	}
 	if (r->others.class != ERR_NONE || r->release.class != ERR_NONE)

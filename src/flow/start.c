@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/service.h"
+#include "flow/join.h"
 #include "flow/road.h"
 
 /*
@@ -24,6 +25,15 @@
 /* How often a starting member is looked at, and every how many looks systemd is asked whether it gave up. */
 #define LOOK_MS	       20
 #define LOOKS_PER_UNIT 25
+
+/* systemd does not start etcd any more. A member that was just added is taken back, so that it does not count against the others' quorum. */
+static int gave_up(struct road *r, const char *why, struct err *e)
+{
+	if (join_wanted(r->m, false))
+		return join_undo(r->m, why, e);
+	(void)err_set(e, ERR_HEALTH, "%s", why);
+	return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+}
 
 /* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
 static int wait_healthy(struct road *r, struct err *e)
@@ -44,10 +54,8 @@ static int wait_healthy(struct road *r, struct err *e)
 			rc = service_failed(r->m, &why, e);
 		if (rc < 0)
 			return -1;
-		if (rc > 0) {
-			(void)err_set(e, ERR_HEALTH, "%s", why);
-			return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
-		}
+		if (rc > 0)
+			return gave_up(r, why, e);
 		(void)nanosleep(&tick, NULL);
 	}
 	if (r->m->conf.role == ROLE_CLUSTER && r->m->conf.n_members > 1)
@@ -89,6 +97,8 @@ int road_start(struct road *r, struct err *e)
 			return 0;
 	}
 	if (!r->health.healthy && road_took_others(r, wait_healthy(r, e), e) < 0)
+		return -1;
+	if (r->others.class == ERR_NONE && !r->has_id && road_took_others(r, join_finish(r->m, e), e) < 0)
 		return -1;
 	if (r->others.class != ERR_NONE)
 		return 0;
