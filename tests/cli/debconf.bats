@@ -223,6 +223,9 @@ purges() {
 @test "purge keeps data, certificates and keys, says where, and deletes the rest" {
 	installs
 	member /srv/etcd
+	mkdir -p "$DPKG_ROOT"/etc/systemd/system/etcd.service.d "$DPKG_ROOT"/etc/systemd/system/etcd-cluster-enroll.socket.d
+	touch "$DPKG_ROOT"/etc/systemd/system/etcd.service.d/{mine,50-etcd-cluster-paths}.conf \
+		"$DPKG_ROOT"/etc/systemd/system/etcd-cluster-enroll.socket.d/50-etcd-cluster-port.conf
 	run purges
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"kept: /srv/etcd (data)"*pki* ]]
@@ -233,6 +236,7 @@ purges() {
 	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo * enroll/*)" = 'cluster.conf.d enroll joining member-id pki enroll/members' ]
 	[ ! -e "$DPKG_ROOT"/usr/libexec/etcd-cluster/releases ]
 	[ ! -e "$DPKG_ROOT"/var/cache/etcd-cluster ]
+	[ "$(cd "$DPKG_ROOT"/etc/systemd/system && echo etcd*/*)" = etcd.service.d/mine.conf ]
 	run purges
 	[ "$status" -eq 0 ]
 }
