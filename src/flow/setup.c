@@ -124,7 +124,7 @@ static int enter(struct road *r, struct err *e)
 {
 	int replace;
 
-	if (r->how->local || r->runs || r->m->at.root[0] != '\0')
+	if (r->how->local || r->runs)
 		return 0;
 	replace = rebuilt(r, e);
 	if (replace < 0)

@@ -78,17 +78,37 @@ static int remember(struct road *r, struct err *e)
 		return 0;
 	log_info("member %016" PRIx64 " of cluster %016" PRIx64 " is healthy", id.member_id, id.cluster_id);
 	r->changed = true;
-	return identity_write(r->m, &id, e);
+	return identity_write(r->m, &id, e) < 0 ? -1 : 0;
+}
+
+/* Nobody starts etcd for us; but a machine that was added has to vote once somebody has. */
+static int start_by_hand(struct road *r, struct err *e)
+{
+	struct err silent = { 0 };
+
+	if (r->m->dry_run)
+		return 0;
+	if (r->changed && r->m->at.root[0] == '\0')
+		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", r->m->at.current,
+			 r->m->at.etcd_env);
+	if (r->has_id || !join_wanted(r->m, false))
+		return 0;
+	if (member_probe(r->m, PROBE_MS, &r->health, &silent) < 0) {
+		(void)err_set(&r->others, ERR_PENDING,
+			      "this machine was added to its cluster, and its etcd was not started yet");
+		(void)err_hint(&r->others, "start %s/etcd with the settings of %s, then: etcd-cluster setup",
+			       r->m->at.current, r->m->at.etcd_env);
+		return 0;
+	}
+	if (road_took_others(r, join_finish(r->m, e), e) < 0)
+		return -1;
+	return r->others.class == ERR_NONE ? remember(r, e) : 0;
 }
 
 int road_start(struct road *r, struct err *e)
 {
-	if (!r->m->live) {
-		if (r->changed && !r->m->dry_run && r->m->at.root[0] == '\0')
-			log_info("systemd does not run here: start %s/etcd yourself with the settings of %s",
-				 r->m->at.current, r->m->at.etcd_env);
-		return 0;
-	}
+	if (!r->m->live)
+		return start_by_hand(r, e);
 	if (!r->runs) {
 		r->changed = true;
 		if (service_start(r->m, e) < 0)
@@ -104,5 +124,5 @@ int road_start(struct road *r, struct err *e)
 		return 0;
 	if (r->restart)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
-	return remember(r, e) < 0 ? -1 : 0;
+	return remember(r, e);
 }
