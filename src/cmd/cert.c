@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "core/pki.h"
 #include "core/pki_handout.h"
+#include "core/pki_kubeadm.h"
 
 #define DAY (24 * 60 * 60)
 
@@ -48,6 +49,8 @@ static void print_json(const struct pki_entry *list, size_t n, time_t now)
 			}
 			(void)fputs("]", stdout);
 		}
+		if (c->source)
+			print_member("source", c->source);
 		print_member("problem", c->problem);
 		print_member("mend", c->mend);
 		(void)fputs("}", stdout);
@@ -57,6 +60,8 @@ static void print_json(const struct pki_entry *list, size_t n, time_t now)
 
 static void print_table(const struct pki_entry *list, size_t n, time_t now)
 {
+	if (n > 0 && list[0].source)
+		(void)printf("signed by: %s\n\n", list[0].source);
 	(void)printf("%-22s %9s  %s\n", "NAME", "DAYS LEFT", "SUBJECT");
 	for (size_t i = 0; i < n; i++) {
 		const struct pki_entry *c = &list[i];
@@ -157,7 +162,14 @@ static int cert_renew(int argc, char **argv, const struct machine_options *o, st
 
 static int export_work(const struct machine *m, const void *arg, struct err *e)
 {
-	return pki_export(m, arg, e);
+	auto_buf struct buf snippet = { 0 };
+	int rc = pki_export(m, arg, e);
+
+	if (rc < 0)
+		return -1;
+	pki_kubeadm(m, &snippet);
+	(void)fputs(buf_str(&snippet), stdout);
+	return rc;
 }
 
 static int cert_export(int argc, char **argv, const struct machine_options *o, struct err *e)

@@ -91,18 +91,6 @@ static int check_order(const struct pki_order *o, enum pki_leaf leaf, struct err
 	return 0;
 }
 
-/* The CA, with its key, fit to sign. */
-static int load_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
-{
-	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, ca, e) < 0)
-		return -1;
-	if (ca->cert && ca->key)
-		return pki_check_ca(m, ca, e);
-	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing: nothing can be issued here", m->at.pki,
-		      ca->cert ? "key" : "crt");
-	return err_hint(e, ca->cert ? "run this where the CA's key is" : "etcd-cluster setup");
-}
-
 /* 1 put there, 0 the same is there already, -1 something else is. */
 static int put(const struct machine *m, const char *path, struct file_mode how, const struct buf *data, struct err *e)
 {
@@ -180,7 +168,7 @@ int pki_issue(const struct machine *m, const struct pki_order *o, char **path, s
 	auto_pair struct pki_pair ca = { 0 };
 	enum pki_leaf leaf = PKI_SERVER;
 
-	if (find_profile(o->profile, &leaf, e) < 0 || check_order(o, leaf, e) < 0 || load_ca(m, &ca, e) < 0)
+	if (find_profile(o->profile, &leaf, e) < 0 || check_order(o, leaf, e) < 0 || pki_sign_load(m, &ca, e) < 0)
 		return -1;
 	if (!m->dry_run && file_mkdirs(o->dir, own(0700), e) < 0)
 		return -1;

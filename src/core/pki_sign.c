@@ -59,3 +59,14 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 	x509_cert_pem(cert, cert_pem);
 	return 0;
 }
+
+int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e)
+{
+	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, ca, e) < 0)
+		return -1;
+	if (ca->cert && ca->key)
+		return pki_check_ca(m, ca, e);
+	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing: nothing can be issued here", m->at.pki,
+		      ca->cert ? "key" : "crt");
+	return err_hint(e, ca->cert ? "run this where the CA's key is" : "etcd-cluster setup");
+}

@@ -19,4 +19,7 @@ int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e) MUS
 int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
 		  struct buf *cert_pem, struct err *e) MUST_CHECK;
 
+/* The CA of this machine with its key, fit to sign; ERR_CONFIG when there is none here. *ca is to be freed in any case. */
+int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
+
 #endif
