@@ -3,46 +3,24 @@
  */
 #include "core/pki.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "core/pki_check.h"
-#include "core/pki_origin.h"
+#include "core/pki_enroll.h"
+#include "core/pki_make.h"
 #include "core/pki_prove.h"
-#include "core/pki_sign.h"
 #include "core/pki_store.h"
-
-/* One walk along the road: what is there, and what each leaf needs. */
-struct walk {
-	const struct machine *m;
-	struct pki_pair ca;
-	struct pki_pair leaf[PKI_LEAVES];
-	enum pki_todo todo[PKI_LEAVES];
-	char *why[PKI_LEAVES];
-	bool first; /* nothing is there: a CA is to be made */
-};
-
-#define auto_walk cleanup(walk_free)
-
-static void walk_free(struct walk *w)
-{
-	pki_pair_free(&w->ca);
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		pki_pair_free(&w->leaf[i]);
-		free(w->why[i]);
-	}
-}
+#include "core/token.h"
 
 char *pki_path(const struct machine *m, const char *name, const char *ext)
 {
 	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
 }
 
-static int load(struct walk *w, struct err *e)
+static int load(struct pki_walk *w, struct err *e)
 {
 	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
 		return -1;
@@ -55,36 +33,60 @@ static int load(struct walk *w, struct err *e)
 	return 0;
 }
 
-static bool any_leaf(const struct walk *w)
+static bool any_leaf(const struct pki_walk *w, bool keys)
 {
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if (w->leaf[i].cert || w->leaf[i].key)
+		if (w->leaf[i].cert || (keys && w->leaf[i].key))
 			return true;
 	return false;
 }
 
-/* Which of the three ways this machine gets its certificates, as far as that can go wrong. */
-static int check_origin(struct walk *w, struct err *e)
+/*
+ * The first of MEMBERS makes the CA when the cluster is formed, and never again: with a second one it could not speak to the
+ * members of the first.
+ */
+static int check_alone(struct pki_walk *w, bool local, struct err *e)
 {
+	auto_free char *who = NULL;
+
+	if (w->m->conf.n_members < 2)
+		return 0;
+	if (local)
+		return err_set(e, ERR_PENDING,
+			       "the CA is made when the other MEMBERS were asked whether there is one already");
+	if (pki_enroll_others(w->m, &who) == 0)
+		return 0;
+	if (w->m->conf.replace) {
+		w->origin = PKI_ASK;
+		return 0;
+	}
+	(void)err_set(
+		e, ERR_CONFIG,
+		"%s has no certificates, but %s answers on port %u: the cluster runs, and a new CA would be another's",
+		w->m->at.pki, who, (unsigned int)w->m->conf.peer_port);
+	return err_hint(e,
+			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
+}
+
+/* Which of the ways this machine gets its certificates, as far as that can go wrong. */
+static int check_origin(struct pki_walk *w, bool local, struct err *e)
+{
+	/* Keys alone are what a machine has that waits for its certificates. */
+	const bool waits = w->origin == PKI_ASK || w->m->conf.replace;
+
 	if (w->ca.cert)
 		return pki_check_ca(w->m, &w->ca, e);
-	if (w->ca.key || any_leaf(w)) {
+	if (w->ca.key || any_leaf(w, !waits)) {
 		(void)err_set(e, ERR_CONFIG, "%s has %s but no ca.crt", w->m->at.pki,
 			      w->ca.key ? "ca.key" : "certificates or keys");
-		return err_hint(e,
-				"put the ca.crt that belongs to them there, or move them away to have a new CA made");
+		return err_hint(e, "put the ca.crt that belongs to them there, or move them away to have %s",
+				w->origin == PKI_ASK ? "new ones asked for" : "a new CA made");
 	}
-	if (pki_origin(w->m) == PKI_ASK) {
-		(void)err_set(e, ERR_PENDING, "there are no certificates in %s, and another machine has the CA",
-			      w->m->at.pki);
-		return err_hint(e, "copy ca.crt and ca.key there, or the certificates and keys of this machine");
-	}
-	w->first = true;
-	return 0;
+	return w->origin == PKI_NEW_CA ? check_alone(w, local, e) : 0;
 }
 
 /* Without ca.key nothing can be issued: what is there must do. */
-static int check_given(const struct walk *w, struct err *e)
+static int check_given(const struct pki_walk *w, struct err *e)
 {
 	auto_buf struct buf missing = { 0 };
 
@@ -99,14 +101,17 @@ static int check_given(const struct walk *w, struct err *e)
 	if (missing.len > 0) {
 		(void)err_set(e, ERR_CONFIG, "%s has ca.crt but no ca.key, so nothing can be issued here, and lacks:%s",
 			      w->m->at.pki, missing.data);
-		return err_hint(e, "copy these files there, or copy ca.key there, too");
+		return err_hint(e, "etcd-cluster bundle %s=%s where ca.key is makes them; or copy ca.key there, too",
+				w->m->conf.name, w->m->conf.address);
 	}
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (w->leaf[i].cert && pki_check_use(w->m, &w->ca, pki_profile((enum pki_leaf)i), &w->leaf[i], e) < 0)
 			return -1;
 		if (w->leaf[i].cert && pki_near_end(w->m, &w->leaf[i].info))
-			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key", w->m->at.pki,
-				 pki_profile((enum pki_leaf)i)->name, pki_date(w->leaf[i].info.not_after).text);
+			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key; where that is: "
+				 "etcd-cluster bundle %s=%s",
+				 w->m->at.pki, pki_profile((enum pki_leaf)i)->name,
+				 pki_date(w->leaf[i].info.not_after).text, w->m->conf.name, w->m->conf.address);
 	}
 	return 0;
 }
@@ -122,7 +127,7 @@ static bool chosen(char *const *names, const char *name)
 }
 
 /* Returns how many leaves need something. */
-static int decide(struct walk *w, char *const *names, bool force)
+static int decide(struct pki_walk *w, char *const *names, bool force)
 {
 	int n = 0;
 
@@ -131,7 +136,7 @@ static int decide(struct walk *w, char *const *names, bool force)
 
 		if (!chosen(names, p->name))
 			continue;
-		if (w->first) {
+		if (w->origin == PKI_NEW_CA) {
 			w->todo[i] = PKI_REKEY;
 			w->why[i] = xstrdup("is missing");
 		} else {
@@ -146,14 +151,19 @@ static int decide(struct walk *w, char *const *names, bool force)
 	return n;
 }
 
-static void tell(const struct walk *w)
+static void tell(const struct pki_walk *w)
 {
 	static const char *const deeds[] = { [PKI_RENEW] = "renewed",
 					     [PKI_REISSUE] = "issued again with the same key",
 					     [PKI_RESIGN] = "issued with the same key",
 					     [PKI_REKEY] = "issued with a new key" };
 
-	if (w->first) {
+	if (w->origin == PKI_ASK) {
+		if (w->m->dry_run)
+			log_info("would ask the CA host for the certificates of this machine");
+		return; /* while a machine waits it asks every second: what comes of it is told, not that it asks */
+	}
+	if (w->origin == PKI_NEW_CA) {
 		log_info("%s a CA and the certificates of this machine in %s", w->m->dry_run ? "would make" : "making",
 			 w->m->at.pki);
 		return;
@@ -162,100 +172,6 @@ static void tell(const struct walk *w)
 		if (w->todo[i] != PKI_FINE)
 			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile((enum pki_leaf)i)->name, w->why[i],
 				 w->m->dry_run ? "would be " : "", deeds[w->todo[i]]);
-}
-
-/* The new certificate for leaf i; and, with new_key, the key it is for. */
-static int sign(const struct walk *w, int i, struct buf *cert, struct buf *new_key, struct err *e)
-{
-	const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-	auto_key x509_key *fresh = NULL;
-	struct pki_want want;
-	int rc;
-
-	if (new_key) {
-		fresh = x509_key_new(w->m->conf.key_type, e);
-		if (!fresh)
-			return -1;
-		x509_key_pem(fresh, new_key);
-	}
-	pki_want(w->m, p, &want);
-	rc = pki_sign_leaf(w->m, &w->ca, &want, fresh ? fresh : w->leaf[i].key, cert, e);
-	pki_want_free(&want);
-	return rc;
-}
-
-static int stage(const char *dir, const char *name, const char *ext, struct file_mode how, const struct buf *data,
-		 struct err *e)
-{
-	auto_free char *path = xasprintf("%s/%s.%s", dir, name, ext);
-
-	return file_stage(path, how, data->data, data->len, e);
-}
-
-static int stage_ca(struct walk *w, const char *dir, struct err *e)
-{
-	auto_buf struct buf key = { 0 };
-
-	if (pki_sign_ca(w->m, &w->ca, e) < 0)
-		return -1;
-	x509_key_pem(w->ca.key, &key);
-	if (stage(dir, "ca", "key", pki_key_mode(w->m, false), &key, e) < 0)
-		return -1;
-	return stage(dir, "ca", "crt", pki_cert_mode(), &w->ca.pem, e);
-}
-
-static int stage_all(struct walk *w, const char *dir, struct err *e)
-{
-	if (w->first && stage_ca(w, dir, e) < 0)
-		return -1;
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-		auto_buf struct buf cert = { 0 };
-		auto_buf struct buf key = { 0 };
-		bool rekey = w->todo[i] == PKI_REKEY;
-
-		if (w->todo[i] == PKI_FINE)
-			continue;
-		if (sign(w, i, &cert, rekey ? &key : NULL, e) < 0)
-			return -1;
-		if (rekey && stage(dir, p->name, "key", pki_key_mode(w->m, p->for_etcd), &key, e) < 0)
-			return -1;
-		if (stage(dir, p->name, "crt", pki_cert_mode(), &cert, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Keys, or the CA, change: everything at once. */
-static int by_generation(struct walk *w, struct err *e)
-{
-	auto_free char *dir = pki_store_begin(w->m, e);
-
-	if (!dir)
-		return -1;
-	if (stage_all(w, dir, e) < 0) {
-		pki_store_abort(w->m);
-		return -1;
-	}
-	return pki_store_commit(w->m, e);
-}
-
-/*
- * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
- * one after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
- */
-static int by_file(struct walk *w, struct err *e)
-{
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		auto_free char *path = pki_path(w->m, pki_profile((enum pki_leaf)i)->name, "crt");
-		auto_buf struct buf cert = { 0 };
-
-		if (w->todo[i] == PKI_FINE)
-			continue;
-		if (sign(w, i, &cert, NULL, e) < 0 || file_replace(path, pki_cert_mode(), cert.data, cert.len, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* 1 when a mode or an owner had to be set, 0. The file may be missing. */
@@ -276,6 +192,9 @@ static int mend_modes(const struct machine *m, struct err *e)
 	int rc = file_set_mode(m->at.pki, machine_mode_group(m, 0750), e);
 	int changed = rc;
 
+	if (rc >= 0)
+		rc = mend_mode(m, "ca", "crt", pki_cert_mode(), e);
+	changed |= rc;
 	for (int i = 0; rc >= 0 && i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 
@@ -288,48 +207,147 @@ static int mend_modes(const struct machine *m, struct err *e)
 	return rc < 0 ? -1 : changed;
 }
 
-static int carry_out(struct walk *w, struct err *e)
+/* Everything that etcd and its administrator need is there and would do today. */
+static bool usable(const struct pki_walk *w)
+{
+	struct err ignored = { 0 };
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		if (p->needed && pki_check_use(w->m, &w->ca, p, &w->leaf[i], &ignored) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The first time at the door. The keys are put in place before anybody is asked: a run that is killed once the door has answered comes again with the same
+ * ones, which the door takes for a retry. Without a token nothing comes of it, and no stray keys must lie there for the files that somebody copies.
+ */
+static int first_keys(struct pki_walk *w, struct err *e)
+{
+	auto_token struct token token = { 0 };
+	int rc = token_read_given(w->m, &token, e);
+	bool any = false;
+
+	for (int i = 0; i < PKI_LEAVES; i++)
+		any = any || w->fresh[i];
+	if (rc <= 0 || !any)
+		return rc < 0 ? -1 : 0;
+	if (pki_put_generation(w, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (!w->fresh[i])
+			continue;
+		x509_key_free_ptr(&w->leaf[i].key);
+		w->leaf[i].key = steal(&w->fresh[i]);
+	}
+	return 0;
+}
+
+/* Says what came, or that the new ones end early. */
+static void tell_made(const struct pki_walk *w)
+{
+	if (w->origin == PKI_ASK)
+		log_info("the certificates of this machine came from the CA host at %s", w->made.door);
+	else if (w->origin != PKI_DOOR && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
+		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
+}
+
+/* 1 done; 0 the door gave nothing, and what is there will do until it does. asked: somebody wants it now. */
+static int carry_out(struct pki_walk *w, bool asked, struct err *e)
 {
 	enum pki_todo most = PKI_FINE;
 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		most = w->todo[i] > most ? w->todo[i] : most;
-	if ((most >= PKI_RESIGN ? by_generation(w, e) : by_file(w, e)) < 0)
+	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_ASK && first_keys(w, e) < 0))
 		return -1;
-	if (pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
-		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
-	return w->first ? 0 : pki_prove(w->m, e);
+	if (pki_make_certs(w, e) < 0) {
+		if (w->origin != PKI_DOOR || asked || !usable(w))
+			return -1;
+		log_error(LOG_LEVEL_WARN, e);
+		err_clear(e);
+		return 0;
+	}
+	if ((most >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
+		return -1;
+	tell_made(w);
+	return w->origin == PKI_NEW_CA || w->origin == PKI_ASK || pki_prove(w->m, e) == 0 ? 1 : -1;
 }
 
-static int run(const struct machine *m, char *const *names, bool force, struct err *e)
+/* What the door would have to give, on a run that must not ask. */
+static int not_now(const struct pki_walk *w, struct err *e)
 {
-	auto_walk struct walk w = { .m = m };
+	if (w->origin == PKI_DOOR && usable(w))
+		return 0;
+	return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
+}
+
+/* A token that did its work is a secret too many. */
+static void forget_token(const struct pki_walk *w)
+{
+	struct err lost = { 0 };
+
+	if (enroll_done(w->m, &lost) < 0)
+		log_error(LOG_LEVEL_WARN, &lost);
+}
+
+static int check_here(const struct pki_walk *w, bool force, struct err *e)
+{
+	if (!force)
+		return check_given(w, e);
+	(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
+	return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
+}
+
+struct order {
+	char *const *names; /* NULL: all */
+	bool force, local;
+};
+
+/* Issues what is due. 1 something was (dry run: would be), 0 nothing, -1. */
+static int issue(struct pki_walk *w, const struct order *o, struct err *e)
+{
+	int n = decide(w, o->names, o->force);
+	const bool door = w->origin == PKI_DOOR || w->origin == PKI_ASK;
+
+	if (n > 0 && o->local && door)
+		return not_now(w, e);
+	tell(w);
+	if (w->m->dry_run)
+		return n > 0;
+	if (n > 0) {
+		n = carry_out(w, o->names || o->force, e);
+		if (n <= 0)
+			return n;
+	}
+	if (door)
+		forget_token(w);
+	return n > 0;
+}
+
+static int run(const struct machine *m, const struct order *o, struct err *e)
+{
+	auto_walk struct pki_walk w = { .m = m };
 	int mended, n = 0;
 
-	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0 ||
-	    check_origin(&w, e) < 0)
+	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
 		return -1;
-	if (w.ca.cert && !w.ca.key) {
-		if (force)
-			return err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", m->at.pki);
-		if (check_given(&w, e) < 0)
-			return -1;
-	} else {
-		n = decide(&w, names, force);
-	}
-	tell(&w);
-	if (m->dry_run)
-		return n > 0;
-	if (n > 0 && carry_out(&w, e) < 0)
+	w.origin = pki_origin(m);
+	if (check_origin(&w, o->local, e) < 0)
 		return -1;
+	n = w.origin == PKI_GIVEN ? check_here(&w, o->force, e) : issue(&w, o, e);
+	if (n < 0 || m->dry_run)
+		return n;
 	mended = mend_modes(m, e);
 	return mended < 0 ? -1 : n > 0 || mended > 0;
 }
 
 int pki_ensure(const struct machine *m, bool local, struct err *e)
 {
-	(void)local;
-	return run(m, NULL, false, e);
+	return run(m, &(struct order){ .local = local }, e);
 }
 
 static int check_name(const char *name, struct err *e)
@@ -348,62 +366,5 @@ int pki_renew(const struct machine *m, char *const *names, bool force, struct er
 	for (char *const *name = names; name && *name; name++)
 		if (check_name(*name, e) < 0)
 			return -1;
-	return file_exists(ca) ? run(m, names, force, e) : 0;
-}
-
-char *pki_peer_cn(const struct machine *m, struct err *e)
-{
-	auto_free char *path = pki_path(m, pki_profile(PKI_PEER)->name, "crt");
-	auto_cert x509_cert *cert = x509_cert_read(path, e);
-	struct x509_info info;
-	char *cn;
-
-	if (!cert)
-		return NULL;
-	x509_describe(cert, &info);
-	cn = steal(&info.cn);
-	x509_info_free(&info);
-	return cn;
-}
-
-/* etcd opens the key as the user etcd, which the guard of pki_pair_load only allows for. */
-static int check_readable(const struct machine *m, const char *name, struct err *e)
-{
-	const struct file_mode want = pki_key_mode(m, true);
-	auto_free char *path = pki_path(m, name, "key");
-	struct stat st;
-
-	if (want.gid == (gid_t)-1 || stat(path, &st) < 0 || (st.st_gid == want.gid && (st.st_mode & 0040)))
-		return 0;
-	(void)err_set(e, ERR_CONFIG, "the user etcd cannot read %s", path);
-	return err_hint(e, "etcd-cluster setup");
-}
-
-int pki_check_start(const struct machine *m, struct err *e)
-{
-	auto_pair struct pki_pair ca = { 0 };
-
-	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, &ca, e) < 0)
-		return -1;
-	if (!ca.cert) {
-		(void)err_set(e, ERR_CONFIG, "there are no certificates in %s", m->at.pki);
-		return err_hint(e, "etcd-cluster setup");
-	}
-	if (pki_check_ca(m, &ca, e) < 0)
-		return -1;
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-		auto_pair struct pki_pair leaf = { 0 };
-		struct err only_said = { 0 };
-		struct err *to = p->for_etcd ? e : &only_said;
-
-		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, to) == 0 &&
-		    (p->needed || leaf.cert || leaf.key ? pki_check_use(m, &ca, p, &leaf, to) : 0) == 0 &&
-		    (p->for_etcd ? check_readable(m, p->name, to) : 0) == 0)
-			continue;
-		if (p->for_etcd)
-			return -1;
-		log_error(LOG_LEVEL_WARN, &only_said); /* a client's pair does not keep etcd from starting */
-	}
-	return 0;
+	return file_exists(ca) ? run(m, &(struct order){ .names = names, .force = force }, e) : 0;
 }

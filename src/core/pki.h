@@ -40,7 +40,8 @@ struct pki_entry {
 	bool present;			 /* and readable; only then do the next lines say something */
 	char *subject, *serial, *issuer; /* printable text; serial in hex */
 	time_t not_before, not_after;
-	char **sans;   /* strv or NULL */
+	char **sans; /* strv or NULL */
+	char *source; /* of the CA's entry: who signs, "this machine", "10.0.0.1:2382" (a door), "the CA host", "copied"; else NULL */
 	char *problem; /* a plain sentence, or NULL */
 	char *mend;    /* the command that mends it, or NULL */
 };

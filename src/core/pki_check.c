@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/pki.h"
+#include "core/pki_origin.h"
 
 #define EARLIEST 1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
 
@@ -224,11 +225,11 @@ static int check_use(const struct machine *m, const struct pki_pair *ca, const s
 int pki_check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct err *e)
 {
-	auto_free char *ca_key = pki_path(m, "ca", "key");
-
 	if (check_use(m, ca, profile, leaf, e) == 0)
 		return 0;
-	if (file_exists(ca_key))
+	if (pki_origin(m) != PKI_GIVEN)
 		return err_hint(e, "etcd-cluster setup");
-	return err_hint(e, "ca.key is not on this machine: have a new pair issued where it is, and put it in place");
+	return err_hint(
+		e, "ca.key is not on this machine; where it is: etcd-cluster bundle %s=%s, and copy what that makes",
+		m->conf.name, m->conf.address);
 }

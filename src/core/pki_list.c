@@ -7,6 +7,7 @@
 
 #include "core/pki.h"
 #include "core/pki_check.h"
+#include "core/pki_origin.h"
 
 #define SETUP "etcd-cluster setup"
 
@@ -37,6 +38,25 @@ static void describe(struct pki_entry *entry, const char *name, const struct mac
 		strv_add(&entry->sans, *san);
 }
 
+/* Who signs the certificates of this machine. */
+static char *source(const struct machine *m)
+{
+	struct err unreadable = { 0 };
+	char *door = NULL;
+
+	switch (pki_origin(m)) {
+	case PKI_NEW_CA:
+	case PKI_CA:
+		return xstrdup("this machine");
+	case PKI_DOOR:
+		return pki_host_read(m, &door, &unreadable) > 0 ? door : xstrdup("the CA host");
+	case PKI_ASK:
+		return xstrdup("the CA host");
+	default:
+		return xstrdup("copied");
+	}
+}
+
 /* True when leaves can be measured against this CA. */
 static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_entry *entry)
 {
@@ -44,8 +64,12 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 	int rc = pki_pair_load(m, "ca", false, ca, &e);
 
 	describe(entry, "ca", m, ca);
+	entry->source = source(m);
 	if (rc == 0 && !ca->cert) {
-		problem(entry, xasprintf("%s is missing", entry->path), SETUP);
+		problem(entry,
+			xasprintf("%s is missing%s", entry->path,
+				  pki_origin(m) == PKI_ASK ? ": it comes with the certificates, from the CA host" : ""),
+			SETUP);
 		return false;
 	}
 	if (rc < 0 || pki_check_ca(m, ca, &e) < 0) {
@@ -65,11 +89,12 @@ static void judge(const struct machine *m, const struct pki_pair *ca, const stru
 		  const struct pki_pair *leaf, struct pki_entry *entry)
 {
 	auto_free char *path = pki_path(m, profile->name, "crt");
+	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
 	auto_free char *why = NULL;
 	struct err e = { 0 };
 	enum pki_todo todo;
 
-	if (ca->key) {
+	if (ca->key || pki_origin(m) == PKI_DOOR) {
 		todo = pki_check_leaf(m, ca, profile, leaf, &why);
 		if (todo != PKI_FINE)
 			problem(entry, xasprintf("%s %s", path, why),
@@ -84,7 +109,7 @@ static void judge(const struct machine *m, const struct pki_pair *ca, const stru
 		problem(entry,
 			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", path,
 				  pki_date(leaf->info.not_after).text),
-			NULL);
+			bundle);
 }
 
 int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e)
@@ -122,6 +147,7 @@ void pki_list_free(struct pki_entry *list, size_t n)
 		free(list[i].serial);
 		free(list[i].issuer);
 		strv_free(list[i].sans);
+		free(list[i].source);
 		free(list[i].problem);
 		free(list[i].mend);
 	}

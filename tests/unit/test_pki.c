@@ -478,10 +478,10 @@ static void narrow_modes_are_mended(void **state)
 	(void)state;
 	open_machine(&m, "");
 	ensure(&m, 1);
-	free(shell("chmod 600 pki/server.key pki/server.crt && chmod 700 pki"));
+	free(shell("chmod 600 pki/server.key pki/server.crt pki/ca.crt && chmod 700 pki"));
 	ensure(&m, 1);
-	free(shell("test $(stat -c %a%a%a pki pki/server.key pki/server.crt | tr -d '\\n') = "
-		   "750750750640640640644644644"));
+	free(shell("test $(stat -c %a%a%a pki pki/server.key pki/server.crt pki/ca.crt | tr -d '\\n') = "
+		   "750750750640640640644644644644644644"));
 	assert_settled(&m);
 }
 
