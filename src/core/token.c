@@ -58,7 +58,7 @@ static bool expected(const char *s, size_t i)
 
 /*
  * True when letters are beside each other as in words. These 140 pairs of the 676 are 87 % of those in English text; when more
- * of them are here than four standard deviations above what chance brings, it was not chance.
+ * of them are here than five standard deviations above what chance brings, it was not chance.
  */
 static bool reads_like_words(const char *text)
 {
@@ -80,7 +80,7 @@ static bool reads_like_words(const char *text)
 			seen += tolower((unsigned char)p[0]) == q[0] && tolower((unsigned char)p[1]) == q[1];
 	}
 	more = seen * all - n * known;
-	return more > 0 && more * more > 16 * n * known * (all - known);
+	return more > 0 && more * more > 25 * n * known * (all - known);
 }
 
 /* 8-4-4-4-12 hex digits. */
@@ -120,6 +120,8 @@ static void look(const char *text, struct shape *shape)
 		shape->distinct += !memchr(shape->s, c, shape->n);
 		shape->s[shape->n++] = c;
 	}
+	if (lower && upper) /* base64; that it has no digit or none of its two other characters in it is chance */
+		digit = 10, other = 2;
 	shape->alphabet = shape->digits ? 10 : shape->hex ? 16 : lower + upper + digit + other;
 }
 
@@ -136,7 +138,7 @@ static size_t needed(unsigned int alphabet)
 
 static int judge(const char *text, const struct shape *shape, struct err *e)
 {
-	size_t enough = shape->alphabet / 2 < 11 ? shape->alphabet / 2 : 11, guessed = 0;
+	size_t enough = shape->alphabet / 2 < 9 ? shape->alphabet / 2 : 9, guessed = 0;
 	size_t need = needed(shape->alphabet);
 
 	if (is_uuid(text))

@@ -31,9 +31,9 @@ void token_forget(struct token *t);
  * Refuses (ERR_CONFIG) a text that anybody could guess, that is, for which a rule that a person can check by eye does not find 128 bits:
  *   - printable ASCII without blanks, at most 256 characters;
  *   - long enough for the kinds of characters in it: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and
- *     digits, 22 of base64; final = and, between hex digits, the separators : - . _ do not count;
+ *     digits, 22 in upper and lower case; final = and, between hex digits, the separators : - . _ do not count;
  *   - characters that continue a run (aaa, abc, 321, qwe, aabb) or repeat four that were there before do not count once they are more than a sixth;
- *   - at least 10 different characters (8 of decimal digits);
+ *   - at least 9 different characters, 8 of hex digits, 5 of decimal ones;
  *   - letters that stand beside each other as in words: no;
  *   - no UUID with its hyphens: six of its 128 bits are fixed. Without hyphens it looks like 32 hex digits and passes.
  * The text is in no message.

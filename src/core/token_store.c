@@ -246,19 +246,46 @@ int token_store_sweep(const struct machine *m, struct err *e)
 	return swept;
 }
 
+/*
+ * <enroll>/taken: ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at every boot, long after
+ * the token was used up and removed: it must not become good for another round.
+ */
+static int was_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
+
+	if (file_read(path, 1 << 20, taken, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+	}
+	return strstr(buf_str(taken), id) != NULL;
+}
+
+static int note_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
+
+	buf_printf(taken, "%s\n", id);
+	return file_replace(path, FILE_MODE(0600), taken->data, taken->len, e);
+}
+
 static int store_given(const struct machine *m, const struct token *token, struct err *e)
 {
-	auto_token_entry struct token_entry known = { 0 };
 	struct token_entry fresh = { .token = *token, .made = m->now, .expires = m->now + FORM_SECONDS };
+	auto_token_entry struct token_entry known = { 0 };
 	auto_close int lock = token_store_lock(m, e);
-	int rc;
+	auto_buf struct buf taken = { 0 };
+	int rc = lock < 0 ? -1 : was_taken(m, token->id, &taken, e);
 
 	fresh.members = true;
 	fresh.uses = (unsigned int)m->conf.n_members - 1;
-	rc = lock < 0 ? -1 : token_store_find(m, token->id, &known, e);
-	/* A kill came between this and the wiping: its uses are counted already. */
 	if (rc == 0 && fresh.uses > 0) {
-		rc = token_store_put(m, &fresh, e);
+		rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
+		if (rc == 0)
+			rc = token_store_put(m, &fresh, e);
+		if (rc >= 0)
+			rc = note_taken(m, token->id, &taken, e);
 		if (rc == 0)
 			log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id,
 				 fresh.uses, pki_date(fresh.expires).text);

@@ -75,7 +75,7 @@ int token_store_sweep(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * ROLE=cluster on the CA host: takes the token of ENROLL_TOKEN_FILE into the store, for seven days and as many machines as MEMBERS has others, and wipes
- * the file. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
+ * the file. A token that was taken so before is only wiped, whatever has become of it. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
  */
 int token_store_form(const struct machine *m, struct err *e) MUST_CHECK;
 
