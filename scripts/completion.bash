@@ -39,7 +39,7 @@ _etcd_cluster() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--config | --passphrase-file)
+	--config | --passphrase-file | --token-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

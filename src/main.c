@@ -19,6 +19,7 @@
 static const struct cmd_sub verbs[] = {
 	{ "setup", "[--local | --wait] [--dry-run]", "bring this machine to what cluster.conf says", cmd_setup },
 	{ "init", "[--name N] [--address A]", "answer ROLE=single and walk the same road", cmd_init },
+	{ "join", "ADDRESS… [--replace]", "add this machine to a cluster that runs", cmd_join },
 	{ "status", "[--json]", "what runs, how it is, and what to do about it", cmd_status },
 	{ "check", "[--start] [--json]", "every finding with the command that mends it", cmd_check },
 	{ "release", "VERB …", "fetch, verify, install and switch etcd releases", cmd_release },

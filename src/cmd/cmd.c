@@ -108,6 +108,23 @@ int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work,
 	return rc;
 }
 
+int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n, struct err *e)
+{
+	struct machine m cleanup(machine_free) = { .dry_run = o->dry_run };
+	auto_close int lock = -1;
+	auto_free struct config_answer *given = xcalloc(n + 1, sizeof(*given));
+	size_t n_given = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (answers[i].value)
+			given[n_given++] = answers[i];
+	layout_init(&m.at, o->root, o->config);
+	lock = machine_lock(&m, e);
+	if (lock < 0)
+		return -1;
+	return config_edit(&m.at, given, n_given, o->dry_run, e);
+}
+
 int cmd_changed(int rc)
 {
 	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;

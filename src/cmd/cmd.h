@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "core/config_edit.h"
 #include "core/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
@@ -21,7 +22,7 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 };
  */
 typedef int cmd_fn(int argc, char **argv, const struct machine_options *o, struct err *e);
 
-cmd_fn cmd_setup, cmd_init, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll;
+cmd_fn cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll;
 
 /* A nested verb: "release fetch". */
 struct cmd_sub {
@@ -54,6 +55,13 @@ typedef int cmd_work(const struct machine *m, const void *arg, struct err *e);
 /* Opens the machine, and takes its lock when something is to be changed, for the time of work(). Returns what that returned. */
 int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work, const void *arg,
 		   struct err *e) MUST_CHECK;
+
+/*
+ * Writes the answers that have a value into cluster.conf, under the lock that setup takes, so the two never meet half-way. 1 when the file changed
+ * (dry run: would), 0 when it said so already.
+ */
+int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n,
+	       struct err *e) MUST_CHECK;
 
 /* 1 changed, 0 nothing to do, -1: as what a cmd_fn returns. */
 int cmd_changed(int rc);

@@ -300,6 +300,7 @@ void config_free(struct config *c)
 	free(c->address);
 	free(c->cluster_token);
 	strv_free(c->join);
+	free(c->join_ports);
 	free(c->enroll_token_file);
 	free(c->release);
 	strv_free(c->release_urls);

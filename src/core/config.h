@@ -37,6 +37,7 @@ struct config {
 	size_t n_members;
 	char *cluster_token;
 	char **join;		 /* strv of addresses, or NULL */
+	uint16_t *join_ports;	 /* for each of them the client port, or 0: ours */
 	char *enroll_token_file; /* the secret that certificates are asked for with; need not exist */
 	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table knows none for this machine */
 	bool release_given;  /* cluster.conf names it; else it is the package's default */
@@ -74,6 +75,12 @@ const char *config_role_name(enum role role);
 
 /* True for an IPv4 or IPv6 literal (no zone, no brackets). */
 bool config_is_ip(const char *address);
+
+/*
+ * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address gets what is
+ * before the port, which the caller frees; the port, or 0 when there is none. False when there is one that is no port.
+ */
+bool config_split_join(const char *entry, char **address, uint16_t *port);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
 char *config_url(const char *scheme, const char *address, uint16_t port);

@@ -186,9 +186,40 @@ static int store_list(char ***to, const struct config_line *line, const char *(*
 	return 0;
 }
 
+bool config_split_join(const char *entry, char **address, uint16_t *port)
+{
+	const char *colon = strrchr(entry, ':');
+	bool has_port = colon && (entry[0] == '[' ? colon[-1] == ']' : strchr(entry, ':') == colon);
+	auto_free char *before = has_port ? xstrndup(entry, (size_t)(colon - entry)) : xstrdup(entry);
+	uint64_t number = 0;
+
+	if (has_port && !text_parse_u64(colon + 1, 1, UINT16_MAX, &number))
+		return false;
+	*address = plain_address(before);
+	*port = (uint16_t)number;
+	return true;
+}
+
 static int set_join(struct config *c, const struct config_line *line, struct err *e)
 {
-	return store_list(&c->join, line, config_check_address, e);
+	auto_strv char **items = text_split(line->value, ",");
+
+	for (size_t i = 0; items && items[i]; i++) {
+		auto_free char *address = NULL, *text = NULL;
+		const char *why = "has a port that is none";
+		uint16_t port = 0;
+
+		if (config_split_join(items[i], &address, &port))
+			why = config_check_address(address);
+		if (why) {
+			text = xasprintf("has the entry \"%s\", which %s", items[i], why);
+			return config_bad(line, text, e);
+		}
+		strv_add(&c->join, address);
+		c->join_ports = xrealloc(c->join_ports, i + 1, sizeof(*c->join_ports));
+		c->join_ports[i] = port;
+	}
+	return 0;
 }
 
 static int set_extra_sans(struct config *c, const struct config_line *line, struct err *e)

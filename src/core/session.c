@@ -97,8 +97,12 @@ char **session_candidates(const struct machine *m)
 		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
 			add_address(m, &list, m->conf.members[i].address);
 	}
-	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++)
-		add_address(m, &list, m->conf.join[i]);
+	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++) {
+		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
+		auto_free char *url = config_url("https", m->conf.join[i], port);
+
+		add_once(&list, url);
+	}
 	add_initial(m, &list);
 	return list;
 }

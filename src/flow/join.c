@@ -343,7 +343,7 @@ static int enter(struct joiner *j, struct err *e)
 
 int join_enter(const struct machine *m, bool replace, struct err *e)
 {
-	struct joiner j cleanup(joiner_free) = { .m = m, .replace = replace };
+	struct joiner j cleanup(joiner_free) = { .m = m, .replace = replace || m->conf.replace };
 
 	return enter(&j, e);
 }

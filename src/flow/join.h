@@ -35,6 +35,13 @@ int join_enter(const struct machine *m, bool replace, struct err *e) MUST_CHECK;
 int join_finish(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
+ * What the verb `join` asks first: whether this machine is a member already. 1: of the cluster at these addresses (strv), so there is nothing to
+ * join. 0: of none; or it was one of that cluster and was removed there, and its member-id, journal and data are moved aside now. Only a person who
+ * says join gets this: setup alone never undoes what `remove` has done. ERR_CONFIG: it is a member of another cluster.
+ */
+int join_again(const struct machine *m, char *const *addresses, struct err *e) MUST_CHECK;
+
+/*
  * etcd could not be started: takes the learner back, stops etcd, moves its data aside and forgets the journal. A voter is never taken back. The
  * cluster not answering leaves everything for the next try. Returns -1 with e saying what was done: why, in short, is how etcd ended.
  */

@@ -91,7 +91,7 @@ static int start_by_hand(struct road *r, struct err *e)
 	if (r->changed && r->m->at.root[0] == '\0')
 		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", r->m->at.current,
 			 r->m->at.etcd_env);
-	if (r->has_id || !join_wanted(r->m, false))
+	if (r->has_id || !file_exists(r->m->at.joining))
 		return 0;
 	if (member_probe(r->m, PROBE_MS, &r->health, &silent) < 0) {
 		(void)err_set(&r->others, ERR_PENDING,

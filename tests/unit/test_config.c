@@ -106,7 +106,8 @@ static void takes_every_key(void **state)
 
 	load(*state,
 	     "ROLE=cluster\nNAME=n3\nADDRESS=[FD00:0::3]\nMEMBERS=n1=10.0.0.1,n2=etcd2.example.com,n3=[fd00::3]\n"
-	     "CLUSTER_TOKEN=prod.1\nJOIN=10.0.0.1,10.0.0.2\nENROLL_TOKEN_FILE=/etc/etcd/token\nRELEASE=v3.5.30\n"
+	     "CLUSTER_TOKEN=prod.1\nJOIN=10.0.0.1,10.0.0.2:12379,[FD00::1],fd00::2,[fd00::3]:1\nENROLL_TOKEN_FILE=/etc/"
+	     "etcd/token\nRELEASE=v3.5.30\n"
 	     "RELEASE_URL=\"https://mirror.example.com:8443/etcd file:///srv/etcd "
 	     "file:/srv/more /mnt/usb\"\nRELEASE_CA_FILE=/etc/ssl/my.pem\n"
 	     "DATA_DIR=/srv/etcd\nWAL_DIR=/mnt/fast/wal\nCLIENT_PORT=12379\nPEER_PORT=12380\nMETRICS_URL=none\n"
@@ -119,6 +120,15 @@ static void takes_every_key(void **state)
 	assert_int_equal(c.n_members, 3);
 	assert_string_equal(c.members[1].address, "etcd2.example.com");
 	assert_string_equal(c.members[2].address, "fd00::3");
+	assert_int_equal(strv_len(c.join), 5);
+	assert_string_equal(c.join[1], "10.0.0.2");
+	assert_int_equal(c.join_ports[0], 0);
+	assert_int_equal(c.join_ports[1], 12379);
+	assert_string_equal(c.join[2], "fd00::1");
+	assert_string_equal(c.join[3], "fd00::2");
+	assert_int_equal(c.join_ports[3], 0);
+	assert_string_equal(c.join[4], "fd00::3");
+	assert_int_equal(c.join_ports[4], 1);
 	assert_string_equal(c.release, "3.5.30");
 	assert_true(c.release_given);
 	assert_int_equal(strv_len(c.release_urls), 4);
@@ -230,6 +240,9 @@ static void refuses(void **state)
 		{ "ROLE=singel\n", "is none of single, cluster, join, none" },
 		{ "ROLE=cluster\n", "needs MEMBERS" },
 		{ "ROLE=join\n", "needs JOIN" },
+		{ "JOIN=10.0.0.1:0\n", "has a port that is none" },
+		{ "JOIN=[fd00::3]:70000\n", "has a port that is none" },
+		{ "JOIN=10.0.0.1:\n", "has a port that is none" },
 		{ "NAME=my_host\n", "write a hyphen" },
 		{ "NAME=Node\n", "lower case" },
 		{ "NAME=-a\n", "begins with a hyphen" },

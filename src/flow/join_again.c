@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/aside.h"
+#include "core/identity.h"
+#include "core/membership.h"
+#include "core/reach.h"
+#include "core/service.h"
+#include "flow/join.h"
+
+#define LOOK_MS 5000U
+
+/* The cluster that the addresses lead to; 0: nobody answers, and e says why. */
+static uint64_t cluster_at(const struct machine *m, char *const *addresses, struct reach *r, struct err *e)
+{
+	char **urls = NULL;
+
+	for (size_t i = 0; addresses[i]; i++) {
+		auto_free char *address = NULL, *url = NULL;
+		uint16_t port;
+
+		if (!config_split_join(addresses[i], &address, &port))
+			continue; /* cluster.conf's reader says it better */
+		url = config_url("https", address, port ? port : m->conf.client_port);
+		strv_add(&urls, url);
+	}
+	if (reach_all(m, urls, LOOK_MS, r) == 0) {
+		(void)reach_fail(r, e);
+		return 0;
+	}
+	for (size_t i = 0; i < r->n; i++)
+		if (r->list[i].answers)
+			return r->list[i].status.cluster_id;
+	return 0;
+}
+
+static int refuse(const struct identity *id, const char *why, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG, "this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64 "%s",
+		      id->member_id, id->name, id->cluster_id, why);
+	return err_hint(e, "to give that up first: etcd-cluster leave");
+}
+
+/* member-id first: data that nothing claims is looked at again by join_enter, should we be killed in between. */
+static int give_up(const struct machine *m, struct err *e)
+{
+	if (service_stop(m, e) < 0 || aside_move(m, m->at.member_id, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
+	    aside_data(m, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* What the members at the addresses say about this one. 1 it is one of them, or nobody can say; 0 it was removed. */
+static int is_listed(const struct reach *r, uint64_t id)
+{
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	struct err ignored = { 0 };
+	struct grpc *g;
+
+	for (size_t k = 0; (g = reach_voter(r, k)); k++)
+		if (rpc_member_list(g, true, &list, &ignored) == 0)
+			return membership_by_id(&list, id) != NULL;
+	return 1;
+}
+
+int join_again(const struct machine *m, char *const *addresses, struct err *e)
+{
+	cleanup(identity_free) struct identity id = { 0 };
+	cleanup(reach_free) struct reach r = { 0 };
+	struct err silent = { 0 };
+	uint64_t cluster;
+	int rc = identity_read(m, &id, e);
+
+	if (rc <= 0)
+		return rc;
+	cluster = cluster_at(m, addresses, &r, &silent);
+	if (cluster == 0 && m->conf.role != ROLE_SINGLE)
+		return 1;
+	if (cluster == 0) {
+		auto_free char *why = xasprintf("; and %s", silent.msg);
+
+		return refuse(&id, why, e);
+	}
+	if (cluster != id.cluster_id)
+		return refuse(&id, ", not of the one to join", e);
+	if (is_listed(&r, id.member_id))
+		return 1;
+	log_info("the cluster does not have member %016" PRIx64 " any more; this machine is added anew", id.member_id);
+	return give_up(m, e);
+}
