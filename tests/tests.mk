@@ -66,15 +66,15 @@ repo: deb rpm ## signed repositories of the packages (and of what make bundle ma
 	$(Q)tests/lib/make-repo dist/repo/dnf dist/etcd-cluster-$(RPM_VERSION)-*.$$(uname -m).rpm \
 		$(wildcard dist/etcd-cluster-release-*.rpm)
 
-demo: ## install the package on a throw-away machine and show it at work (root)
+demo: ## make three throw-away machines one cluster, and tell how long it took (root)
 	$(Q)$(MAKE) deps
 	$(Q)$(MAKE) repo
 	$(Q)tests/lib/demo up
 
-demo-shell: ## a shell in that machine
-	$(Q)tests/lib/demo shell
+demo-shell: ## a shell in one of them (NAME=etcd2; else etcd1)
+	$(Q)tests/lib/demo shell $(NAME)
 
-demo-down: ## remove that machine, and all that tests have left running
+demo-down: ## remove them, and all that tests have left running
 	$(Q)tests/lib/machine destroy
 
 bench: build repo releases ## ratios against what people use today, side by side in one run (root)
