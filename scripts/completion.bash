@@ -29,7 +29,7 @@ _etcd_cluster() {
 		esac
 	done
 	case ${verb[0]-} in
-	release | cert | ca) ;;
+	release | cert | ca | token) ;;
 	*) verb=("${verb[@]:0:1}") ;;
 	esac
 
@@ -43,12 +43,12 @@ _etcd_cluster() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--name | --address | --release | --san) return ;;
+	--name | --address | --release | --san | --uses | --hours) return ;;
 	esac
 
 	case ${#verb[@]}/${verb[*]}/$cur in
 	0/*/-*) mapfile -t COMPREPLY < <(compgen -W '--root --config --verbose --version --help' -- "$cur") ;;
-	0/* | 1/release/* | 1/cert/* | 1/ca/*)
+	0/* | 1/release/* | 1/cert/* | 1/ca/* | 1/token/*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_etcd_cluster_verbs "${verb[@]}")" -- "$cur")
 		;;
 	*/-*) mapfile -t COMPREPLY < <(compgen -W "$(_etcd_cluster_options "${verb[@]}") --help" -- "$cur") ;;

@@ -25,6 +25,7 @@ static const struct cmd_sub verbs[] = {
 	{ "release", "VERB …", "fetch, verify, install and switch etcd releases", cmd_release },
 	{ "cert", "VERB …", "list, issue, renew and export certificates", cmd_cert },
 	{ "ca", "VERB …", "show, export and import the certificate authority", cmd_ca },
+	{ "token", "VERB …", "make, list and revoke what lets other machines in", cmd_token },
 	{ "bundle", "--out DIR NAME=ADDRESS", "certificates of another machine, to be copied there", cmd_bundle },
 	{ "enroll", "[--listen ADDRESS:PORT]", "give other machines their certificates, on a CA host", cmd_enroll },
 	{ NULL, NULL, NULL, NULL },

@@ -22,7 +22,8 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 };
  */
 typedef int cmd_fn(int argc, char **argv, const struct machine_options *o, struct err *e);
 
-cmd_fn cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll;
+cmd_fn cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll,
+	cmd_token;
 
 /* A nested verb: "release fetch". */
 struct cmd_sub {

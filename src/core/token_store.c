@@ -66,11 +66,18 @@ static char *path_of(const struct machine *m, const char *id)
 int token_store_lock(const struct machine *m, struct err *e)
 {
 	auto_free char *lock = xasprintf("%s/lock", m->at.enroll);
+	auto_free char *records = xasprintf("%s/members", m->at.enroll);
 	auto_free char *dir = tokens_dir(m);
+	int fd;
 
 	if (file_mkdirs(dir, FILE_MODE(0700), e) < 0)
 		return -1;
-	return file_lock(lock, LOCK_SECONDS, e);
+	fd = file_lock(lock, LOCK_SECONDS, e);
+	if (fd >= 0) {
+		file_sweep(records);
+		file_sweep(dir);
+	}
+	return fd;
 }
 
 static bool parse_number(const struct keyfile *k, const char *key, uint64_t max, uint64_t *out)
@@ -222,13 +229,10 @@ static bool is_spent(const struct token_entry *t, time_t now)
 
 int token_store_sweep(const struct machine *m, struct err *e)
 {
-	auto_free char *records = xasprintf("%s/members", m->at.enroll);
 	auto_free char *dir = tokens_dir(m);
 	auto_strv char **ids = NULL;
 	int swept = 0;
 
-	file_sweep(records);
-	file_sweep(dir);
 	if (file_list(dir, token_is_id, &ids, e) < 0)
 		return -1;
 	for (char **id = ids; id && *id; id++) {
