@@ -90,19 +90,6 @@ with open(root + "/root/packages", "w") as out:
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 }
 
-# Ansible's modules want a Python where they work, and one for apt; the machine's Debian has both.
-python_for_machine() {
-	local debs="$top/dist/python-bookworm"
-	if [ ! -e "$debs/.complete" ]; then
-		mkdir -p "$debs"
-		(cd "$debs" && "$top/tests/lib/apt-suite" bookworm download python3 python3-minimal python3.11 python3.11-minimal \
-			libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal libexpat1 libsqlite3-0 libreadline8 libnsl2 libtirpc3 \
-			libtirpc-common libdb5.3 readline-common media-types python3-apt python-apt-common distro-info-data) >&2
-		: >"$debs/.complete"
-	fi
-	m 'apt-get install /srv/dist/python-bookworm/*.deb >/dev/null'
-}
-
 play() {
 	ANSIBLE_CONNECTION_PLUGINS="$top/tests/lib/ansible" ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_NOCOLOR=1 \
 		ANSIBLE_HOME="$BATS_TEST_TMPDIR/ansible" ANSIBLE_PIPELINING=1 \

@@ -94,6 +94,19 @@ healthy() {
 	wait_for "${1-20}" 'etcd-cluster status && etcdctl.sh endpoint health'
 }
 
+# Ansible's modules want a Python where they work, and one for apt; the machine's Debian has both.
+python_for_machine() {
+	local debs="$top/dist/python-bookworm"
+	if [ ! -e "$debs/.complete" ]; then
+		mkdir -p "$debs"
+		(cd "$debs" && "$top/tests/lib/apt-suite" bookworm download python3 python3-minimal python3.11 python3.11-minimal \
+			libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal libexpat1 libsqlite3-0 libreadline8 libnsl2 libtirpc3 \
+			libtirpc-common libdb5.3 readline-common media-types python3-apt python-apt-common distro-info-data) >&2
+		: >"$debs/.complete"
+	fi
+	m 'apt-get install /srv/dist/python-bookworm/*.deb >/dev/null'
+}
+
 # Every file that is ours, with its content, owner, mode and times; what etcd itself writes is left out, as are the one
 # directory that dpkg touches and the lock, which has the number of its last holder.
 fingerprint() {

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The main scene: three machines with the same answers and the same secret, two by preseed and one by kickstart, `install`, and
+# nobody looks at them any more. Afterwards the secret is nowhere, and the CA key nowhere but on its host.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
+load cluster
+
+setup_file() {
+	machines 61 bookworm bookworm rpm
+	export token=c0ffee5a17b3d9e24f6081a2735c4e6d9b8f7a0615243342516079881726354f
+	each trust "$etcd_version"
+}
+
+# site FILE: the example as somebody at this site would have edited it.
+site() {
+	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
+	grep -qF '(openssl rand -hex 32)' "$top/docs/examples/$1"
+	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/; s/10\.0\.0\./10.77.61./g
+		s/3\.6\.14/$etcd_version/" "$top/docs/examples/$1"
+}
+
+# secrets NAME [KEY-FILE]: where that machine has the token, and the CA's key, if that file is given.
+secrets() {
+	local pid leader
+	on "$1" 'journalctl --no-pager -o export >/tmp/journal.export'
+	pid=$(cat "$top/dist/machines/$1/pid")
+	leader=$(cat "/proc/$pid/task/$pid/children")
+	"$top/tests/lib/secrets.py" "/proc/${leader%% *}/root" token "$token" key "$2"
+}
+
+ca_key() {
+	echo "$("$machine" root n1)/etc/etcd/pki/ca.key"
+}
+
+@test "preseed on two, kickstart on the third" {
+	for name in n1 n2; do
+		site preseed-cluster.cfg | "$machine" exec "$name" debconf-set-selections --checkonly
+		site preseed-cluster.cfg | "$machine" exec "$name" debconf-set-selections
+	done
+	site kickstart-cluster.cfg | sed -n '/^%post/,/^%end/{/^%/!p;}' | "$machine" exec n3 sh -e
+}
+
+# install NAME: by its own package manager, in seconds.
+install() {
+	local start
+	start=$(date +%s)
+	package "$1"
+	echo "$1: installed in $(($(date +%s) - start)) s"
+	[ $(($(date +%s) - start)) -le 15 ] # three at once, on however few processors this host has
+}
+
+@test "installed at once: each hook is done in seconds, and all are one healthy cluster" {
+	for name in $MACHINES; do
+		install "$name" &
+		pids="${pids-} $!"
+	done
+	wait_all $pids
+	all_healthy 60
+	one_cluster 3
+	on n2 '[ "$(etcdctl.sh put a b)" = OK ]'
+	on n3 '[ "$(etcdctl.sh get --print-value-only a)" = b ]'
+}
+
+@test "the same cluster.conf, whatever the format, and the token in none" {
+	for name in $MACHINES; do
+		on $name 'grep ^[A-Z] /etc/etcd/cluster.conf | sort' >"$BATS_TEST_TMPDIR/$name"
+	done
+	diff "$BATS_TEST_TMPDIR"/n1 "$BATS_TEST_TMPDIR"/n2
+	diff "$BATS_TEST_TMPDIR"/n1 "$BATS_TEST_TMPDIR"/n3
+	grep -qx ROLE=cluster "$BATS_TEST_TMPDIR"/n3
+}
+
+@test "the scan sees a secret wherever one may be" {
+	on n2 "printf 'x%sy' $token >/tmp/planted
+	echo '$(echo -n "ab$token" | base64 -w 0)' >/var/lib/planted
+	SECRET=$token setsid sleep 60 >/dev/null 2>&1 &
+	echo \$! >/run/planted"
+	cp "$(ca_key)" "$("$machine" root n2)/etc/planted"
+	openssl pkey -in "$(ca_key)" -outform DER >"$("$machine" root n2)/var/planted"
+	run secrets n2 "$(ca_key)"
+	echo "$output"
+	for place in 'token /tmp/planted' 'token /var/lib/planted' 'key /etc/planted' 'key /var/planted' "token /proc/$(on n2 'cat /run/planted')/environ"; do
+		grep -qxF "$place" <<<"$output"
+	done
+	on n2 'kill $(cat /run/planted)
+	rm /tmp/planted /var/lib/planted /run/planted /etc/planted /var/planted'
+}
+
+@test "the token is nowhere any more, and the CA key is on the CA host only" {
+	# For an hour the CA host can serve a machine whose answer got lost: what was made of the token is still there, and opens nothing to anybody new.
+	id=$(printf 'etcd-cluster token id\0%s' "$token" | sha256sum | cut -c 1-16)
+	secrets n1 "$(ca_key)" | sort | diff - <(printf '%s\n' 'key /etc/etcd/pki/ca.key' "token /etc/etcd/enroll/tokens/$id")
+	[ -z "$(secrets n2 "$(ca_key)")" ]
+	[ -z "$(secrets n3 "$(ca_key)")" ]
+	each '[ ! -e /etc/etcd/enroll-token ]'
+	for name in n2 n3; do
+		on $name '[ ! -e /etc/etcd/pki/ca.key ]'
+	done
+}
+
+@test "the door's exposure is at most 1.5, and every unit passes systemd-analyze verify" {
+	on n1 'systemd-analyze security --threshold=15 --no-pager etcd-cluster-enroll.service | tail -n 1'
+	output=$(on n1 'systemd-analyze verify --man=no /usr/lib/systemd/system/etcd*.service /usr/lib/systemd/system/etcd*.socket 2>&1 | grep -i etcd || true')
+	[ -z "$output" ] || { echo "$output"; false; }
+	on n1 '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
+	for name in n2 n3; do
+		on $name 'fails systemctl is-active etcd-cluster-enroll.socket'
+	done
+}
+
+@test "a reboot of all, and they are the same cluster" {
+	for name in $MACHINES; do
+		"$machine" reboot "$name" &
+		pids="${pids-} $!"
+	done
+	wait_all $pids
+	all_healthy 60
+	one_cluster 3
+	on n1 '[ "$(etcdctl.sh get --print-value-only a)" = b ]'
+	each '[ "$(systemctl is-system-running)" = running ]'
+}
+
+@test "an edit survives dpkg-reconfigure, and the token is not asked for again" {
+	on n1 'echo CERT_DAYS=200 >>/etc/etcd/cluster.conf
+	cp /etc/etcd/cluster.conf /tmp/before
+	dpkg-reconfigure -f noninteractive etcd-cluster
+	cmp /etc/etcd/cluster.conf /tmp/before
+	[ ! -e /etc/etcd/enroll-token ]'
+}
+
+@test "removing a member's package says that it is still a member, and what to type where" {
+	output=$(on n2 'apt-get remove etcd-cluster 2>&1')
+	says 'still a member of its cluster'
+	says 'etcd-cluster remove n2'
+	output=$(on n3 'dnf remove etcd-cluster 2>&1')
+	says 'etcd-cluster remove n3'
+}
