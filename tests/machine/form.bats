@@ -9,9 +9,146 @@ setup_file() {
 	machines 40 bookworm bookworm rpm
 }
 
-@test "etcdadm's way: ca.crt and ca.key copied beforehand, the same answers, installed at once" {
-	given_ca n1 n2 n3
+# anew KEY=VALUE…: nothing of ours is left on any machine, and all have these answers, the secret and a release to take.
+anew() {
+	each gone
+	each prepared_here ROLE=cluster "$@"
+}
+prepared_here() {
+	prepared "$MACHINE" "$@"
+}
+
+# waits NAME TEXT: setup there has come as far as it can without the others, says so, and is still at it.
+waits() {
+	on "$1" wait_for 30 "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
+	on "$1" '[ "$(systemctl is-active etcd-cluster-setup.service)" = active ]'
+	on "$1" exits 6 'etcd-cluster status'
+}
+
+# The secret is used, and gone from every machine; the key of the CA is on the first of MEMBERS alone.
+nothing_secret_is_left() {
+	each "[ ! -e /etc/etcd/enroll-token ]
+	fails grep -rlqs $secret /etc /run /var/lib /var/log/journal /var/cache"
+	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/ca.key ] && [ -e /etc/etcd/pki/ca.crt ]'
+	on n1 '[ "$(stat -c "%U %a" /etc/etcd/pki/ca.key)" = "root 600" ]'
+}
+
+@test "deb, deb and rpm with the same answers, installed at once" {
 	form
 	one_cluster
 	each 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	nothing_secret_is_left
+	on n1 'fails grep -qs . /etc/etcd/enroll/tokens/*'
+	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -c "certificates for n[23] .*given to" | grep -qx 2'
+}
+
+@test "what one member writes the others read, and each survives a reboot of all" {
+	on n1 'etcdctl.sh put a 1'
+	[ "$(on n3 'etcdctl.sh get --print-value-only a')" = 1 ]
+	for name in n1 n2 n3; do
+		"$machine" reboot "$name" &
+	done
+	wait
+	all_healthy
+	one_cluster
+	[ "$(on n2 'etcdctl.sh get --print-value-only a')" = 1 ]
+}
+
+@test "the CA host comes last: the others wait, say for whom, and their hooks have returned in seconds" {
+	anew "$(members)"
+	for name in n3 n2; do
+		start=$(date +%s)
+		package "$name"
+		[ $(($(date +%s) - start)) -le 8 ]
+	done
+	waits n2 'no CA host answers'
+	waits n3 'no CA host answers'
+	ONLY_ON='n2 n3' each 'fails pgrep -x etcd
+	[ ! -e /etc/etcd/pki/ca.key ]
+	[ "$(systemctl is-system-running)" = running ]
+	[ "$(journalctl -q -o cat -u etcd-cluster-setup.service | grep -c "waiting: no CA host")" -eq 1 ]'
+	package n1
+	all_healthy 20
+	one_cluster
+	nothing_secret_is_left
+}
+
+@test "one after the other, the second a quorum later: each is ready as soon as it can be" {
+	anew "$(members)"
+	package n1
+	waits n1 'no quorum yet: 2 of the 3 MEMBERS'
+	sleep 5
+	package n3
+	ONLY_ON='n1 n3' all_healthy 20
+	sleep 5
+	package n2
+	all_healthy 20
+	one_cluster
+}
+
+@test "machines that are rebooted or lose power while they wait end there, too" {
+	anew "$(members)"
+	package n2
+	package n3
+	waits n2 'no CA host answers'
+	"$machine" reboot n2
+	"$machine" crash n3
+	"$machine" start n3
+	waits n3 'no CA host answers'
+	package n1
+	sleep 0.7
+	"$machine" crash n1
+	"$machine" start n1
+	all_healthy 40
+	one_cluster
+	nothing_secret_is_left
+}
+
+@test "members with IPv6 addresses" {
+	anew "$(members v6)"
+	for name in n1 n2 n3; do
+		package "$name" &
+	done
+	wait
+	all_healthy
+	one_cluster
+	on n2 'etcdctl.sh member list | grep -q "https://\[fd00:77:40::3\]:2380"'
+}
+
+@test "members with DNS names find themselves by them, once somebody knows them" {
+	anew MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
+	package n3
+	on n3 wait_for 20 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
+	dns_names
+	package n1
+	package n2
+	all_healthy
+	one_cluster
+	[ "$(on n3 'sed -n s/^NAME=//p /etc/etcd/member-id')" = c ]
+	on n1 'etcdctl.sh member list | grep -q ", c, https://n3.example.test:2380"'
+}
+
+# The certificates are there, the data and all that says whose it was are not.
+rebuilt() {
+	m 'systemctl stop etcd-cluster.target etcd-cluster-setup.service etcd.service
+	rm -rf /var/lib/etcd-cluster/member /etc/etcd/member-id /etc/etcd/etcd.env'
+}
+
+@test "a member that was rebuilt does not start a second time under its old ID" {
+	on n3 rebuilt
+	on n3 exits 3 'etcd-cluster setup'
+	on n3 exits 3 'etcd-cluster setup'
+	[[ "$(on n3 'etcd-cluster setup 2>&1 || true')" == *"has this machine, c, as a member"*"etcd-cluster replace"* ]]
+	on n3 'fails pgrep -x etcd
+	[ ! -e /var/lib/etcd-cluster/member ]
+	systemctl start etcd-cluster.target'
+	on n3 wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
+	on n3 'fails pgrep -x etcd'
+}
+
+@test "a machine that is in the line but not in the cluster does not form another one" {
+	on n1 'etcdctl.sh member remove $(etcdctl.sh member list | sed -n "s/, started, c,.*//p")'
+	[[ "$(on n3 'etcd-cluster setup 2>&1 || true')" == *"is not one of its members"*"etcd-cluster join n1.example.test"* ]]
+	on n3 'fails pgrep -x etcd'
+	MACHINES=' n1 n2' one_cluster 2
 }
