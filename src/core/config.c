@@ -195,28 +195,59 @@ static int check_days(struct config *c, const struct lines *l, struct err *e)
 	return 0;
 }
 
-/* The entry of MEMBERS that is this machine: by NAME, by ADDRESS, by host name, by an address of an interface; NULL for none. */
-static const struct config_member *find_me(const struct config *c, const char *host)
+/* The entry of MEMBERS that is this machine: by NAME, by ADDRESS, by host name; NULL for none. */
+static const struct config_member *find_by_word(const struct config *c, const char *host)
+{
+	for (size_t i = 0; i < c->n_members; i++) {
+		const struct config_member *one = &c->members[i];
+
+		if (c->name ? strcmp(one->name, c->name) == 0 : c->address && strcmp(one->address, c->address) == 0)
+			return one;
+		if (!c->name && !c->address && host &&
+		    (strcmp(one->name, host) == 0 || strcmp(one->address, host) == 0))
+			return one;
+	}
+	return NULL;
+}
+
+/*
+ * The one whose address an interface has; NULL for none, or when two of them are here: a person must say which. Names are looked up only when no
+ * literal address will do, since a resolver may take its time. *unknown gets a name that nobody knows (yet), or stays.
+ */
+static const struct config_member *find_by_interface(const struct config *c, const char **unknown)
 {
 	const struct config_member *mine = NULL;
 
-	for (size_t i = 0; i < c->n_members; i++)
-		if (c->name ? strcmp(c->members[i].name, c->name) == 0
-			    : c->address && strcmp(c->members[i].address, c->address) == 0)
-			return &c->members[i];
-	if (c->name || c->address)
-		return NULL;
-	for (size_t i = 0; i < c->n_members; i++)
-		if (host && (strcmp(c->members[i].name, host) == 0 || strcmp(c->members[i].address, host) == 0))
-			return &c->members[i];
-	for (size_t i = 0; i < c->n_members; i++) {
-		if (!config_is_own_address(c->members[i].address))
-			continue;
-		if (mine)
-			return NULL; /* two of them are here: a person must say which */
-		mine = &c->members[i];
+	for (int names = 0; names < 2 && !mine; names++) {
+		for (size_t i = 0; i < c->n_members; i++) {
+			const char *address = c->members[i].address;
+			int own = 0;
+
+			if (config_is_ip(address) == (names == 0))
+				own = names ? config_is_own_name(address) : config_is_own_address(address);
+			if (own < 0)
+				*unknown = address;
+			if (own > 0 && mine)
+				return NULL;
+			if (own > 0)
+				mine = &c->members[i];
+		}
 	}
 	return mine;
+}
+
+/* None of MEMBERS is this machine, as far as can be told. */
+static int refuse_stranger(const struct layout *at, const struct lines *l, const char *host, const char *unknown,
+			   struct err *e)
+{
+	if (unknown)
+		(void)err_set(e, ERR_PENDING,
+			      "%s: none of MEMBERS is this machine, unless it is %s, a name that nobody knows yet",
+			      lines_find(l, "MEMBERS")->where, unknown);
+	else
+		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", lines_find(l, "MEMBERS")->where,
+			      host ? ", which is called " : "", host ? host : "");
+	return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
 }
 
 /* NAME and ADDRESS of a member of MEMBERS come from there. */
@@ -224,13 +255,13 @@ static int be_one_of_members(struct config *c, const struct layout *at, const st
 {
 	struct err no_host = { 0 };
 	auto_free char *host = c->name ? NULL : config_default_name(at, &no_host);
-	const struct config_member *me = find_me(c, host);
+	const struct config_member *me = find_by_word(c, host);
+	const char *unknown = NULL;
 
-	if (!me) {
-		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", lines_find(l, "MEMBERS")->where,
-			      host ? ", which is called " : "", host ? host : "");
-		return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
-	}
+	if (!me && !c->name && !c->address)
+		me = find_by_interface(c, &unknown);
+	if (!me)
+		return refuse_stranger(at, l, host, unknown, e);
 	if (c->address && strcmp(c->address, me->address) != 0)
 		return bad_pair(l, "ADDRESS", "MEMBERS", "give this machine different addresses", e);
 	if (!c->name)

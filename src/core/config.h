@@ -61,7 +61,7 @@ struct config {
 /*
  * Reads cluster.conf (one that is not there is an empty one, unless --config named it) and its drop-ins (*.conf in byte order; a key
  * there replaces the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely
- * one. ERR_VERIFY: somebody else can write the file. ERR_PENDING: ADDRESS has to be found out and the machine has no network yet.
+ * one. ERR_VERIFY: somebody else can write the file. ERR_PENDING: ADDRESS, or which of MEMBERS it is, has to be found out, and the machine has no network or no DNS yet.
  * The caller frees c, also after a failure.
  */
 int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;

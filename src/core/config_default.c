@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,4 +172,20 @@ bool config_is_own_address(const char *address)
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+int config_is_own_name(const char *name)
+{
+	const struct addrinfo want = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char text[INET6_ADDRSTRLEN];
+	int own = 0;
+
+	if (getaddrinfo(name, NULL, &want, &found) != 0)
+		return -1;
+	for (const struct addrinfo *a = found; a && !own; a = a->ai_next)
+		own = getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0 &&
+		      config_is_own_address(text);
+	freeaddrinfo(found);
+	return own;
 }

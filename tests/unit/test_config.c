@@ -193,6 +193,33 @@ static void finds_itself_by_interface(void **state)
 	assert_string_equal(c.name, "n2");
 }
 
+static void finds_itself_by_a_name_that_leads_here(void **state)
+{
+	cleanup(config_free) struct config c = { 0 };
+
+	load(*state, "ROLE=cluster\nMEMBERS=n1=192.0.2.1,n2=localhost\n", &c);
+	assert_string_equal(c.name, "n2");
+	assert_string_equal(c.address, "localhost");
+}
+
+/* A literal address decides before any name is looked up. */
+static void prefers_a_literal_address(void **state)
+{
+	cleanup(config_free) struct config c = { 0 };
+
+	load(*state, "ROLE=cluster\nMEMBERS=n1=nowhere.invalid,n2=127.0.0.1\n", &c);
+	assert_string_equal(c.name, "n2");
+}
+
+static void waits_for_a_name(void **state)
+{
+	cleanup(config_free) struct config c = { 0 };
+	struct box *b = *state;
+
+	put(b, "/etc/etcd/cluster.conf", "ROLE=cluster\nMEMBERS=n1=192.0.2.1,n2=nowhere.invalid\n");
+	assert_err(config_load(&b->at, &c, e), ERR_PENDING, "unless it is nowhere.invalid");
+}
+
 static void dropins_win(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
@@ -395,6 +422,9 @@ int main(void)
 		TEST(urls_can_be_forbidden),
 		TEST(finds_itself_among_members),
 		TEST(finds_itself_by_interface),
+		TEST(finds_itself_by_a_name_that_leads_here),
+		TEST(prefers_a_literal_address),
+		TEST(waits_for_a_name),
 		TEST(dropins_win),
 		TEST(mistakes_in_dropins_are_named),
 		TEST(config_option_must_exist),
