@@ -28,6 +28,8 @@ static const struct cmd_sub verbs[] = {
 	{ "token", "VERB …", "make, list and revoke what lets other machines in", cmd_token },
 	{ "bundle", "--out DIR NAME=ADDRESS", "certificates of another machine, to be copied there", cmd_bundle },
 	{ "enroll", "[--listen ADDRESS:PORT]", "give other machines their certificates, on a CA host", cmd_enroll },
+	{ "restore", "--force-new-cluster ID", "the quorum is lost for ever: go on alone with the data here",
+	  cmd_restore },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -172,3 +172,13 @@ char *text_json(const char *s)
 	buf_puts(&b, "\"");
 	return b.data;
 }
+
+bool text_parse_hex(const char *s, uint64_t *out)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n > 16 || strspn(s, "0123456789abcdefABCDEF") != n)
+		return false;
+	*out = strtoull(s, NULL, 16);
+	return true;
+}

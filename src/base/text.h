@@ -16,6 +16,9 @@ void text_printable(char *s);
 /* A decimal number: first character a digit, nothing left over, min <= *out <= max. False otherwise. */
 bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
 
+/* A hexadecimal number of 1 to 16 digits and nothing else, as etcd shows its IDs. */
+bool text_parse_hex(const char *s, uint64_t *out);
+
 /* The entry of names (NULL-terminated) nearest to word, or NULL when none is near enough to be worth saying. */
 const char *text_suggest(const char *word, const char *const *names);
 

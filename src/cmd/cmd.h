@@ -24,6 +24,7 @@ typedef int cmd_fn(int argc, char **argv, const struct machine_options *o, struc
 
 cmd_fn cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll,
 	cmd_token;
+cmd_fn cmd_leave, cmd_remove, cmd_replace, cmd_restore;
 
 /* A nested verb: "release fetch". */
 struct cmd_sub {

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/recover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapter/keyfile.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "core/check_parts.h"
+#include "core/datadir.h"
+#include "core/datadir_copy.h"
+#include "core/identity.h"
+#include "core/member.h"
+#include "core/probe.h"
+#include "core/service.h"
+#include "core/session.h"
+
+#define ASK_MS 2000
+
+/* A large database is read in before etcd answers. */
+#define HEALTHY_SECONDS 120
+#define LOOK_MS		100
+
+/* etcd.service's own limit (TimeoutStopSec=). */
+#define END_SECONDS 90
+
+/* What the steps learn from each other. */
+struct recovery {
+	const struct machine *m;
+	uint64_t cluster_id, member_id; /* of the data */
+	struct keyfile env;		/* etcd.env */
+	char **others;			/* strv: peer URLs of the other members, as far as they are known */
+	int64_t revision;		/* the newest that etcd said here; 0: it has said none */
+};
+
+/* --- Before anything is changed. */
+
+/* The data here must be that of the cluster which was typed, and such that etcd can be started on it. */
+static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
+{
+	enum datadir_state state = DATADIR_EMPTY;
+	struct check_report report = { 0 };
+	int rc;
+
+	if (datadir_look(r->m, &state, &r->cluster_id, &r->member_id, e) < 0)
+		return -1;
+	if (state == DATADIR_EMPTY) {
+		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s to go on with", r->m->at.root,
+			      r->m->conf.data_dir);
+		return err_hint(e, "run this on a machine whose data is still there");
+	}
+	if (r->cluster_id != typed) {
+		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster %016" PRIx64 ", not to %016" PRIx64,
+			      r->cluster_id, typed);
+		return err_hint(e,
+				"is it the right machine? Then: etcd-cluster restore --force-new-cluster %016" PRIx64,
+				r->cluster_id);
+	}
+	/* Whose data it is has been typed; a member-id, where there is one, must agree. */
+	if (file_exists(r->m->at.member_id) && datadir_check(r->m, e) < 0)
+		return -1;
+	check_release(r->m, &report);
+	check_pki(r->m, &report);
+	rc = check_verdict(&report, e);
+	check_report_free(&report);
+	return rc < 0 ? -1 : keyfile_read(r->m->at.etcd_env, &r->env, e);
+}
+
+static void add_other(struct recovery *r, const char *url)
+{
+	auto_free char *own = config_url("https", r->m->conf.address, r->m->conf.peer_port);
+	const char *told = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
+
+	if (strcmp(url, own) == 0 || (told && strcmp(url, told) == 0))
+		return;
+	for (size_t i = 0; r->others && r->others[i]; i++) {
+		if (strcmp(r->others[i], url) == 0)
+			return;
+	}
+	strv_add(&r->others, url);
+}
+
+/* Nobody could give the list: those that this machine was told about. */
+static void others_by_files(struct recovery *r)
+{
+	const char *initial = keyfile_get(&r->env, "ETCD_INITIAL_CLUSTER");
+	auto_strv char **parts = initial ? text_split(initial, ",") : NULL;
+	const struct config *c = &r->m->conf;
+
+	for (size_t i = 0; parts && parts[i]; i++) {
+		const char *url = strchr(parts[i], '=');
+
+		if (url)
+			add_other(r, url + 1);
+	}
+	for (size_t i = 0; i < c->n_members; i++) {
+		auto_free char *url = config_url("https", c->members[i].address, c->peer_port);
+
+		if (strcmp(c->members[i].name, c->name) != 0)
+			add_other(r, url);
+	}
+	for (size_t i = 0; c->join && c->join[i]; i++) {
+		auto_free char *url = config_url("https", c->join[i], c->peer_port);
+
+		add_other(r, url);
+	}
+}
+
+static int refuse_alive(const char *who, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "%s still answers: while any other member lives, its data may be newer than that of this machine",
+		      who);
+	return err_hint(e, "start the members that are down; if they are lost for ever, choose the machine to go on "
+			   "with (etcd-cluster "
+			   "status --json: the highest revision), stop etcd on the others, then run this again");
+}
+
+/* Whoever of the survey lives. */
+static int look_at_answers(struct recovery *r, const struct member_survey *s, struct err *e)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+
+		listed |= one->listed;
+		if (one->here && one->answers)
+			r->revision = one->status.revision;
+		if (one->here && one->learner) {
+			(void)err_set(e, ERR_CONFIG, "this machine is a learner: it may not have all the data yet");
+			return err_hint(e, "run this on a machine that was a voting member");
+		}
+		if (one->here)
+			continue;
+		if (one->answers)
+			return refuse_alive(one->name[0] ? one->name : one->url, e);
+		for (size_t j = 0; one->peer_urls && one->peer_urls[j]; j++)
+			add_other(r, one->peer_urls[j]);
+	}
+	if (!listed)
+		others_by_files(r);
+	return 0;
+}
+
+/* One that was started without a quorum answers no client, but its peers it does. */
+static int listen_for_peers(const struct recovery *r, struct err *e)
+{
+	for (size_t i = 0; r->others && r->others[i]; i++) {
+		auto_free char *host = NULL;
+		uint16_t port = 0;
+
+		if (session_split_url(r->others[i], &host, &port) && probe_connect(host, port, ASK_MS))
+			return refuse_alive(r->others[i], e);
+	}
+	return 0;
+}
+
+/* The member of this machine when it is healthy and nobody else is listed. */
+static const struct member *only_member(const struct member_survey *s)
+{
+	const struct member *only = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].listed && (only || !s->list[i].here))
+			return NULL;
+		if (s->list[i].listed)
+			only = &s->list[i];
+	}
+	return only && only->healthy && !only->learner ? only : NULL;
+}
+
+/* 1: go on. 0: a healthy cluster of one, nothing to do. */
+static int look_at_cluster(struct recovery *r, struct err *e)
+{
+	struct member_survey s = { 0 };
+	struct member_votes votes;
+	int rc = member_survey(r->m, ASK_MS, &s, e);
+
+	votes = member_count_votes(&s);
+	if (rc == 0 && s.cluster_id == r->cluster_id && only_member(&s)) {
+		rc = 0;
+	} else if (rc == 0 && s.agreed) {
+		(void)err_set(
+			e, ERR_CONFIG,
+			"the cluster has its quorum (%zu of %zu voting members are healthy): nothing needs forcing",
+			votes.healthy, votes.all);
+		rc = err_hint(e, "etcd-cluster status; a dead member is taken out with: etcd-cluster remove MEMBER");
+	} else if (rc == 0) {
+		rc = look_at_answers(r, &s, e) < 0 || listen_for_peers(r, e) < 0 ? -1 : 1;
+	}
+	member_survey_free(&s);
+	return rc;
+}
+
+/* --- The forcing. */
+
+static void warn(const struct recovery *r)
+{
+	log_warn("the data of this machine alone goes on as cluster %016" PRIx64, r->cluster_id);
+	log_warn("writes that only other members had are lost, and the very last one when etcd was not stopped but "
+		 "killed here; clients "
+		 "may see values go back");
+	for (size_t i = 0; r->others && r->others[i]; i++)
+		log_warn("%s is no member any more and must never run again with the data it has: on it, type: "
+			 "etcd-cluster join %s",
+			 r->others[i], r->m->conf.address);
+}
+
+static int stop_etcd(const struct recovery *r, struct err *e)
+{
+	auto_free char *data = layout_path(&r->m->at, r->m->conf.data_dir);
+	pid_t pid;
+
+	if (service_stop(r->m, e) < 0)
+		return -1;
+	pid = r->m->dry_run ? 0 : probe_etcd(data, NULL);
+	if (pid == 0)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "process %d runs etcd on %s", (int)pid, data);
+	return err_hint(e, "end it with SIGTERM, so that it writes down all that it knows; then run this again");
+}
+
+/* etcd.env as a process gets it; its paths are those of the machine below the root. */
+static char **environment(const struct recovery *r)
+{
+	char **env = NULL;
+
+	strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	for (size_t i = 0; i < r->env.n; i++) {
+		const struct keyfile_entry *one = &r->env.entries[i];
+		auto_free char *line =
+			xasprintf("%s=%s%s", one->key, one->value[0] == '/' ? r->m->at.root : "", one->value);
+
+		if (strcmp(one->key, "ETCD_FORCE_NEW_CLUSTER") != 0)
+			strv_add(&env, line);
+	}
+	strv_add(&env, "ETCD_FORCE_NEW_CLUSTER=true");
+	return env;
+}
+
+/* The end of what etcd said, for an error. */
+static int died(const char *log, struct err *e)
+{
+	auto_buf struct buf text = { 0 };
+	struct err unread = { 0 };
+	const char *last;
+
+	if (file_read(log, 16U << 20, &text, &unread) < 0)
+		return err_set(e, ERR_FAIL, "etcd ended at once");
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	last = text.len > 0 ? strrchr(text.data, '\n') : NULL;
+	(void)err_set(e, ERR_FAIL, "etcd ended at once; its last words: %.400s", last ? last + 1 : buf_str(&text));
+	return err_hint(e, "all of them are in %s", log);
+}
+
+static int survey_alone(struct recovery *r, struct err *e)
+{
+	struct member_survey s = { 0 };
+	int rc = member_survey(r->m, ASK_MS, &s, e);
+	const struct member *only = rc == 0 ? only_member(&s) : NULL;
+
+	if (rc == 0 && (!only || only->id != r->member_id || s.cluster_id != r->cluster_id))
+		rc = err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster %016" PRIx64,
+			     r->cluster_id);
+	else if (rc == 0 && only->status.revision < r->revision)
+		rc = err_set(e, ERR_HEALTH, "etcd came back with revision %" PRId64 ", it had %" PRId64,
+			     only->status.revision, r->revision);
+	else if (rc == 0)
+		r->revision = only->status.revision;
+	member_survey_free(&s);
+	return rc;
+}
+
+/* Until the member is healthy and alone. child: our own etcd, or NULL for that of the unit. */
+static int wait_alone(struct recovery *r, const struct proc_child *child, const char *log, struct err *e)
+{
+	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
+	time_t end = time(NULL) + HEALTHY_SECONDS;
+	struct member_health health = { 0 };
+	struct err last = { 0 };
+
+	while (time(NULL) < end) {
+		auto_free char *why = NULL;
+
+		err_clear(&last);
+		if (member_probe(r->m, ASK_MS, &health, &last) == 0 && health.healthy)
+			return survey_alone(r, e);
+		if (child && proc_ended(child))
+			return died(log, e);
+		if (!child && service_failed(r->m, &why, &last) > 0) {
+			(void)err_set(e, ERR_HEALTH, "%s", why);
+			return err_hint(e, "journalctl -u etcd.service -n 30 tells why");
+		}
+		(void)nanosleep(&tick, NULL);
+	}
+	return err_set(e, ERR_HEALTH, "etcd is not healthy after %d s: %s", HEALTHY_SECONDS,
+		       last.msg[0] ? last.msg : "no leader yet");
+}
+
+/* etcd once with --force-new-cluster, as a child that never outlives us: the option must not be there at the next start. */
+static int force(struct recovery *r, struct err *e)
+{
+	struct file_mode etcd = machine_mode_etcd(r->m, 0700);
+	auto_free char *program = xasprintf("%s/etcd", r->m->at.current);
+	auto_free char *path = xasprintf("%s/restore.log", r->m->at.run);
+	auto_strv char **env = environment(r);
+	const char *const argv[] = { program, NULL };
+	struct proc_child child;
+	auto_close int log = -1;
+	int rc;
+
+	if (file_remove_tree(path, e) < 0)
+		return -1;
+	log = file_create(path, FILE_MODE(0600), e);
+	if (log < 0 || proc_start(&(struct proc_run){ .argv = argv,
+						      .timeout = HEALTHY_SECONDS + END_SECONDS,
+						      .tied = true,
+						      .env = env,
+						      .log = log,
+						      .uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid,
+						      .gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid },
+				  &child, e) < 0)
+		return -1;
+	rc = wait_alone(r, &child, path, e);
+	if (rc < 0) {
+		struct err ignored = { 0 };
+
+		(void)!proc_end(&child, END_SECONDS, &ignored);
+		return err_hint(e, "what etcd said is in %s", path);
+	}
+	return proc_end(&child, END_SECONDS, e) < 0 ? -1 : 0;
+}
+
+/* The member goes on as every day. */
+static int start_again(struct recovery *r, struct err *e)
+{
+	const struct identity id = { .cluster_id = r->cluster_id, .member_id = r->member_id, .name = r->m->conf.name };
+
+	if (identity_write(r->m, &id, e) < 0)
+		return -1;
+	if (!r->m->live) {
+		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", r->m->at.current,
+			 r->m->at.etcd_env);
+		return 0;
+	}
+	if (service_start(r->m, e) < 0)
+		return -1;
+	return r->m->dry_run ? 0 : wait_alone(r, NULL, NULL, e);
+}
+
+static int go(struct recovery *r, uint64_t typed, struct err *e)
+{
+	int rc;
+
+	if (look_at_data(r, typed, e) < 0)
+		return -1;
+	rc = look_at_cluster(r, e);
+	if (rc <= 0)
+		return rc;
+	if (datadir_copy_room(r->m, e) < 0)
+		return -1;
+	warn(r);
+	if (stop_etcd(r, e) < 0)
+		return -1;
+	if (r->m->dry_run) {
+		log_info("would copy the data, and start etcd with --force-new-cluster");
+		return 1;
+	}
+	if (datadir_copy(r->m, e) < 0 || force(r, e) < 0 || start_again(r, e) < 0)
+		return -1;
+	log_info("member %016" PRIx64 " is now the only one of cluster %016" PRIx64 ", at revision %" PRId64,
+		 r->member_id, r->cluster_id, r->revision);
+	return 1;
+}
+
+int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e)
+{
+	struct recovery r = { .m = m };
+	int rc = go(&r, cluster_id, e);
+
+	keyfile_free(&r.env);
+	strv_free(r.others);
+	return rc;
+}

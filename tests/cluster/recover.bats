@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# restore --force-new-cluster on real etcd: refused as long as anybody lives, then the data of one machine goes on alone, whatever kills it
+# on the way.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+	need_release "${ETCD_SERIES:-3.4}"
+}
+
+teardown() {
+	stop_all
+}
+
+three_machines() {
+	local all n
+
+	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
+	for n in n1 n2 n3; do
+		machine $n
+		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#" "$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
+	done
+	for n in n1 n2 n3; do
+		start $n
+	done
+	for n in n1 n2 n3; do
+		wait_healthy $n
+	done
+}
+
+cluster_id() {
+	helper n1 status --json 2>/dev/null | json cluster_id
+}
+
+# What the data dir of n1 holds, besides the member itself.
+copies() {
+	find "$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster" -mindepth 1 -maxdepth 1 -name 'member.aside-*' -printf '%f\n'
+}
+
+restored() {
+	start n1
+	wait_healthy n1
+	[ "$(etcdctl n1 member list | wc -l)" -eq 1 ]
+	run -0 etcdctl n1 get kept --print-value-only
+	[ "$output" = "$1" ] || { echo "kept: $output"; return 1; }
+	etcdctl n1 put more "after $1"
+}
+
+@test "refused while anybody lives; then one machine goes on with all that was acknowledged" {
+	local id
+
+	three_machines
+	id=$(cluster_id)
+	# etcd writes down that an entry is agreed on with the next one; killed before, it takes the last one for not agreed on
+	# (etcd-cluster.8, restore).
+	etcdctl n1 put kept value
+	etcdctl n1 put last value
+
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"the cluster has its quorum (3 of 3"*"etcd-cluster remove"* ]]
+	stop n3 KILL
+	wait_healthy n1
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"has its quorum (2 of 3"* ]]
+
+	# No quorum, but this one is not alone: the other was there when it was lost.
+	stop n1 KILL
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"still answers"* ]]
+	# Nor now: started anew without a quorum it answers its peers, but no client.
+	stop n2 KILL
+	start n2
+	sleep 1
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"https://127.0.0.1:$(port n2 2) still answers"*"stop etcd on the others"* ]]
+	stop n2 KILL
+
+	# Only this machine is left; its etcd is not ours to stop below a root.
+	start n1
+	sleep 1
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"process $(cat "$BATS_TEST_TMPDIR/n1/etcd.pid") runs etcd on"* ]]
+	stop n1 KILL
+	run -3 helper n1 restore --force-new-cluster 12345678
+	[[ "$output" == *"belongs to cluster"*"$id"* ]]
+	run -3 helper n1 restore --force-new-cluster no-id
+	[[ "$output" == *"no-id is no cluster ID"*"CLUSTER_ID in "* ]]
+	run -3 helper n1 restore
+	[ -z "$(copies)" ]
+
+	run -0 helper n1 restore --dry-run --force-new-cluster "$id"
+	[ -z "$(copies)" ]
+	run -0 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"alone goes on as cluster"* ]]
+	[[ "$output" == *"https://127.0.0.1:$(port n2 2) is no member any more"*"etcd-cluster join"* ]]
+	[[ "$output" == *"start "*"/etcd yourself"* ]]
+	[[ "$output" == *"is now the only one of cluster"* ]]
+	[ "$(copies | wc -l)" -eq 1 ]
+	grep -q "^CLUSTER_ID=0*$id\$" "$BATS_TEST_TMPDIR/n1/etc/etcd/member-id"
+	restored value
+
+	run -2 helper n1 restore --force-new-cluster "$id"
+	[ "$(copies | wc -l)" -eq 1 ]
+}
+
+@test "the copy is whole: another etcd starts on it as it was" {
+	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
+
+	machine n1
+	start n1
+	wait_healthy n1
+	id=$(cluster_id)
+	etcdctl n1 put kept value
+	run -2 helper n1 restore --force-new-cluster "$id"
+	stop n1 KILL
+	(cd "$data/member" && find . -type f -exec sha256sum {} + | sort) >"$BATS_TEST_TMPDIR/before"
+	run -0 helper n1 restore --force-new-cluster "$id"
+	(cd "$data/$(copies)" && find . -type f -exec sha256sum {} + | sort) >"$BATS_TEST_TMPDIR/after"
+	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	rm -rf "${data:?}/member"
+	mv "$data/$(copies)" "$data/member"
+	restored value
+}
+
+@test "a log of its own is copied, too; a full disk is refused before anything is stopped" {
+	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
+
+	machine n1 WAL_DIR=/var/lib/wal
+	start n1
+	wait_healthy n1
+	id=$(cluster_id)
+	etcdctl n1 put kept value
+	stop n1 KILL
+	# A hole takes no room, its copy might.
+	truncate -s $(($(stat -f -c '%a * %S' "$data") + (1 << 30))) "$data/member/snap/hole"
+	run -3 helper n1 restore --force-new-cluster "$id"
+	[[ "$output" == *"nothing was changed"*"make room"* ]]
+	[ -z "$(copies)" ]
+	rm "$data/member/snap/hole"
+	run -0 helper n1 restore --force-new-cluster "$id"
+	[ "$(find "$BATS_TEST_TMPDIR/n1/var/lib/wal" -maxdepth 1 -name 'wal.aside-*' | wc -l)" -eq 1 ]
+	restored value
+}
+
+@test "no data, or data of a learner: not here" {
+	machine n1
+	run -3 helper n1 restore --force-new-cluster 1234
+	[[ "$output" == *"there is no data in"* ]]
+	start n1
+	wait_healthy n1
+	machine n2
+	etcdctl n1 member add n2 --learner --peer-urls="https://127.0.0.1:$(port n2 2)"
+	start n2 ETCD_INITIAL_CLUSTER_STATE=existing \
+		ETCD_INITIAL_CLUSTER="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2)"
+	wait_healthy n2
+	stop n1 KILL
+	run helper n2 restore --force-new-cluster "$(sed -n 's/^CLUSTER_ID=//p' "$BATS_TEST_TMPDIR/n2/etc/etcd/member-id" 2>/dev/null ||
+		echo 1)"
+	[ "$status" -eq 3 ]
+}
+
+# Killed at 20 moments of its life; whatever it was doing, etcd child and half-made copy are gone, and the next run ends well.
+@test "kill -9 anywhere, then again: the same end" {
+	local id pid i begin took
+
+	machine n1
+	start n1
+	wait_healthy n1
+	id=$(cluster_id)
+	etcdctl n1 put kept value
+	stop n1 KILL
+	begin=$(date +%s%N)
+	run -0 "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id"
+	took=$((($(date +%s%N) - begin) / 1000000))
+	for i in {1..20}; do
+		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+		pid=$!
+		sleep "$(awk "BEGIN { print $took * $i / 20000 }")"
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid || true
+		for _ in {1..100}; do
+			! pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null || sleep 0.02
+		done
+		run pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$"
+		[ -z "$output" ]
+	done
+	run -0 helper n1 restore --force-new-cluster "$id"
+	[ ! -e "$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster/member.aside-partial" ]
+	restored value
+}
+
+@test "every etcd at hand can be forced" {
+	local series id
+
+	for series in 3.4 3.5 3.6 3.7; do
+		have_release $series || continue
+		stop_all
+		rm -rf "${BATS_TEST_TMPDIR:?}"/n[123]
+		three_machines
+		id=$(cluster_id)
+		etcdctl n1 put kept $series
+		for n in n2 n3; do
+			stop $n KILL
+		done
+		stop n1
+		run -0 helper n1 restore --force-new-cluster "$id"
+		restored $series
+	done
+}
