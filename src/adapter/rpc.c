@@ -208,6 +208,14 @@ int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct 
 	return change(g, "/etcdserverpb.Cluster/MemberUpdate", &ask.base, e);
 }
 
+int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e)
+{
+	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
+
+	ask.id = id;
+	return change(g, "/etcdserverpb.Maintenance/MoveLeader", &ask.base, e);
+}
+
 enum rpc_refusal rpc_refusal(const struct err *e)
 {
 	static const struct {

@@ -67,6 +67,9 @@ int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
 /* Cluster.MemberUpdate: where the others dial this member from now on. */
 int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
 
+/* Maintenance.MoveLeader: id leads from now on. Must be sent to the leader. */
+int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
+
 /* Why such a call failed: by the gRPC code, and where etcd uses one code for many things, by its words (the same from 3.4 to 3.7). */
 enum rpc_refusal {
 	RPC_REFUSED,	     /* for another reason: only a person can know */

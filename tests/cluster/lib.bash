@@ -74,6 +74,43 @@ start() {
 	echo $! >"$root/etcd.pid"
 }
 
+# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with the member-id that setup writes on a machine of its own.
+three_machines() {
+	local all n
+
+	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
+	for n in n1 n2 n3; do
+		machine $n "$@"
+		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#" "$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
+	done
+	for n in n1 n2 n3; do
+		start $n
+	done
+	for n in n1 n2 n3; do
+		wait_healthy $n
+		remember $n
+	done
+}
+
+# The member-id of a member that answers.
+remember() {
+	local n=$1
+
+	helper "$n" status --json 2>/dev/null | python3 -c '
+import json, sys
+s = json.load(sys.stdin)
+me = [one for one in s["members"] if one["here"]][0]
+print("CLUSTER_ID=%016x\nMEMBER_ID=%016x\nNAME=%s" % (int(s["cluster_id"], 16), int(me["id"], 16), me["name"]))' \
+		>"$BATS_TEST_TMPDIR/$n/etc/etcd/member-id"
+}
+
+# The ID of member $2 as n1 or $1 shows it, 16 digits.
+id_of() {
+	helper "$1" status --json 2>/dev/null | python3 -c '
+import json, sys
+print([one["id"].zfill(16) for one in json.load(sys.stdin)["members"] if one["name"] == sys.argv[1]][0])' "$2"
+}
+
 # Until it answers and is healthy; up to 10 s.
 wait_healthy() {
 	for _ in {1..100}; do

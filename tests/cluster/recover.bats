@@ -13,22 +13,6 @@ teardown() {
 	stop_all
 }
 
-three_machines() {
-	local all n
-
-	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
-	for n in n1 n2 n3; do
-		machine $n
-		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#" "$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
-	done
-	for n in n1 n2 n3; do
-		start $n
-	done
-	for n in n1 n2 n3; do
-		wait_healthy $n
-	done
-}
-
 cluster_id() {
 	helper n1 status --json 2>/dev/null | json cluster_id
 }

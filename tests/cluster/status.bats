@@ -12,22 +12,6 @@ teardown() {
 	stop_all
 }
 
-# Members n1 to n3, one cluster, certificates from n1's CA.
-three_machines() {
-	local all n
-
-	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
-	for n in n1 n2 n3; do
-		machine $n
-	done
-	for n in n1 n2 n3; do
-		start $n ETCD_INITIAL_CLUSTER="$all"
-	done
-	for n in n1 n2 n3; do
-		wait_healthy $n
-	done
-}
-
 @test "one member: healthy, with everything a person asks for" {
 	machine n1
 	run -5 helper n1 status

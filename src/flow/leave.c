@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/leave.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/aside.h"
+#include "core/config_edit.h"
+#include "core/identity.h"
+#include "core/joining.h"
+#include "core/member.h"
+#include "core/membership.h"
+#include "core/outcome.h"
+#include "core/pki.h"
+#include "core/probe.h"
+#include "core/removal.h"
+#include "core/service.h"
+#include "core/session.h"
+
+#define ASK_MS	3000
+#define DOOR_MS 2000
+
+/* A member that was removed ends by itself within a second; a leader that cannot reach its peers takes 7 s to let go (etcd 3.4). */
+#define END_SECONDS 20
+
+struct leaving {
+	const struct machine *m;
+	const struct leave_options *how;
+	uint64_t cluster_id, member_id; /* what this machine is; 0: nothing */
+	struct member_survey s;
+	const struct member *own; /* in the list; NULL: it is not there any more */
+};
+
+/* --- Before anything is changed. */
+
+/* Which member this machine is, or was about to become. */
+static int who_am_i(struct leaving *l, struct err *e)
+{
+	cleanup(identity_free) struct identity id = { 0 };
+	auto_joining struct joining journal = { 0 };
+	int rc = identity_read(l->m, &id, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0) {
+		l->cluster_id = id.cluster_id;
+		l->member_id = id.member_id;
+		return 0;
+	}
+	rc = joining_read(l->m, &journal, e);
+	if (rc < 0)
+		return -1;
+	l->cluster_id = journal.cluster_id;
+	l->member_id = journal.member_id;
+	return 0;
+}
+
+static int ask(struct leaving *l, struct err *e)
+{
+	if (member_survey(l->m, ASK_MS, &l->s, e) < 0)
+		return -1;
+	if (!l->s.agreed) {
+		(void)err_set(e, ERR_HEALTH,
+			      "no voting member that can be reached from here has a quorum: nobody can agree "
+			      "that this machine leaves");
+		return err_hint(e, "start etcd on the machines that are down, then run this again; etcd-cluster status "
+				   "shows them");
+	}
+	if (l->s.cluster_id != l->cluster_id) {
+		(void)err_set(e, ERR_CONFIG,
+			      "who answers is cluster %016" PRIx64 ", but this machine is a member of %016" PRIx64,
+			      l->s.cluster_id, l->cluster_id);
+		return err_hint(e, "name a member of the right cluster with MEMBERS or JOIN in %s", l->m->at.conf);
+	}
+	l->own = removal_by_id(&l->s, l->member_id);
+	return 0;
+}
+
+/* Whether some other member has its door open, which takes the CA key. */
+static bool has_other_door(const struct leaving *l)
+{
+	for (size_t i = 0; i < l->s.n; i++) {
+		const struct member *one = &l->s.list[i];
+		auto_free char *host = NULL;
+		uint16_t port;
+
+		if (one->listed && one != l->own && one->peer_urls &&
+		    session_split_url(one->peer_urls[0], &host, &port) &&
+		    probe_connect(host, l->m->conf.enroll_port, DOOR_MS))
+			return true;
+	}
+	return false;
+}
+
+/* The others need a CA key one day: for renewals, and for whoever joins. */
+static int check_ca(const struct leaving *l, struct err *e)
+{
+	auto_free char *key = pki_path(l->m, "ca", "key");
+
+	if (l->how->ca_elsewhere || !file_exists(key) || has_other_door(l))
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "the CA key is on this machine, and no other member has its enrolment port %u open: without it "
+		      "the others "
+		      "cannot renew their certificates, and nobody can join",
+		      (unsigned int)l->m->conf.enroll_port);
+	return err_hint(e, "etcd-cluster ca export here, ca import and setup on another member; or, when the key is "
+			   "kept elsewhere: "
+			   "etcd-cluster leave --ca-elsewhere");
+}
+
+static int check_leaving(const struct leaving *l, struct err *e)
+{
+	if (!l->own)
+		return 0;
+	if (removal_check(&l->s, l->own, e) < 0)
+		return e->class == ERR_CONFIG
+			       ? err_hint(e,
+					  "to let it rest, with its data: systemctl stop etcd, and ROLE=none in "
+					  "%s; to delete it all: purge the package",
+					  l->m->at.conf)
+			       : -1;
+	return check_ca(l, e);
+}
+
+/* --- Among the members. */
+
+/* A leader hands its office over first, which spares the others an election. It is a courtesy: without it they elect one. */
+static void hand_over(const struct leaving *l)
+{
+	const struct member *heir = NULL;
+	auto_grpc struct grpc *g = NULL;
+	struct err ignored = { 0 };
+
+	for (size_t i = 0; i < l->s.n; i++) {
+		const struct member *one = &l->s.list[i];
+
+		if (one != l->own && one->listed && one->healthy && !one->learner &&
+		    (!heir || one->status.raft_applied_index > heir->status.raft_applied_index))
+			heir = one;
+	}
+	if (!heir || l->own->id != l->s.leader)
+		return;
+	g = session_open(l->m, l->own->url, 0, ASK_MS, &ignored);
+	if (!g || rpc_move_leader(g, heir->id, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	else
+		log_info("%s leads the cluster now", heir->name);
+}
+
+static int take_out(const struct leaving *l, struct err *e)
+{
+	if (!l->own) {
+		log_info("the cluster does not list this machine's member %016" PRIx64 " any more", l->member_id);
+		return 0;
+	}
+	if (l->m->dry_run) {
+		log_info("would remove this machine's member %016" PRIx64 " (%s) from the cluster", l->member_id,
+			 l->own->name);
+		return 0;
+	}
+	hand_over(l);
+	if (membership_remove(l->m, l->member_id, e) < 0)
+		return -1;
+	log_info("member %016" PRIx64 " (%s) is out of the cluster", l->member_id, l->own->name);
+	return 0;
+}
+
+/* --- On this machine. */
+
+/* Under systemd it is stopped. Elsewhere it is not ours to stop, but etcd ends by itself when it hears that it was removed. */
+static int stop(const struct machine *m, struct err *e)
+{
+	const struct timespec tick = { .tv_nsec = 100L * 1000 * 1000 };
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	time_t end = time(NULL) + END_SECONDS;
+	pid_t pid;
+
+	if (service_retry(m, false, e) < 0 || service_door(m, false, e) < 0 || service_stop(m, e) < 0)
+		return -1;
+	while (!m->dry_run && (pid = probe_etcd(data, NULL)) != 0) {
+		if (time(NULL) >= end) {
+			(void)err_set(e, ERR_FAIL, "etcd (process %d) still runs on %s", (int)pid, data);
+			return err_hint(e, "stop it, then run this again: etcd-cluster leave");
+		}
+		(void)nanosleep(&tick, NULL);
+	}
+	return 0;
+}
+
+/* The identity goes last: while it is there, a leave that was killed goes on. */
+static int put_aside(const struct machine *m, struct err *e)
+{
+	static const struct config_answer none[] = { { "ROLE", "none" } };
+
+	if (config_edit(&m->at, none, ARRAY_LEN(none), m->dry_run, e) < 0 || aside_data(m, e) < 0 ||
+	    aside_move(m, m->at.etcd_env, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
+	    aside_move(m, m->at.member_id, e) < 0)
+		return -1;
+	if (m->dry_run)
+		return 0;
+	return outcome_write(m, OUTCOME_IDLE, NULL, e) < 0 ? -1 : 0;
+}
+
+/* A drop-in wins over cluster.conf. */
+static int check_role(const struct machine *m, struct err *e)
+{
+	struct config now cleanup(config_free) = { 0 };
+
+	if (config_load(&m->at, &now, e) < 0)
+		return -1;
+	if (now.role != ROLE_NONE && !m->dry_run)
+		log_warn("a file in %s says ROLE=%s: it wins over the ROLE=none in %s; change it there", m->at.conf_dir,
+			 config_role_name(now.role), m->at.conf);
+	return 0;
+}
+
+static int go(struct leaving *l, struct err *e)
+{
+	if (who_am_i(l, e) < 0)
+		return -1;
+	if (l->member_id == 0)
+		return 0;
+	if (ask(l, e) < 0 || check_leaving(l, e) < 0 || take_out(l, e) < 0 || stop(l->m, e) < 0 ||
+	    put_aside(l->m, e) < 0 || check_role(l->m, e) < 0)
+		return -1;
+	if (l->own)
+		removal_tell(&l->s, l->own);
+	log_info("to come back: etcd-cluster join ADDRESS-OF-A-MEMBER");
+	return 1;
+}
+
+int leave_run(const struct machine *m, const struct leave_options *how, struct err *e)
+{
+	struct leaving l = { .m = m, .how = how };
+	int rc = go(&l, e);
+
+	member_survey_free(&l.s);
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * A dead member is taken out of the list, from any machine that is healthy.
+ */
+#ifndef FLOW_REMOVE_H
+#define FLOW_REMOVE_H
+
+#include <stdbool.h>
+
+#include "core/machine.h"
+
+struct remove_options {
+	const char *member; /* its name, or its ID in hex */
+	bool force;	    /* even when it answers */
+};
+
+/*
+ * Removes the member when the others can do without it; that is never forced. One that answers, or answers again within seconds, is left
+ * alone: it can leave by itself. On a CA host its enrolment is forgotten. 1 done, 0 it is no member, -1.
+ */
+int remove_run(const struct machine *m, const struct remove_options *how, struct err *e) MUST_CHECK;
+
+#endif

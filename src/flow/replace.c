@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/replace.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/aside.h"
+#include "core/identity.h"
+#include "core/joining.h"
+#include "core/member.h"
+#include "core/pki.h"
+#include "core/probe.h"
+#include "core/removal.h"
+#include "core/service.h"
+#include "flow/setup.h"
+
+#define ASK_MS 3000
+
+static int check_words(const struct machine *m, const char *member, struct err *e)
+{
+	if (member && strcmp(member, m->conf.name) != 0) {
+		(void)err_set(e, ERR_CONFIG, "this machine is %s, not %s", m->conf.name, member);
+		return err_hint(
+			e,
+			"run etcd-cluster replace on the rebuilt machine itself; to only take a dead member out: "
+			"etcd-cluster remove %s",
+			member);
+	}
+	if (m->conf.role == ROLE_CLUSTER || m->conf.role == ROLE_JOIN)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s: ROLE=%s: there is no cluster to come back to", m->at.conf,
+		      config_role_name(m->conf.role));
+	return err_hint(e, "etcd-cluster join ADDRESS-OF-A-MEMBER --replace");
+}
+
+/*
+ * Which member this machine was, when something of it is left: 1. 0: nothing is, or a join is under way that the road goes on with.
+ */
+static int find_former(const struct machine *m, uint64_t *id, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	auto_free char *member = xasprintf("%s/member", data);
+	cleanup(identity_free) struct identity was = { 0 };
+	auto_joining struct joining journal = { 0 };
+	int rc = identity_read(m, &was, e);
+
+	if (rc < 0)
+		return -1;
+	*id = was.member_id;
+	if (rc > 0)
+		return 1;
+	rc = joining_read(m, &journal, e);
+	if (rc < 0)
+		return -1;
+	return rc == 0 && file_exists(member);
+}
+
+/* The others must be able to do without it: 1 clear the way, 0 it is well, -1. */
+static int ask_others(const struct machine *m, uint64_t id, struct err *e)
+{
+	struct member_survey s = { 0 };
+	const struct member *own = NULL;
+	int rc = member_survey(m, ASK_MS, &s, e);
+
+	if (rc == 0 && !s.agreed) {
+		(void)err_set(e, ERR_HEALTH,
+			      "no voting member that can be reached from here has a quorum: nothing was moved");
+		rc = err_hint(e, "start etcd on the machines that are down: etcd-cluster status");
+	} else if (rc == 0) {
+		if (id != 0)
+			own = removal_by_id(&s, id);
+		else
+			rc = removal_pick(&s, m->conf.name, &own, e) < 0 ? -1 : 0;
+	}
+	if (rc == 0 && own && own->answers) {
+		log_info("member %016" PRIx64 " (%s) answers: it is not dead", own->id, own->name);
+	} else if (rc == 0) {
+		rc = own && removal_check(&s, own, e) < 0 ? -1 : 1;
+	}
+	member_survey_free(&s);
+	return rc;
+}
+
+static int clear_way(const struct machine *m, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	pid_t pid;
+
+	if (service_stop(m, e) < 0)
+		return -1;
+	pid = m->dry_run ? 0 : probe_etcd(data, NULL);
+	if (pid != 0) {
+		(void)err_set(e, ERR_CONFIG, "process %d runs etcd on %s", (int)pid, data);
+		return err_hint(e, "stop it, then run this again");
+	}
+	if (aside_data(m, e) < 0 || aside_move(m, m->at.joining, e) < 0 || aside_move(m, m->at.member_id, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* 1: the way is clear, 0 nothing to do, -1. */
+static int prepare(const struct machine *m, const char *member, struct err *e)
+{
+	auto_close int lock = -1;
+	uint64_t id = 0;
+	int rc;
+
+	if (check_words(m, member, e) < 0)
+		return -1;
+	lock = machine_lock(m, e);
+	rc = lock < 0 ? -1 : find_former(m, &id, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : 1;
+	/* Whoever lost /etc/etcd/pki needs certificates before anybody listens. Nobody comes back to this by itself. */
+	if (pki_ensure(m, false, e) < 0) {
+		e->class = e->class == ERR_PENDING ? ERR_HEALTH : e->class;
+		return -1;
+	}
+	rc = ask_others(m, id, e);
+	if (rc <= 0)
+		return rc;
+	return clear_way(m, e) < 0 ? -1 : 1;
+}
+
+int replace_run(const struct machine_options *where, const char *member, struct err *e)
+{
+	struct machine m cleanup(machine_free) = { 0 };
+	int rc = machine_open(&m, where, e);
+
+	m.conf.replace = true;
+	if (rc == 0)
+		rc = prepare(&m, member, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : SETUP_NOTHING;
+	return setup_run(where, &(struct setup_options){ .replace = true }, e);
+}
