@@ -43,7 +43,7 @@ _etcd_cluster() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--name | --address | --release | --san | --uses | --hours) return ;;
+	--name | --address | --release | --san | --uses | --hours | --force-new-cluster) return ;;
 	esac
 
 	case ${#verb[@]}/${verb[*]}/$cur in

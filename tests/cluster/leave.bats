@@ -118,29 +118,6 @@ time.sleep(60)' "$(port n3 9)" 3>&- &
 	has_left n1
 }
 
-@test "removed by another already: the rest is done here" {
-	three_machines
-	# For some seconds after they came together etcd calls them unhealthy and changes nothing.
-	for _ in {1..30}; do
-		! etcdctl n1 member remove "$(id_of n1 n3)" || break
-		sleep 0.5
-	done
-	run -0 helper n3 leave --ca-elsewhere
-	[[ "$output" == *"does not list this machine's member"* ]]
-	has_left n3
-}
-
-@test "a member that is down can leave, through the others" {
-	three_machines
-	stop n3
-	wait_healthy n1
-	# It finds them by what etcd was told to begin with; client ports are the same everywhere on machines of their own.
-	sed -i "s/^CLIENT_PORT=.*/CLIENT_PORT=$(port n1 1)/" "$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf"
-	run -0 helper n3 leave --ca-elsewhere
-	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
-	has_left n3
-}
-
 @test "a drop-in that says otherwise is told" {
 	three_machines
 	mkdir -p "$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf.d"
