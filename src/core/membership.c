@@ -243,7 +243,7 @@ static int change(const struct machine *m, struct change *c, struct err *e)
 		int rc;
 
 		if (reach_all(m, urls, CALL_MS, &r) == 0)
-			return reach_fail(&r, e);
+			return listed ? -1 : reach_fail(&r, e); /* what the first ones said is in e */
 		rc = change_by_any(&r, c, e);
 		if (rc >= 0)
 			return rc;
@@ -254,7 +254,7 @@ static int change(const struct machine *m, struct change *c, struct err *e)
 			return -1;
 		if (refusal == RPC_UNHEALTHY)
 			(void)nanosleep(&pause, NULL);
-		else if (e->class != ERR_HEALTH || c->list.n == 0 || listed)
+		else if (listed || (refusal != RPC_UNKNOWN_OUTCOME && refusal != RPC_ASKED_LEARNER))
 			return -1;
 		urls = membership_urls(&c->list);
 		listed = true;

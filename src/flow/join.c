@@ -30,9 +30,6 @@
 /* How long one walk waits for the data to arrive; the next one goes on. */
 #define SYNC_SECONDS 10
 
-/* A survey for the votes before a ghost is removed. */
-#define SURVEY_MS 3000
-
 /* What a joining machine has learned. */
 struct joiner {
 	const struct machine *m;
@@ -107,12 +104,13 @@ static int look_there(struct joiner *j, struct err *e)
 	return 0;
 }
 
-static bool answers(const struct reach *there, uint64_t id)
+/* What member id has answered, or NULL. */
+static const struct reached *answer_of(const struct reach *there, uint64_t id)
 {
 	for (size_t i = 0; i < there->n; i++)
 		if (there->list[i].answers && there->list[i].status.member_id == id)
-			return true;
-	return false;
+			return &there->list[i];
+	return NULL;
 }
 
 /* Only what nobody has seen for some seconds is dead enough to be removed for good. */
@@ -122,7 +120,7 @@ static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 	struct rpc_member copy = *one;
 	const struct rpc_members just = { .list = &copy, .n = 1 };
 
-	if (answers(&j->there, one->id))
+	if (answer_of(&j->there, one->id))
 		return false;
 	for (int look = 1; look < DEAD_LOOKS; look++) {
 		cleanup(reach_free) struct reach again = { 0 };
@@ -189,17 +187,28 @@ static int claim_data(struct joiner *j, struct err *e)
 	return err_hint(e, "set NAME and ADDRESS in %s to what they were, or name another DATA_DIR", j->m->at.conf);
 }
 
+/* A voter that knows a leader takes part. */
+static struct member_votes count_votes(const struct joiner *j)
+{
+	struct member_votes v = { 0 };
+
+	for (size_t i = 0; i < j->list.n; i++) {
+		const struct reached *one = answer_of(&j->there, j->list.list[i].id);
+
+		if (j->list.list[i].is_learner)
+			continue;
+		v.all++;
+		v.healthy += one && one->status.leader != 0;
+	}
+	v.quorum = v.all / 2 + 1;
+	return v;
+}
+
 /* Removes a member that is dead and in our way, when the others are a quorum without it. */
 static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct err *e)
 {
-	struct member_survey survey = { 0 };
-	struct member_votes votes;
-	int rc = member_survey(j->m, SURVEY_MS, &survey, e);
+	struct member_votes votes = count_votes(j);
 
-	votes = member_count_votes(&survey);
-	member_survey_free(&survey);
-	if (rc < 0)
-		return -1;
 	if (quorum_refuse(quorum_check_removal(votes, !ghost->is_learner, false), votes, ghost->name, e) < 0)
 		return later(e);
 	log_info("removing the dead member %016" PRIx64 " (%s, %s)", ghost->id, ghost->name,
@@ -213,7 +222,7 @@ static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct
 static int make_way(struct joiner *j, const struct rpc_member *one, bool ours, struct err *e)
 {
 	if (!ours && !j->replace) {
-		bool alive = answers(&j->there, one->id);
+		bool alive = answer_of(&j->there, one->id);
 
 		(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (%016" PRIx64 ") at %s already%s", one->name,
 			      one->id, one->peer_urls ? one->peer_urls[0] : "no address",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/aside.h"
+#include "core/datadir.h"
 #include "core/identity.h"
 #include "core/membership.h"
 #include "core/reach.h"
@@ -36,6 +37,22 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 		if (r->list[i].answers)
 			return r->list[i].status.cluster_id;
 	return 0;
+}
+
+/* Which member this machine is or was: by member-id, else by its data. 1, 0 none, -1. */
+static int who(const struct machine *m, struct identity *id, struct err *e)
+{
+	enum datadir_state data;
+	int rc = identity_read(m, id, e);
+
+	if (rc != 0)
+		return rc;
+	if (datadir_look(m, &data, &id->cluster_id, &id->member_id, e) < 0)
+		return -1;
+	if (data != DATADIR_MEMBER)
+		return 0;
+	id->name = xstrdup(m->conf.name);
+	return 1;
 }
 
 static int refuse(const struct identity *id, const char *why, struct err *e)
@@ -73,7 +90,7 @@ int join_again(const struct machine *m, char *const *addresses, struct err *e)
 	cleanup(reach_free) struct reach r = { 0 };
 	struct err silent = { 0 };
 	uint64_t cluster;
-	int rc = identity_read(m, &id, e);
+	int rc = who(m, &id, e);
 
 	if (rc <= 0)
 		return rc;

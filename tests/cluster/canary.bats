@@ -37,3 +37,7 @@ caught() {
 @test "an archive unpacked without the allow-list" {
 	caught no-allow-list
 }
+
+@test "a machine added with a vote at once" {
+	caught voting-add
+}

@@ -17,7 +17,19 @@ joiner() {
 	cp "$BATS_TEST_TMPDIR"/n1/etc/etcd/pki/ca.{crt,key} "$root"/etc/etcd/pki/
 	printf '%s\n' ROLE=join "JOIN=127.0.0.1:$(port n1 1)" "NAME=$name" ADDRESS=127.0.0.1 "CLIENT_PORT=$(port "$name" 1)" \
 		"PEER_PORT=$(port "$name" 2)" "METRICS_URL=http://127.0.0.1:$(port "$name" 3)" "RELEASE=$RELEASE_VERSION" \
-		RELEASE_URL=none "$@" >"$root"/etc/etcd/cluster.conf
+		RELEASE_URL=none >"$root"/etc/etcd/cluster.conf
+	[ $# -eq 0 ] || answer "$name" "$@"
+}
+
+# answer NAME LINE…: puts the lines into its cluster.conf, in place of those with the same keys.
+answer() {
+	local conf=$BATS_TEST_TMPDIR/$1/etc/etcd/cluster.conf line
+	shift
+
+	for line; do
+		sed -i "/^${line%%=*}=/d" "$conf"
+		echo "$line" >>"$conf"
+	done
 }
 
 # until_setup NAME PATTERN: setup, until it is through, or pending with a message that has the pattern; up to 30 s.

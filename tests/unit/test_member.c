@@ -3,7 +3,7 @@
  *
  * core/member: what is concluded from answers, refusals and silence.
  */
-#include "pretend.h"
+#include "pretend_machine.h"
 
 #include "core/member.h"
 
@@ -24,60 +24,6 @@
 #define ALARM	  "ok:" HEAD "120408021001" /* { 2 NOSPACE } */
 #define NO_LEADER "error:14:etcdserver%3A%20no%20leader"
 #define NOT_HERE  "error:14:etcdserver%3A%20rpc%20not%20supported%20for%20learner"
-
-static char *root;
-
-static void put(const char *path, const char *text)
-{
-	assert_ok(file_replace(path, FILE_MODE(0600), text, strlen(text), e));
-}
-
-/* The certificates under the names that a machine has them by. */
-static void copy_pair(const char *from, const char *name, const char *ext)
-{
-	auto_free char *source = xasprintf("%s/%s.%s", pki, from, ext);
-	auto_free char *target = xasprintf("%s/etc/etcd/pki/%s.%s", root, name, ext);
-	auto_buf struct buf text = { 0 };
-
-	assert_ok(file_read(source, 1 << 16, &text, e));
-	put(target, buf_str(&text));
-}
-
-static int setup(void **state)
-{
-	auto_free char *dir = NULL;
-
-	if (pretend_setup(state) < 0)
-		return -1;
-	root = unit_dir();
-	dir = xasprintf("%s/etc/etcd/pki", root);
-	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
-	copy_pair("ca", "ca", "crt");
-	copy_pair("client", "etcdctl-etcd-client", "crt");
-	copy_pair("client", "etcdctl-etcd-client", "key");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct err e = { 0 };
-
-	if (file_remove_tree(root, &e) < 0)
-		return -1;
-	free(root);
-	return pretend_teardown(state);
-}
-
-/* A machine whose etcd is the pretended one. */
-static void open_machine(struct machine *m, int port)
-{
-	auto_free char *conf = xasprintf("%s/etc/etcd/cluster.conf", root);
-	auto_free char *text = xasprintf("NAME=n1\nCLIENT_PORT=%d\n", port);
-	const struct machine_options o = { .root = root };
-
-	put(conf, text);
-	assert_ok(machine_open(m, &o, e));
-}
 
 static void survey(const char *script, struct member_survey *s)
 {
