@@ -70,6 +70,7 @@ tree() {
 	make_ca
 	run -0 --separate-stderr ec token new
 	[[ $output =~ ^[0-9a-f]{40}$ ]]
+	# shellcheck disable=SC2154 # bats sets it
 	[[ $stderr == *"for anybody, 1 use, until"* && $stderr != *"$output"* ]]
 	[ "$(stat -c '%a' "$enroll" "$enroll/tokens" "$enroll"/tokens/* | xargs)" = '700 700 600' ]
 	id=$(printf 'etcd-cluster token id\0%s' "$output" | sha256sum | cut -c1-16)

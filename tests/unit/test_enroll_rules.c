@@ -37,6 +37,7 @@ enum past {
 	LATER,	   /* K2 did, an hour after the token was made */
 	REKEYED,   /* K2 is on record, K1 was shown for it */
 	LONG_AGO,  /* K1 did, a month ago */
+	YEAR_AGO,  /* K2 did, a year ago */
 };
 
 static const struct line {
@@ -369,6 +370,12 @@ static const struct line {
 	  .view = ENROLL_ALIVE,
 	  .want = -ERR_VERIFY,
 	  .text = "older than the one" },
+	{ .what = "one that another CA host has rekeyed since",
+	  .way = CERT,
+	  .past = YEAR_AGO,
+	  .formed = true,
+	  .view = ENROLL_ALIVE,
+	  .want = 0 },
 	{ .what = "a member as another member",
 	  .way = CERT,
 	  .name = "n3",
@@ -511,9 +518,10 @@ static void set_record(struct scene *s, const struct line *l)
 					    .token = xstrdup(l->past == OTHER_NOW ? "0123456789abcdef"
 										  : "7777777777777777"),
 					    .serials = xstrdup("peer:01"),
-					    .time = l->past == LONG_AGO ? NOW - 30 * 86400 + 3600
-						    : l->past == LATER	? NOW - 60
-									: NOW - 86400 };
+					    .time = l->past == LONG_AGO	  ? NOW - 30 * 86400 + 3600
+						    : l->past == YEAR_AGO ? NOW - 365 * 86400
+						    : l->past == LATER	  ? NOW - 60
+									  : NOW - 86400 };
 }
 
 static void set_scene(struct scene *s, const struct line *l)
