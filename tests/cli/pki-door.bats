@@ -1,0 +1,247 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Certificates through a real door on loopback: forming and waiting, renewal, a second CA host when the first is lost, machines made by bundle.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	road="$PWD/${BUILD:-build}/lib/pki-road"
+	token=5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f
+	port=$((20000 + RANDOM % 10000))
+	members=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3
+	for name in n1 n2 n3; do
+		configure $name
+	done
+}
+
+teardown() {
+	for pid in "$BATS_TEST_TMPDIR"/*.door; do
+		[ ! -e "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || :
+	done
+	wait 2>/dev/null || :
+}
+
+etc() {
+	echo "$BATS_TEST_TMPDIR/$1/etc/etcd"
+}
+
+# configure NAME [LINE…]: the same answers, and the same token, on every machine.
+configure() {
+	local name=$1
+	shift
+	mkdir -p "$(etc "$name")" "$BATS_TEST_TMPDIR/$name/run"
+	printf '%s\n' NAME="$name" ROLE=cluster MEMBERS=$members ENROLL_PORT=$port CLIENT_PORT=1 PEER_PORT=$((port + 1)) "$@" \
+		>"$(etc "$name")/cluster.conf"
+	(umask 077 && echo $token >"$(etc "$name")/enroll-token")
+}
+
+ec() {
+	local name=$1
+	shift
+	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/$name" "$@"
+}
+
+# The certificates' part of setup; on a CA host all of it, which knows no release here, so that the token gets into the store.
+walk() {
+	"$road" "$BATS_TEST_TMPDIR/$1"
+}
+
+ca_host() {
+	ec "$1" setup 2>&1 | grep -q 'RELEASE='
+	[ -e "$(etc "$1")/pki/ca.key" ]
+}
+
+# door NAME ADDRESS: opens it; shut NAME.
+door() {
+	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" enroll --listen "$2:$port" 2>"$BATS_TEST_TMPDIR/$1.log" 3>&- &
+	echo $! >"$BATS_TEST_TMPDIR/$1.door"
+	for _ in $(seq 100); do
+		(: >"/dev/tcp/$2/$port") 2>/dev/null && return
+		sleep 0.05
+	done
+	cat "$BATS_TEST_TMPDIR/$1.log"
+	return 1
+}
+
+shut() {
+	local pid
+	pid=$(cat "$BATS_TEST_TMPDIR/$1.door")
+	rm "$BATS_TEST_TMPDIR/$1.door"
+	kill "$pid"
+	wait "$pid" 2>/dev/null || :
+}
+
+# peer_port NAME ADDRESS: somebody listens where that member's etcd would.
+peer_port() {
+	python3 -c '
+import socket, sys, time
+s = socket.create_server((sys.argv[1], int(sys.argv[2])))
+time.sleep(60)' "$2" $((port + 1)) 3>&- &
+	echo $! >"$BATS_TEST_TMPDIR/$1.peer.door"
+	for _ in $(seq 100); do
+		(: >"/dev/tcp/$2/$((port + 1))") 2>/dev/null && return
+		sleep 0.05
+	done
+	return 1
+}
+
+serial() {
+	openssl x509 -noout -serial -in "$(etc "$1")/pki/$2.crt"
+}
+
+fine() {
+	ec "$1" cert list --json | jq -e 'all(.problem == null)' >/dev/null
+}
+
+@test "three machines with the same answers, in any order, and the key of the CA on one of them" {
+	run -6 walk n3 # nobody is there yet: it waits, with its keys made
+	[[ "$output" == *"no CA host answers"* ]]
+	run -6 walk n3
+	key=$(cat "$(etc n3)/pki/peer.key")
+	ec n3 cert list | grep -q 'ca.crt is missing: it comes with the certificates, from the CA host; etcd-cluster setup'
+	[ -e "$(etc n3)/enroll-token" ]
+	ca_host n1
+	[ ! -e "$(etc n1)/enroll-token" ]
+	door n1 127.0.0.1
+	run -0 walk n3
+	[[ "$output" == *"came from the CA host at 127.0.0.1:$port"* ]]
+	[ "$(cat "$(etc n3)/pki/peer.key")" = "$key" ]
+	run -0 walk n2
+	for name in n2 n3; do
+		run -2 walk $name
+		fine $name
+		[ ! -e "$(etc $name)/pki/ca.key" ]
+		[ ! -e "$(etc $name)/enroll-token" ]
+		cmp "$(etc n1)/pki/ca.crt" "$(etc $name)/pki/ca.crt"
+		openssl verify -CAfile "$(etc n1)/pki/ca.crt" "$(etc $name)"/pki/{server,peer,apiserver-etcd-client}.crt
+		ec $name cert list | grep -qx "signed by: 127.0.0.1:$port"
+	done
+	! grep -rq $token "$BATS_TEST_TMPDIR"/n?/etc "$BATS_TEST_TMPDIR"/*.log
+}
+
+@test "without a token, or with one that will not do, nothing is made" {
+	ca_host n1
+	door n1 127.0.0.1
+	rm "$(etc n2)/enroll-token"
+	run -3 walk n2
+	[[ "$output" == *"token new --name n2 --address 127.0.0.2"* ]]
+	[ ! -e "$(etc n2)/pki" ]
+	(umask 077 && echo secret >"$(etc n2)/enroll-token")
+	run -3 walk n2
+	(umask 077 && echo 7d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f >"$(etc n2)/enroll-token")
+	run -4 walk n2
+	[ ! -e "$(etc n2)/pki/ca.crt" ]
+	configure n2
+	chmod 644 "$(etc n2)/enroll-token"
+	run -4 walk n2
+}
+
+@test "a dry run, and the package's hook, ask nobody" {
+	ca_host n1
+	door n1 127.0.0.1
+	run ec n2 setup --dry-run
+	[[ "$output" == *"would ask the CA host"* ]]
+	run ec n2 setup --local
+	[ ! -e "$(etc n2)/pki" ]
+	! grep -q given "$BATS_TEST_TMPDIR/n1.log"
+}
+
+@test "the timer renews through the door; what is asked for by name must come" {
+	ca_host n1
+	door n1 127.0.0.1
+	walk n2
+	run -2 ec n2 cert renew
+	before=$(serial n2 server)
+	key=$(cat "$(etc n2)/pki/server.key")
+	ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) ec n2 cert renew
+	[ "$(serial n2 server)" != "$before" ]
+	[ "$(cat "$(etc n2)/pki/server.key")" = "$key" ]
+	before=$(serial n2 server)
+	shut n1
+	ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) run -2 ec n2 cert renew
+	[[ "$output" == *"no CA host answers"* ]]
+	run -6 ec n2 cert renew --force server
+	[ "$(serial n2 server)" = "$before" ]
+	# A year without the CA host: etcd could not start, and that is said.
+	ETCD_CLUSTER_NOW=$(($(date +%s) + 400 * 86400)) run -6 ec n2 cert renew
+	[ "$(serial n2 server)" = "$before" ]
+}
+
+@test "another key type is another key, by the certificate that is there" {
+	ca_host n1
+	door n1 127.0.0.1
+	walk n2
+	configure n2 KEY_TYPE=ed25519
+	run -0 walk n2
+	fine n2
+	[ -e "$(etc n2)/pki.old" ]
+	openssl pkey -in "$(etc n2)/pki/peer.key" -noout -text | grep -q ED25519
+	run -0 ec n2 cert renew --force
+}
+
+@test "a second CA host: the first is lost, and the others find the second" {
+	word="$BATS_TEST_TMPDIR/word"
+	(umask 077 && echo 'correct horse battery' >"$word")
+	ca_host n1
+	door n1 127.0.0.1
+	walk n2
+	walk n3
+	ec n1 ca export --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
+	run -0 ec n2 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
+	[[ "$output" == *"next: etcd-cluster setup"* ]]
+	run -2 walk n2
+	ec n2 cert list | grep -qx "signed by: this machine"
+	ec n2 setup || :
+	shut n1
+	rm -rf "$(etc n1)"
+	door n2 127.0.0.2
+	run -0 ec n3 cert renew --force
+	ec n3 cert list | grep -qx "signed by: 127.0.0.2:$port"
+	grep -q 'n3 (127.0.0.3)' "$BATS_TEST_TMPDIR/n2.log"
+	fine n3
+	run -2 walk n3
+	# The lost machine comes back from the installer, as the first of MEMBERS, while n3 answers on its peer port: no second CA.
+	configure n1
+	peer_port n3 127.0.0.3
+	run -3 walk n1
+	[[ "$output" == *"127.0.0.3 answers on port"*"etcd-cluster replace"* ]]
+	[ ! -e "$(etc n1)/pki" ]
+	configure n1 REPLACE=yes
+	(umask 077 && ec n2 token new --name n1 --address 127.0.0.1 >"$(etc n1)/enroll-token")
+	run -0 walk n1
+	fine n1
+	[ ! -e "$(etc n1)/pki/ca.key" ]
+}
+
+@test "a machine that bundle made renews through the door, though it never had a token" {
+	ca_host n1
+	ec n1 bundle --out "$BATS_TEST_TMPDIR/n2.tar" n2=127.0.0.2
+	tar -C "$BATS_TEST_TMPDIR/n2" -xpf "$BATS_TEST_TMPDIR/n2.tar"
+	rm "$(etc n2)/enroll-token"
+	walk n2
+	door n1 127.0.0.1
+	before=$(serial n2 peer)
+	run -0 ec n2 cert renew --force
+	[ "$(serial n2 peer)" != "$before" ]
+	fine n2
+}
+
+@test "etcdadm's way: with ca.crt and ca.key copied, nobody is asked" {
+	ca_host n1
+	mkdir -m 750 "$(etc n2)/pki"
+	cp "$(etc n1)"/pki/ca.{crt,key} "$(etc n2)/pki"
+	run -0 walk n2
+	run -2 walk n2
+	fine n2
+	openssl verify -CAfile "$(etc n1)/pki/ca.crt" "$(etc n2)"/pki/{server,peer}.crt
+	configure n3 ROLE=join JOIN=127.0.0.1
+	sed -i '/ROLE=cluster/d;/MEMBERS/d' "$(etc n3)/cluster.conf"
+	echo ADDRESS=127.0.0.3 >>"$(etc n3)/cluster.conf"
+	mkdir -m 750 "$(etc n3)/pki"
+	cp "$(etc n1)"/pki/ca.{crt,key} "$(etc n3)/pki"
+	run -0 walk n3
+	fine n3
+}
