@@ -23,7 +23,7 @@
 static int listen_at(const char *where, struct err *e)
 {
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
-	const char *colon = strrchr(where, ':');
+	const char *colon = strrchr(where, ':'); /* NULL is before everything */
 	bool bracket = where[0] == '[';
 	auto_free char *host = NULL;
 	struct addrinfo *at = NULL;
@@ -31,7 +31,7 @@ static int listen_at(const char *where, struct err *e)
 	uint64_t port;
 	int on = 1;
 
-	if (colon && colon > where + 2 * bracket)
+	if (colon > where && bracket == (colon[-1] == ']'))
 		host = xstrndup(where + bracket, (size_t)(colon - where) - 2 * bracket);
 	if (!host || !text_parse_u64(colon + 1, 1, UINT16_MAX, &port) || getaddrinfo(host, colon + 1, &want, &at) != 0)
 		return err_set(e, ERR_CONFIG, "--listen=%s is not ADDRESS:PORT, with an address of this machine",

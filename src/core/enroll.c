@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "adapter/channel.h"
 #include "adapter/dial.h"
@@ -75,8 +74,7 @@ static int prepare_question(const struct machine *m, const struct enroll_leaf *l
 {
 	auto_question struct enroll_question q;
 
-	/* Not m->now: this may be one of many tries, and the door compares clocks. */
-	enroll_question_fill(&m->conf, time(NULL), &q);
+	enroll_question_fill(&m->conf, m->now, &q);
 	for (size_t i = 0; i < n; i++) {
 		auto_buf struct buf csr = { 0 };
 
@@ -288,17 +286,27 @@ int enroll_done(const struct machine *m, struct err *e)
 /* Whether anybody may come to this CA host. -1 with e. */
 static int expected(const struct machine *m, struct err *e)
 {
+	auto_strv char **enrolled = enroll_record_names(m);
 	struct token_entry *tokens = NULL;
-	auto_strv char **enrolled = NULL;
 	size_t n = 0;
 	int rc;
 
 	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1)
 		return 1;
-	enrolled = enroll_record_names(m);
 	rc = token_store_list(m, &tokens, &n, e);
 	token_list_free(tokens, n);
 	return rc < 0 ? -1 : enrolled || n > 0;
+}
+
+/* What nobody may use any more. */
+static int sweep(const struct machine *m, struct err *e)
+{
+	auto_close int lock = -1;
+
+	if (m->dry_run || !file_exists(m->at.enroll))
+		return 0;
+	lock = token_store_lock(m, e);
+	return lock < 0 ? -1 : token_store_sweep(m, e);
 }
 
 int enroll_prepare(const struct machine *m, struct err *e)
@@ -307,9 +315,11 @@ int enroll_prepare(const struct machine *m, struct err *e)
 	int formed = 0, open = 0, door;
 
 	if (m->conf.role != ROLE_NONE && file_exists(cert) && file_exists(key)) {
-		if (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1)
+		if (m->conf.role == ROLE_CLUSTER)
 			formed = token_store_form(m, e);
-		open = formed < 0 ? -1 : expected(m, e);
+		if (formed < 0 || sweep(m, e) < 0)
+			return -1;
+		open = expected(m, e);
 	}
 	/* The unit may write there once it is there. */
 	if (open < 0 || (open && !m->dry_run && file_mkdirs(m->at.enroll, FILE_MODE(0700), e) < 0))

@@ -43,7 +43,7 @@ int enroll_done(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * On a CA host (ca.crt and ca.key are there) puts the token of ENROLL_TOKEN_FILE into the store when ROLE=cluster, for the other MEMBERS, and wipes the
- * file; and opens the door while somebody may come: MEMBERS has others, or there are tokens or enrolled machines; else closes it. On any other machine
+ * file; clears away tokens that are over; and opens the door while somebody may come: MEMBERS has others, or there are tokens or enrolled machines; else closes it. On any other machine
  * only closes it. Call it under machine_lock after the certificates are there. 1 changed, 0 as it was, -1.
  */
 int enroll_prepare(const struct machine *m, struct err *e) MUST_CHECK;

@@ -38,6 +38,8 @@ struct visitor {
 	struct x509_info cert;
 	char *cert_key;
 	struct enroll_record record;
+	bool formed;
+	enum enroll_view view;
 	char **addresses, **others;
 	struct buf serials;
 };
@@ -131,14 +133,9 @@ static int identify(struct visitor *v, struct err *e)
 
 	if (v->keys[PKI_PEER])
 		v->key = x509_key_fingerprint(v->keys[PKI_PEER]);
-	if (!cert) {
-		if (!v->key)
-			return err_set(e, ERR_VERIFY, "with a token a certificate for peer must be asked for, too");
-		/* Again, now that nobody else can use it meanwhile. */
-		if (token_store_find(v->m, channel_id(v->channel), &v->token, e) <= 0)
-			return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(v->channel));
-		return 0;
-	}
+	if (!cert)
+		return v->key ? 0
+			      : err_set(e, ERR_VERIFY, "with a token a certificate for peer must be asked for, too");
 	x509_describe(cert, &v->cert);
 	v->cert_key = x509_spki_fingerprint(cert);
 	/* No other profile carries that name (core/pki_profile.h), and only members get this one. */
@@ -168,11 +165,12 @@ static void resolve(const char *name, char ***addresses)
 	freeaddrinfo(all);
 }
 
-/* Everything about the members but the one of this name. */
+/* A member without a name has not started yet: it may be the one that asks. */
 static void add_others(struct visitor *v, const struct member *one)
 {
-	if (one->name[0])
-		strv_add(&v->others, one->name);
+	if (!one->name[0])
+		return;
+	strv_add(&v->others, one->name);
 	for (char **u = one->peer_urls; u && *u; u++) {
 		auto_free char *host = NULL;
 		uint16_t port;
@@ -182,7 +180,7 @@ static void add_others(struct visitor *v, const struct member *one)
 	}
 }
 
-/* What etcd knows of the name; ENROLL_UNKNOWN before the cluster is formed, when nobody can be asked. */
+/* What etcd knows of the name; ENROLL_UNKNOWN when nobody can be asked. */
 static enum enroll_view look(struct visitor *v)
 {
 	struct member_survey s = { 0 };
@@ -204,6 +202,23 @@ static enum enroll_view look(struct visitor *v)
 	return view;
 }
 
+/* What others have to be asked for, which takes time: without the lock. */
+static int ask_around(struct visitor *v, struct err *e)
+{
+	struct identity id = { 0 };
+	int rc = identity_read(v->m, &id, e);
+
+	identity_free(&id);
+	if (rc < 0)
+		return -1;
+	v->formed = rc > 0;
+	v->view = v->formed ? look(v) : ENROLL_UNKNOWN;
+	resolve(v->q.address, &v->addresses);
+	for (char **s = v->q.sans; s && *s; s++)
+		resolve(*s, &v->addresses);
+	return 0;
+}
+
 /* 1: and a use of the token, 0, -1: as enroll_rules. */
 static int decide(struct visitor *v, struct err *e)
 {
@@ -215,27 +230,24 @@ static int decide(struct visitor *v, struct err *e)
 					.members = v->q.members,
 					.cluster_token = v->q.cluster_token,
 					.ports = v->q.ports };
-	struct enroll_facts facts = { .conf = &v->m->conf, .now = v->m->now, .source = v->source };
-	struct identity id = { 0 };
-	int rc = identity_read(v->m, &id, e);
+	struct enroll_facts facts = { .conf = &v->m->conf,
+				      .now = v->m->now,
+				      .formed = v->formed,
+				      .cert = v->cert_key ? &v->cert : NULL,
+				      .cert_key = v->cert_key,
+				      .token = v->cert_key ? NULL : &v->token,
+				      .source = v->source,
+				      .addresses = v->addresses,
+				      .view = v->view,
+				      .others = v->others };
+	int rc = v->cert_key ? 1 : token_store_find(v->m, channel_id(v->channel), &v->token, e);
 
-	identity_free(&id);
-	if (rc < 0)
-		return -1;
-	facts.formed = rc > 0;
-	rc = enroll_record_read(v->m, v->q.name, &v->record, e);
+	if (rc == 0)
+		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(v->channel));
+	rc = rc < 0 ? -1 : enroll_record_read(v->m, v->q.name, &v->record, e);
 	if (rc < 0)
 		return -1;
 	facts.record = rc > 0 ? &v->record : NULL;
-	facts.cert = v->cert_key ? &v->cert : NULL;
-	facts.cert_key = v->cert_key;
-	facts.token = v->cert_key ? NULL : &v->token;
-	resolve(v->q.address, &v->addresses);
-	for (char **s = v->q.sans; s && *s; s++)
-		resolve(*s, &v->addresses);
-	facts.addresses = v->addresses;
-	facts.view = facts.formed ? look(v) : ENROLL_UNKNOWN;
-	facts.others = v->others;
 	return enroll_rules(&ask, &facts, e);
 }
 
@@ -273,10 +285,13 @@ static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
 {
 	auto_close int lock = token_store_lock(v->m, e);
+	struct err litter = { 0 };
 	int use;
 
-	if (lock < 0 || identify(v, e) < 0)
+	if (lock < 0)
 		return -1;
+	if (token_store_sweep(v->m, &litter) < 0)
+		log_error(LOG_LEVEL_WARN, &litter);
 	use = decide(v, e);
 	if (use < 0 || sign(v, r, e) < 0)
 		return -1;
@@ -335,7 +350,8 @@ int enroll_serve(const struct machine *m, int fd, const char *source, struct err
 
 	if (let_in(&v, fd, e) < 0)
 		return -1;
-	if (read_question(&v, deadline, e) < 0 || load_ca(&v, e) < 0 || grant(&v, &r, e) < 0) {
+	if (read_question(&v, deadline, e) < 0 || load_ca(&v, e) < 0 || identify(&v, e) < 0 || ask_around(&v, e) < 0 ||
+	    grant(&v, &r, e) < 0) {
 		struct enroll_reply no = { 0 };
 
 		explain(&no, e);
