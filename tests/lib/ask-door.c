@@ -3,9 +3,13 @@
  *
  * A machine at the door, without the rest of `setup`, for tests:
  *   ask-door ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
- *                   the door. Keys that are there are kept. Exit codes are those of the verbs.
+ *                   the door. Keys that are there are kept.
+ *   ask-door ROOT open   what setup does on a CA host: the token into the store
+ * Exit codes are those of the verbs.
  */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "adapter/x509_key.h"
 #include "base/log.h"
@@ -69,10 +73,11 @@ int main(int argc, char **argv)
 	int rc = -1;
 
 	log_open(true);
-	if (argc != 2)
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc != 2 && argc != 3)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
-		rc = ask(&m, leaves, &e);
+		rc = argc == 3 ? enroll_prepare(&m, &e) : ask(&m, leaves, &e);
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		x509_key_free_ptr(&leaves[i].key);
 	machine_free(&m);

@@ -1,0 +1,369 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The door of a CA host on loopback addresses: who gets certificates, and what becomes of those who should not.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	lib="$PWD/${BUILD:-build}-asan/lib"
+	top="$BATS_TEST_TMPDIR"
+	# A net of its own for each test: any address in 127/8 can be bound.
+	net=127.$((BATS_TEST_NUMBER + 10)).$((RANDOM % 250 + 1))
+	port=23820
+	token=$(openssl rand -hex 20)
+	for n in 1 2 3; do
+		mkdir -p "$top/n$n/etc/etcd"
+		configure n$n
+		give_token n$n "$token"
+	done
+}
+
+teardown() {
+	close_door
+}
+
+# configure MACHINE [LINE…]: on top of the line that is the same on all.
+configure() {
+	local n=$1
+	shift
+	printf '%s\n' ROLE=cluster "NAME=$n" "MEMBERS=n1=$net.1,n2=$net.2,n3=$net.3" "ENROLL_PORT=$port" \
+		CLIENT_PORT=1 PEER_PORT=2 "$@" >"$top/$n/etc/etcd/cluster.conf"
+}
+
+give_token() {
+	(umask 077 && echo "$2" >"$top/$1/etc/etcd/enroll-token")
+}
+
+# Makes the CA of n1 and puts its token into the store.
+make_ca() {
+	"$lib/pki-road" "$top/n1"
+	"$lib/ask-door" "$top/n1" open
+}
+
+# open_door [PROGRAM]: n1's.
+open_door() {
+	"${1:-$ETCD_CLUSTER}" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/door.log" 3>&- &
+	door=$!
+	for _ in $(seq 100); do
+		grep -q "serving at" "$top/door.log" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# false_door PEM: somebody else at n1's address, who writes down what he hears.
+false_door() {
+	[ -p "$top/silence" ] || mkfifo "$top/silence"
+	openssl s_server -accept "$net.1:$port" -cert "$1" -tls1_3 -quiet <>"$top/silence" >"$top/heard" 2>"$top/s_server.log" 3>&- &
+	door=$!
+	for _ in $(seq 50); do
+		ss -Hltn "src = $net.1:$port" | grep -q . && return
+		sleep 0.1
+	done
+	return 1
+}
+
+close_door() {
+	[ -z "${door-}" ] || { kill "$door" && wait "$door"; } || true
+	door=
+}
+
+ask() {
+	"$lib/ask-door" "$top/$1"
+}
+
+# The token's file on the CA host: identity and key are in it.
+stored() {
+	echo "$top"/n1/etc/etcd/enroll/tokens/*
+}
+
+# framed: stdin with its length before it.
+framed() {
+	cat >"$top/framed"
+	# shellcheck disable=SC2059
+	printf "$(printf '\\x00\\x00\\x%02x\\x%02x' $(($(stat -c %s "$top/framed") / 256)) $(($(stat -c %s "$top/framed") % 256)))"
+	cat "$top/framed"
+}
+
+# say FROM: sends stdin as one message, as somebody who knows the token, and shows the answer.
+say() {
+	framed | talk "$1"
+}
+
+# talk FROM: the same for bytes that bring their length.
+talk() {
+	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet -psk_identity "$(basename "$(stored)")" \
+		-psk "$(sed -n 's/^PSK=//p' "$(stored)")" 2>"$top/talk.log" | tr -d '\000'
+}
+
+# question NAME ADDRESS CSR: a message as n2 would send it.
+question() {
+	printf '%s\n' VERSION=1 "NAME=$1" "ADDRESS=$2" "TIME=$(date +%s)" "MEMBERS=\"n1=$net.1,n2=$net.2,n3=$net.3\"" PORTS=1,2 \
+		CLUSTER_TOKEN=etcd-cluster "CSR_PEER=$3"
+}
+
+# csr [openssl genpkey ARGUMENTS]: a request for a fresh key.
+csr() {
+	openssl genpkey -out "$top/key.pem" "$@" 2>/dev/null
+	openssl req -new -key "$top/key.pem" -subj / -outform DER | base64 -w 0
+}
+
+good_csr() {
+	csr -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+}
+
+refusals() {
+	grep -c "refused" "$top/door.log"
+}
+
+@test "machines with the token get certificates for their own keys; the CA's key stays; a lost answer is given again" {
+	make_ca
+	[ ! -e "$top/n1/etc/etcd/enroll-token" ]
+	[ "$(stat -c '%a %n' "$top/n1/etc/etcd/enroll" "$(stored)" | cut -d' ' -f1 | xargs)" = '700 600' ]
+	open_door
+	for n in n2 n3; do
+		run -0 --separate-stderr ask $n
+		[ "$output" = "$net.1:$port" ]
+		pki="$top/$n/etc/etcd/pki"
+		cmp "$pki/ca.crt" "$top/n1/etc/etcd/pki/ca.crt"
+		openssl verify -x509_strict -CAfile "$pki/ca.crt" -purpose sslserver -verify_ip "$net.${n#n}" "$pki/server.crt"
+		openssl verify -x509_strict -CAfile "$pki/ca.crt" -purpose sslclient -verify_hostname $n "$pki/peer.crt"
+		[ "$(openssl x509 -in "$pki/peer.crt" -noout -subject)" = 'subject=CN = etcd-peer' ]
+		[ "$(openssl x509 -in "$pki/etcdctl-etcd-client.crt" -noout -subject)" = 'subject=CN = root' ]
+		for name in server peer etcdctl-etcd-client; do
+			[ "$(openssl pkey -in "$pki/$name.key" -pubout)" = "$(openssl x509 -in "$pki/$name.crt" -noout -pubkey)" ]
+		done
+		grep -q "certificates for $n ($net.${n#n}) given to $net.${n#n}, who showed the token" "$top/door.log"
+		serial=$(openssl x509 -in "$pki/peer.crt" -noout -serial | tr A-F a-f)
+		grep -q "${serial#serial=}" "$top/door.log"
+		grep -q "${serial#serial=}" "$top/n1/etc/etcd/enroll/members/$n"
+	done
+	# The token was for two machines, and both are here; but n2 may have lost its answer.
+	rm "$top"/n2/etc/etcd/pki/*.crt
+	ask n2
+	[ "$(grep -c '^USED' "$(stored)")" = 2 ]
+	run grep -r -l "PRIVATE KEY" "$top"/n2 "$top"/n3 "$top"/n1/etc/etcd/enroll
+	[[ "$output" != *ca.key* && "$output" != */enroll/* ]]
+	run ! grep -r "$token" "$top"/n1 "$top/door.log"
+}
+
+@test "renewal shows the certificate, even one that expired a month ago, and needs no token" {
+	long_ago=$(($(date +%s) - 400 * 86400))
+	export ETCD_CLUSTER_NOW=$long_ago
+	make_ca
+	open_door
+	ask n2
+	close_door
+	unset ETCD_CLUSTER_NOW
+	run ! openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend 0
+	"$lib/pki-road" "$top/n1"
+	rm "$top/n2/etc/etcd/enroll-token" "$(stored)"
+	cp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
+	open_door
+	ask n2
+	cmp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
+	openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend $((300 * 86400))
+	grep -q "who showed a certificate" "$top/door.log"
+}
+
+@test "a wrong token: refused, said so, nothing is kept; and logged without the token" {
+	make_ca
+	give_token n2 "$(openssl rand -hex 20)"
+	open_door
+	run -4 ask n2
+	[[ "$output" == *"does not know this token"* ]]
+	[ ! -e "$top/n2/etc/etcd/pki/peer.crt" ]
+	for _ in 1 2 3; do run -4 ask n2; done
+	[ "$(refusals)" = 1 ]
+	grep -q "refused $net.2: there is no token [0-9a-f]\{16\} here" "$top/door.log"
+}
+
+@test "a replayed token: another machine cannot have n2's name once n2 has it, and who has the token cannot ask from elsewhere" {
+	make_ca
+	open_door
+	ask n2
+	rm -r "$top/n2/etc/etcd/pki"
+	run -4 ask n2
+	[[ "$output" == *"with this token already, and with another key"* ]]
+	# Nor one for an address that it does not come from. (Every loopback address is the same machine.)
+	sed -i "s/^MEMBERS=.*/&,n4=192.0.2.4/" "$top/n1/etc/etcd/cluster.conf"
+	question n4 192.0.2.4 "$(good_csr)" | grep -v ^MEMBERS | say "$net.4" >"$top/answer"
+	grep -q '^STATUS=refused' "$top/answer"
+	grep -q "^MESSAGE=.*asks from $net.4" "$top/answer"
+	[ "$(ls "$top/n1/etc/etcd/enroll/members")" = n2 ]
+}
+
+@test "names: neither the CA host's, nor one that MEMBERS does not have, nor localhost" {
+	make_ca
+	open_door
+	for who in "n1 $net.2" "n4 $net.4" "localhost $net.2" "n2 $net.1" "etcd-peer $net.2" "n2 $net.3"; do
+		# shellcheck disable=SC2086
+		question $who "$(good_csr)" | say "${who#* }" >"$top/answer"
+		cat "$top/answer"
+		grep -q '^STATUS=refused' "$top/answer"
+		run ! grep -q '^C[AE]' "$top/answer"
+	done
+	[ -z "$(ls "$top/n1/etc/etcd/enroll/members" 2>/dev/null)" ]
+}
+
+@test "weak key, foreign signature, no request at all, no message at all: refused in words, and the next one is served" {
+	make_ca
+	open_door
+	# A length, and then silence.
+	printf '\x00\x00\x01\x00x' | talk "$net.2" >"$top/silent" &
+	silent=$!
+	question n2 "$net.2" "$(csr -algorithm RSA -pkeyopt rsa_keygen_bits:1024)" | say "$net.2" >"$top/answer"
+	grep -q '^MESSAGE=.*too weak' "$top/answer"
+	bent=$(good_csr | base64 -d | xxd -p | tr -d '\n' | sed 's/..$/00/' | xxd -r -p | base64 -w 0)
+	question n2 "$net.2" "$bent" | say "$net.2" >"$top/answer"
+	grep -q '^MESSAGE=.*not signed by its own key' "$top/answer"
+	question n2 "$net.2" AAAA | say "$net.2" >"$top/answer"
+	grep -q '^MESSAGE=.*no certificate request' "$top/answer"
+	head -c 3000 /dev/urandom | say "$net.2" >"$top/answer"
+	grep -q '^STATUS=refused' "$top/answer"
+	# One that is announced with 1 GiB, and one that is 40000 bytes long.
+	printf '\x40\x00\x00\x00x' | talk "$net.2" >"$top/answer"
+	grep -q '^MESSAGE=.*at most 32768' "$top/answer"
+	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.2" >"$top/answer" || true
+	ask n2
+	wait "$silent"
+	[ ! -e "$top/n1/etc/etcd/enroll/members/n3" ]
+}
+
+@test "a false door, however good its certificate, hears nothing from a machine that has a token" {
+	make_ca
+	cat "$top"/n1/etc/etcd/pki/server.{crt,key} >"$top/good.pem"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$net.1" -addext "subjectAltName=IP:$net.1" \
+		-keyout "$top/own.key" -out "$top/own.crt" 2>/dev/null
+	cat "$top"/own.{crt,key} >"$top/own.pem"
+	for pem in good own; do
+		false_door "$top/$pem.pem"
+		run -4 ask n2
+		[[ "$output" == *"does not know this token"* ]]
+		close_door
+		[ ! -s "$top/heard" ]
+	done
+	# With certificates of its own, a machine talks to a door of its own CA only.
+	open_door
+	ask n2
+	close_door
+	rm "$top/n2/etc/etcd/enroll-token"
+	false_door "$top/own.pem"
+	run -4 ask n2
+	[[ "$output" == *"its certificate will not do"* ]]
+	close_door
+	[ ! -s "$top/heard" ]
+}
+
+@test "certificates of another CA, and those of this one that are for no member, open nothing" {
+	make_ca
+	open_door
+	ask n2
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-peer -addext "subjectAltName=DNS:n3,IP:$net.3" \
+		-addext extendedKeyUsage=clientAuth -keyout "$top/foreign.key" -out "$top/foreign.crt" 2>/dev/null
+	for pair in "$top/foreign" "$top/n2/etc/etcd/pki/etcdctl-etcd-client" "$top/n2/etc/etcd/pki/server"; do
+		{ printf '\x00\x00\x00\x10VERSION=1\nNAME=n' && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
+			-bind "$net.3:0" -tls1_3 -quiet -cert "$pair.crt" -key "$pair.key" >"$top/answer" 2>&1 || true
+		run ! grep -a -q STATUS=ok "$top/answer"
+	done
+	{ question n2 "$net.2" "$(good_csr)" | framed && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
+		-bind "$net.2:0" -tls1_3 -quiet -cert "$top/n2/etc/etcd/pki/server.crt" -key "$top/n2/etc/etcd/pki/server.key" \
+		>"$top/answer" 2>/dev/null || true
+	grep -a -q 'MESSAGE=.*not one of a member' "$top/answer"
+	# No certificate and no token.
+	timeout 20 openssl s_client -connect "$net.1:$port" -tls1_3 -quiet </dev/null >"$top/answer" 2>&1 || true
+	run ! grep -a -q STATUS= "$top/answer"
+}
+
+@test "garbage, dripping, half-open and a thousand connects: turned away, logged a few times, memory flat, and it still serves" {
+	make_ca
+	open_door "$ETCD_CLUSTER_PLAIN"
+	python3 tests/lib/knock.py connect "$net.1" "$port" 20 "$net.50"
+	sleep 1
+	before=$(awk '/^VmRSS/ { print $2 }' /proc/$door/status)
+	python3 tests/lib/knock.py garbage "$net.1" "$port" 100 "$net.51"
+	python3 tests/lib/knock.py connect "$net.1" "$port" 1000 "$net.52"
+	python3 tests/lib/knock.py drip "$net.1" "$port" 1 "$net.53" &
+	drip=$!
+	mkfifo "$top/stop"
+	exec 9<>"$top/stop"
+	python3 tests/lib/knock.py hold "$net.1" "$port" 200 "$net.54" <&9 >"$top/held" 3>&- &
+	holder=$!
+	for _ in $(seq 100); do
+		grep -q held "$top/held" && break
+		sleep 0.1
+	done
+	# While all that goes on.
+	ask n2
+	[ "$(pgrep -P $door | wc -l)" -le 8 ]
+	kill $holder
+	wait $drip
+	for _ in $(seq 80); do
+		[ -z "$(pgrep -P $door)" ] && break
+		sleep 0.1
+	done
+	[ -z "$(pgrep -P $door)" ]
+	after=$(awk '/^VmRSS/ { print $2 }' /proc/$door/status)
+	echo "# resident memory before and after 1321 connections: $before and $after KiB" >&3
+	[ $((after - before)) -le 64 ]
+	ask n3
+	[ "$(wc -l <"$top/door.log")" -le 30 ]
+	close_door
+	grep -q "refused $net.52 [0-9]* more times" "$top/door.log"
+}
+
+@test "pending: nobody there, clocks that differ; refused: MEMBERS that differ; no token, no use" {
+	run -6 ask n2
+	[[ "$output" == *"no CA host answers"* ]]
+	make_ca
+	open_door
+	ETCD_CLUSTER_NOW=$(($(date +%s) + 7200)) run -6 ask n2
+	[[ "$output" == *"the clock of this machine says"* ]]
+	sed -i "s/n3=$net.3/n3=$net.33/" "$top/n2/etc/etcd/cluster.conf"
+	run -4 ask n2
+	[[ "$output" == *"MEMBERS is"* ]]
+	rm "$top/n3/etc/etcd/enroll-token"
+	run -3 ask n3
+	[[ "$output" == *"token new --name n3 --address $net.3"* ]]
+}
+
+@test "IPv6, RSA keys and further names" {
+	for n in n1 n2; do
+		printf '%s\n' ROLE=cluster "NAME=$n" "MEMBERS=n1=::1,n2=$net.2" "ENROLL_PORT=$((port + $$ % 1000))" CLIENT_PORT=1 PEER_PORT=2 \
+			'EXTRA_SANS="etcd.example.org 192.0.2.9"' KEY_TYPE=rsa-2048 >"$top/$n/etc/etcd/cluster.conf"
+	done
+	"$lib/pki-road" "$top/n1"
+	"$lib/ask-door" "$top/n1" open
+	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "[::1]:$((port + $$ % 1000))" 2>"$top/door.log" 3>&- &
+	door=$!
+	sed -i "s/^MEMBERS=.*/MEMBERS=n1=::1,n2=$net.2/" "$top/n2/etc/etcd/cluster.conf"
+	for _ in $(seq 100); do
+		grep -q "serving at" "$top/door.log" && break
+		sleep 0.05
+	done
+	run ask n2
+	echo "$output"
+	[ "$status" -eq 0 ]
+	openssl verify -CAfile "$top/n2/etc/etcd/pki/ca.crt" -verify_hostname etcd.example.org "$top/n2/etc/etcd/pki/server.crt"
+}
+
+@test "another ENROLL_PORT is a drop-in for the socket; the usual one needs none" {
+	make_ca
+	dropin=$top/n1/etc/systemd/system/etcd-cluster-enroll.socket.d/50-etcd-cluster-port.conf
+	grep -qx "ListenStream=$port" "$dropin"
+	sed -i /ENROLL_PORT/d "$top/n1/etc/etcd/cluster.conf"
+	"$lib/ask-door" "$top/n1" open
+	[ ! -e "$dropin" ]
+}
+
+@test "enroll by hand: without a socket from systemd, or at an address that is none" {
+	run -3 "$ETCD_CLUSTER" --root "$top/n1" enroll
+	[[ "$output" == *--listen* ]]
+	for where in nowhere 127.0.0.1 :1 127.0.0.1:0 127.0.0.1:x "[::1:2" 192.0.2.1:1; do
+		run "$ETCD_CLUSTER" --root "$top/n1" enroll --listen "$where"
+		[ "$status" -eq 3 ] || [ "$where/$status" = 192.0.2.1:1/1 ]
+	done
+}

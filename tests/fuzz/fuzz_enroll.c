@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * core/enroll_message, adapter/x509_csr: a question that passes can be put again and is the same; an answer and a request are read
+ * or refused.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/x509_csr.h"
+#include "core/enroll_message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void question(const struct buf *text)
+{
+	auto_question struct enroll_question first = { 0 }, second = { 0 };
+	auto_buf struct buf again = { 0 };
+	struct err e = { 0 };
+
+	if (enroll_question_get(text, &first, &e) < 0)
+		return;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		auto_key x509_key *key = first.csr[i] ? x509_csr_get(first.csr[i], &e) : NULL;
+
+		if (key && !x509_key_strong(key))
+			abort();
+	}
+	if (enroll_question_put(&first, &again, &e) < 0)
+		return; /* both kinds of quotes in MEMBERS, or too long by its quotes */
+	if (enroll_question_get(&again, &second, &e) < 0 || strcmp(first.name, second.name) != 0 ||
+	    strcmp(first.address, second.address) != 0 || first.now != second.now)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	auto_reply struct enroll_reply reply;
+	auto_buf struct buf text = { 0 };
+	struct err e = { 0 };
+
+	buf_add(&text, data, size);
+	question(&text);
+	(void)!enroll_reply_get(&text, &reply, &e);
+	return 0;
+}

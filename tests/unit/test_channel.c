@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * adapter/channel: who gets in, who is believed, and that nothing is said to anybody else. The client is a child process.
+ */
+#include "pretend.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "adapter/channel.h"
+#include "adapter/dial.h"
+
+#define SECONDS 10
+
+static const unsigned char key_a[CHANNEL_KEY_LEN] = { 1, 2, 3 }, key_b[CHANNEL_KEY_LEN] = { 4, 5, 6 };
+
+/* The server knows one secret, "a". */
+static bool find(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
+{
+	unsigned int *asked = arg;
+
+	(*asked)++;
+	memcpy(key, key_a, CHANNEL_KEY_LEN);
+	return strcmp(id, "a") == 0;
+}
+
+/* Files of this name in the test's directory, as one side's; NULL: none. */
+struct side {
+	struct channel_side side;
+	char *ca, *cert, *key;
+};
+
+static void side_free(struct side *s)
+{
+	free(s->ca);
+	free(s->cert);
+	free(s->key);
+}
+
+static struct side make_side(const char *id, const unsigned char *key, const char *name)
+{
+	struct side s = { .side = { .id = id, .key = key } };
+
+	if (!name)
+		return s;
+	s.side.ca = s.ca = xasprintf("%s/ca.crt", pki);
+	s.side.cert = s.cert = xasprintf("%s/%s.crt", pki, name);
+	s.side.cert_key = s.key = xasprintf("%s/%s.key", pki, name);
+	return s;
+}
+
+/* What a client makes of it: 0 its question was answered with itself, else the class of the error. */
+static int client(const struct channel_side *side, int fd)
+{
+	const long long deadline = dial_now() + 1000 * SECONDS;
+	struct err e = { 0 };
+	auto_channel struct channel *c = channel_connect(side, fd, "127.0.0.1", deadline, &e);
+	auto_buf struct buf question = { 0 }, answer = { 0 };
+
+	buf_puts(&question, "what time is it");
+	if (!c || channel_send(c, &question, deadline, &e) < 0 || channel_receive(c, deadline, &answer, &e) < 0)
+		return (int)e.class;
+	return strcmp(answer.data, question.data) == 0 ? 0 : 99;
+}
+
+/* What both sides made of it. */
+struct outcome {
+	int client, server; /* 0, or the class of the error */
+	struct err why;	    /* the server's */
+	bool by_secret, by_cert;
+	size_t heard; /* bytes of the client's message that the server got */
+	unsigned int asked;
+};
+
+static void serve(const struct channel_side *side, int fd, struct outcome *o)
+{
+	const long long deadline = dial_now() + 1000 * SECONDS;
+	struct err e = { 0 };
+	auto_channel struct channel *c = channel_accept(side, fd, deadline, &e);
+	auto_buf struct buf message = { 0 };
+
+	if (c && channel_receive(c, deadline, &message, &e) == 0 && channel_send(c, &message, deadline, &e) == 0) {
+		o->by_secret = channel_id(c) && strcmp(channel_id(c), "a") == 0;
+		o->by_cert = channel_cert(c) != NULL;
+	}
+	o->heard = message.len;
+	o->server = (int)e.class;
+	o->why = e;
+}
+
+static struct outcome meet(const char *id, const unsigned char *key, const char *client_cert, const char *server_cert)
+{
+	cleanup(side_free) struct side here = make_side(NULL, NULL, server_cert),
+				       there = make_side(id, key, client_cert);
+	struct outcome o = { 0 };
+	int fd[2], status;
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	here.side.find = find;
+	here.side.arg = &o.asked;
+	pid = fork();
+	if (pid == 0) {
+		(void)close(fd[0]);
+		_exit(client(&there.side, fd[1]));
+	}
+	(void)close(fd[1]);
+	serve(&here.side, fd[0], &o);
+	(void)close(fd[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	o.client = WEXITSTATUS(status);
+	return o;
+}
+
+static void a_shared_secret_is_enough_on_both_sides(void **state)
+{
+	(void)state;
+	for (int with_cert = 0; with_cert < 2; with_cert++) {
+		struct outcome o = meet("a", key_a, NULL, with_cert ? "server" : NULL);
+
+		assert_int_equal(o.client, 0);
+		assert_int_equal(o.server, 0);
+		assert_true(o.by_secret && !o.by_cert);
+	}
+}
+
+static void who_does_not_know_the_secret_gets_nothing(void **state)
+{
+	(void)state;
+	/* The right name for the wrong secret; then no such name; the server with and without a certificate. */
+	for (int i = 0; i < 4; i++) {
+		struct outcome o = meet(i & 1 ? "a" : "b", key_b, NULL, i & 2 ? "server" : NULL);
+
+		assert_int_equal(o.client, ERR_VERIFY);
+		assert_int_equal(o.server, ERR_VERIFY);
+		assert_int_equal(o.heard, 0);
+		assert_true(o.asked > 0);
+		if (!(i & 1))
+			assert_non_null(strstr(o.why.msg, "there is no token b here"));
+	}
+}
+
+static void a_false_door_with_a_fine_certificate_hears_nothing(void **state)
+{
+	(void)state;
+	/* Even one of the right CA: who has a token talks to those who have it, too. */
+	struct outcome o = meet("unknown-here", key_a, NULL, "server");
+
+	assert_int_equal(o.client, ERR_VERIFY);
+	assert_int_equal(o.heard, 0);
+}
+
+static void certificates_of_one_ca_are_enough_expired_or_not(void **state)
+{
+	static const char *const certs[] = { "client", "expired" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+		struct outcome o = meet(NULL, NULL, certs[i], "server");
+
+		assert_int_equal(o.client, 0);
+		assert_int_equal(o.server, 0);
+		assert_true(o.by_cert && !o.by_secret);
+		assert_int_equal(o.asked, 0);
+	}
+}
+
+static void certificates_of_strangers_are_not(void **state)
+{
+	struct outcome o = meet(NULL, NULL, "stranger", "server");
+
+	(void)state;
+	assert_int_equal(o.server, ERR_VERIFY);
+	assert_int_equal(o.client, ERR_VERIFY);
+	assert_int_equal(o.heard, 0);
+
+	/* Of the right CA, but for another address; and of another CA. */
+	o = meet(NULL, NULL, "client", "elsewhere");
+	assert_int_equal(o.client, ERR_VERIFY);
+	assert_int_equal(o.heard, 0);
+	o = meet(NULL, NULL, "client", "stranger");
+	assert_int_equal(o.client, ERR_VERIFY);
+	assert_int_equal(o.heard, 0);
+
+	/* A server without a certificate takes secrets only. */
+	o = meet(NULL, NULL, "client", NULL);
+	assert_int_equal(o.client, ERR_VERIFY);
+	assert_int_equal(o.heard, 0);
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+	cleanup(side_free) struct side here = make_side(NULL, NULL, "server");
+	unsigned int asked = 0;
+	struct err e = { 0 };
+	long long begin = dial_now();
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	here.side.find = find;
+	here.side.arg = &asked;
+	assert_null(channel_accept(&here.side, fd[0], begin + 300, &e));
+	assert_int_equal(e.class, ERR_FAIL);
+	assert_non_null(strstr(e.msg, "too long"));
+	assert_in_range(dial_now() - begin, 300, 5000);
+
+	err_clear(&e);
+	(void)close(fd[1]);
+	assert_null(channel_accept(&here.side, fd[0], dial_now() + 5000, &e));
+	assert_int_equal(e.class, ERR_FAIL);
+	(void)close(fd[0]);
+}
+
+static void messages_have_a_largest_size(void **state)
+{
+	cleanup(side_free) struct side here = make_side(NULL, NULL, NULL), there = make_side("a", key_a, NULL);
+	auto_buf struct buf big = { 0 }, got = { 0 };
+	auto_free char *x = xcalloc(CHANNEL_MESSAGE_MAX + 1, 1);
+	unsigned int asked = 0;
+	int fd[2];
+	pid_t pid;
+
+	(void)state;
+	memset(x, 'x', CHANNEL_MESSAGE_MAX + 1);
+	buf_add(&big, x, CHANNEL_MESSAGE_MAX);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	here.side.find = find;
+	here.side.arg = &asked;
+	pid = fork();
+	if (pid == 0) {
+		struct err e = { 0 };
+		struct channel *c = channel_connect(&there.side, fd[1], "127.0.0.1", dial_now() + 5000, &e);
+		int rc = c ? channel_send(c, &big, dial_now() + 5000, &e) : -1;
+
+		buf_puts(&big, "x");
+		_exit(rc == 0 && channel_send(c, &big, dial_now() + 5000, &e) < 0 ? 0 : 1);
+	}
+	(void)close(fd[1]);
+	{
+		struct err why = { 0 };
+		auto_channel struct channel *c = channel_accept(&here.side, fd[0], dial_now() + 5000, &why);
+		int status;
+
+		assert_non_null(c);
+		assert_ok(channel_receive(c, dial_now() + 5000, &got, e));
+		assert_int_equal(got.len, CHANNEL_MESSAGE_MAX);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_err(channel_receive(c, dial_now() + 5000, &got, e), ERR_FAIL, "closed");
+	}
+	(void)close(fd[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_shared_secret_is_enough_on_both_sides),
+		cmocka_unit_test(who_does_not_know_the_secret_gets_nothing),
+		cmocka_unit_test(a_false_door_with_a_fine_certificate_hears_nothing),
+		cmocka_unit_test(certificates_of_one_ca_are_enough_expired_or_not),
+		cmocka_unit_test(certificates_of_strangers_are_not),
+		cmocka_unit_test(silence_ends_at_the_deadline),
+		cmocka_unit_test(messages_have_a_largest_size),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
+	return cmocka_run_group_tests(tests, pretend_setup, pretend_teardown);
+}
