@@ -38,7 +38,7 @@ nothing_secret_is_left() {
 	one_cluster
 	each 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 	nothing_secret_is_left
-	on n1 'fails grep -qs . /etc/etcd/enroll/tokens/*'
+	on n1 '[ "$(etcd-cluster token list | grep -c " 0 .* MEMBERS ")" -eq 1 ]'
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -c "certificates for n[23] .*given to" | grep -qx 2'
 }
 
@@ -66,7 +66,7 @@ nothing_secret_is_left() {
 	ONLY_ON='n2 n3' each 'fails pgrep -x etcd
 	[ ! -e /etc/etcd/pki/ca.key ]
 	[ "$(systemctl is-system-running)" = running ]
-	[ "$(journalctl -q -o cat -u etcd-cluster-setup.service | grep -c "waiting: no CA host")" -eq 1 ]'
+	[ "$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID etcd-cluster-setup)" | grep -c "waiting: no CA host")" -eq 1 ]'
 	package n1
 	all_healthy 20
 	one_cluster
