@@ -11,7 +11,7 @@
 #include "core/pki_pair.h"
 #include "core/pki_profile.h"
 
-#define TIMEOUT 3 /* seconds; a handshake on one's own machine takes milliseconds */
+#define TIMEOUT_MS 3000 /* a handshake on one's own machine takes milliseconds */
 
 /* One port: what it must serve, and the client pair to show there. */
 struct door {
@@ -41,7 +41,7 @@ static int prove_at(const struct machine *m, const struct door *door, const char
 	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
 	auto_free char *served = NULL;
 	const struct handshake h = {
-		.address = address, .port = door->port, .ca = ca, .cert = cert, .key = key, .timeout = TIMEOUT
+		.address = address, .port = door->port, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
 	};
 	int rc = handshake_serial(&h, &served, e);
 

@@ -52,7 +52,7 @@ static int shake(const struct machine *m, char **argv, struct err *e)
 {
 	auto_free char *ca = pki_path(m, "ca", "crt"), *cert = pki_path(m, argv[4], "crt"),
 		       *key = pki_path(m, argv[4], "key");
-	struct handshake h = { .address = argv[2], .ca = ca, .cert = cert, .key = key, .timeout = 5 };
+	struct handshake h = { .address = argv[2], .ca = ca, .cert = cert, .key = key, .timeout_ms = 5000 };
 	uint64_t port, seconds;
 
 	if (!text_parse_u64(argv[3], 1, UINT16_MAX, &port) || !text_parse_u64(argv[5], 1, 3600, &seconds))

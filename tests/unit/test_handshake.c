@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * adapter/handshake: what a server shows of itself: its certificate and its clock.
+ */
+#include "pretend.h"
+
+#include "adapter/handshake.h"
+
+static struct handshake to(const struct pretend *p, char **ca, char **cert, char **key)
+{
+	*ca = xasprintf("%s/ca.crt", pki);
+	*cert = xasprintf("%s/client.crt", pki);
+	*key = xasprintf("%s/client.key", pki);
+	return (struct handshake){ .address = "127.0.0.1",
+				   .port = (uint16_t)p->port,
+				   .ca = *ca,
+				   .cert = *cert,
+				   .key = *key,
+				   .timeout_ms = 2000,
+				   .ask = "/version" };
+}
+
+static void the_certificate_and_the_clock(void **state)
+{
+	struct pretend p = pretend_start(pki, "server", "close");
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *serial = NULL;
+	struct handshake h = to(&p, &ca, &cert, &key);
+	struct handshake_seen seen;
+
+	(void)state;
+	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
+	assert_true(seen.leaf.not_after > time(NULL));
+	assert_true(seen.has_clock);
+	assert_in_range(seen.ahead_ms, 598000, 602000);
+	assert_int_equal(handshake_serial(&h, &serial, NULL), 1);
+	assert_string_equal(serial, seen.leaf.serial);
+	handshake_seen_free(&seen);
+	h.ask = NULL;
+	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
+	assert_false(seen.has_clock);
+	handshake_seen_free(&seen);
+	pretend_stop(&p);
+}
+
+static void a_server_without_words_still_shows_its_certificate(void **state)
+{
+	struct pretend p = pretend_start(pki, "server", "close");
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *other = xasprintf("%s/other-ca.crt", pki);
+	struct handshake h = to(&p, &ca, &cert, &key);
+	struct handshake_seen seen;
+
+	(void)state;
+	/* The server asks for a certificate; without one it ends the connection after the handshake (TLS 1.3). */
+	h.cert = h.key = NULL;
+	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
+	assert_non_null(seen.leaf.serial);
+	assert_false(seen.has_clock);
+	handshake_seen_free(&seen);
+	h.ca = other;
+	assert_err(handshake_look(&h, &seen, e), ERR_VERIFY, "does not vouch for");
+	handshake_seen_free(&seen);
+	pretend_stop(&p);
+	h.ca = ca;
+	assert_int_equal(handshake_look(&h, &seen, NULL), 0);
+}
+
+static void one_that_has_expired_is_shown_all_the_same(void **state)
+{
+	struct pretend p = pretend_start(pki, "expired", "close");
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
+	struct handshake h = to(&p, &ca, &cert, &key);
+	struct handshake_seen seen;
+
+	(void)state;
+	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
+	assert_true(seen.leaf.not_after < time(NULL));
+	assert_true(seen.has_clock);
+	handshake_seen_free(&seen);
+	pretend_stop(&p);
+}
+
+static void a_date_is_read_or_not(void **state)
+{
+	time_t when = 0;
+
+	(void)state;
+	assert_true(handshake_date("HTTP/1.1 200 OK\r\nVary: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n", &when));
+	assert_int_equal(when, 784111777);
+	assert_false(handshake_date("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", &when));
+	assert_false(handshake_date("HTTP/1.1 200 OK\r\n\r\n", &when));
+	assert_false(handshake_date("HTTP/1.1 200 OK\r\nDate: Sunday, 06-Nov-94 08:49:37 GMT\r\n", &when));
+	assert_false(handshake_date("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT+1\r\n", &when));
+	assert_false(handshake_date("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 19", &when));
+	assert_false(handshake_date("", &when));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_certificate_and_the_clock),
+		cmocka_unit_test(a_server_without_words_still_shows_its_certificate),
+		cmocka_unit_test(one_that_has_expired_is_shown_all_the_same),
+		cmocka_unit_test(a_date_is_read_or_not),
+	};
+
+	return cmocka_run_group_tests_name("handshake", tests, pretend_setup, pretend_teardown);
+}
