@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -28,11 +29,15 @@ static const char *role_of(const struct status *s, const struct member *one)
 	return one->id == s->survey.leader ? "leader" : "follower";
 }
 
-static const char *health_of(const struct member *one)
+static const char *health_of(const struct status *s, const struct member *one)
 {
 	if (one->healthy)
 		return "healthy";
-	return one->answers ? "no quorum" : "down";
+	if (one->here && status_removed(s))
+		return "removed";
+	if (one->answers)
+		return "no quorum";
+	return one->here && !one->listed && s->survey.agreed ? "no member" : "down";
 }
 
 /* Entries of the log that it has not applied yet, as far as its leader knows. */
@@ -59,9 +64,14 @@ static char *size_text(long long bytes)
 	return xasprintf(n < 10 && i > 0 && n != (double)(long long)n ? "%.1f %s" : "%.0f %s", n, units[i]);
 }
 
-static long long days_left(const struct machine *m, const struct pki_entry *one)
+static long long percent_of(const struct machine *m, const struct member *one)
 {
-	return ((long long)one->not_after - (long long)m->now) / DAY;
+	return (long long)one->status.db_size * 100 / check_quota(m, one);
+}
+
+static long long days_left(const struct machine *m, time_t end)
+{
+	return ((long long)end - (long long)m->now) / DAY;
 }
 
 /* --- For people. */
@@ -90,10 +100,38 @@ static void print_machine(const struct machine *m, const struct status *s)
 		for (size_t i = 0; i < s->n_certs; i++) {
 			if (s->certs[i].present)
 				(void)printf("%s %s %lld days", i ? "," : "", s->certs[i].name,
-					     days_left(m, &s->certs[i]));
+					     days_left(m, s->certs[i].not_after));
 		}
 		(void)putchar('\n');
 	}
+}
+
+/* One row, or with one NULL the headings. */
+static void print_member(const struct machine *m, const struct status *s, const struct member *one, int name, int url)
+{
+	static const char format[] = "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n";
+	auto_free char *id = one ? xasprintf("%" PRIx64, one->id) : NULL;
+	auto_free char *db = xstrdup("-"), *lag = xstrdup("-"), *cert = xstrdup("-");
+
+	if (!one) {
+		(void)printf(format, name, "NAME", "ID", url, "ENDPOINT", "HEALTH", "ROLE", "VERSION", "DB", "RAFT-LAG",
+			     "CERT-DAYS");
+		return;
+	}
+	if (one->answers) {
+		auto_free char *used = size_text(one->status.db_size), *quota = size_text(check_quota(m, one));
+
+		free(db);
+		free(lag);
+		db = xasprintf("%s of %s (%lld %%)", used, quota, percent_of(m, one));
+		lag = xasprintf("%" PRIu64, lag_of(s, one));
+	}
+	if (one->cert_end != 0) {
+		free(cert);
+		cert = xasprintf("%lld", days_left(m, one->cert_end));
+	}
+	(void)printf(format, name, one->name[0] ? one->name : "-", id, url, one->url[0] ? one->url : "-",
+		     health_of(s, one), role_of(s, one), one->answers ? one->status.version : "-", db, lag, cert);
 }
 
 static void print_members(const struct machine *m, const struct status *s)
@@ -106,20 +144,12 @@ static void print_members(const struct machine *m, const struct status *s)
 		name = n > name ? n : name;
 		url = u > url ? u : url;
 	}
-	if (s->survey.n > 0)
-		(void)printf("\n%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-19s  %s\n", name, "NAME", "ID", url, "ENDPOINT",
-			     "HEALTH", "ROLE", "VERSION", "DB", "RAFT-LAG");
-	for (size_t i = 0; i < s->survey.n; i++) {
-		const struct member *one = &s->survey.list[i];
-		auto_free char *used = size_text(one->status.db_size);
-		auto_free char *quota = size_text(check_quota(m, one));
-		auto_free char *db = one->answers ? xasprintf("%s of %s", used, quota) : xstrdup("-");
-		auto_free char *lag = one->answers ? xasprintf("%" PRIu64, lag_of(s, one)) : xstrdup("-");
-
-		(void)printf("%-*s  %-16" PRIx64 "  %-*s  %-9s  %-8s  %-8s  %-19s  %s\n", name,
-			     one->name[0] ? one->name : "-", one->id, url, one->url[0] ? one->url : "-", health_of(one),
-			     role_of(s, one), one->answers ? one->status.version : "-", db, lag);
-	}
+	if (s->survey.n == 0)
+		return;
+	(void)putchar('\n');
+	print_member(m, s, NULL, name, url);
+	for (size_t i = 0; i < s->survey.n; i++)
+		print_member(m, s, &s->survey.list[i], name, url);
 }
 
 static void print_alarms(const struct status *s)
@@ -164,7 +194,15 @@ static void json_member(const struct machine *m, const struct status *s, const s
 	json_field(",", "endpoint", one->url[0] ? one->url : NULL);
 	(void)printf(",\"here\":%s,\"listed\":%s,\"answers\":%s,\"healthy\":%s", one->here ? "true" : "false",
 		     one->listed ? "true" : "false", one->answers ? "true" : "false", one->healthy ? "true" : "false");
+	(void)printf(",\"learner\":%s,\"leader\":%s", one->learner ? "true" : "false",
+		     one->answers && one->id == s->survey.leader ? "true" : "false");
 	json_field(",", "role", one->answers || one->learner ? role_of(s, one) : NULL);
+	(void)fputs(",\"peer_urls\":[", stdout);
+	for (size_t i = 0; one->peer_urls && one->peer_urls[i]; i++) {
+		(void)fputs(i ? "," : "", stdout);
+		report_json_string(one->peer_urls[i]);
+	}
+	(void)putchar(']');
 	json_field(",", "version", one->answers ? one->status.version : NULL);
 	if (one->answers)
 		(void)printf(",\"db_size\":%" PRId64 ",\"db_in_use\":%" PRId64
@@ -172,6 +210,12 @@ static void json_member(const struct machine *m, const struct status *s, const s
 			     ",\"raft_index\":%" PRIu64 ",\"raft_lag\":%" PRIu64,
 			     one->status.db_size, one->status.db_size_in_use, check_quota(m, one), one->status.revision,
 			     one->status.raft_term, one->status.raft_index, lag_of(s, one));
+	if (one->answers)
+		(void)printf(",\"db_quota_percent\":%lld", percent_of(m, one));
+	if (one->cert_end != 0)
+		(void)printf(",\"certificate_days_left\":%lld", days_left(m, one->cert_end));
+	if (one->has_clock)
+		(void)printf(",\"clock_ahead_seconds\":%.1f", (double)one->ahead_ms / 1000);
 	json_field(",", "problem", one->why.class != ERR_NONE ? one->why.msg : NULL);
 	(void)putchar('}');
 }
@@ -203,8 +247,10 @@ static void json_cluster(const struct machine *m, const struct status *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
 
-	(void)printf(",\"cluster_id\":\"%" PRIx64 "\",\"leader\":\"%" PRIx64 "\",\"quorum\":%s,\"members\":[",
-		     s->survey.cluster_id, s->survey.leader, s->survey.agreed ? "true" : "false");
+	(void)printf(",\"cluster_id\":\"%" PRIx64 "\",\"leader\":\"%" PRIx64
+		     "\",\"quorum\":%s,\"removed\":%s,\"members\":[",
+		     s->survey.cluster_id, s->survey.leader, s->survey.agreed ? "true" : "false",
+		     status_removed(s) ? "true" : "false");
 	for (size_t i = 0; i < s->survey.n; i++) {
 		(void)fputs(i ? "," : "", stdout);
 		json_member(m, s, &s->survey.list[i]);
@@ -226,7 +272,7 @@ static void json_all(const struct machine *m, const struct status *s)
 		json_field(i ? ",{" : "{", "name", s->certs[i].name);
 		(void)printf(",\"present\":%s", s->certs[i].present ? "true" : "false");
 		if (s->certs[i].present)
-			(void)printf(",\"days_left\":%lld", days_left(m, &s->certs[i]));
+			(void)printf(",\"days_left\":%lld", days_left(m, s->certs[i].not_after));
 		json_field(",", "problem", s->certs[i].problem);
 		(void)putchar('}');
 	}

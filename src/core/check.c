@@ -156,7 +156,7 @@ void check_all(const struct machine *m, struct check_report *r)
 		check_process(m, pid, r);
 	if (r->running && asked < 0)
 		check_error(r, &e);
-	else if (r->running)
+	else if (asked == 0 && (r->running || survey.agreed))
 		check_members(m, &survey, r);
 	member_survey_free(&survey);
 }

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/check_parts.h"
-#include "core/identity.h"
 
 /* etcd keeps this many log entries for slow followers (server/etcdserver, DefaultSnapshotCatchUpEntries); one further behind gets all data. */
 #define LAG_ENTRIES 5000
@@ -18,13 +17,10 @@
 /* --quota-backend-bytes when it is not given. */
 #define QUOTA_DEFAULT ((long long)2 << 30)
 
+#define DAY (24 * 60 * 60)
+
 /* A database that is half air is worth a defragmentation, once it is large. */
 #define DEFRAG_BYTES ((long long)100 << 20)
-
-static const char *name_of(const struct member *one)
-{
-	return one->name[0] ? one->name : "the new member";
-}
 
 long long check_quota(const struct machine *m, const struct member *member)
 {
@@ -41,7 +37,34 @@ long long check_quota(const struct machine *m, const struct member *member)
 	return QUOTA_DEFAULT;
 }
 
-static void check_answer(const struct member *one, bool quorum, struct check_report *r)
+/* "n2" for a person, also when it has no name yet. */
+static const char *name_of(const struct member *one)
+{
+	return one->name[0] ? one->name : one->url[0] ? one->url : "the new member";
+}
+
+/* What to do about one that is down; an ID does where there is no name yet. */
+static void mend_silent(const struct machine *m, const struct member *one, bool quorum, struct check_finding *f)
+{
+	auto_free char *id = xasprintf("%" PRIx64, one->id);
+	const char *who = one->name[0] ? one->name : id;
+
+	if (one->why.rpc == GRPC_UNAUTHENTICATED && one->cert_end != 0 && one->cert_end < m->now)
+		check_mend(f, "%s: etcd-cluster setup", one->here ? "here" : "on that machine");
+	else if (one->why.hint[0])
+		check_mend(f, "%s", one->why.hint);
+	else if (one->here)
+		check_mend(f, "systemctl start etcd; journalctl -u etcd -n 50");
+	else if (one->listed && one->url[0] == '\0')
+		check_mend(f, "on that machine: etcd-cluster setup; if it is not to come: etcd-cluster remove %s", who);
+	else if (one->listed && quorum)
+		check_mend(f, "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove %s",
+			   who);
+	else
+		check_mend(f, "on that machine: etcd-cluster status");
+}
+
+static void check_answer(const struct machine *m, const struct member *one, bool quorum, struct check_report *r)
 {
 	struct check_finding *f;
 
@@ -55,14 +78,10 @@ static void check_answer(const struct member *one, bool quorum, struct check_rep
 		return;
 	}
 	/* One of many that is down is a warning here: the cluster goes on, and the machine it is on will say bad. */
-	f = one->here || !quorum ? check_bad(r, ERR_HEALTH, "member %s does not answer: %s", name_of(one), one->why.msg)
-				 : check_warn(r, "member %s does not answer: %s", name_of(one), one->why.msg);
-	if (one->why.hint[0])
-		check_mend(f, "%s", one->why.hint);
-	else if (one->here)
-		check_mend(f, "systemctl start etcd; journalctl -u etcd -n 50");
-	else
-		check_mend(f, "on that machine: etcd-cluster status");
+	f = one->here || (one->listed && !quorum)
+		    ? check_bad(r, ERR_HEALTH, "member %s does not answer: %s", name_of(one), one->why.msg)
+		    : check_warn(r, "member %s does not answer: %s", name_of(one), one->why.msg);
+	mend_silent(m, one, quorum, f);
 }
 
 static void check_size(const struct machine *m, const struct member *one, struct check_report *r)
@@ -89,14 +108,30 @@ static const struct member *leader_of(const struct member_survey *s)
 	return NULL;
 }
 
+/* Renewal is the machine's own business, and a first warning would be too early: only when half of the time for it has gone. */
+static void check_served(const struct machine *m, const struct member *one, struct check_report *r)
+{
+	long long life = (long long)(one->cert_end - one->cert_begin), left = (long long)(one->cert_end - m->now);
+	long long before = (long long)m->conf.renew_before_days * DAY;
+
+	if (one->cert_end == 0 || left < 0 || left > (before < life / 3 ? before : life / 3) / 2)
+		return;
+	check_mend(check_warn(r, "the certificate that %s serves is good for %lld more days and was not renewed",
+			      name_of(one), left / DAY),
+		   "%s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew tells why it was not",
+		   one->here ? "here" : "on that machine");
+}
+
 static void check_one(const struct machine *m, const struct member_survey *s, const struct member *one,
 		      struct check_report *r)
 {
 	const struct member *leader = leader_of(s);
 
-	if (one->listed && one->learner)
+	if (one->learner && one->answers)
 		check_mend(check_warn(r, "%s is a learner: it gets the data but does not vote", name_of(one)),
-			   "when it is in step: etcdctl.sh member promote %" PRIx64, one->id);
+			   "%s: etcd-cluster setup, which promotes it once it is in step",
+			   one->here ? "here" : "on that machine");
+	check_served(m, one, r);
 	if (!one->answers)
 		return;
 	check_size(m, one, r);
@@ -110,65 +145,137 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 			   "etcd-cluster release list");
 }
 
+static const char *name_by_id(const struct member_survey *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].id == id)
+			return name_of(&s->list[i]);
+	}
+	return "?";
+}
+
 static void check_alarms(const struct member_survey *s, struct check_report *r)
 {
 	for (size_t i = 0; i < s->n_alarms; i++) {
-		struct check_finding *f = check_bad(r, ERR_HEALTH, "member %" PRIx64 " has raised the alarm %s",
-						    s->alarms[i].member_id, rpc_alarm_name(s->alarms[i].kind));
+		struct check_finding *f = check_bad(r, ERR_HEALTH, "member %s (%" PRIx64 ") has raised the alarm %s",
+						    name_by_id(s, s->alarms[i].member_id), s->alarms[i].member_id,
+						    rpc_alarm_name(s->alarms[i].kind));
 
 		if (s->alarms[i].kind == RPC_ALARM_NOSPACE)
 			check_mend(f, "etcdctl.sh compact REVISION, etcdctl.sh defrag, then etcdctl.sh alarm disarm");
 		else
-			check_mend(f, "take a snapshot from another member, then remove this one and add it anew");
+			check_mend(f, "take a snapshot from another member; then, on this one: etcd-cluster leave, "
+				      "etcd-cluster join ADDRESS");
 	}
 }
 
-/* The machine's own member against what the machine remembers and what the others say. */
-static void check_own(const struct machine *m, const struct member_survey *s, const struct member *own,
-		      struct check_report *r)
-{
-	auto_free char *peer = config_url("https", m->conf.address, m->conf.peer_port);
-	struct identity id = { 0 };
-	struct err ignored = { 0 };
-	bool known = identity_read(m, &id, &ignored) > 0;
+/* --- Clocks. */
 
-	if (known && own->answers && (own->id != id.member_id || own->status.cluster_id != id.cluster_id))
-		check_mend(check_bad(r, ERR_HEALTH,
-				     "the running etcd is member %" PRIx64 " of cluster %" PRIx64
-				     ", but this machine is member %" PRIx64 " of %" PRIx64,
-				     own->id, own->status.cluster_id, id.member_id, id.cluster_id),
-			   "systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s", m->at.member_id);
-	else if (known && s->agreed && !own->listed)
-		check_mend(check_bad(r, ERR_HEALTH, "this machine's member was removed from the cluster"),
-			   "move the data directory and %s aside, then join again: etcd-cluster setup",
-			   m->at.member_id);
-	if (own->listed && own->peer_urls && strcmp(own->peer_urls[0], peer) != 0)
-		check_mend(check_warn(r, "the cluster dials this member at %s, cluster.conf says %s", own->peer_urls[0],
-				      peer),
-			   "etcdctl.sh member update %" PRIx64 " --peer-urls=%s", own->id, peer);
-	identity_free(&id);
+/* How far a clock may be off before it is worth a word: etcd warns from 1 s on, a Date header does not tell less than that apart. */
+#define CLOCK_MS 2000
+
+/* The door of the CA host signs nothing beyond this, and certificates are dated back by an hour. */
+#define CLOCK_BAD_MS (30 * 60 * 1000)
+
+static void say_clock(const char *whose, const char *other, long long ahead_ms, bool here, struct check_report *r)
+{
+	long long off = llabs(ahead_ms);
+	struct check_finding *f =
+		check_add(r, off > CLOCK_BAD_MS ? CHECK_BAD : CHECK_WARN, ERR_HEALTH, "the clock of %s is %lld s %s %s",
+			  whose, (off + 500) / 1000, ahead_ms > 0 ? "ahead of" : "behind", other);
+
+	check_mend(f, "%s: timedatectl set-ntp true (or install chrony); certificates and leases depend on the time",
+		   here ? "here" : "on the one that is wrong");
+}
+
+/* With two others or more that agree with each other, it is this machine's clock that is wrong. */
+static void check_clocks(const struct member_survey *s, struct check_report *r)
+{
+	const struct member *first = NULL;
+	bool all = true;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+
+		if (one->here || !one->has_clock)
+			continue;
+		n++;
+		first = first ? first : one;
+		all = all && llabs(one->ahead_ms) > CLOCK_MS && llabs(one->ahead_ms - first->ahead_ms) <= CLOCK_MS;
+	}
+	if (n > 1 && all) {
+		say_clock("this machine", "the clocks of the other members", -first->ahead_ms, true, r);
+		return;
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+
+		if (!one->here && one->has_clock && llabs(one->ahead_ms) > CLOCK_MS) {
+			say_clock(name_of(one), "that of this machine", one->ahead_ms, false, r);
+			all = false;
+			n = 0;
+		}
+	}
+	if (n > 0)
+		check_ok(r, "the clocks of the members agree");
+}
+
+/* --- All of it. */
+
+/* The names of the voters that are down. */
+static void name_down(const struct member_survey *s, struct buf *out)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+
+		if (one->listed && !one->learner && !one->answers)
+			buf_printf(out, "%s%s", out->len ? ", " : "", name_of(one));
+	}
+}
+
+static void check_votes(const struct member_survey *s, struct check_report *r)
+{
+	struct member_votes votes = member_count_votes(s);
+	auto_buf struct buf down = { 0 };
+	struct check_finding *f;
+
+	if (votes.all > 1 && votes.healthy < votes.quorum) {
+		name_down(s, &down);
+		f = check_bad(r, ERR_HEALTH, "no quorum: %zu of %zu voting members are healthy, %zu are needed",
+			      votes.healthy, votes.all, votes.quorum);
+		check_mend(f,
+			   "start etcd on the machines that are down%s%s; if they are lost for ever: etcd-cluster "
+			   "restore --force-new-cluster %" PRIx64,
+			   down.len ? ": " : "", buf_str(&down), s->cluster_id);
+	} else if (votes.all == 2) {
+		check_mend(check_warn(r, "two voting members bear no failure: one that is down stops both"),
+			   "add a third one; on that machine: etcd-cluster join ADDRESS");
+	} else if (votes.all > 2 && votes.healthy == votes.quorum && votes.healthy < votes.all) {
+		check_mend(check_warn(r, "%zu of %zu voting members are healthy: one more failure stops the cluster",
+				      votes.healthy, votes.all),
+			   "mend or replace those that are down");
+	}
+	if (s->agreed && s->leader == 0)
+		check_mend(check_bad(r, ERR_HEALTH, "the members do not agree on a leader"),
+			   "etcd-cluster status, again in a few seconds; then journalctl -u etcd on each");
 }
 
 void check_members(const struct machine *m, const struct member_survey *s, struct check_report *r)
 {
 	struct member_votes votes = member_count_votes(s);
-	bool quorum = votes.all > 0 && votes.healthy >= votes.quorum;
+	bool quorum = s->agreed || (votes.all > 0 && votes.healthy >= votes.quorum);
 
 	for (size_t i = 0; i < s->n; i++) {
-		check_answer(&s->list[i], quorum || s->agreed, r);
-		check_one(m, s, &s->list[i], r);
-		if (s->list[i].here)
-			check_own(m, s, &s->list[i], r);
+		const struct member *one = &s->list[i];
+
+		if (one->here && check_own(m, s, one, r))
+			continue; /* it is none, so there is nothing to say about it */
+		check_answer(m, one, quorum, r);
+		check_one(m, s, one, r);
 	}
-	if (votes.all > 1 && !quorum)
-		check_mend(check_bad(r, ERR_HEALTH, "no quorum: %zu of %zu voting members are healthy, %zu are needed",
-				     votes.healthy, votes.all, votes.quorum),
-			   "start etcd on the machines that are down");
-	else if (votes.all == 2)
-		check_mend(check_warn(r, "two voting members bear no failure: one that is down stops both"),
-			   "add a third member");
-	if (s->agreed && s->leader == 0)
-		check_mend(check_bad(r, ERR_HEALTH, "the members do not agree on a leader"),
-			   "etcd-cluster status, again in a few seconds; then journalctl -u etcd on each");
+	check_votes(s, r);
+	check_drift(m, s, r);
+	check_clocks(s, r);
 	check_alarms(s, r);
 }

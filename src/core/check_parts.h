@@ -48,6 +48,15 @@ void check_process(const struct machine *m, pid_t pid, struct check_report *r);
 /* What the survey of the members tells. */
 void check_members(const struct machine *m, const struct member_survey *s, struct check_report *r);
 
+/*
+ * This machine's own member (check_drift.c) against what the machine was and what the others say. True when it is no member (removed, of another
+ * cluster, not added yet): that it does not answer is then no news.
+ */
+bool check_own(const struct machine *m, const struct member_survey *s, const struct member *own,
+	       struct check_report *r);
+/* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
+void check_drift(const struct machine *m, const struct member_survey *s, struct check_report *r);
+
 /* The size in bytes at which this member refuses writes. */
 long long check_quota(const struct machine *m, const struct member *member);
 

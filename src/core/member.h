@@ -35,7 +35,10 @@ struct member {
 	bool answers; /* status is filled */
 	bool healthy; /* and it reaches a quorum */
 	struct rpc_status status;
-	struct err why; /* when it does not answer or is not healthy */
+	time_t cert_begin, cert_end; /* of the certificate that it serves to clients; 0: not seen */
+	bool has_clock;
+	long long ahead_ms; /* its clock, of this machine's; half a second of it may be wrong */
+	struct err why;	    /* when it does not answer or is not healthy */
 };
 
 struct member_survey {
@@ -47,12 +50,16 @@ struct member_survey {
 	struct rpc_alarm *alarms;
 	size_t n_alarms;
 	struct err why; /* when no list could be had: what the local member said */
+	uint64_t home_cluster,
+		home_member; /* what this machine has been so far: member-id, else its data; 0: not known */
 };
 
 /*
- * Asks the local member who is in the cluster, then all of them at once, each call within timeout_ms. Members that are down are in
- * the result, too. Without any answer the result has just the local member, with why. -1 only when nothing can be asked at all
- * (no client certificate, say). The caller frees, also after a failure.
+ * Asks the local member and all others that this machine knows of (session_candidates) who is in the cluster and how they are, and
+ * whoever these name. All at once: those that do not answer cost timeout_ms together, and so does a cluster without quorum. The list is what a quorum
+ * agrees on, else what the local member believes, else anybody. Members that are down are in the result, too. Without any answer the
+ * result has just the local member, with why, and the others of MEMBERS, not listed. -1 only when nothing can be asked at all (no client certificate, say). The caller
+ * frees, also after a failure.
  */
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e) MUST_CHECK;
 void member_survey_free(struct member_survey *s);

@@ -19,6 +19,16 @@ static bool was_set_up(const struct machine *m)
 	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }
 
+/* Without certificates nobody can be asked; setup's own words (its outcome) say what it waits for. */
+static void check_not_set_up(struct status *s)
+{
+	bool waits = s->has_outcome && s->outcome.state == OUTCOME_PENDING;
+	struct check_finding *f = check_bad(&s->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s",
+					    waits ? ": setup waits, and tries again by itself" : "");
+
+	check_mend(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
+}
+
 void status_gather(const struct machine *m, unsigned int timeout_ms, struct status *s)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
@@ -35,8 +45,7 @@ void status_gather(const struct machine *m, unsigned int timeout_ms, struct stat
 	if (m->conf.role == ROLE_NONE)
 		return;
 	if (!was_set_up(m)) {
-		check_mend(check_bad(&s->report, ERR_HEALTH, "etcd has not been set up on this machine yet"),
-			   "etcd-cluster setup");
+		check_not_set_up(s);
 		return;
 	}
 	pid = probe_etcd(data, NULL);
@@ -72,6 +81,14 @@ const struct member *status_here(const struct status *s)
 	return NULL;
 }
 
+bool status_removed(const struct status *s)
+{
+	const struct member *here = status_here(s);
+
+	return here && !here->listed && !here->healthy && s->survey.agreed && s->survey.home_member != 0 &&
+	       s->survey.home_cluster == s->survey.cluster_id;
+}
+
 int status_verdict(const struct machine *m, const struct status *s, struct err *e)
 {
 	const struct member *here = status_here(s);
@@ -90,5 +107,8 @@ int status_verdict(const struct machine *m, const struct status *s, struct err *
 			return f->mend[0] ? err_hint(e, "%s", f->mend) : -1;
 		}
 	}
-	return 0;
+	if (here && here->healthy)
+		return 0;
+	(void)err_set(e, ERR_HEALTH, "etcd is not healthy on this machine");
+	return err_hint(e, "etcd-cluster setup");
 }

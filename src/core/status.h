@@ -30,6 +30,9 @@ void status_free(struct status *s);
 /* The member on this machine, or NULL. */
 const struct member *status_here(const struct status *s);
 
+/* True when a quorum of this machine's cluster says that its member is none any more. */
+bool status_removed(const struct status *s);
+
 /* 0 when this machine is healthy or meant to be idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
 int status_verdict(const struct machine *m, const struct status *s, struct err *e) MUST_CHECK;
 

@@ -53,10 +53,13 @@ static inline int teardown(void **state)
 	return pretend_teardown(state);
 }
 
+/* Further lines of its cluster.conf. */
+static const char *answers = "";
+
 static inline void open_machine(struct machine *m, int port)
 {
 	auto_free char *conf = xasprintf("%s/etc/etcd/cluster.conf", root);
-	auto_free char *text = xasprintf("NAME=n1\nCLIENT_PORT=%d\n", port);
+	auto_free char *text = xasprintf("NAME=n1\nCLIENT_PORT=%d\n%s", port, answers);
 	const struct machine_options o = { .root = root };
 
 	put(conf, text);

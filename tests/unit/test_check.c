@@ -114,9 +114,10 @@ static void down(struct member *one)
 static struct check_report judge(const char *conf, const struct member_survey *s)
 {
 	struct check_report r = { .running = true };
+	auto_free char *text = xasprintf("%s%s", strstr(conf, "NAME=") ? "" : "NAME=n1\n", conf);
 	struct machine m;
 
-	open_machine(&m, conf);
+	open_machine(&m, text);
 	check_members(&m, s, &r);
 	machine_free(&m);
 	return r;
@@ -131,6 +132,7 @@ static void a_healthy_cluster_has_nothing_to_say(void **state)
 
 	(void)state;
 	assert_int_equal(r.n, 3);
+	assert_null(find(&r, "clock"));
 	for (size_t i = 0; i < r.n; i++)
 		assert_int_equal(r.list[i].level, CHECK_OK);
 	assert_int_equal(check_verdict(&r, &e), 0);
@@ -146,7 +148,9 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	(void)state;
 	down(&list[2]);
 	r = judge("", &s);
-	assert_finding(&r, CHECK_WARN, "member n3 does not answer: Connection refused", "on that machine");
+	assert_finding(&r, CHECK_WARN, "member n3 does not answer: Connection refused",
+		       "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove n3");
+	assert_finding(&r, CHECK_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster", "mend");
 	assert_ok(check_verdict(&r, e));
 	check_report_free(&r);
 
@@ -155,7 +159,8 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	(void)err_set(&list[0].why, ERR_HEALTH, "no leader");
 	s.agreed = false;
 	r = judge("", &s);
-	assert_finding(&r, CHECK_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed", "start etcd");
+	assert_finding(&r, CHECK_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed",
+		       "are down: n2, n3; if they are lost for ever: etcd-cluster restore --force-new-cluster 9");
 	assert_finding(&r, CHECK_BAD, "member n1 answers but reaches no quorum: no leader", "start the other members");
 	assert_err(check_verdict(&r, e), ERR_HEALTH, "n1");
 	check_report_free(&r);
@@ -189,13 +194,13 @@ static void what_is_odd_about_a_member(void **state)
 	s.alarms = alarms;
 	s.n_alarms = ARRAY_LEN(alarms);
 	r = judge("ETCD_QUOTA_BACKEND_BYTES=1200000000\n", &s);
-	assert_finding(&r, CHECK_WARN, "n2 is a learner", "member promote 2");
+	assert_finding(&r, CHECK_WARN, "n2 is a learner", "on that machine: etcd-cluster setup");
 	assert_finding(&r, CHECK_WARN, "n2 is 10000 log entries behind", "etcd-cluster check");
 	assert_finding(&r, CHECK_WARN, "the database of n3 takes 89 % of its quota", "ETCD_QUOTA_BACKEND_BYTES");
 	assert_finding(&r, CHECK_WARN, "n3 runs etcd 3.5.16, the leader 3.5.30", "release list");
-	assert_finding(&r, CHECK_BAD, "member 2 has raised the alarm NOSPACE", "alarm disarm");
-	assert_finding(&r, CHECK_BAD, "member 3 has raised the alarm CORRUPT", "snapshot");
-	assert_finding(&r, CHECK_WARN, "two voting members", "third");
+	assert_finding(&r, CHECK_BAD, "member n2 (2) has raised the alarm NOSPACE", "alarm disarm");
+	assert_finding(&r, CHECK_BAD, "member n3 (3) has raised the alarm CORRUPT", "etcd-cluster leave");
+	assert_finding(&r, CHECK_WARN, "two voting members", "etcd-cluster join");
 	check_report_free(&r);
 
 	s = three(list);
@@ -217,28 +222,150 @@ static void the_machine_remembers_who_it_is(void **state)
 	struct check_report r;
 
 	(void)state;
-	put("member-id", "CLUSTER_ID=0000000000000009\nMEMBER_ID=0000000000000001\nNAME=n1\n");
+	s.home_cluster = 9;
+	s.home_member = 1;
 	list[0].peer_urls = moved;
 	r = judge("", &s);
 	assert_null(find(&r, "this machine is member"));
 	assert_finding(&r, CHECK_WARN,
 		       "dials this member at https://10.9.9.9:2380, cluster.conf says https://127.0.0.1:2380",
-		       "member update 1 --peer-urls=https://127.0.0.1:2380");
+		       "etcd-cluster setup");
+	check_report_free(&r);
+	r = judge("NAME=n7\n", &s);
+	assert_finding(&r, CHECK_WARN, "the cluster calls this member n1, cluster.conf n7", "restart etcd");
 	check_report_free(&r);
 
-	down(&list[0]);
-	list[0].listed = false;
-	r = judge("", &s);
-	assert_finding(&r, CHECK_BAD, "was removed from the cluster", "aside");
-	check_report_free(&r);
-
-	s = three(list);
 	list[0].id = 7;
 	r = judge("", &s);
 	assert_finding(&r, CHECK_BAD, "is member 7 of cluster 9, but this machine is member 1 of 9",
 		       "systemctl stop etcd");
 	check_report_free(&r);
-	put("member-id", "");
+}
+
+static void one_that_is_no_member_is_told_how_to_become_one(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct check_report r;
+
+	(void)state;
+	down(&list[0]);
+	list[0].listed = false;
+	s.home_cluster = 9;
+	s.home_member = 1;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "this machine's member 1 was removed from the cluster", "etcd-cluster join n2");
+	assert_null(find(&r, "does not answer"));
+	check_report_free(&r);
+	s.home_cluster = 8;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "are of the cluster 9, this machine's data is of the cluster 8", "join n2");
+	check_report_free(&r);
+	s.home_cluster = s.home_member = 0;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "not a member of the cluster 9 yet", "etcd-cluster join n2");
+	check_report_free(&r);
+	r = judge("ROLE=join\nJOIN=n2\nADDRESS=127.0.0.1\n", &s);
+	assert_finding(&r, CHECK_WARN, "not a member of the cluster 9 yet", "etcd-cluster setup");
+	check_report_free(&r);
+	/* Without a quorum nobody knows. */
+	s.agreed = false;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "member n1 does not answer", "systemctl start etcd");
+	check_report_free(&r);
+}
+
+static void members_that_cluster_conf_does_not_know(void **state)
+{
+#define MEMBERS "ROLE=cluster\nNAME=n1\nADDRESS=10.0.0.1\nMEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=10.0.0.3\n"
+	struct member list[3];
+	struct member_survey s = three(list);
+	char url[][24] = { "https://10.0.0.1:2380", "https://10.0.0.2:2380", "https://10.0.0.3:2380",
+			   "https://10.0.0.9:2380" };
+	char *at[][2] = { { url[0], NULL }, { url[1], NULL }, { url[2], NULL }, { url[3], NULL } };
+	char n9[] = "n9", nobody[] = "";
+	struct check_report r;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		list[i].peer_urls = at[i];
+	r = judge(MEMBERS, &s);
+	assert_finding(&r, CHECK_OK, "the members are those of MEMBERS", "");
+	check_report_free(&r);
+
+	list[1].peer_urls = at[3];
+	list[2].name = n9;
+	r = judge(MEMBERS, &s);
+	assert_finding(&r, CHECK_WARN,
+		       "the cluster dials n2 at https://10.0.0.9:2380, MEMBERS in cluster.conf says "
+		       "https://10.0.0.2:2380",
+		       "etcd-cluster setup on that machine");
+	assert_finding(&r, CHECK_WARN, "the member at https://10.0.0.3:2380 calls itself n9", "correct MEMBERS");
+	check_report_free(&r);
+
+	list[2].peer_urls = at[3];
+	list[1].peer_urls = at[1];
+	r = judge(MEMBERS, &s);
+	assert_finding(&r, CHECK_WARN, "MEMBERS in cluster.conf has n3 (10.0.0.3), which is no member",
+		       "etcd-cluster join");
+	assert_finding(&r, CHECK_WARN, "n9 (https://10.0.0.9:2380) is a member, but MEMBERS", "add it to MEMBERS");
+	check_report_free(&r);
+
+	/* Added, never started: not drift but one that is missed. */
+	list[2].peer_urls = at[2];
+	list[2].name = nobody;
+	list[2].url = nobody;
+	down(&list[2]);
+	r = judge(MEMBERS, &s);
+	assert_null(find(&r, "MEMBERS in cluster.conf has"));
+	assert_finding(&r, CHECK_WARN, "the new member does not answer", "etcd-cluster remove 3");
+	check_report_free(&r);
+#undef MEMBERS
+}
+
+static void certificates_and_clocks_of_the_others(void **state)
+{
+	struct member list[3];
+	struct member_survey s = three(list);
+	const time_t now = time(NULL);
+	struct check_report r;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		list[i].cert_begin = now - 300 * 86400L;
+		list[i].cert_end = now + 100 * 86400L;
+		list[i].has_clock = true;
+		list[i].ahead_ms = 900;
+	}
+	r = judge("", &s);
+	assert_null(find(&r, "certificate"));
+	assert_finding(&r, CHECK_OK, "clocks of the members agree", "");
+	check_report_free(&r);
+
+	list[1].cert_end = now + 50 * 86400L + 60;
+	list[2].ahead_ms = -600000;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "the certificate that n2 serves is good for 50 more days", "cert renew");
+	assert_finding(&r, CHECK_WARN, "the clock of n3 is 600 s behind that of this machine",
+		       "on the one that is wrong");
+	check_report_free(&r);
+
+	list[1].ahead_ms = -601000;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "the clock of this machine is 601 s ahead of the clocks of the other members",
+		       "here: timedatectl");
+	check_report_free(&r);
+	list[1].ahead_ms = list[2].ahead_ms = 7200000;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_BAD, "the clock of this machine is 7200 s behind", "set-ntp");
+	check_report_free(&r);
+
+	list[1].cert_end = now - 86400;
+	down(&list[1]);
+	list[1].why.rpc = GRPC_UNAUTHENTICATED;
+	r = judge("", &s);
+	assert_finding(&r, CHECK_WARN, "member n2 does not answer", "on that machine: etcd-cluster setup");
+	check_report_free(&r);
 }
 
 /* --- Before the first start. */
@@ -347,6 +474,9 @@ int main(void)
 		cmocka_unit_test(the_member_here_being_down_is_bad),
 		cmocka_unit_test(what_is_odd_about_a_member),
 		cmocka_unit_test(the_machine_remembers_who_it_is),
+		cmocka_unit_test(one_that_is_no_member_is_told_how_to_become_one),
+		cmocka_unit_test(members_that_cluster_conf_does_not_know),
+		cmocka_unit_test(certificates_and_clocks_of_the_others),
 		cmocka_unit_test(a_port_that_is_taken_names_the_program),
 		cmocka_unit_test(an_address_that_is_a_name_must_lead_here),
 		cmocka_unit_test(probes_see_this_process),

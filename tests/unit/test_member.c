@@ -5,15 +5,19 @@
  */
 #include "pretend_machine.h"
 
+#include <time.h>
+
+#include "base/text.h"
 #include "core/member.h"
 
 /* Answers in protobuf: header { cluster 1, member 2 }. */
 #define HEAD "0a0408011002"
-#define STATUS                                                                                                         \
-	"ok:" HEAD "1206332e362e3134"                                                                                  \
+#define STATUS_REST                                                                                                    \
+	"1206332e362e3134"                                                                                             \
 	"2002"                                                                                                         \
 	"2809"                                                                                                         \
 	"3809" /* 3.6.14, leader 2, raft index 9, applied 9 */
+#define STATUS	"ok:" HEAD STATUS_REST
 #define LEARNER STATUS "5001"
 #define LIST	"ok:" HEAD "1206080212026e31" /* { 2 "n1" } */
 #define LIST_GHOST                                                                                                     \
@@ -23,17 +27,29 @@
 #define OK	  "ok:" HEAD
 #define ALARM	  "ok:" HEAD "120408021001" /* { 2 NOSPACE } */
 #define NO_LEADER "error:14:etcdserver%3A%20no%20leader"
-#define NOT_HERE  "error:14:etcdserver%3A%20rpc%20not%20supported%20for%20learner"
 
-static void survey(const char *script, struct member_survey *s)
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* How long it took, in ms. */
+static long long survey(const char *script, struct member_survey *s)
 {
 	struct pretend p = pretend_start(pki, "server", script);
+	long long begin;
 	struct machine m;
 
 	open_machine(&m, p.port);
+	begin = now_ms();
 	assert_ok(member_survey(&m, 500, s, e));
+	begin = now_ms() - begin;
 	machine_free(&m);
 	pretend_stop(&p);
+	return begin;
 }
 
 static void a_healthy_member(void **state)
@@ -42,7 +58,7 @@ static void a_healthy_member(void **state)
 	struct member_votes votes;
 
 	(void)state;
-	survey(STATUS " " LIST " " STATUS " " OK " " ALARM, &s);
+	survey(STATUS " " LIST " " OK " " LIST " " ALARM, &s);
 	assert_int_equal(s.n, 1);
 	assert_int_equal(s.cluster_id, 1);
 	assert_int_equal(s.leader, 2);
@@ -50,6 +66,9 @@ static void a_healthy_member(void **state)
 	assert_true(s.list[0].here && s.list[0].listed && s.list[0].answers && s.list[0].healthy);
 	assert_string_equal(s.list[0].name, "n1");
 	assert_string_equal(s.list[0].status.version, "3.6.14");
+	assert_true(s.list[0].cert_end > time(NULL));
+	assert_true(s.list[0].has_clock);
+	assert_in_range(s.list[0].ahead_ms, 598000, 602000);
 	assert_int_equal(s.n_alarms, 1);
 	assert_int_equal(s.alarms[0].kind, RPC_ALARM_NOSPACE);
 	votes = member_count_votes(&s);
@@ -64,7 +83,7 @@ static void without_quorum_the_list_is_what_it_remembers(void **state)
 	struct member_survey s;
 
 	(void)state;
-	survey(STATUS " " NO_LEADER " " LIST_GHOST " " STATUS " " NO_LEADER, &s);
+	survey(STATUS " " LIST_GHOST " " NO_LEADER, &s);
 	assert_int_equal(s.n, 2);
 	assert_false(s.agreed);
 	assert_true(s.list[0].answers);
@@ -77,12 +96,12 @@ static void without_quorum_the_list_is_what_it_remembers(void **state)
 	member_survey_free(&s);
 }
 
-static void a_learner_of_3_4_has_no_list_but_is_well(void **state)
+static void a_learner_has_no_list_but_is_well(void **state)
 {
 	struct member_survey s;
 
 	(void)state;
-	survey(LEARNER " " NOT_HERE " " NOT_HERE " " LEARNER " " OK, &s);
+	survey(LEARNER " " OK, &s);
 	assert_int_equal(s.n, 1);
 	assert_true(s.list[0].here && s.list[0].healthy && s.list[0].learner);
 	assert_false(s.list[0].listed);
@@ -152,6 +171,90 @@ static void etcd_env_says_where_it_is(void **state)
 	pretend_stop(&p);
 }
 
+/* One member of a list in protobuf, as hex behind LIST: id, name, client URL. */
+static char *entry(int id, const char *name, const char *url)
+{
+	auto_free char *name_hex = xcalloc(2 * strlen(name) + 1, 1), *url_hex = xcalloc(2 * strlen(url) + 1, 1);
+
+	text_hex((const uint8_t *)name, strlen(name), name_hex);
+	text_hex((const uint8_t *)url, strlen(url), url_hex);
+	return xasprintf("12%02zx08%02x12%02zx%s22%02zx%s", 6 + strlen(name) + strlen(url), (unsigned int)id,
+			 strlen(name), name_hex, strlen(url), url_hex);
+}
+
+static void whoever_is_named_is_asked_and_the_silent_cost_one_timeout(void **state)
+{
+	struct pretend other = pretend_start(pki, "server", "ok:0a0408011003" STATUS_REST " error:12:no " OK);
+	struct pretend dead = pretend_start(pki, "server", "slow");
+	auto_free char *url3 = xasprintf("https://127.0.0.1:%d", other.port);
+	auto_free char *url4 = xasprintf("https://127.0.0.1:%d", dead.port);
+	auto_free char *url5 = xasprintf("https://localhost:%d", dead.port);
+	auto_free char *n3 = entry(3, "n3", url3), *n4 = entry(4, "n4", url4), *n5 = entry(5, "n5", url5);
+	auto_free char *script =
+		xasprintf("%s %s%s%s%s %s %s%s%s%s %s", STATUS, LIST, n3, n4, n5, OK, LIST, n3, n4, n5, OK);
+	struct member_survey s;
+
+	(void)state;
+	assert_in_range(survey(script, &s), 490, 950);
+	assert_int_equal(s.n, 4);
+	assert_true(s.list[0].here && s.list[0].healthy);
+	assert_true(s.list[1].answers && s.list[1].healthy && s.list[1].cert_end > time(NULL));
+	assert_int_equal(s.list[1].id, 3);
+	assert_false(s.list[2].answers || s.list[3].answers);
+	assert_non_null(strstr(s.list[2].why.msg, "within 500 ms"));
+	assert_non_null(strstr(s.list[3].why.msg, "within 500 ms"));
+	member_survey_free(&s);
+	pretend_stop(&dead);
+	pretend_stop(&other);
+}
+
+static void another_member_at_its_address_is_not_it(void **state)
+{
+	struct pretend other = pretend_start(pki, "server", "ok:0a0408071008" STATUS_REST " error:12:no " OK);
+	auto_free char *url = xasprintf("https://127.0.0.1:%d", other.port), *n3 = entry(3, "n3", url);
+	auto_free char *script = xasprintf("%s %s%s %s %s%s %s", STATUS, LIST, n3, OK, LIST, n3, OK);
+	struct member_survey s;
+
+	(void)state;
+	survey(script, &s);
+	assert_int_equal(s.n, 2);
+	assert_false(s.list[1].answers);
+	assert_int_equal(s.list[1].id, 3);
+	assert_non_null(strstr(s.list[1].why.msg, "the member 8 of the cluster 7 answers"));
+	assert_int_equal(s.leader, 2);
+	member_survey_free(&s);
+	pretend_stop(&other);
+}
+
+static void a_member_that_was_removed_is_in_front_of_the_list(void **state)
+{
+	auto_free char *id = xasprintf("%s/etc/etcd/member-id", root);
+	auto_free char *env = xasprintf("%s/etc/etcd/etcd.env", root);
+	struct member_survey s;
+
+	(void)state;
+	/* The etcd here is down; another one is found by JOIN (CLIENT_PORT is its port). */
+	answers = "ROLE=join\nADDRESS=127.0.0.1\nJOIN=127.0.0.1\n";
+	put(env, "ETCD_ADVERTISE_CLIENT_URLS=https://127.0.0.1:1\n");
+	put(id, "CLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000009\nNAME=n1\n");
+	survey(STATUS " " LIST " " OK " " LIST " " OK, &s);
+	assert_int_equal(s.n, 2);
+	assert_true(s.list[0].here && !s.list[0].listed && !s.list[0].answers);
+	assert_int_equal(s.list[0].id, 9);
+	assert_non_null(strstr(s.list[0].why.msg, "Connection refused"));
+	assert_true(s.list[1].listed && !s.list[1].here);
+	assert_true(s.agreed && s.cluster_id == s.home_cluster && s.home_member == 9);
+	member_survey_free(&s);
+
+	put(id, "CLUSTER_ID=0000000000000005\nMEMBER_ID=0000000000000009\nNAME=n1\n");
+	survey(STATUS " " LIST " " OK " " LIST " " OK, &s);
+	assert_true(s.cluster_id == 1 && s.home_cluster == 5);
+	member_survey_free(&s);
+	assert_ok(file_remove_tree(id, e));
+	assert_ok(file_remove_tree(env, e));
+	answers = "";
+}
+
 static void without_a_certificate_nothing_is_asked(void **state)
 {
 	auto_free char *cert = xasprintf("%s/etc/etcd/pki/etcdctl-etcd-client.crt", root);
@@ -172,10 +275,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_member),
 		cmocka_unit_test(without_quorum_the_list_is_what_it_remembers),
-		cmocka_unit_test(a_learner_of_3_4_has_no_list_but_is_well),
+		cmocka_unit_test(a_learner_has_no_list_but_is_well),
 		cmocka_unit_test(silence_is_a_member_that_does_not_answer),
 		cmocka_unit_test(the_probe_tells_answering_from_healthy),
 		cmocka_unit_test(etcd_env_says_where_it_is),
+		cmocka_unit_test(whoever_is_named_is_asked_and_the_silent_cost_one_timeout),
+		cmocka_unit_test(another_member_at_its_address_is_not_it),
+		cmocka_unit_test(a_member_that_was_removed_is_in_front_of_the_list),
 		cmocka_unit_test(without_a_certificate_nothing_is_asked),
 	};
 
