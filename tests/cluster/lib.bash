@@ -29,21 +29,28 @@ port() {
 	echo $((base + $2))
 }
 
+# bare NAME [LINE…]: a machine with a cluster.conf (with LINEs), on which nothing has been done.
+bare() {
+	local name=$1 root=$BATS_TEST_TMPDIR/$1
+	shift
+
+	mkdir -p "$root"/etc/etcd/releases.sha256.d "$root"/var/cache/etcd-cluster "$root"/usr/share/etcd-cluster "$root"/run
+	: >"$root"/usr/share/etcd-cluster/releases.sha256
+	ln "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/ 2>/dev/null ||
+		cp "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/
+	(cd "$(dirname "$RELEASE_TARBALL")" && sha256sum "${RELEASE_TARBALL##*/}") >"$root"/etc/etcd/releases.sha256.d/test
+	printf '%s\n' "NAME=$name" "RELEASE=$RELEASE_VERSION" RELEASE_URL=none "$@" >"$root"/etc/etcd/cluster.conf
+}
+
 # The certificates of the other machines are from the CA of the first: copied beforehand, as etcdadm's users do it.
 machine() {
 	local name=$1 root=$BATS_TEST_TMPDIR/$1
 	shift
 
-	mkdir -p "$root"/etc/etcd/releases.sha256.d "$root"/etc/etcd/pki "$root"/var/cache/etcd-cluster \
-		"$root"/usr/share/etcd-cluster "$root"/run
-	: >"$root"/usr/share/etcd-cluster/releases.sha256
-	ln "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/ 2>/dev/null ||
-		cp "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/
-	(cd "$(dirname "$RELEASE_TARBALL")" && sha256sum "${RELEASE_TARBALL##*/}") >"$root"/etc/etcd/releases.sha256.d/test
-	printf '%s\n' "NAME=$name" "CLIENT_PORT=$(port "$name" 1)" "PEER_PORT=$(port "$name" 2)" \
-		"METRICS_URL=http://127.0.0.1:$(port "$name" 3)" "RELEASE=$RELEASE_VERSION" RELEASE_URL=none "$@" \
-		>"$root"/etc/etcd/cluster.conf
+	bare "$name" "CLIENT_PORT=$(port "$name" 1)" "PEER_PORT=$(port "$name" 2)" \
+		"METRICS_URL=http://127.0.0.1:$(port "$name" 3)" "$@"
 	if [ "$name" != n1 ]; then
+		mkdir -p "$root"/etc/etcd/pki
 		cp "$BATS_TEST_TMPDIR"/n1/etc/etcd/pki/ca.{crt,key} "$root"/etc/etcd/pki/
 	fi
 	helper "$name" setup 2>"$root/setup.log" || { cat "$root/setup.log"; return 1; }
