@@ -41,3 +41,7 @@ caught() {
 @test "a machine added with a vote at once" {
 	caught voting-add
 }
+
+@test "keys put in their place after the door was asked" {
+	caught keys-last
+}
