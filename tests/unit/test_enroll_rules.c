@@ -62,7 +62,7 @@ static const struct line {
 	  .want = 1 },
 	{ .what = "over IPv6 in IPv4 form", .source = "::ffff:10.0.0.2", .want = 1 },
 	{ .what = "with the cluster it is to form",
-	  .members = "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3",
+	  .members = "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3,n5=etcd5.example.org",
 	  .cluster_token = "etcd-cluster",
 	  .ports = "2379,2380",
 	  .want = 1 },
@@ -94,9 +94,10 @@ static const struct line {
 	{ .what = "other MEMBERS",
 	  .members = "n1=10.0.0.1,n2=10.0.0.2",
 	  .want = -ERR_VERIFY,
-	  .text = "MEMBERS is n1=10.0.0.1,n2=10.0.0.2 on this machine and n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3" },
+	  .text = "MEMBERS is n1=10.0.0.1,n2=10.0.0.2 on this machine and "
+		  "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3,n5=etcd5.example.org" },
 	{ .what = "the same MEMBERS in another order",
-	  .members = "n2=10.0.0.2,n1=10.0.0.1,n3=fd00::3",
+	  .members = "n2=10.0.0.2,n1=10.0.0.1,n3=fd00::3,n5=etcd5.example.org",
 	  .want = -ERR_VERIFY,
 	  .text = "MEMBERS is" },
 	{ .what = "other CLUSTER_TOKEN",
@@ -127,6 +128,13 @@ static const struct line {
 	  .want = -ERR_VERIFY,
 	  .text = "CA host itself" },
 	{ .what = "a name that is an address of MEMBERS",
+	  .way = TOKEN,
+	  .name = "etcd5.example.org",
+	  .address = "10.0.0.9",
+	  .source = "10.0.0.9",
+	  .want = -ERR_VERIFY,
+	  .text = "not what MEMBERS" },
+	{ .what = "a name that is the address of a member that MEMBERS does not have",
 	  .way = TOKEN,
 	  .name = "etcd4.example.org",
 	  .address = "10.0.0.9",
@@ -341,6 +349,11 @@ static const struct line {
 	{ .what = "a renewal", .way = CERT, .past = LONG_AGO, .formed = true, .view = ENROLL_ALIVE, .want = 0 },
 	{ .what = "a renewal while there is no quorum", .way = CERT, .past = LONG_AGO, .formed = true, .want = 0 },
 	{ .what = "a renewal while the cluster is being formed", .way = CERT, .past = SAME, .want = 0 },
+	{ .what = "before there is a cluster that could have it as a member",
+	  .way = CERT,
+	  .past = LONG_AGO,
+	  .view = ENROLL_STRANGER,
+	  .want = 0 },
 	{ .what = "of a bundle: on no record", .way = CERT, .formed = true, .view = ENROLL_MEMBER, .want = 0 },
 	{ .what = "with MEMBERS that were edited since",
 	  .way = CERT,
@@ -469,7 +482,7 @@ static const struct line {
 /* A line in full: facts, and what they point at. */
 struct scene {
 	struct config conf;
-	struct config_member members[3];
+	struct config_member members[4];
 	struct token_entry token;
 	struct x509_info cert;
 	struct enroll_record record;
@@ -528,14 +541,16 @@ static void set_scene(struct scene *s, const struct line *l)
 {
 	static const struct config_member members[] = { { (char *)(uintptr_t) "n1", (char *)(uintptr_t) "10.0.0.1" },
 							{ (char *)(uintptr_t) "n2", (char *)(uintptr_t) "10.0.0.2" },
-							{ (char *)(uintptr_t) "n3", (char *)(uintptr_t) "fd00::3" } };
+							{ (char *)(uintptr_t) "n3", (char *)(uintptr_t) "fd00::3" },
+							{ (char *)(uintptr_t) "n5",
+							  (char *)(uintptr_t) "etcd5.example.org" } };
 
 	memcpy(s->members, members, sizeof(members));
 	s->conf = (struct config){ .role = ROLE_CLUSTER,
 				   .name = s->members[0].name,
 				   .address = s->members[0].address,
 				   .members = s->members,
-				   .n_members = 3,
+				   .n_members = 4,
 				   .client_port = 2379,
 				   .peer_port = 2380,
 				   .cluster_token = (char *)(uintptr_t) "etcd-cluster" };
@@ -614,7 +629,7 @@ static void writes_down_what_both_sides_compare(void **state)
 	(void)state;
 	set_scene(&s, &l);
 	members = enroll_members_text(&s.conf);
-	assert_string_equal(members, "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3");
+	assert_string_equal(members, "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3,n5=etcd5.example.org");
 	ports = enroll_ports_text(&s.conf);
 	assert_string_equal(ports, "2379,2380");
 	s.conf.n_members = 0;
