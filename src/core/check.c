@@ -133,6 +133,7 @@ void check_all(const struct machine *m, struct check_report *r)
 	struct member_survey survey = { 0 };
 	struct err e = { 0 };
 	pid_t pid;
+	size_t doors = 0;
 	int asked;
 
 	if (m->conf.role == ROLE_NONE) {
@@ -150,6 +151,8 @@ void check_all(const struct machine *m, struct check_report *r)
 	check_ports(m, pid, r);
 	check_space(m, r);
 	check_host(m, r);
+	check_peers(m, &survey, &doors, r);
+	check_ca(m, &survey, doors, r);
 	if (!r->running)
 		check_stopped(m, r);
 	if (pid > 0)

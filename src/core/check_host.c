@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/check_parts.h"
-#include "core/pki.h"
 #include "core/probe.h"
 #include "core/session.h"
 
@@ -131,65 +130,6 @@ void check_ports(const struct machine *m, pid_t own, struct check_report *r)
 		check_ok(r, own != 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
 }
 
-/* --- Peers. */
-
-static bool is_in(char *const *list, const char *word)
-{
-	for (size_t i = 0; list && list[i]; i++) {
-		if (strcmp(list[i], word) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * etcd compares the address a peer's connection comes from with the names in its certificate (etcd-io/etcd#8797): on a machine with
- * two networks they may differ.
- */
-static void check_route(const struct config_member *peer, const struct pki_entry *certificate, struct check_report *r)
-{
-	auto_strv char **found = NULL;
-	auto_free char *source = NULL;
-	struct err e = { 0 };
-
-	found = probe_resolve(peer->address, &e);
-	if (!found) {
-		(void)err_hint(&e, "add it to DNS or /etc/hosts");
-		check_error(r, &e);
-		return;
-	}
-	source = probe_source(found[0]);
-	if (!source)
-		check_mend(check_warn(r, "there is no route to %s (%s)", peer->name, found[0]), "ip route get %s",
-			   found[0]);
-	else if (certificate && certificate->present && !is_in(certificate->sans, source))
-		check_mend(check_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
-				      peer->name, source),
-			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
-}
-
-static void check_peers(const struct machine *m, struct check_report *r)
-{
-	const struct pki_entry *certificate = NULL;
-	struct pki_entry *list = NULL;
-	struct err ignored = { 0 };
-	size_t n = 0;
-
-	if (m->conf.n_members == 0)
-		return;
-	if (pki_list(m, &list, &n, &ignored) == 0) {
-		for (size_t i = 0; i < n; i++) {
-			if (strcmp(list[i].name, "peer") == 0)
-				certificate = &list[i];
-		}
-	}
-	for (size_t i = 0; i < m->conf.n_members; i++) {
-		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
-			check_route(&m->conf.members[i], certificate, r);
-	}
-	pki_list_free(list, n);
-}
-
 /* --- Disk and clock. */
 
 void check_space(const struct machine *m, struct check_report *r)
@@ -274,7 +214,6 @@ static void check_others(const struct machine *m, struct check_report *r)
 
 void check_host(const struct machine *m, struct check_report *r)
 {
-	check_peers(m, r);
 	check_disk(m, r);
 	check_clock(m, r);
 	check_others(m, r);

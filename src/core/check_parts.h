@@ -38,8 +38,15 @@ void check_files(const struct machine *m, struct check_report *r);
 /* The ports etcd listens on, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */
 void check_ports(const struct machine *m, pid_t own, struct check_report *r);
 void check_space(const struct machine *m, struct check_report *r);
-/* Names, routes, clock, disk, other etcds. */
+/* Clock, disk, other etcds. */
 void check_host(const struct machine *m, struct check_report *r);
+
+/* --- The other machines (check_peers.c, check_ca.c). Without a list of members in the survey, those that cluster.conf names. */
+
+/* Names, routes, and whether their ports can be reached. doors: on how many of them the enrolment port accepts connections. */
+void check_peers(const struct machine *m, const struct member_survey *s, size_t *doors, struct check_report *r);
+/* The enrolment port and the CA key of a CA host, and who is to come yet; the token and the door of a machine that needs certificates. */
+void check_ca(const struct machine *m, const struct member_survey *s, size_t doors, struct check_report *r);
 
 /* --- The running etcd (check_running.c). */
 

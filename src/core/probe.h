@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed, nothing leaves the machine
- * (names are resolved as the system does it). What may not be seen (other people's processes, unless we are root) is "unknown".
+ * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. What leaves the machine are names, resolved as the system does
+ * it, and connections without a word in them. What may not be seen (other people's processes, unless we are root) is "unknown".
  */
 #ifndef CORE_PROBE_H
 #define CORE_PROBE_H
@@ -39,6 +39,16 @@ char **probe_resolve(const char *name, struct err *e);
 
 /* Whether something accepts TCP connections there (a literal or a name, each of its addresses in turn) within timeout_ms altogether. */
 bool probe_connect(const char *address, uint16_t port, unsigned int timeout_ms);
+
+/* What came of connecting there by TCP: 0, or errno; ETIMEDOUT: no word came back, ENOENT: the name cannot be resolved. */
+struct probe_target {
+	const char *address; /* a literal or a name, whose addresses are all tried */
+	uint16_t port;
+	int error;
+};
+
+/* Tries all of them at once, and fills error within timeout_ms (and what the resolver takes). */
+void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms);
 
 /* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
 char *probe_source(const char *address);

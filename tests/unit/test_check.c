@@ -426,6 +426,177 @@ static void an_address_that_is_a_name_must_lead_here(void **state)
 	assert_ok(before_start("ADDRESS=localhost\n", e));
 }
 
+/* --- The other machines. */
+
+/* A listener on 127.0.0.2, as if it were another machine. */
+static int other_listener(uint16_t *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+/* Its queue is full, so that no further connection is answered: what a firewall that drops looks like. */
+static int silent_listener(uint16_t *port, int full[2])
+{
+	int fd = other_listener(port);
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1),
+				  .sin_port = htons(*port) };
+
+	assert_int_equal(listen(fd, 0), 0);
+	for (size_t i = 0; i < 2; i++) {
+		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(full[i], (const struct sockaddr *)&at, sizeof(at));
+	}
+	return fd;
+}
+
+static struct check_report look_around(const char *conf, const struct member_survey *s, size_t *doors)
+{
+	struct check_report r = { .running = true };
+	size_t n = 0;
+	struct machine m;
+
+	open_machine(&m, conf);
+	check_peers(&m, s, &n, &r);
+	check_ca(&m, s, doors ? *doors : n, &r);
+	if (doors)
+		*doors = n;
+	machine_free(&m);
+	return r;
+}
+
+static void the_ports_of_the_others_are_tried(void **state)
+{
+	uint16_t port, shut, deaf;
+	int full[2];
+	auto_close int fd = other_listener(&port), gone = other_listener(&shut), dead = silent_listener(&deaf, full);
+	auto_free char *conf = xasprintf("ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=%u\nPEER_PORT=%u\n"
+					 "ENROLL_PORT=%u\nMEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=no-such-host.invalid\n",
+					 port, shut, port + 1U == shut ? shut + 1U : port + 1U);
+	auto_free char *open = xasprintf("n2 (127.0.0.2) can be reached: port %u", port);
+	auto_free char *yet = xasprintf("n2 (127.0.0.2) is there; nobody listens on port %u yet", shut);
+	auto_free char *refuses = xasprintf("n2 (127.0.0.2) refuses connections to port %u", shut);
+	auto_free char *url = xasprintf("https://127.0.0.2:%u", port), *peer = xasprintf("https://127.0.0.2:%u", shut);
+	auto_free char *far = xasprintf("https://127.0.0.2:%u", deaf);
+	auto_free char *lost =
+		xasprintf("n3 (127.0.0.2) cannot be reached on port %u, %u: Connection timed out", deaf, deaf);
+	char *at[] = { peer, NULL }, *far_at[] = { far, NULL };
+	struct member_survey s = { 0 };
+	struct member list[3];
+	struct check_report r;
+	size_t doors = 0;
+
+	(void)state;
+	(void)close(gone);
+	gone = -1;
+	r = look_around(conf, &s, &doors);
+	assert_finding(&r, CHECK_OK, open, "");
+	assert_finding(&r, CHECK_OK, yet, "");
+	assert_finding(&r, CHECK_BAD, "no-such-host.invalid cannot be resolved", "/etc/hosts");
+	assert_int_equal(doors, 0);
+	check_report_free(&r);
+
+	/* Where the cluster says they are counts, once it can be asked. */
+	s = three(list);
+	list[1].url = url;
+	list[1].peer_urls = at;
+	list[2].url = far;
+	list[2].peer_urls = far_at;
+	r = look_around(conf, &s, &doors);
+	assert_finding(&r, CHECK_OK, open, "");
+	assert_finding(&r, CHECK_WARN, refuses, "on that machine: etcd-cluster check");
+	assert_finding(&r, CHECK_WARN, lost, "firewall");
+	assert_null(find(&r, "no-such-host"));
+	check_report_free(&r);
+	(void)close(full[0]);
+	(void)close(full[1]);
+}
+
+static void two_members_are_advised_against(void **state)
+{
+	struct member_survey s = { 0 };
+	struct check_report r =
+		look_around("ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=9\nPEER_PORT=10\nENROLL_PORT=11\n"
+			    "MEMBERS=n1=127.0.0.1,n2=127.0.0.2\n",
+			    &s, NULL);
+
+	(void)state;
+	assert_finding(&r, CHECK_WARN, "MEMBERS in cluster.conf has two members", "three");
+	check_report_free(&r);
+}
+
+static void who_asks_for_certificates_needs_a_token_and_a_door(void **state)
+{
+#define JOINER "ROLE=join\nNAME=n4\nADDRESS=127.0.0.1\nJOIN=127.0.0.2\nCLIENT_PORT=9\n"
+	uint16_t port;
+	auto_close int fd = other_listener(&port);
+	auto_free char *with_door = xasprintf(JOINER "ENROLL_PORT=%u\n", port);
+	auto_free char *token = xasprintf("%s/etc/etcd/enroll-token", root);
+	struct member_survey s = { 0 };
+	struct check_report r;
+
+	(void)state;
+	r = look_around(JOINER "ENROLL_PORT=11\n", &s, NULL);
+	assert_finding(&r, CHECK_WARN, "has neither certificates nor an enrolment token", "etcd-cluster token new");
+	assert_finding(&r, CHECK_WARN, "no CA host can be reached on the enrolment port 11", "TCP port 11");
+	check_report_free(&r);
+	put("enroll-token", "hunter2\n");
+	r = look_around(with_door, &s, NULL);
+	assert_int_equal(find(&r, "token")->level, CHECK_BAD);
+	assert_null(find(&r, "hunter2"));
+	assert_finding(&r, CHECK_OK, "the enrolment port of a CA host can be reached", "");
+	check_report_free(&r);
+	put("enroll-token", "9f3c52a7e1b8460dd47a05c6f21b93e8c05d7714\n");
+	r = look_around(with_door, &s, NULL);
+	assert_finding(&r, CHECK_OK, "is strong and nobody else can read it", "");
+	check_report_free(&r);
+	assert_ok(file_remove_tree(token, e));
+#undef JOINER
+}
+
+static void a_ca_host_has_a_door_and_somebody_to_wait_for(void **state)
+{
+	uint16_t port;
+	auto_close int fd = listener(&port);
+	auto_free char *dir = xasprintf("%s/etc/etcd/pki", root);
+	const char *const members = "ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=9\nPEER_PORT=10\n"
+				    "MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3\n";
+	auto_free char *taken = xasprintf("%sENROLL_PORT=%u\n", members, port);
+	auto_free char *free_port = xasprintf("%sENROLL_PORT=10221\n", members);
+	auto_free char *want = xasprintf("the enrolment port %u is taken by test_check", port);
+	struct member_survey s = { 0 };
+	struct member list[3];
+	struct check_report r;
+	size_t doors = 1;
+
+	(void)state;
+	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
+	put("pki/ca.crt", "");
+	put("pki/ca.key", "");
+	r = look_around(taken, &s, NULL);
+	assert_finding(&r, CHECK_BAD, want, "ENROLL_PORT");
+	assert_finding(&r, CHECK_WARN, "n2, n3 of MEMBERS got no certificates yet, and the tokens here do for 0",
+		       "etcd-cluster token new --uses 2");
+	assert_finding(&r, CHECK_OK, "no other machine is a CA host", "ca export");
+	check_report_free(&r);
+
+	s = three(list);
+	r = look_around(free_port, &s, &doors);
+	assert_finding(&r, CHECK_OK, "the enrolment port 10221 is free", "");
+	assert_null(find(&r, "of MEMBERS got no certificates"));
+	assert_null(find(&r, "no other machine is a CA host"));
+	check_report_free(&r);
+	assert_ok(file_remove_tree(dir, e));
+}
+
 /* --- Probes. */
 
 static void probes_see_this_process(void **state)
@@ -479,6 +650,10 @@ int main(void)
 		cmocka_unit_test(certificates_and_clocks_of_the_others),
 		cmocka_unit_test(a_port_that_is_taken_names_the_program),
 		cmocka_unit_test(an_address_that_is_a_name_must_lead_here),
+		cmocka_unit_test(the_ports_of_the_others_are_tried),
+		cmocka_unit_test(two_members_are_advised_against),
+		cmocka_unit_test(who_asks_for_certificates_needs_a_token_and_a_door),
+		cmocka_unit_test(a_ca_host_has_a_door_and_somebody_to_wait_for),
 		cmocka_unit_test(probes_see_this_process),
 		cmocka_unit_test(the_verdict_is_the_first_bad_one),
 	};
