@@ -277,3 +277,17 @@ tree() {
 	run -4 ask 4
 	[[ $output == *"can be read by others"*"chmod 600"* ]]
 }
+
+@test "a token on a read-only file system, where credentials are, is used once and left there" {
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	make_ca
+	configure n1 ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2" ENROLL_TOKEN_FILE=/credential
+	(umask 077 && openssl rand -hex 20 >"$top/n1/credential")
+	for _ in 1 2; do
+		run -0 strace -f -qq -o "$top/trace" -P "$top/n1/credential" -e trace=openat -e inject=openat:error=EROFS:when=2 \
+			"$ETCD_CLUSTER_PLAIN" --root "$top/n1" token new
+		grep -q 'EROFS.*INJECTED' "$top/trace"
+		[ -s "$top/n1/credential" ]
+	done
+	[ "$(ec token list --json | jq '[.[] | select(.members)] | length')" = 1 ]
+}
