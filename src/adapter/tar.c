@@ -19,11 +19,10 @@ static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
 static void add_header(struct buf *out, const char *name, char type, mode_t mode, time_t mtime, size_t size)
 {
-	struct header h;
+	struct header h = { .type = type };
 	const unsigned char *p = (const unsigned char *)&h;
 	unsigned int sum = 0;
 
-	memset(&h, 0, sizeof(h));
 	if (strlen(name) > TAR_NAME_MAX || size >= 1U << 30)
 		abort();
 	(void)snprintf(h.name, sizeof(h.name), "%s", name);
@@ -34,7 +33,6 @@ static void add_header(struct buf *out, const char *name, char type, mode_t mode
 	(void)snprintf(h.mtime, sizeof(h.mtime), "%011llo", (unsigned long long)mtime & 077777777777ULL);
 	memcpy(h.magic, "ustar", sizeof(h.magic));
 	memcpy(h.version, "00", sizeof(h.version));
-	h.type = type;
 	/* The checksum is that of the header with blanks in its own place. */
 	memset(h.checksum, ' ', sizeof(h.checksum));
 	for (size_t i = 0; i < sizeof(h); i++)

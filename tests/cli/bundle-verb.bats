@@ -21,7 +21,7 @@ configure() {
 	local name=$1
 	shift
 	mkdir -p "$BATS_TEST_TMPDIR/$name/etc/etcd"
-	printf '%s\n' NAME="$name" ROLE=cluster MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=[::1] CLIENT_PORT=1 PEER_PORT=2 "$@" \
+	printf '%s\n' NAME="$name" ROLE=cluster "MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=[::1]" CLIENT_PORT=1 PEER_PORT=$((20000 + RANDOM % 10000)) "$@" \
 		>"$BATS_TEST_TMPDIR/$name/etc/etcd/cluster.conf"
 }
 
@@ -50,7 +50,7 @@ files() {
 }
 
 @test "an archive that tar unpacks in place, IPv6 and further names" {
-	run -0 ec bundle --san lb.example.org,192.0.2.7 --out "$out.tar" n3=[::1]
+	run -0 ec bundle --san lb.example.org,192.0.2.7 --out "$out.tar" "n3=[::1]"
 	[[ "$output" == *"ssh root@::1 tar -C / -xpf"* ]]
 	[ "$(stat -c %a "$out.tar")" = 600 ]
 	mkdir -p "$BATS_TEST_TMPDIR/n3"
@@ -95,7 +95,7 @@ files() {
 	ec bundle --out "$out" n2=127.0.0.2
 	configure n2
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
-	run -3 "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" bundle --out "$out.3" n3=[::1]
+	run -3 "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" bundle --out "$out.3" "n3=[::1]"
 	[[ "$output" == *"run this where the CA's key is"* ]]
 	[ ! -e "$out.3" ]
 }
