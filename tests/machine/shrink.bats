@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# Members leave, die, are replaced and come back, under a writer that counts what was acknowledged: five machines, one life.
+
+load cluster
+
+setup_file() {
+	machines 36 bookworm bookworm rpm bookworm bookworm
+}
+
+# The other half of a script in n1: it writes count/1, count/2, … to whoever answers, and notes what was acknowledged.
+start_writer() {
+	local name all=''
+	for name in $MACHINES; do
+		all="$all,https://$(v4 "$name"):2379"
+	done
+	m "touch /run/writing
+	cat >/root/writer <<'W'
+#!/bin/sh
+n=\$(tail -n 1 /root/acknowledged 2>/dev/null || echo 0)
+while [ -e /run/writing ]; do
+	n=\$((n + 1))
+	if ETCDCTL_ENDPOINTS=${all#,} etcdctl.sh --command-timeout=4s put count/\$n is-\$n >/dev/null 2>&1; then
+		echo \$n >>/root/acknowledged
+	else
+		echo \$n >>/root/not-acknowledged
+	fi
+done
+W
+	systemd-run --quiet --unit=writer sh /root/writer"
+	wait_for 20 'test -s /root/acknowledged'
+}
+
+# Stops it and looks for every key that was acknowledged, in n1.
+none_lost() {
+	m 'rm -f /run/writing
+	for i in $(seq 60); do systemctl --quiet is-active writer || break; sleep 0.2; done
+	touch /root/not-acknowledged
+	etcdctl.sh get --prefix count/ --keys-only | sed -n s,^count/,,p | sort >/root/there
+	sort -u /root/acknowledged >/root/want
+	echo "$(wc -l </root/want) acknowledged, $(wc -l </root/not-acknowledged) not, $(comm -23 /root/want /root/there | wc -l) lost"
+	test "$(wc -l </root/want)" -ge 20
+	test -z "$(comm -23 /root/want /root/there)"' >&3
+}
+
+voters() {
+	on "$1" 'etcdctl.sh member list' | grep -c ', started, .*, false$'
+}
+
+# NAME is idle, and all that it had is still there under another name.
+has_left() {
+	on "$1" 'grep -qx ROLE=none /etc/etcd/cluster.conf
+	test ! -e /etc/etcd/member-id
+	test ! -e /etc/etcd/etcd.env
+	test ! -e /var/lib/etcd-cluster/member
+	ls -d /var/lib/etcd-cluster/member.aside-*
+	test -s /etc/etcd/pki/peer.key
+	fails systemctl --quiet is-active etcd
+	etcd-cluster status | grep -q ROLE=none'
+}
+
+# leads NAME: it is the leader from now on.
+leads() {
+	on n1 "id=\$(etcdctl.sh member list | sed -n 's/^\\([0-9a-f]*\\), started, $1,.*/\\1/p')
+	leader=\$(etcdctl.sh endpoint status --cluster | sed -n 's/^\\([^,]*\\),.*, true, false,.*/\\1/p')
+	test \"\$leader\" = https://$(v4 "$1"):2379 || ETCDCTL_ENDPOINTS=\$leader etcdctl.sh move-leader \$id"
+}
+
+@test "five machines form" {
+	form
+	one_cluster 5
+	on n1 'etcdctl.sh put kept value'
+}
+
+@test "five to three: they leave under writes, the leader among them" {
+	start_writer
+	exits 3 'etcd-cluster leave'
+	says 'the CA key is on this machine'
+	on n5 'etcd-cluster leave'
+	has_left n5
+	leads n4
+	MACHINE=n4 exits 0 'etcd-cluster leave'
+	says 'leads the cluster now'
+	says '3 voting members are left, of which 1 may fail'
+	has_left n4
+	[ "$(voters n1)" -eq 3 ]
+	MACHINE=n4 exits 2 'etcd-cluster leave'
+	# A boot changes nothing of that.
+	"$machine" reboot n4
+	on n4 'fails systemctl --quiet is-active etcd
+	test ! -e /var/lib/etcd-cluster/member'
+}
+
+@test "a vote that is needed stays, while another member is down" {
+	on n3 'systemctl stop etcd'
+	wait_for 20 'etcd-cluster status | grep -q "2 of 3 voting members healthy"'
+	MACHINE=n2 exits 5 'etcd-cluster leave'
+	says '2 of 3 are healthy now, and 2 would be needed of the other 2'
+	exits 5 'etcd-cluster remove --force n2'
+	on n2 'systemctl --quiet is-active etcd && test -s /etc/etcd/member-id'
+	on n3 'systemctl start etcd'
+	ONLY_ON='n3' all_healthy
+}
+
+@test "three to five: the same machines come back, and nothing that was acknowledged is lost" {
+	on n4 "etcd-cluster join $(v4 n1)"
+	on n5 "etcd-cluster join $(v4 n2)"
+	ONLY_ON='n4 n5' all_healthy
+	wait_for 30 "test \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq 5"
+	none_lost
+	on n4 'ls -d /var/lib/etcd-cluster/member.aside-*
+	test "$(etcdctl.sh get kept --print-value-only)" = value'
+}
+
+@test "a dead member is removed from another machine, one that lives is not" {
+	"$machine" crash n5
+	wait_for 20 'etcd-cluster status | grep -q "4 of 5 voting members healthy"'
+	MACHINE=n2 exits 3 'etcd-cluster remove n4'
+	says 'on that machine: etcd-cluster leave'
+	MACHINE=n2 exits 0 'etcd-cluster remove n5'
+	says '4 voting members are left, of which 1 may fail'
+	[ "$(voters n1)" -eq 4 ]
+}
+
+@test "a machine built anew takes its own place" {
+	local token
+
+	"$machine" destroy n4
+	fresh n4 bookworm
+	token=$(on n1 "etcd-cluster token new --name n4 --address $(v4 n4)")
+	on n4 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases ROLE=cluster "$(members)"
+	on n4 trust "$etcd_version"
+	on n4 "umask 077; echo $token >/etc/etcd/enroll-token"
+	package n4
+	# It was a member: it does not begin anew by itself.
+	MACHINE=n4 wait_for 60 'etcd-cluster status | grep -q "etcd-cluster replace"'
+	MACHINE=n4 exits 3 'etcd-cluster replace n3'
+	says 'this machine is n4, not n3'
+	on n4 'etcd-cluster replace n4'
+	ONLY_ON=n4 all_healthy
+	[ "$(voters n1)" -eq 4 ]
+	on n4 'test "$(etcdctl.sh get kept --print-value-only)" = value
+	test ! -e /etc/etcd/enroll-token'
+	MACHINE=n4 exits 2 'etcd-cluster replace'
+}
+
+@test "data lost, identity still there: refused, then replaced" {
+	on n3 'systemctl stop etcd
+	mv /var/lib/etcd-cluster/member /root/lost'
+	MACHINE=n3 exits 3 'etcd-cluster setup'
+	says 'can erase acknowledged writes'
+	on n3 'etcd-cluster replace'
+	ONLY_ON=n3 all_healthy
+	[ "$(voters n1)" -eq 4 ]
+	on n3 'ls /etc/etcd/member-id.aside-*
+	test "$(etcdctl.sh get kept --print-value-only)" = value'
+}
+
+@test "the quorum is lost for ever: one machine goes on alone, killed half-way or not" {
+	local id name
+
+	id=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
+	start_writer
+	exits 3 "etcd-cluster restore --force-new-cluster $id"
+	says 'the cluster has its quorum (4 of 4'
+	for name in n2 n3; do
+		"$machine" crash "$name"
+	done
+	wait_for 20 'fails etcd-cluster status'
+	m 'rm -f /run/writing'
+	# n4 lives: its data may be newer.
+	exits 3 "etcd-cluster restore --force-new-cluster $id"
+	says 'still answers'
+	on n4 'systemctl stop etcd-cluster-setup.timer etcd'
+	exits 3 'etcd-cluster restore --force-new-cluster 1234'
+	says "belongs to cluster $id"
+	for after in 0.2 0.6 1 1.5; do
+		m "timeout -s KILL $after etcd-cluster restore --force-new-cluster $id || true
+		fails pgrep -x -P 1 etcd-cluster"
+	done
+	run m "etcd-cluster restore --force-new-cluster $id"
+	echo "$output"
+	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
+	exits 2 "etcd-cluster restore --force-new-cluster $id"
+	[ "$(voters n1)" -eq 1 ]
+	m 'systemctl --quiet is-active etcd
+	test "$(etcdctl.sh get kept --print-value-only)" = value
+	ls -d /var/lib/etcd-cluster/member.aside-*
+	fails test -e /var/lib/etcd-cluster/member.aside-partial'
+	none_lost
+	exits 3 'etcd-cluster leave --ca-elsewhere'
+	says 'n1 is the only voting member'
+}
+
+@test "the others come back with their old data moved aside" {
+	local name
+
+	for name in n2 n3; do
+		"$machine" start "$name"
+	done
+	for name in n2 n3 n4; do
+		on "$name" "etcd-cluster join $(v4 n1)"
+	done
+	ONLY_ON='n1 n2 n3 n4' all_healthy
+	[ "$(voters n1)" -eq 4 ]
+	for name in n2 n3 n4; do
+		on "$name" 'ls -d /var/lib/etcd-cluster/member.aside-*
+		test "$(etcdctl.sh get kept --print-value-only)" = value'
+	done
+}
+
+@test "kill -9 in the middle of a leave, then again" {
+	for after in 0.05 0.2 0.5 1; do
+		on n4 "timeout -s KILL $after etcd-cluster leave || true"
+	done
+	run on n4 'etcd-cluster leave'
+	echo "$output"
+	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
+	has_left n4
+	[ "$(voters n1)" -eq 3 ]
+}
+
+@test "a package that is removed says which member it leaves behind" {
+	run on n3 'if command -v dnf >/dev/null; then dnf remove etcd-cluster; else apt-get remove etcd-cluster; fi'
+	[ "$status" -eq 0 ]
+	says 'etcd-cluster remove n3'
+	exits 0 'etcd-cluster remove n3'
+	[ "$(voters n1)" -eq 2 ]
+}
