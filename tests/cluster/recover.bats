@@ -144,30 +144,31 @@ restored() {
 	[ "$status" -eq 3 ]
 }
 
-# Killed at 20 moments of its life; whatever it was doing, etcd child and half-made copy are gone, and the next run ends well.
+changing='write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,clone,clone3,wait4,waitid,kill'
+
+# Killed at its system calls, from the first to the last: its etcd is gone with it, no half-made copy is left for long, and the next run ends well.
 @test "kill -9 anywhere, then again: the same end" {
-	local id pid i begin took
+	local id n calls
 
 	machine n1
 	start n1
 	wait_healthy n1
 	id=$(cluster_id)
 	etcdctl n1 put kept value
-	stop n1 KILL
-	begin=$(date +%s%N)
-	run -0 "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id"
-	took=$((($(date +%s%N) - begin) / 1000000))
-	for i in {1..20}; do
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-		pid=$!
-		sleep "$(awk "BEGIN { print $took * $i / 20000 }")"
-		kill -KILL $pid 2>/dev/null || true
-		wait $pid || true
+	stop n1
+	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" \
+		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id"
+	calls=$(wc -l <"$BATS_TEST_TMPDIR/trace")
+	[ "$calls" -ge 25 ] || { echo "$calls calls"; cat "$BATS_TEST_TMPDIR/trace"; return 1; }
+	for ((n = 1; n <= calls; n += ${CRASH_EVERY:-calls / 25 + 1})); do
+		strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" -e "inject=$changing:signal=KILL:when=$n" \
+			"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id" >/dev/null 2>&1 3>&- || true
 		for _ in {1..100}; do
-			! pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null || sleep 0.02
+			pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null || break
+			sleep 0.02
 		done
 		run pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$"
-		[ -z "$output" ]
+		[ -z "$output" ] || { echo "killed at call $n, its etcd lives"; return 1; }
 	done
 	run -0 helper n1 restore --force-new-cluster "$id"
 	[ ! -e "$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster/member.aside-partial" ]
