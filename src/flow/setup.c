@@ -200,6 +200,14 @@ static void record(const struct machine *m, int rc, const struct err *why)
 		log_error(LOG_LEVEL_WARN, &lost);
 }
 
+/* ROLE=none: nothing is done here, for others neither. */
+static int stand_idle(const struct machine *m, const struct setup_options *how, struct err *e)
+{
+	int rc = how->local ? 0 : enroll_prepare(m, e);
+
+	return rc < 0 ? -1 : rc > 0 ? SETUP_DONE : SETUP_NOTHING;
+}
+
 /* One walk from the beginning: cluster.conf may have changed since the last. *again: another one may end otherwise in a moment. */
 static int walk_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
 {
@@ -211,7 +219,7 @@ static int walk_once(const struct machine_options *where, const struct setup_opt
 	*again = rc < 0 && e->class == ERR_PENDING;
 	if (rc == 0) {
 		m.conf.replace = m.conf.replace || how->replace;
-		rc = m.conf.role == ROLE_NONE ? SETUP_NOTHING : walk(&road, e);
+		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : walk(&road, e);
 		*again = rc < 0 && e->class == ERR_PENDING && road.release.class == ERR_NONE &&
 			 road.others.class != ERR_NONE;
 	}
