@@ -235,6 +235,20 @@ struct channel *channel_accept(const struct channel_side *side, int fd, long lon
 	return steal(&c);
 }
 
+/* The other side closed while we spoke; why, it may have said before: a server judges our certificate after we have begun. */
+static void last_words(struct channel *c, struct err *e)
+{
+	struct err said = { 0 };
+	size_t n;
+	char x;
+	int rc;
+
+	ERR_clear_error();
+	rc = SSL_read_ex(c->tls, &x, sizeof(x), &n);
+	if (rc != 1 && outcome(c, rc, 0, "it was not heard", &said) < 0 && said.class == ERR_VERIFY)
+		*e = said;
+}
+
 static int write_all(struct channel *c, const void *data, size_t len, long long deadline, struct err *e)
 {
 	size_t done = 0, n = 0;
@@ -245,8 +259,10 @@ static int write_all(struct channel *c, const void *data, size_t len, long long 
 		rc = SSL_write_ex(c->tls, (const char *)data + done, len - done, &n);
 		if (rc == 1)
 			done += n;
-		else if (outcome(c, rc, deadline, "cannot send", e) < 0)
+		else if (outcome(c, rc, deadline, "cannot send", e) < 0) {
+			last_words(c, e);
 			return -1;
+		}
 	}
 	return 0;
 }

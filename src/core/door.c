@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "core/enroll_serve.h"
 
 #define TICK_MS	      1000
+#define PARTING_MS    1000
 #define MINUTE_MS     60000
 #define SOURCES_NOTED 64
 #define LINES_NOTED   4 /* different reasons of one source that are logged in a minute */
@@ -142,6 +144,18 @@ static struct report report_of(const char *source, const char *why)
 	return r;
 }
 
+/* Closing with something unread would cut off what was said last (RFC 9112, 9.6 tells of it): waits for the visitor to go first. */
+static void part(int fd)
+{
+	const long long deadline = dial_now() + PARTING_MS;
+	char rest[4096];
+	ssize_t n = 1;
+
+	(void)shutdown(fd, SHUT_WR);
+	while (n > 0 && dial_ready(fd, POLLIN, deadline))
+		n = read(fd, rest, sizeof(rest));
+}
+
 /* The child: alone with the visitor, and for a short time. */
 static void receive(const struct door *d, int fd, const char *source)
 {
@@ -158,6 +172,7 @@ static void receive(const struct door *d, int fd, const char *source)
 
 		if (write(d->reports[1], &r, sizeof(r)) < 0)
 			log_error(LOG_LEVEL_WARN, &e);
+		part(fd);
 	}
 	machine_free(&m);
 	_exit(0);
