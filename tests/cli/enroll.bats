@@ -227,7 +227,8 @@ refusals() {
 	# One that is announced with 1 GiB, and one that is 40000 bytes long.
 	printf '\x40\x00\x00\x00x' | talk "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*at most 32768' "$top/answer"
-	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.2" >"$top/answer" || true
+	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.2" >"$top/answer"
+	grep -q '^MESSAGE=.*40000 bytes' "$top/answer"
 	ask n2
 	wait "$silent"
 	[ ! -e "$top/n1/etc/etcd/enroll/members/n3" ]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The door as systemd runs it: closed where nobody may come, tight, patient with rude visitors, and back after a crash.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 46 bookworm bookworm
+}
+
+# knocks TIMES: so many connections from n1 itself, each closed again; and rude ones, of which some say what is no TLS.
+knocks() {
+	on n1 "bash -c 'for i in \$(seq $1); do
+		exec 3<>/dev/tcp/$(v4 n1)/2382 || exit 1
+		[ \$((i % 10)) -ne 0 ] || echo \"GET / HTTP/1.0 \$i\" >&3 || true
+		exec 3>&-
+	done' 2>/dev/null"
+}
+
+# half_open SECONDS: a hundred connections from n1 itself on which nobody says anything.
+half_open() {
+	on n1 "bash -c 'for i in \$(seq 100); do exec {fd}<>/dev/tcp/$(v4 n1)/2382; done; sleep $1' 2>/dev/null"
+}
+
+# The processes of the door: that which takes the connections, and its children. And their memory, in KiB.
+pids='pid=$(systemctl show -P MainPID etcd-cluster-enroll.service); pids="$pid $(cat /proc/$pid/task/$pid/children)"'
+resident() {
+	on n1 "$pids"'
+	for p in $pids; do sed -n "s/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$p/status; done | awk "{ sum += \$1 } END { print sum }"'
+}
+
+lines() {
+	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | wc -l'
+}
+
+@test "the door is open on the CA host, and on no other machine; its exposure is 2.0 at most" {
+	form
+	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
+	[ "$(on n2 'systemctl is-active etcd-cluster-enroll.socket')" = inactive ]
+	on n1 'ss -Hltn "sport = 2382" | grep -q .'
+	score=$(on n1 'systemd-analyze security --no-pager etcd-cluster-enroll.service' | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+	echo "# systemd-analyze security etcd-cluster-enroll.service: $score" >&3
+	[ "${score/./}" -le 20 ]
+}
+
+@test "a thousand connects: the socket stays, memory is flat, the journal has a few lines, and n2 renews meanwhile" {
+	on n2 'etcd-cluster cert renew --force'
+	before=$(resident)
+	before_lines=$(lines)
+	half_open 20 &
+	holder=$!
+	sleep 1
+	during=$(resident)
+	knocks 1000
+	on n2 'etcd-cluster cert renew --force'
+	wait $holder
+	on n1 wait_for 20 "$pids"' && [ "$pids" = "$pid " ]'
+	after=$(resident)
+	more=$(($(lines) - before_lines))
+	echo "# KiB resident, all processes: $before before, $during with half-open ones, $after after 1100 connections; $more lines in the journal" >&3
+	# 32 visitors at most, 4 from one address; each has its own copy of little.
+	[ "$before" -gt 0 ] && [ $((during - before)) -le 65536 ] && [ $((after - before)) -le 256 ]
+	[ $more -le 20 ]
+	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep "^refused 10.77.46.1"'
+	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
+	on n2 'etcd-cluster cert renew --force'
+}
+
+@test "killed, it is there for the next visitor; idle for a minute, it is gone, and there for the next one, too" {
+	on n1 'systemctl kill -s KILL etcd-cluster-enroll.service'
+	on n2 'etcd-cluster cert renew --force'
+	on n1 wait_for 90 '[ "$(systemctl is-active etcd-cluster-enroll.service)" = inactive ]'
+	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
+	on n2 'etcd-cluster cert renew --force'
+}
+
+@test "a broken cluster.conf stops nobody's renewal for good: the door says so, and serves once it is mended" {
+	on n1 'cp /etc/etcd/cluster.conf /root/ && echo NONSENSE=1 >>/etc/etcd/cluster.conf'
+	on n2 'etcd-cluster cert renew --force' || true
+	on n1 wait_for 10 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -q NONSENSE'
+	on n1 'cp /root/cluster.conf /etc/etcd/'
+	on n2 'etcd-cluster cert renew --force'
+}
+
+@test "another ENROLL_PORT moves the door; ROLE=none closes it" {
+	each 'echo ENROLL_PORT=2392 >>/etc/etcd/cluster.conf'
+	on n1 'etcd-cluster setup'
+	on n1 'ss -Hltn "sport = 2392" | grep -q .'
+	on n1 'fails sh -c "ss -Hltn \"sport = 2382\" | grep -q ."'
+	on n2 'etcd-cluster cert renew --force'
+	on n1 'sed -i "s/^ROLE=.*/ROLE=none/" /etc/etcd/cluster.conf; rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]'
+	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" != active ]
+}
