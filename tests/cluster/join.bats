@@ -39,7 +39,8 @@ write_on() {
 
 # Every acknowledged write is there, as the member NAME has it, and none has failed.
 all_written() {
-	kill "$writer" && wait "$writer" 2>/dev/null || :
+	kill "$writer"
+	wait "$writer" 2>/dev/null || :
 	writer=
 	[ ! -e "$BATS_TEST_TMPDIR/failed" ] || { echo "failed: $(wc -l <"$BATS_TEST_TMPDIR/failed")"; return 1; }
 	etcdctl "$1" get key --prefix --keys-only | sed -n 's/^key//p' | sort >"$BATS_TEST_TMPDIR/found"
@@ -313,7 +314,7 @@ moments=sendto,recvfrom,rename,renameat2
 	run -3 helper n1 join "127.0.0.1:$(port n1 8)"
 	[[ "$output" == *"this machine is member "*" (n1) of cluster "*"no member of the cluster answers"* ]]
 	[[ "$output" == *"etcd-cluster leave"* ]]
-	! grep ROLE=join "$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
+	run ! grep ROLE=join "$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
 }
 
 @test "data of another cluster is for a person to look at" {
