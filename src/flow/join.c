@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -26,6 +27,12 @@
 
 /* A dead member that is about to be removed for good is looked at this often, a second apart. */
 #define DEAD_LOOKS 3
+
+/*
+ * How long etcd may fail to start after its learner was added: it asks the others for the cluster first, and ends when it cannot reach them just
+ * then; systemd starts it again every 5 s.
+ */
+#define START_SECONDS 30
 
 /* How long one walk waits for the data to arrive; the next one goes on. */
 #define SYNC_SECONDS 10
@@ -286,6 +293,14 @@ static int journal_added(struct joiner *j, uint64_t id, const struct rpc_members
 	return joining_write(j->m, &now, e);
 }
 
+/* The learner that the journal knows waits for its first start: nothing is to be asked, only who else is there now. */
+static bool is_added(const struct joiner *j)
+{
+	const struct rpc_member *own = j->resumes ? membership_by_id(&j->list, j->journal.member_id) : NULL;
+
+	return own && !membership_has_started(own) && membership_by_peer(&j->list, j->peer) == own;
+}
+
 static int add(struct joiner *j, struct err *e)
 {
 	const struct joining before = { .step = JOINING_ADDING, .peer_url = j->peer };
@@ -345,6 +360,8 @@ static int enter(struct joiner *j, struct err *e)
 		return -1;
 	if (j->data == DATADIR_MEMBER)
 		return journal_added(j, j->data_member, &j->list, e);
+	if (is_added(j))
+		return journal_added(j, j->journal.member_id, &j->list, e);
 	if (check_version(j, e) < 0 || drop_former(j, e) < 0 || clear_way(j, e) < 0)
 		return -1;
 	return add(j, e);
@@ -425,6 +442,13 @@ static int take_back(const struct machine *m, uint64_t id, struct err *e)
 	return one && membership_remove(m, id, e) < 0 ? -1 : 1;
 }
 
+bool join_may_start(const struct machine *m)
+{
+	struct stat st;
+
+	return join_wanted(m, false) && stat(m->at.joining, &st) == 0 && time(NULL) - st.st_mtime < START_SECONDS;
+}
+
 int join_undo(const struct machine *m, const char *why, struct err *e)
 {
 	auto_joining struct joining j = { 0 };
@@ -438,7 +462,8 @@ int join_undo(const struct machine *m, const char *why, struct err *e)
 	if (rc < 0) {
 		(void)err_wrap(e, "%s, and learner %016" PRIx64 " could not be taken back from the cluster", why,
 			       j.member_id);
-		return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+		(void)err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+		return later(e);
 	}
 	if (rc == 0) {
 		(void)err_set(e, ERR_HEALTH, "%s, though this machine is a voting member already", why);

@@ -42,8 +42,13 @@ int join_finish(const struct machine *m, struct err *e) MUST_CHECK;
 int join_again(const struct machine *m, char *const *addresses, struct err *e) MUST_CHECK;
 
 /*
- * etcd could not be started: takes the learner back, stops etcd, moves its data aside and forgets the journal. A voter is never taken back. The
- * cluster not answering leaves everything for the next try. Returns -1 with e saying what was done: why, in short, is how etcd ended.
+ * etcd has ended without having answered. True while that may be a matter of time: its learner was added less than 30 s ago.
+ */
+bool join_may_start(const struct machine *m);
+
+/*
+ * etcd could not be started: takes the learner back, stops etcd, moves its data aside and forgets the journal. A voter is never taken back. When the
+ * cluster does not answer everything stays for the next try (ERR_PENDING). Returns -1 with e saying what was done: why, in short, is how etcd ended.
  */
 int join_undo(const struct machine *m, const char *why, struct err *e) MUST_CHECK;
 

@@ -54,7 +54,7 @@ static int wait_healthy(struct road *r, struct err *e)
 			rc = service_failed(r->m, &why, e);
 		if (rc < 0)
 			return -1;
-		if (rc > 0)
+		if (rc > 0 && !join_may_start(r->m))
 			return gave_up(r, why, e);
 		(void)nanosleep(&tick, NULL);
 	}

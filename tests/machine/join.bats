@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Machines that are added to a cluster that runs: certificates through the door for a token of their own, several at once, killed at
+# each step of the journal, and with an etcd that does not start.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 44 bookworm bookworm rpm
+}
+
+# invited NAME…: answers, and a token that n1 has made for them.
+invited() {
+	local name token
+	token=$(on n1 "etcd-cluster token new --uses $# 2>/dev/null")
+	for name; do
+		prepared "$name" ROLE=join "JOIN=$(v4 n1)"
+		on "$name" "umask 077; echo $token >/etc/etcd/enroll-token"
+	done
+}
+
+# voters N: that many members, all of which have started and vote.
+voters() {
+	on n1 'etcdctl.sh member list'
+	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ]
+	[ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
+}
+
+@test "one machine becomes three: two that join at once take turns" {
+	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
+	on n1 'rm /etc/etcd/enroll-token'
+	package n1
+	on n1 healthy 30
+	on n1 'etcdctl.sh put before 1'
+	invited n2 n3
+	package n2 &
+	package n3 &
+	wait
+	all_healthy
+	one_cluster
+	each '[ "$(etcdctl.sh get --print-value-only before)" = 1 ]'
+	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/enroll-token ]
+	[ ! -e /etc/etcd/pki/ca.key ]
+	grep -qx STEP=member /etc/etcd/joining
+	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+}
+
+@test "kill -9 at each step of the journal, and the unit again: the same member, no other" {
+	for step in adding added started member; do
+		on n3 'etcd-cluster leave'
+		voters 2
+		on n3 "etcd-cluster join $(v4 n1) >/dev/null 2>&1 & pid=\$!
+		for i in \$(seq 20000); do
+			! grep -qsx STEP=$step /etc/etcd/joining || break
+			kill -0 \$pid || break
+		done
+		kill -9 \$pid || true
+		cat /etc/etcd/joining
+		[ \"\$(sed -n s/^STEP=//p /etc/etcd/joining)\" ]
+		systemctl start etcd-cluster-setup.service"
+		on n3 healthy 60
+		on n3 'grep -qx STEP=member /etc/etcd/joining'
+		voters 3
+	done
+}
+
+@test "an etcd that does not start is taken back, with its data aside, and joins when it is mended" {
+	on n3 'etcd-cluster leave'
+	on n3 'printf "%s\n" ETCD_HEARTBEAT_INTERVAL=5000 ETCD_ELECTION_TIMEOUT=1000 >>/etc/etcd/cluster.conf'
+	run on n3 "etcd-cluster join $(v4 n1)"
+	echo "$output"
+	[ "$status" -eq 5 ]
+	[[ "$output" == *"etcd.service ended with result"*"was taken back from the cluster"* ]]
+	voters 2
+	on n3 '[ ! -e /etc/etcd/joining ]
+	[ ! -e /var/lib/etcd-cluster/member ]
+	fails pgrep -x etcd
+	sed -i /^ETCD_/d /etc/etcd/cluster.conf
+	systemctl start etcd-cluster-setup.service'
+	on n3 healthy 60
+	voters 3
+}
+
+@test "a machine that loses power while it joins ends there, too" {
+	on n3 'etcd-cluster leave'
+	on n3 "etcd-cluster join $(v4 n1) --dry-run 2>&1 | grep 'would'"
+	on n3 "systemd-run -q etcd-cluster join $(v4 n1)"
+	on n3 wait_for 20 '[ -e /etc/etcd/joining ]'
+	"$machine" crash n3
+	"$machine" start n3
+	on n3 healthy 60
+	voters 3
+	one_cluster
+}
+
+@test "a machine that was removed stays out until a person says join" {
+	on n3 'systemctl stop etcd'
+	id=$(on n1 "etcdctl.sh member list | sed -n 's/, started, n3,.*//p'")
+	on n1 'etcd-cluster remove n3'
+	voters 2
+	"$machine" reboot n3
+	on n3 wait_for 60 '[ -e /run/etcd-cluster/setup ] && ! systemctl is-active etcd-cluster-setup.service'
+	voters 2
+	on n3 "etcd-cluster join $(v4 n1)"
+	on n3 healthy 60
+	voters 3
+	one_cluster
+	[ "$(on n1 "etcdctl.sh member list | sed -n 's/, started, n3,.*//p'")" != "$id" ]
+	on n3 'ls -d /var/lib/etcd-cluster/member.aside-* /etc/etcd/member-id.aside-*'
+}
