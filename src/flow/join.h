@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "core/identity.h"
 #include "core/machine.h"
 
 /*
@@ -40,6 +41,12 @@ int join_finish(const struct machine *m, struct err *e) MUST_CHECK;
  * says join gets this: setup alone never undoes what `remove` has done. ERR_CONFIG: it is a member of another cluster.
  */
 int join_again(const struct machine *m, char *const *addresses, struct err *e) MUST_CHECK;
+
+/*
+ * A member does not become healthy: ERR_CONFIG when the others say that it is none any more, for then etcd just ends, with exit code 0, each time it is
+ * started (seen on 3.4). 0: it is one, or nobody can say.
+ */
+int join_removed(const struct machine *m, const struct identity *id, struct err *e) MUST_CHECK;
 
 /*
  * etcd has ended without having answered. True while that may be a matter of time: its learner was added less than 30 s ago.

@@ -11,6 +11,7 @@
 #include "core/membership.h"
 #include "core/reach.h"
 #include "core/service.h"
+#include "core/session.h"
 #include "flow/join.h"
 
 #define LOOK_MS 5000U
@@ -82,6 +83,24 @@ static int is_listed(const struct reach *r, uint64_t id)
 		if (rpc_member_list(g, true, &list, &ignored) == 0)
 			return membership_by_id(&list, id) != NULL;
 	return 1;
+}
+
+int join_removed(const struct machine *m, const struct identity *id, struct err *e)
+{
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	auto_strv char **urls = NULL;
+	auto_free char *host = NULL;
+	struct err unasked = { 0 };
+	uint16_t port;
+
+	if (membership_list(m, &list, &unasked) < 0 || list.cluster_id != id->cluster_id ||
+	    membership_by_id(&list, id->member_id))
+		return 0;
+	urls = membership_urls(&list);
+	(void)err_set(e, ERR_CONFIG, "this machine's member %016" PRIx64 " was removed from its cluster",
+		      id->member_id);
+	return err_hint(e, "to add it again, with the data moved aside: etcd-cluster join %s",
+			urls && session_split_url(urls[0], &host, &port) ? host : "ADDRESS");
 }
 
 int join_again(const struct machine *m, char *const *addresses, struct err *e)

@@ -26,6 +26,9 @@
 #define LOOK_MS	       20
 #define LOOKS_PER_UNIT 25
 
+/* After how many looks at a member that is down the others are asked whether it is one; not at once, for the others may be booting as well. */
+#define LOOKS_REMOVED 100
+
 /* systemd does not start etcd any more. A member that was just added is taken back, so that it does not count against the others' quorum. */
 static int gave_up(struct road *r, const char *why, struct err *e)
 {
@@ -56,6 +59,8 @@ static int wait_healthy(struct road *r, struct err *e)
 			return -1;
 		if (rc > 0 && !join_may_start(r->m))
 			return gave_up(r, why, e);
+		if (look == LOOKS_REMOVED && r->has_id && join_removed(r->m, &r->id, e) < 0)
+			return -1;
 		(void)nanosleep(&tick, NULL);
 	}
 	if (r->m->conf.role == ROLE_CLUSTER && r->m->conf.n_members > 1)

@@ -100,7 +100,10 @@ voters() {
 	on n1 'etcd-cluster remove n3'
 	voters 2
 	"$machine" reboot n3
-	on n3 wait_for 60 '[ -e /run/etcd-cluster/setup ] && ! systemctl is-active etcd-cluster-setup.service'
+	on n3 wait_for 60 'grep -qx STATE=failed /run/etcd-cluster/setup'
+	on n3 exits 3 'etcd-cluster setup'
+	says 'was removed from its cluster'
+	says 'etcd-cluster join 10.77.44.'
 	voters 2
 	on n3 "etcd-cluster join $(v4 n1)"
 	on n3 healthy 60
