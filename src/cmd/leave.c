@@ -17,12 +17,13 @@ int cmd_leave(int argc, char **argv, const struct machine_options *o, struct err
 {
 	struct machine_options where = *o;
 	struct leave_options how = { 0 };
-	const struct cmd_option options[] = { { .name = "ca-elsewhere", .flag = &how.ca_elsewhere },
+	const struct cmd_option options[] = { { .name = "last", .flag = &how.last },
+					      { .name = "ca-elsewhere", .flag = &how.ca_elsewhere },
 					      { .name = "dry-run", .flag = &where.dry_run },
 					      { 0 } };
 	int rc;
 
-	if (cmd_options(argc, argv, options, 0, 0, "leave [--ca-elsewhere] [--dry-run]", e) < 0)
+	if (cmd_options(argc, argv, options, 0, 0, "leave [--last] [--ca-elsewhere] [--dry-run]", e) < 0)
 		return -1;
 	rc = cmd_on_machine(&where, true, leave, &how, e);
 	if (rc == 0)

@@ -59,16 +59,35 @@ static int who_am_i(struct leaving *l, struct err *e)
 	return 0;
 }
 
+static bool anybody_answers(const struct leaving *l)
+{
+	for (size_t i = 0; i < l->s.n; i++) {
+		if (l->s.list[i].answers)
+			return true;
+	}
+	return false;
+}
+
 static int ask(struct leaving *l, struct err *e)
 {
-	if (member_survey(l->m, ASK_MS, &l->s, e) < 0)
-		return -1;
+	/* A cluster that was being given up when we were killed has nobody left to ask. */
+	bool resumes = l->how->last && l->m->conf.role == ROLE_NONE;
+
+	if (member_survey(l->m, ASK_MS, &l->s, e) < 0) {
+		if (!resumes || file_exists(l->m->at.pki))
+			return -1;
+		err_clear(e); /* the certificates to ask with were moved aside */
+		return 0;
+	}
+	if (resumes && !anybody_answers(l))
+		return 0;
 	if (!l->s.agreed) {
 		(void)err_set(e, ERR_HEALTH,
 			      "no voting member that can be reached from here has a quorum: nobody can agree "
 			      "that this machine leaves");
-		return err_hint(e, "start etcd on the machines that are down, then run this again; etcd-cluster status "
-				   "shows them");
+		return err_hint(
+			e, "start etcd on the machines that are down, then run this again; etcd-cluster status shows "
+			   "them");
 	}
 	if (l->s.cluster_id != l->cluster_id) {
 		(void)err_set(e, ERR_CONFIG,
@@ -113,17 +132,33 @@ static int check_ca(const struct leaving *l, struct err *e)
 			   "etcd-cluster leave --ca-elsewhere");
 }
 
+/* The cluster may be given up by its only member: no voter, and no learner that is about to become one. */
+static bool is_alone(const struct leaving *l)
+{
+	for (size_t i = 0; i < l->s.n; i++) {
+		if (l->s.list[i].listed && &l->s.list[i] != l->own)
+			return false;
+	}
+	return true;
+}
+
 static int check_leaving(const struct leaving *l, struct err *e)
 {
 	if (!l->own)
 		return 0;
+	if (l->how->last && is_alone(l))
+		return 0;
+	if (l->how->last) {
+		(void)err_set(e, ERR_CONFIG, "%s is not the only member of its cluster", l->own->name);
+		return err_hint(e, "etcd-cluster leave");
+	}
 	if (removal_check(&l->s, l->own, e) < 0)
-		return e->class == ERR_CONFIG
-			       ? err_hint(e,
-					  "to let it rest, with its data: systemctl stop etcd, and ROLE=none in "
-					  "%s; to delete it all: purge the package",
-					  l->m->at.conf)
-			       : -1;
+		return e->class == ERR_CONFIG ? err_hint(e,
+							 "to give the cluster up, all of it moved aside: etcd-cluster "
+							 "leave --last; to let "
+							 "it rest as it is: systemctl stop etcd, and ROLE=none in %s",
+							 l->m->at.conf)
+					      : -1;
 	return check_ca(l, e);
 }
 
@@ -154,6 +189,8 @@ static void hand_over(const struct leaving *l)
 
 static int take_out(const struct leaving *l, struct err *e)
 {
+	if (l->how->last)
+		return 0; /* etcd does not remove its last member; the cluster ends with its data set aside */
 	if (!l->own) {
 		log_info("the cluster does not list this machine's member %016" PRIx64 " any more", l->member_id);
 		return 0;
@@ -185,21 +222,32 @@ static int stop(const struct machine *m, struct err *e)
 	while (!m->dry_run && (pid = probe_etcd(data, NULL)) != 0) {
 		if (time(NULL) >= end) {
 			(void)err_set(e, ERR_FAIL, "etcd (process %d) still runs on %s", (int)pid, data);
-			return err_hint(e, "stop it, then run this again: etcd-cluster leave");
+			return err_hint(e, "stop it, then run this again");
 		}
 		(void)nanosleep(&tick, NULL);
 	}
 	return 0;
 }
 
-/* The identity goes last: while it is there, a leave that was killed goes on. */
-static int put_aside(const struct machine *m, struct err *e)
+/* From here on setup leaves this machine alone, whatever kills us. */
+static int be_idle(const struct machine *m, struct err *e)
 {
 	static const struct config_answer none[] = { { "ROLE", "none" } };
 
-	if (config_edit(&m->at, none, ARRAY_LEN(none), m->dry_run, e) < 0 || aside_data(m, e) < 0 ||
-	    aside_move(m, m->at.etcd_env, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
-	    aside_move(m, m->at.member_id, e) < 0)
+	return config_edit(&m->at, none, ARRAY_LEN(none), m->dry_run, e) < 0 ? -1 : 0;
+}
+
+/* The identity goes last: while it is there, a leave that was killed goes on. */
+static int put_aside(const struct leaving *l, struct err *e)
+{
+	const struct machine *m = l->m;
+
+	if (aside_data(m, e) < 0 || aside_move(m, m->at.etcd_env, e) < 0 || aside_move(m, m->at.joining, e) < 0)
+		return -1;
+	/* The CA of a cluster that is no more would be in the way of the next one's. */
+	if (l->how->last && (aside_move(m, m->at.enroll, e) < 0 || aside_move(m, m->at.pki, e) < 0))
+		return -1;
+	if (aside_move(m, m->at.member_id, e) < 0)
 		return -1;
 	if (m->dry_run)
 		return 0;
@@ -225,10 +273,12 @@ static int go(struct leaving *l, struct err *e)
 		return -1;
 	if (l->member_id == 0)
 		return 0;
-	if (ask(l, e) < 0 || check_leaving(l, e) < 0 || take_out(l, e) < 0 || stop(l->m, e) < 0 ||
-	    put_aside(l->m, e) < 0 || check_role(l->m, e) < 0)
+	if (ask(l, e) < 0 || check_leaving(l, e) < 0 || take_out(l, e) < 0 || be_idle(l->m, e) < 0 ||
+	    stop(l->m, e) < 0 || put_aside(l, e) < 0 || check_role(l->m, e) < 0)
 		return -1;
-	if (l->own)
+	if (l->how->last)
+		log_info("cluster %016" PRIx64 " is given up; what it was is still here", l->cluster_id);
+	else if (l->own)
 		removal_tell(&l->s, l->own);
 	log_info("to come back: etcd-cluster join ADDRESS-OF-A-MEMBER");
 	return 1;

@@ -62,8 +62,43 @@ has_left() {
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 
 	run -3 helper n1 leave --ca-elsewhere
-	[[ "$output" == *"n1 is the only voting member"*"purge the package"* ]]
+	[[ "$output" == *"n1 is the only voting member"*"etcd-cluster leave --last"* ]]
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
+}
+
+@test "the only member gives its cluster up when that is what was typed" {
+	local root=$BATS_TEST_TMPDIR/n1
+
+	machine n1
+	start n1
+	wait_healthy n1
+	remember n1
+	etcdctl n1 put kept value
+	run -3 helper n1 leave
+	etcdctl n1 member add n2 --learner --peer-urls="https://127.0.0.1:$(port n2 2)"
+	run -3 helper n1 leave --last
+	[[ "$output" == *"n1 is not the only member"* ]]
+	run -0 helper n1 remove "$(etcdctl n1 member list | awk -F ', ' '$2 == "unstarted" { print $1 }')"
+
+	run -0 helper n1 leave --last --dry-run
+	[ -e "$root/etc/etcd/pki/ca.key" ]
+	# Below a root etcd is not ours to stop, and it was not removed, so it does not end by itself.
+	run -1 helper n1 leave --last
+	[[ "$output" == *"still runs on"* ]]
+	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
+	stop n1
+	run -0 helper n1 leave --last
+	[[ "$output" == *"is given up"* ]]
+	[ "$(conf n1 ROLE)" = none ]
+	[ ! -e "$root/etc/etcd/member-id" ]
+	[ ! -e "$root/etc/etcd/pki" ]
+	[ -s "$(echo "$root"/etc/etcd/pki.aside-*/ca.key)" ]
+	[ -s "$(echo "$root"/var/lib/etcd-cluster/member.aside-*/snap/db)" ]
+	run -2 helper n1 leave --last
+	run -0 helper n1 init
+	start n1
+	wait_healthy n1
+	[ -z "$(etcdctl n1 get kept)" ]
 }
 
 @test "the leader hands over before it goes" {
