@@ -47,23 +47,27 @@ static bool any_leaf(const struct pki_walk *w, bool keys)
  */
 static int check_alone(struct pki_walk *w, bool local, struct err *e)
 {
-	auto_free char *who = NULL;
+	auto_free char *who = NULL, *why = NULL;
 
 	if (w->m->conf.n_members < 2)
 		return 0;
 	if (local)
 		return err_set(e, ERR_PENDING,
 			       "the CA is made when the other MEMBERS were asked whether there is one already");
-	if (pki_enroll_others(w->m, &who) == 0)
+	/* Its certificates were lost, and it is a member that other machines know by them. */
+	if (file_exists(w->m->at.member_id))
+		why = xstrdup("this machine is a member already");
+	else if (pki_enroll_others(w->m, &who) > 0)
+		why = xasprintf("%s answers on port %u", who, (unsigned int)w->m->conf.peer_port);
+	if (!why)
 		return 0;
 	if (w->m->conf.replace) {
 		w->origin = PKI_ASK;
 		return 0;
 	}
-	(void)err_set(
-		e, ERR_CONFIG,
-		"%s has no certificates, but %s answers on port %u: the cluster runs, and a new CA would be another's",
-		w->m->at.pki, who, (unsigned int)w->m->conf.peer_port);
+	(void)err_set(e, ERR_CONFIG,
+		      "%s has no certificates, but %s: the cluster runs, and a new CA would be another's", w->m->at.pki,
+		      why);
 	return err_hint(e,
 			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
 }

@@ -490,9 +490,12 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 	door.does = GIVES;
 	ensure(&rebuilt, 1);
 	assert_settled(&rebuilt);
-	/* When the cluster is formed nobody listens yet. */
-	free(shell("rm -r pki"));
+	/* A member that lost its certificates, while the others are off. */
+	free(shell("rm -r pki && echo >member-id"));
 	(void)close(steal_fd(&fd));
+	assert_err(pki_ensure(&m, false, e), ERR_CONFIG, "is a member already");
+	/* When the cluster is formed nobody listens yet. */
+	free(shell("rm member-id"));
 	ensure(&m, 1);
 	assert_int_equal(pki_origin(&m), PKI_CA);
 }
