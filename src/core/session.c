@@ -55,6 +55,21 @@ char *session_local(const struct machine *m)
 	return config_url("https", m->conf.address, m->conf.client_port);
 }
 
+#define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
+
+char *session_peer(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_etcd; i++)
+		if (strcmp(c->etcd[i].key, PEER_SETTING) == 0)
+			return xstrdup(c->etcd[i].value);
+	return config_url("https", c->address, c->peer_port);
+}
+
+char *session_peer_in_use(const struct machine *m)
+{
+	return setting(m, PEER_SETTING);
+}
+
 static void add_once(char ***list, const char *url)
 {
 	for (size_t i = 0; *list && (*list)[i]; i++) {

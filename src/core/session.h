@@ -21,6 +21,13 @@ struct grpc *session_open(const struct machine *m, const char *url, unsigned int
 char *session_local(const struct machine *m);
 
 /*
+ * Where the others dial this member: what cluster.conf says now (an ETCD_ line of it wins, as it does in etcd.env), and what etcd.env says; NULL while
+ * there is none. The caller frees.
+ */
+char *session_peer(const struct config *c);
+char *session_peer_in_use(const struct machine *m);
+
+/*
  * Client URLs at which somebody may know the cluster: the own one first, then those of MEMBERS, of JOIN, and of the members that etcd.env
  * tells etcd to begin with; each once. A strv that the caller frees.
  */

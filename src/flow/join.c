@@ -21,6 +21,7 @@
 #include "core/reach.h"
 #include "core/release.h"
 #include "core/service.h"
+#include "core/session.h"
 
 /* Who is there and what runs there: one round, so a member that is off costs its connection once. */
 #define LOOK_MS 5000U
@@ -66,15 +67,6 @@ static int later(struct err *e)
 	return -1;
 }
 
-/* Where the others will dial us: an ETCD_ line of cluster.conf wins, as it does in etcd.env. The caller frees. */
-static char *own_peer_url(const struct config *c)
-{
-	for (size_t i = 0; i < c->n_etcd; i++)
-		if (strcmp(c->etcd[i].key, "ETCD_INITIAL_ADVERTISE_PEER_URLS") == 0)
-			return xstrdup(c->etcd[i].value);
-	return config_url("https", c->address, c->peer_port);
-}
-
 bool join_wanted(const struct machine *m, bool replace)
 {
 	cleanup(identity_free) struct identity id = { 0 };
@@ -99,7 +91,7 @@ static int look_here(struct joiner *j, struct err *e)
 	if (rc < 0 || datadir_look(j->m, &j->data, &j->data_cluster, &j->data_member, e) < 0)
 		return -1;
 	j->resumes = rc > 0 && j->journal.step >= JOINING_ADDED;
-	j->peer = own_peer_url(&j->m->conf);
+	j->peer = session_peer(&j->m->conf);
 	return 0;
 }
 

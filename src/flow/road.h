@@ -21,6 +21,7 @@ struct road {
 	struct member_health health; /* the last answer of etcd */
 	bool runs;		     /* it answered before we changed anything */
 	bool changed;		     /* some step did something */
+	bool moves;		     /* etcd.env is for another address than cluster.conf says */
 	bool restart;		     /* etcd runs with settings that are no longer those of its files */
 	struct err release;	     /* ERR_PENDING: what the release waits for */
 	struct err others; /* ERR_PENDING: what other machines have to do first; worth another look in a moment */

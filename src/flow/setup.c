@@ -18,6 +18,7 @@
 #include "core/service.h"
 #include "flow/form.h"
 #include "flow/join.h"
+#include "flow/move.h"
 #include "flow/patience.h"
 #include "flow/road.h"
 
@@ -72,7 +73,9 @@ static int look_first(struct road *r, struct err *e)
 			      (unsigned int)r->m->conf.client_port, r->health.cluster_id, r->id.cluster_id);
 		return err_hint(e, "stop the other etcd, or choose another CLIENT_PORT in %s", r->m->at.conf);
 	}
-	return r->runs ? 0 : check_before_start(r->m, e);
+	if (move_check(r, e) < 0)
+		return -1;
+	return r->runs || r->moves ? 0 : check_before_start(r->m, e);
 }
 
 /*
@@ -139,8 +142,11 @@ static int render(struct road *r, struct err *e)
 	struct release release cleanup(release_free) = { 0 };
 	auto_strv char **options = NULL;
 	auto_free char *peer_cn = NULL;
-	int rc = release_current(r->m, &release, e);
+	int rc;
 
+	if (r->moves && r->how->local)
+		return 0; /* the others have to be told first */
+	rc = release_current(r->m, &release, e);
 	if (rc <= 0)
 		return rc; /* none yet: a dry run, or the release is pending */
 	peer_cn = pki_peer_cn(r->m, e);
@@ -175,7 +181,7 @@ static int walk(struct road *r, struct err *e)
 		return -1;
 	/* Settings of an etcd that runs need no new release. */
 	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
-		if (enter(r, e) < 0)
+		if (enter(r, e) < 0 || (!r->how->local && road_took_others(r, move_tell(r, e), e) < 0))
 			return -1;
 		if (r->others.class == ERR_NONE && (render(r, e) < 0 || (!r->how->local && road_start(r, e) < 0)))
 			return -1;

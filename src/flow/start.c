@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/service.h"
 #include "flow/join.h"
+#include "flow/move.h"
 #include "flow/road.h"
 
 /*
@@ -116,7 +117,8 @@ int road_start(struct road *r, struct err *e)
 		return start_by_hand(r, e);
 	if (!r->runs) {
 		r->changed = true;
-		if (service_start(r->m, e) < 0)
+		/* One that still runs and was not heard listens where nobody comes by any more. */
+		if ((r->moves ? service_restart(r->m, e) : service_start(r->m, e)) < 0)
 			return -1;
 		if (r->m->dry_run)
 			return 0;
@@ -127,6 +129,8 @@ int road_start(struct road *r, struct err *e)
 		return -1;
 	if (r->others.class != ERR_NONE)
 		return 0;
+	if (road_took(r, move_settle(r, e)) < 0)
+		return -1;
 	if (r->restart)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
 	return remember(r, e);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/move.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/config_default.h"
+#include "core/membership.h"
+#include "core/session.h"
+
+/* True when no other member is known: by the list of the etcd that runs here, else by the files. */
+static bool is_alone(const struct road *r)
+{
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	auto_strv char **candidates = NULL;
+	struct err ignored = { 0 };
+
+	if (r->runs && membership_list(r->m, &list, &ignored) == 0)
+		return list.n == 1;
+	candidates = session_candidates(r->m);
+	return strv_len(candidates) <= 1;
+}
+
+/* Whether this machine still has the address in that URL. A name may lead anywhere: then it is not for us to say. */
+static bool is_here(const char *url)
+{
+	auto_free char *host = NULL;
+	uint16_t port;
+
+	return session_split_url(url, &host, &port) && config_is_own_address(host);
+}
+
+int move_check(struct road *r, struct err *e)
+{
+	auto_free char *now = session_peer(&r->m->conf), *former = session_peer_in_use(r->m);
+
+	r->moves = r->has_id && former && strcmp(former, now) != 0;
+	if (!r->moves || !r->runs || !is_here(former) || is_alone(r))
+		return 0;
+	(void)err_set(
+		e, ERR_CONFIG,
+		"this member is to move from %s to %s, but etcd runs, and the others still reach it at the former",
+		former, now);
+	return err_hint(e, "when it may be away for a moment: systemctl stop etcd; etcd-cluster setup");
+}
+
+int move_tell(struct road *r, struct err *e)
+{
+	auto_free char *now = session_peer(&r->m->conf);
+	bool alone;
+	int rc;
+
+	if (!r->moves || r->runs)
+		return 0; /* one that runs is alone and can be told itself, later */
+	if (r->m->dry_run) {
+		log_info("would tell the cluster that this member is at %s", now);
+		return 1;
+	}
+	alone = is_alone(r);
+	rc = alone ? 0 : membership_update(r->m, r->id.member_id, now, e);
+	if (rc > 0)
+		log_info("the cluster knows that this member is at %s", now);
+	if (rc < 0 && e->class == ERR_HEALTH)
+		e->class = ERR_PENDING;
+	return rc;
+}
+
+int move_settle(struct road *r, struct err *e)
+{
+	auto_free char *now = session_peer(&r->m->conf), *in_use = session_peer_in_use(r->m);
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	const struct rpc_member *self;
+	struct err unasked = { 0 };
+
+	if (!r->has_id || r->restart || !in_use || strcmp(in_use, now) != 0)
+		return 0; /* etcd is not there yet */
+	if (membership_list(r->m, &list, &unasked) < 0) {
+		log_debug("%s", unasked.msg);
+		return 0;
+	}
+	self = membership_by_id(&list, r->id.member_id);
+	if (!self || membership_by_peer(&list, now) == self)
+		return 0;
+	log_info("the cluster dials this member at %s; telling it that it is at %s",
+		 self->peer_urls ? self->peer_urls[0] : "no address", now);
+	if (r->m->dry_run)
+		return 1;
+	return membership_update(r->m, r->id.member_id, now, e);
+}

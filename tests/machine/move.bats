@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# A member gets another address: its certificates, the cluster's list and etcd follow.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 41 bookworm bookworm rpm
+	form
+}
+
+# moves NAME ADDRESS: the machine has it instead of its own IPv4 address.
+moves() {
+	on "$1" "sed -i 's#^Address=10[.].*#Address=$2/24#' /etc/systemd/network/10-host0.network
+	networkctl reload
+	networkctl reconfigure host0"
+	on "$1" wait_for 10 "ip -4 address show host0 | grep -q '$2/'"
+}
+
+line_says() {
+	m "sed -i 's#n3=[0-9.]*#n3=$1#' /etc/etcd/cluster.conf"
+}
+
+@test "an etcd that serves on the old address is not moved under its clients" {
+	on n3 'ip address add 10.77.41.33/24 dev host0'
+	each line_says 10.77.41.33
+	on n3 exits 3 'etcd-cluster setup'
+	[[ "$(on n3 'etcd-cluster setup 2>&1 || true')" == *"systemctl stop etcd; etcd-cluster setup"* ]]
+	on n3 'etcdctl.sh endpoint health && ! grep -q 10.77.41.33 /etc/etcd/etcd.env'
+	each line_says 10.77.41.3
+	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+}
+
+@test "the address is gone, cluster.conf says the new one everywhere: setup moves the member" {
+	on n1 'etcdctl.sh put before 1'
+	id=$(on n3 'sed -n s/^MEMBER_ID=//p /etc/etcd/member-id')
+	moves n3 10.77.41.33
+	each line_says 10.77.41.33
+	on n3 exits 0 'etcd-cluster setup'
+	on n3 healthy
+	one_cluster
+	on n1 "etcdctl.sh member list | grep -q '$id, started, n3, https://10.77.41.33:2380, https://10.77.41.33:2379, false'"
+	[ "$(on n3 'etcdctl.sh get --print-value-only before')" = 1 ]
+	on n3 'openssl x509 -in /etc/etcd/pki/peer.crt -noout -ext subjectAltName | grep -q 10.77.41.33'
+	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+}
+
+@test "the others reach it there, also after they have been restarted" {
+	on n1 'systemctl restart etcd'
+	on n1 healthy
+	on n2 'systemctl restart etcd'
+	all_healthy
+	on n2 'systemctl stop etcd'
+	on n1 'etcdctl.sh put with-n3 1'
+	on n2 'systemctl start etcd'
+	all_healthy
+}
+
+@test "a single member leaves loopback: after its restart its peer URL is the new address, for those who will join" {
+	each gone
+	on n1 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
+	on n1 trust "$etcd_version"
+	package n1
+	on n1 healthy
+	on n1 "echo ADDRESS=10.77.41.1 >>/etc/etcd/cluster.conf
+	etcd-cluster setup
+	systemctl restart etcd"
+	on n1 wait_for 20 'curl -s http://127.0.0.1:2381/health | grep -q true'
+	on n1 exits 0 'etcd-cluster setup'
+	on n1 'etcdctl.sh member list | grep -q https://10.77.41.1:2380
+	etcdctl.sh member list | grep -vq 127.0.0.1'
+	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+}
