@@ -138,6 +138,16 @@ int service_restart(const struct machine *m, struct err *e)
 	return set_going(m, "restart", e);
 }
 
+int service_start_anew(const struct machine *m, struct err *e)
+{
+	static const char *const end[] = { "systemctl", "kill", "--signal=SIGKILL", ETCD_UNIT, NULL };
+	struct err gone = { 0 };
+
+	if (m->live && !m->dry_run && systemctl(end, NULL, &gone) < 0)
+		log_debug("%s", gone.msg); /* it does not run */
+	return service_restart(m, e);
+}
+
 int service_stop(const struct machine *m, struct err *e)
 {
 	static const char *const stop[] = { "systemctl", "stop", ETCD_UNIT, NULL };

@@ -23,6 +23,12 @@ int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 /* The same for one that runs already and must read its files anew. */
 int service_restart(const struct machine *m, struct err *e) MUST_CHECK;
 
+/*
+ * Starts etcd.service anew without letting a running etcd finish first: for one whose address is gone, which would try in vain to tell its peers for more than
+ * a minute. What it has acknowledged is on its disk.
+ */
+int service_start_anew(const struct machine *m, struct err *e) MUST_CHECK;
+
 /* Stops etcd.service and waits until it has ended; one that does not run is stopped already. */
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
 

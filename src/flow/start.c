@@ -118,7 +118,7 @@ int road_start(struct road *r, struct err *e)
 	if (!r->runs) {
 		r->changed = true;
 		/* One that still runs and was not heard listens where nobody comes by any more. */
-		if ((r->moves ? service_restart(r->m, e) : service_start(r->m, e)) < 0)
+		if ((r->moves ? service_start_anew(r->m, e) : service_start(r->m, e)) < 0)
 			return -1;
 		if (r->m->dry_run)
 			return 0;

@@ -13,9 +13,10 @@ setup_file() {
 # moves NAME ADDRESS: the machine has it instead of its own IPv4 address.
 moves() {
 	on "$1" "sed -i 's#^Address=10[.].*#Address=$2/24#' /etc/systemd/network/10-host0.network
-	networkctl reload
-	networkctl reconfigure host0"
-	on "$1" wait_for 10 "ip -4 address show host0 | grep -q '$2/'"
+	ip address flush dev host0 scope global
+	ip address add $2/24 dev host0
+	ip address add $(v6 "$1")/64 dev host0 nodad
+	ip route add default via 10.77.41.254"
 }
 
 line_says() {
