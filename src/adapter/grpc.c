@@ -210,7 +210,8 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 	case CURLE_SSL_CACERT_BADFILE:
 		return fail(e, GRPC_UNAUTHENTICATED, "%s holds no usable CA certificate (%s)", g->ca_file, why);
 	case CURLE_OPERATION_TIMEDOUT:
-		(void)curl_easy_getinfo(g->curl, CURLINFO_APPCONNECT_TIME, &connected);
+		/* Not CURLINFO_APPCONNECT_TIME, which is 0 for a connection that was there already. */
+		(void)curl_easy_getinfo(g->curl, CURLINFO_PRETRANSFER_TIME, &connected);
 		if (connected > 0)
 			return fail(e, GRPC_DEADLINE_EXCEEDED, "no answer within %u ms", g->timeout_ms);
 		return fail(e, GRPC_UNAVAILABLE, "no connection within %u ms", g->connect_ms);

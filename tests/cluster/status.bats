@@ -222,7 +222,8 @@ END
 	stop n2 KILL
 	run -5 helper n1 status
 	[[ "$output" == *"no quorum: 0 of 3 voting members are healthy, 2 are needed"* ]]
-	[[ "$output" == *"start etcd on the machines that are down: n2, n3; if they are lost for ever: etcd-cluster restore"* ]]
+	[[ "$output" == *"member n1 answers but reaches no quorum: "*"no answer within 2000 ms"* ]]
+	[[ "$output" == *"start etcd on the machines that are down: n"[23]", n"[23]"; if they are lost for ever: etcd-cluster restore"* ]]
 	run -5 helper n2 status
 	[[ "$output" == *"n1 "*"no quorum"* ]]
 	run -5 helper n1 check
