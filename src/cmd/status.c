@@ -20,6 +20,16 @@
 
 #define DAY 86400
 
+/* How far it is on its way into a running cluster, for programs and for people. */
+static const struct {
+	const char *name, *text;
+} joining_words[] = {
+	[JOINING_ADDING] = { "adding", "about to be added to the cluster" },
+	[JOINING_ADDED] = { "added", "added as a learner, but etcd has not answered here yet" },
+	[JOINING_STARTED] = { "started", "started as a learner; it votes once it is in step" },
+	[JOINING_MEMBER] = { "member", "" },
+};
+
 static const char *role_of(const struct status *s, const struct member *one)
 {
 	if (one->learner)
@@ -87,6 +97,8 @@ static void print_machine(const struct machine *m, const struct status *s)
 			     s->outcome.message[0] ? ": " : "", s->outcome.message);
 	if (s->has_outcome && s->outcome.hint[0])
 		(void)printf("              -> %s\n", s->outcome.hint);
+	if (s->joins)
+		(void)printf("joining       %s\n", joining_words[s->joining].text);
 	(void)printf("release       %s running, %s installed", here && here->answers ? here->status.version : "none",
 		     s->has_release ? s->release.name : "none");
 	if (m->conf.release_given)
@@ -237,6 +249,7 @@ static void json_machine(const struct machine *m, const struct status *s)
 	} else {
 		(void)fputs("null", stdout);
 	}
+	json_field(",", "joining", s->joins ? joining_words[s->joining].name : NULL);
 	json_field(",\"release\":{", "running", here && here->answers ? here->status.version : NULL);
 	json_field(",", "installed", s->has_release ? s->release.name : NULL);
 	json_field(",", "wanted", m->conf.release);

@@ -8,7 +8,6 @@
 
 #include "base/mem.h"
 #include "core/check_parts.h"
-#include "core/identity.h"
 #include "core/probe.h"
 
 /* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
@@ -29,6 +28,16 @@ static void check_not_set_up(struct status *s)
 	check_mend(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
 }
 
+/* Where the journal of a join stands, until the member votes. */
+static void read_joining(const struct machine *m, struct status *s)
+{
+	auto_joining struct joining j = { 0 };
+	struct err ignored = { 0 };
+
+	s->joins = joining_read(m, &j, &ignored) > 0 && j.step != JOINING_MEMBER;
+	s->joining = j.step;
+}
+
 void status_gather(const struct machine *m, unsigned int timeout_ms, struct status *s)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
@@ -44,6 +53,7 @@ void status_gather(const struct machine *m, unsigned int timeout_ms, struct stat
 	s->has_release = release_current(m, &s->release, &e) > 0;
 	if (m->conf.role == ROLE_NONE)
 		return;
+	read_joining(m, s);
 	if (!was_set_up(m)) {
 		check_not_set_up(s);
 		return;

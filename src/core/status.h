@@ -7,6 +7,7 @@
 #define CORE_STATUS_H
 
 #include "core/check.h"
+#include "core/joining.h"
 #include "core/member.h"
 #include "core/outcome.h"
 #include "core/pki.h"
@@ -15,6 +16,8 @@
 struct status {
 	bool has_outcome; /* setup has run since boot */
 	struct outcome outcome;
+	bool joins;		   /* this machine is on its way into a running cluster */
+	enum joining_step joining; /* how far */
 	bool has_release;
 	struct release release;	     /* the installed one */
 	struct member_survey survey; /* empty when nobody could be asked */

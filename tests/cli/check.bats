@@ -105,6 +105,23 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"etcd-server is installed"*"apt remove etcd-server"* ]]
 }
 
+@test "the others: a name that leads nowhere is bad, a port that nobody listens on yet is not; no token, no door" {
+	conf NAME=n4 ROLE=join JOIN=127.0.0.2,no-such-host.invalid ADDRESS=127.0.0.1 RELEASE_URL=none RELEASE=3.6.14 CLIENT_PORT=9 \
+		PEER_PORT=10 METRICS_URL= ENROLL_PORT=11
+	run helper check
+	[[ "$output" == *"ok    127.0.0.2 (127.0.0.2) is there; nobody listens on port 9 yet"* ]]
+	[[ "$output" == *"bad   the name no-such-host.invalid cannot be resolved"*"/etc/hosts"* ]]
+	[[ "$output" == *"warn  this machine has neither certificates nor an enrolment token"*"etcd-cluster token new"* ]]
+	[[ "$output" == *"warn  no CA host can be reached on the enrolment port 11"* ]]
+	(umask 077 && echo password1234 >"$root/etc/etcd/enroll-token")
+	run helper check
+	[[ "$output" == *"bad "*token* ]]
+	[[ "$output" != *password1234* ]]
+	chmod 0644 "$root/etc/etcd/enroll-token"
+	run helper check
+	[[ "$output" == *"bad "*enroll-token* ]]
+}
+
 @test "JSON is JSON, and looking changes nothing" {
 	before=$(tree)
 	run --separate-stderr helper check --json

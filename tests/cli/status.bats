@@ -59,6 +59,37 @@ valid_json() {
 	[[ "$output" == *'"state":"pending","exit":6,"message":"the mirror does not answer"'* ]]
 }
 
+@test "waiting for the CA host, with nothing to ask with yet: exit 6, and who is waited for" {
+	conf NAME=n2 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.1 CLIENT_PORT=9 RELEASE=3.6.14
+	outcome STATE=pending EXIT=6 'MESSAGE="no CA host answers, to sign the certificates of this machine"' 'HINT="it is tried again by itself"'
+	run -6 helper status
+	[[ "$output" == *"setup         pending: no CA host answers"* ]]
+	[[ "$output" == *"has not been set up on this machine yet: setup waits, and tries again by itself"* ]]
+	run -6 --separate-stderr helper status --json
+	[[ "$output" == *'"joining":null'* ]]
+	valid_json <<<"$output"
+	# Without setup's word it is no more than not set up.
+	rm "$root/run/etcd-cluster/setup"
+	run -5 helper status
+	[[ "$output" == *"-> etcd-cluster setup" || "$output" == *"-> etcd-cluster setup"$'\n'* ]]
+}
+
+@test "waiting for its turn to join: exit 6, with the step of the journal" {
+	conf NAME=n2 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.1 CLIENT_PORT=9 RELEASE=3.6.14
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=root \
+		-keyout "$root/etc/etcd/pki/etcdctl-etcd-client.key" -out "$root/etc/etcd/pki/etcdctl-etcd-client.crt" 2>/dev/null
+	cp "$root/etc/etcd/pki/etcdctl-etcd-client.crt" "$root/etc/etcd/pki/ca.crt"
+	printf '%s\n' STEP=adding CLUSTER_ID=0000000000000001 MEMBER_ID=0000000000000000 PEER_URL=https://127.0.0.1:2380 \
+		>"$root/etc/etcd/joining"
+	outcome STATE=pending EXIT=6 'MESSAGE="another member is being added"' HINT=
+	run -6 helper status
+	[[ "$output" == *"setup         pending: another member is being added"* ]]
+	[[ "$output" == *"joining       about to be added to the cluster"* ]]
+	run -6 --separate-stderr helper status --json
+	[[ "$output" == *'"joining":"adding"'* ]]
+	valid_json <<<"$output"
+}
+
 @test "setup failed: exit 5, and its words are shown" {
 	outcome STATE=failed EXIT=4 'MESSAGE="the tarball is not the one that was promised"' HINT=
 	run -5 helper status
