@@ -113,23 +113,18 @@ static int prepare(struct visit *v, const struct enroll_leaf *leaves, size_t n, 
 	return prepare_question(v->m, leaves, n, &v->question, e);
 }
 
-/* The doors to try, "addr:port" as in ca.host, each once, without our own. A strv. */
-static void add_door(const struct machine *m, const char *address, char ***doors)
+static void add_door(char ***doors, const char *door)
 {
-	auto_free char *url = config_url("", address, m->conf.enroll_port);
-	const char *door = url + strlen("://");
-
-	if (strcmp(address, m->conf.address) == 0)
-		return;
 	for (char **d = *doors; d && *d; d++)
 		if (strcmp(*d, door) == 0)
 			return;
 	strv_add(doors, door);
 }
 
+/* The doors to try, "addr:port" as in ca.host, each once, without our own: any member may be on a CA host. A strv. */
 static char **doors_of(const struct machine *m, struct err *e)
 {
-	const struct config *conf = &m->conf;
+	auto_strv char **known = session_candidates(m);
 	auto_free char *last = NULL;
 	char **doors = NULL;
 
@@ -137,11 +132,15 @@ static char **doors_of(const struct machine *m, struct err *e)
 		return NULL;
 	if (last)
 		strv_add(&doors, last);
-	for (size_t i = 0; i < conf->n_members; i++)
-		if (strcmp(conf->members[i].name, conf->name) != 0)
-			add_door(m, conf->members[i].address, &doors);
-	for (char **j = conf->join; j && *j; j++)
-		add_door(m, *j, &doors);
+	for (size_t i = 1; known[i]; i++) { /* the first is this machine */
+		auto_free char *host = NULL, *url = NULL;
+		uint16_t port;
+
+		if (!session_split_url(known[i], &host, &port) || strcmp(host, m->conf.address) == 0)
+			continue;
+		url = config_url("", host, m->conf.enroll_port);
+		add_door(&doors, url + strlen("://"));
+	}
 	if (!doors) {
 		(void)err_set(e, ERR_CONFIG, "nobody is known to ask for certificates");
 		(void)err_hint(e, "name the machines in %s, JOIN= or MEMBERS=, the CA host among them", m->at.conf);
@@ -291,7 +290,8 @@ static int expected(const struct machine *m, struct err *e)
 	size_t n = 0;
 	int rc;
 
-	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1)
+	/* A second CA host may have served nobody yet. */
+	if (m->conf.role == ROLE_JOIN || (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1))
 		return 1;
 	rc = token_store_list(m, &tokens, &n, e);
 	token_list_free(tokens, n);

@@ -27,10 +27,11 @@ struct enroll_answer {
 void enroll_answer_free(struct enroll_answer *a);
 
 /*
- * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS, at the doors in this order until one gives them: the one of <pki>/ca.host, MEMBERS, JOIN;
- * never at this machine's own. Where peer.crt, peer.key and ca.crt are there and belong together, they are shown (also after they expired), and the door
- * must be of the same CA; where that gives nothing, or they are not there, the token of ENROLL_TOKEN_FILE, which the door must know, too.
- * Changes no file. The caller verifies what came before it uses it, and frees the answer, also after a failure.
+ * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS, at the doors in this order until one gives them: the one of <pki>/ca.host, MEMBERS,
+ * JOIN, the members that etcd began with; never at this machine's own. Where peer.crt, peer.key and ca.crt are there and belong together, they are
+ * shown (also after they expired), and the door must be of the same CA; where that gives nothing, or they are not there, the token of
+ * ENROLL_TOKEN_FILE, which the door must know, too. Changes no file. The caller verifies what came before it uses it, and frees the answer, also
+ * after a failure.
  *   ERR_PENDING  nobody answers, or a door is busy, or clocks differ: it may be otherwise in a second
  *   ERR_CONFIG   there is neither a certificate to show nor a token; the token or its file is unfit; nobody to ask
  *   ERR_VERIFY   a door refused (in its own words), does not know the token, or is not who it should be
@@ -42,9 +43,10 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 int enroll_done(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * On a CA host (ca.crt and ca.key are there) puts the token of ENROLL_TOKEN_FILE into the store when ROLE=cluster, for the other MEMBERS, and wipes the
- * file; clears away tokens that are over; and opens the door while somebody may come: MEMBERS has others, or there are tokens or enrolled machines; else closes it. On any other machine
- * only closes it. Call it under machine_lock after the certificates are there. 1 changed, 0 as it was, -1.
+ * On a CA host (ca.crt and ca.key are there) puts the token of ENROLL_TOKEN_FILE into the store when ROLE=cluster, for the other MEMBERS, and wipes
+ * the file; clears away tokens that are over; and opens the door while somebody may come: MEMBERS has others, this machine has joined some, or there
+ * are tokens or enrolled machines; else closes it. On any other machine only closes it. Call it under machine_lock after the certificates are there.
+ * 1 changed, 0 as it was, -1.
  */
 int enroll_prepare(const struct machine *m, struct err *e) MUST_CHECK;
 

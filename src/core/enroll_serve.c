@@ -81,10 +81,10 @@ char *enroll_source(const struct sockaddr_storage *from)
 /* Any token on file will do for talking; whether it still counts is for the rules, which can say so. */
 static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
 {
-	const struct machine *m = arg;
+	const struct visitor *v = arg;
 	auto_token_entry struct token_entry t = { 0 };
 	struct err why = { 0 };
-	int rc = token_is_id(id) ? token_store_find(m, id, &t, &why) : 0;
+	int rc = token_is_id(id) ? token_store_find(v->m, id, &t, &why) : 0;
 
 	if (rc < 0)
 		log_error(LOG_LEVEL_WARN, &why);
@@ -99,9 +99,8 @@ static int let_in(struct visitor *v, int fd, struct err *e)
 	auto_free char *ca = pki_path(v->m, "ca", "crt"), *cert = pki_path(v->m, server, "crt"),
 		       *key = pki_path(v->m, server, "key");
 	bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
-	/* The find callback only reads. */
 	const struct channel_side side = { .find = find_token,
-					   .arg = (void *)(uintptr_t)v->m,
+					   .arg = v,
 					   .ca = pair ? ca : NULL,
 					   .cert = pair ? cert : NULL,
 					   .cert_key = pair ? key : NULL };
