@@ -18,6 +18,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${tracer-}" ] || { pkill -TERM -P "$tracer" && wait "$tracer"; } || true
 	[ -z "${door-}" ] || { kill -TERM "$door" && wait "$door"; } || true
 }
 
@@ -247,6 +248,7 @@ tree() {
 		[ "$(get left)" = $((2 - n)) ]
 		pkill -TERM -P $tracer
 		wait $tracer || true
+		tracer=
 		open_door
 		[ $n = 2 ] || ask 4
 		joiner 5 "$token"
