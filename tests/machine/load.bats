@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Clients that were not written here stay served while members join, leave and are replaced: etcdctl as a Kubernetes API server would use etcd
+# (writers, one watch over all of it, lists, a lease that is kept alive), and etcdctl's own `check perf`.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 48 bookworm bookworm rpm bookworm
+}
+
+# Everything below runs in n1, which stays a member throughout, and has all machines' addresses, whoever is a member at the time.
+start_load() {
+	local name all=''
+	for name in $MACHINES; do
+		all="$all,https://$(v4 "$name"):2379"
+	done
+	m "mkdir -p /root/load
+	touch /root/load/on
+	cat >/root/load/etcdctl <<-X
+		#!/bin/sh
+		ETCDCTL_ENDPOINTS=${all#,} exec etcdctl.sh --command-timeout=5s \"\\\$@\"
+	X
+	chmod +x /root/load/etcdctl"
+	m 'cd /root/load
+	head -c 750 /dev/urandom | base64 -w 0 >value
+	cat >writer <<-"X"
+		i=0
+		while [ -e on ]; do
+			i=$((i + 1))
+			if ./etcdctl put /registry/pods/ns$1/pod$i "$(cat value)" >>writer$1.out 2>&1; then
+				echo "$(date +%s%3N) /registry/pods/ns$1/pod$i" >>acknowledged$1
+			else
+				echo "$(date +%T) $(tail -n 1 writer$1.out)" >>failed
+			fi
+		done
+	X
+	cat >lister <<-"X"
+		while [ -e on ]; do
+			if ./etcdctl get --prefix /registry/pods/ns1/ --limit 100 --keys-only >/dev/null 2>>lister.out; then
+				echo >>listed
+			else
+				echo "$(date +%T) list" >>failed
+			fi
+		done
+	X
+	for w in 1 2 3; do systemd-run -q --unit=load-writer$w --working-directory=/root/load sh writer $w; done
+	systemd-run -q --unit=load-lister --working-directory=/root/load sh lister
+	systemd-run -q --unit=load-watch --working-directory=/root/load sh -c "exec ./etcdctl watch --rev 1 --prefix /registry/ >watched 2>watch.out"
+	lease=$(./etcdctl lease grant 15 | sed -n "s/^lease \([0-9a-f]*\) granted.*/\1/p")
+	systemd-run -q --unit=load-lease --working-directory=/root/load sh -c "exec ./etcdctl lease keep-alive $lease >lease.out 2>&1"
+	echo $lease >lease'
+	wait_for 20 'test -s /root/load/acknowledged3 && test -s /root/load/watched'
+}
+
+# What the clients have seen since the last time, said; fails when they were not served.
+served() {
+	m 'cd /root/load
+	for w in 1 2 3; do test -s acknowledged$w; done
+	touch failed
+	cat acknowledged? | sort -n >all
+	awk -v what="'"$1"'" -v failed="$(wc -l <failed)" -v lists="$(wc -l <listed)" "
+		NR > 1 && \$1 - last > gap { gap = \$1 - last }
+		{ last = \$1 }
+		END {
+			printf \"# %s: %d puts and %d lists served, %d failed; at most %d ms between two puts\n\", what, NR, lists, failed, gap
+			exit !(failed * 50 <= NR + lists && gap <= 10000)
+		}" all
+	systemctl is-active -q load-watch load-lease
+	fails grep -i expired lease.out'
+}
+
+# told WHAT: the same, with its line among the test results.
+told() {
+	local line rc=0
+	line=$(served "$1") || rc=$?
+	echo "$line" >&3
+	[ $rc -eq 0 ] || m 'tail -n 20 /root/load/failed'
+	return $rc
+}
+
+voters() {
+	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ] && [ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
+}
+
+# invited NAME…: answers for a machine that joins, and the token $token.
+invited() {
+	local name=$1
+	shift
+	prepared "$name" ROLE=join "JOIN=$(v4 n1)" "$@"
+	on "$name" "umask 077; echo $token >/etc/etcd/enroll-token"
+}
+
+@test "a cluster of one serves its clients" {
+	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
+	on n1 'rm /etc/etcd/enroll-token'
+	package n1
+	healthy 30
+	start_load
+	sleep 3
+	told 'one member'
+}
+
+@test "three machines join at once, and nobody waits for them" {
+	token=$(m 'etcd-cluster token new --uses 3 2>/dev/null')
+	for name in n2 n3 n4; do
+		invited $name
+	done
+	for name in n2 n3 n4; do
+		package $name &
+	done
+	wait
+	ONLY_ON='n2 n3 n4' all_healthy 120
+	voters 4
+	told 'one became four'
+	one_cluster
+}
+
+@test "a member leaves and comes back, another one is destroyed and built anew, beside etcdctl check perf" {
+	m 'systemd-run -q --unit=load-perf --working-directory=/root/load sh -c "exec ./etcdctl --command-timeout=90s check perf >perf.out 2>&1"'
+	on n4 'etcd-cluster leave'
+	voters 3
+	on n4 "etcd-cluster join $(v4 n1)"
+	ONLY_ON=n4 all_healthy 60
+	voters 4
+	told 'one left and came back'
+
+	"$machine" destroy n3
+	fresh n3 rpm
+	token=$(m "etcd-cluster token new --name n3 --address $(v4 n3) 2>/dev/null")
+	invited n3 REPLACE=yes
+	package n3
+	ONLY_ON=n3 all_healthy 90
+	voters 4
+	told 'one was replaced'
+	one_cluster
+	wait_for 90 '! systemctl is-active -q load-perf'
+	# A write that is under way to a member that stops fails, and etcd's client does not repeat it, as it may have been done; and a learner, whose
+	# address these clients have already, serves nobody. Few calls meet either.
+	# How many writes there are in a second says more about the host of these machines.
+	m 'sed "s/.*%//" /root/load/perf.out | tr -d "\r" | grep -E "PASS|FAIL" | sed "s/^/# check perf: /"
+	[ $(sed -n "s/.*ERROR(.*) -> //p" /root/load/perf.out | awk "{ n += \$1 } END { print n + 0 }") -le 90 ]' >&3
+}
+
+@test "everything that was acknowledged is there, and the watch has told of it" {
+	m 'cd /root/load
+	rm on
+	for i in $(seq 50); do systemctl is-active -q "load-writer*" "load-lister" || break; sleep 0.2; done
+	sleep 1
+	cat acknowledged? | cut -d" " -f2 | sort >want
+	./etcdctl get --prefix /registry/ --keys-only | grep . | sort >there
+	grep -x "/registry/.*" watched | sort >told
+	echo "# $(wc -l <want) acknowledged, $(comm -23 want there | wc -l) of them lost, $(comm -23 want told | wc -l) not seen by the watch"
+	[ -z "$(comm -23 want there)" ]
+	[ -z "$(comm -23 want told)" ]
+	[ -z "$(uniq -d told)" ]
+	./etcdctl lease timetolive $(cat lease) | grep -q remaining' >&3
+}
