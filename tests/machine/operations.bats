@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# docs/operations.md, typed as it stands there, on three machines and a fourth: one more, one less, rebuilt, a second CA host and the loss of the
+# first, the loss of most. Each command is looked up in the document first, so that neither of the two changes alone.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
+load cluster
+
+setup_file() {
+	machines 64 bookworm bookworm rpm bookworm
+	ALL=$MACHINES
+	MACHINES=' n1 n2 n3'
+	form
+	on n1 'etcdctl.sh put kept "since the beginning"'
+	export ALL MACHINES
+}
+
+teardown_file() {
+	local name
+	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
+	for name in ${ALL-}; do
+		[ ! -d "$top/dist/machines/$name" ] || "$machine" destroy "$name"
+	done
+}
+
+# documented TEXT…: operations.md has it.
+documented() {
+	local text
+	for text; do
+		grep -qF -- "$text" "$top/docs/operations.md" || { echo "not in operations.md: $text"; return 1; }
+	done
+}
+
+# token_for NAME [OPTION…]: made on the CA host ($CA_HOST, else n1), put on that machine as a person would.
+token_for() {
+	local name=$1
+	shift
+	on "${CA_HOST-n1}" "etcd-cluster token new $*" | on_stdin "$name" 'umask 077; cat >/root/token'
+}
+on_stdin() {
+	"$machine" exec "$1" sh -euc "$2"
+}
+
+kept() {
+	[ "$(on "$1" 'etcdctl.sh get --print-value-only kept')" = 'since the beginning' ]
+}
+
+# dead NAME: its machine is gone for good, and a new one with nothing but the same name and the package source is there.
+rebuilt() {
+	fresh "$1" "$2"
+	on "$1" trust "$etcd_version"
+}
+
+@test "one more member: a token for just this machine, and join" {
+	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' 'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2' ROLE=none
+	on n4 answers ROLE=none "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
+	on n4 trust "$etcd_version"
+	package n4
+	token_for n4 --name n4 --address "$(v4 n4)"
+	on n4 exits 0 "etcd-cluster join --token-file /root/token $(v4 n1) $(v4 n2)"
+	MACHINES="$ALL" all_healthy 30
+	MACHINES="$ALL" one_cluster 4
+	kept n4
+	on n4 '[ ! -e /root/token ]
+	[ "$(systemctl is-system-running)" = running ]'
+}
+
+@test "one less: leave, with the data moved aside, and the way back" {
+	documented 'etcd-cluster leave' 'member.aside-DATE' 'ROLE=none'
+	on n4 exits 0 'etcd-cluster leave --dry-run'
+	on n4 exits 0 'etcd-cluster leave'
+	on n4 'fails pgrep -x etcd
+	grep -qx ROLE=none /etc/etcd/cluster.conf
+	ls -d /var/lib/etcd-cluster/member.aside-* /etc/etcd/member-id.aside-*'
+	one_cluster 3
+	on n4 exits 0 "etcd-cluster join $(v4 n1)"
+	MACHINES="$ALL" one_cluster 4
+}
+
+@test "a dead one is removed by any other; one that answers is not, nor one whose vote is needed" {
+	documented 'etcd-cluster remove n3'
+	on n2 exits 3 'etcd-cluster remove n4'
+	says leave
+	"$machine" crash n4
+	on n2 exits 0 'etcd-cluster remove n4'
+	one_cluster 3
+	"$machine" crash n3
+	on n2 exits 5 'etcd-cluster remove n1 --force'
+	kept n1
+}
+
+@test "a rebuilt machine takes its place again: a token and replace" {
+	documented 'etcd-cluster token new --name n2 --address 10.0.0.2' 'etcd-cluster replace'
+	rebuilt n3 rpm
+	prepared n3 ROLE=cluster "$(members)"
+	on n3 'rm /etc/etcd/enroll-token'
+	token_for n3 --name n3 --address "$(v4 n3)"
+	on n3 'mv /root/token /etc/etcd/enroll-token'
+	package n3
+	on n3 wait_for 20 'grep -q replace /run/etcd-cluster/setup'
+	on n3 exits 0 'etcd-cluster replace'
+	all_healthy 30
+	one_cluster 3
+	kept n3
+}
+
+@test "a second CA host; then the first is lost, and the second lets its successor in" {
+	documented 'etcd-cluster ca export --passphrase-file FILE ca.export' 'etcd-cluster ca import --passphrase-file FILE ca.export'
+	each 'echo correct-horse-battery >/root/pass; chmod 0600 /root/pass'
+	on n1 'etcd-cluster ca export --passphrase-file /root/pass /root/ca.export'
+	on n1 'cat /root/ca.export' | on_stdin n2 'umask 077; cat >/root/ca.export'
+	on n2 'etcd-cluster ca import --passphrase-file /root/pass /root/ca.export
+	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]
+	systemctl is-active etcd-cluster-enroll.socket'
+	"$machine" crash n1
+	rebuilt n1 bookworm
+	on n1 answers ROLE=cluster "$(members)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
+	CA_HOST=n2 token_for n1 --name n1 --address "$(v4 n1)"
+	on n1 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token
+	echo REPLACE=yes >>/etc/etcd/cluster.conf'
+	package n1
+	all_healthy 60
+	one_cluster 3
+	kept n1
+	on n1 '[ ! -e /etc/etcd/pki/ca.key ]'
+	# Renewals go there, too.
+	on n3 'etcd-cluster cert renew --force'
+}
+
+@test "more than half are lost for ever: the one survivor goes on alone, and the others come back" {
+	documented 'etcd-cluster restore --force-new-cluster CLUSTER_ID'
+	id=$(on n2 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
+	on n2 exits 3 "etcd-cluster restore --force-new-cluster $id"
+	"$machine" crash n1
+	"$machine" crash n3
+	on n2 exits 0 "etcd-cluster restore --force-new-cluster $id"
+	MACHINES=' n2' one_cluster 1
+	kept n2
+	rebuilt n3 rpm
+	on n3 answers ROLE=join "JOIN=$(v4 n2)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
+	CA_HOST=n2 token_for n3
+	on n3 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token'
+	package n3
+	MACHINES=' n2 n3' all_healthy 60
+	MACHINES=' n2 n3' one_cluster 2
+	kept n3
+}
+
+@test "kubeadm: what a control plane needs, and what to put into its configuration" {
+	documented 'etcd-cluster cert export DIR'
+	output=$(on n2 'etcd-cluster cert export /root/k8s && find /root/k8s -type f | sort')
+	echo "$output"
+	says /root/k8s/apiserver-etcd-client.key
+	says /root/k8s/ca.crt
+	[[ $output != *ca.key* ]]
+	says "https://$(v4 n3):2379"
+}
