@@ -47,10 +47,11 @@ setup_file() {
 	X
 }
 
-@test "the helper is hardened and at most 250 KiB" {
+# 250 KiB was right for one machine. Both sides of the door, etcd's membership and the ways in and out of a cluster are 100 more, of the same code.
+@test "the helper is hardened and at most 384 KiB" {
 	dpkg-deb -x "$deb" "$BATS_TEST_TMPDIR"/files
 	helper=$BATS_TEST_TMPDIR/files/usr/sbin/etcd-cluster
-	[ "$(stat -c %s "$helper")" -le 256000 ]
+	[ "$(stat -c %s "$helper")" -le 393216 ]
 	readelf -hW "$helper" | grep -q 'DYN (Position-Independent'
 	readelf -dW "$helper" | grep -q BIND_NOW
 	readelf -lW "$helper" | grep -q GNU_RELRO
@@ -59,7 +60,7 @@ setup_file() {
 
 @test "no maintainer script calls the network or waits: they only call the hook" {
 	dpkg-deb -e "$deb" "$BATS_TEST_TMPDIR"/control
-	run grep -nE 'curl|wget|nc |sleep|etcd-cluster (setup|init)|systemctl' "$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
+	run grep -nE 'curl|wget|\bnc |sleep|etcd-cluster (setup|init)|systemctl' "$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
 	# debhelper's reload, after the unit files are gone
 	[ "$(grep -vc 'systemctl --system daemon-reload' <<<"$output")" -eq 0 ]
 }
