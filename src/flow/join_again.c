@@ -60,7 +60,7 @@ static int refuse(const struct identity *id, const char *why, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG, "this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64 "%s",
 		      id->member_id, id->name, id->cluster_id, why);
-	return err_hint(e, "to give that up first: etcd-cluster leave");
+	return err_hint(e, "to give that up first: etcd-cluster leave (with --last when it is the only member)");
 }
 
 /* member-id first: data that nothing claims is looked at again by join_enter, should we be killed in between. */

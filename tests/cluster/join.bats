@@ -144,7 +144,7 @@ moments=sendto,recvfrom,rename,renameat2
 	fresh
 	traced $moments ''
 	one_learner
-	calls=$tried every=$((tried / 25 + 1))
+	calls=$tried every=$((tried / 12 + 1))
 	echo "$calls moments, every ${every}th"
 	for ((k = 1; k <= calls; k += ${CRASH_EVERY:-every})); do
 		forget_n2
@@ -162,7 +162,7 @@ moments=sendto,recvfrom,rename,renameat2
 	prepared
 	fresh
 	traced recvfrom ''
-	calls=$tried every=$((tried / 25 + 1))
+	calls=$tried every=$((tried / 12 + 1))
 	for ((k = 1; k <= calls; k += ${CRASH_EVERY:-every})); do
 		forget_n2
 		fresh
@@ -180,7 +180,7 @@ moments=sendto,recvfrom,rename,renameat2
 	wait_healthy n2
 	traced $moments ''
 	grep -qx STEP=member "$BATS_TEST_TMPDIR/n2/etc/etcd/joining"
-	calls=$tried every=$((tried / 10 + 1))
+	calls=$tried every=$((tried / 6 + 1))
 	for ((k = 1; k <= calls; k += ${CRASH_EVERY:-every})); do
 		forget_n2
 		fresh

@@ -22,9 +22,10 @@ need_release() {
 	have_release "$1" || skip "no etcd $1 in dist/releases (make releases)"
 }
 
-# port NAME WHICH: a port of that machine, 1 to 9. Test files run side by side, so the process id spreads them.
+# port NAME WHICH: a port of that machine, 1 to 9. Test files run side by side, so the process id spreads them; below 32768, from where on
+# Linux takes the ports of outgoing connections.
 port() {
-	local base=$((20000 + (${BATS_SUITE_TEST_NUMBER:-1} + $$) % 300 * 100 + ${1#n} * 10))
+	local base=$((10000 + (${BATS_SUITE_TEST_NUMBER:-1} + $$) % 220 * 100 + ${1#n} * 10))
 
 	echo $((base + $2))
 }
