@@ -37,9 +37,6 @@ enum probe_port probe_port(const char *address, uint16_t port, struct probe_hold
 /* The addresses of a name (or of a literal: itself), as a strv that the caller frees; NULL with e (ERR_CONFIG) when there are none. */
 char **probe_resolve(const char *name, struct err *e);
 
-/* Whether something accepts TCP connections there (a literal or a name, each of its addresses in turn) within timeout_ms altogether. */
-bool probe_connect(const char *address, uint16_t port, unsigned int timeout_ms);
-
 /* What came of connecting there by TCP: 0, or errno; ETIMEDOUT: no word came back, ENOENT: the name cannot be resolved. */
 struct probe_target {
 	const char *address; /* a literal or a name, whose addresses are all tried */

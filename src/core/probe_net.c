@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,39 +182,6 @@ char **probe_resolve(const char *name, struct err *e)
 	if (!list)
 		(void)err_set(e, ERR_CONFIG, "the name %s has no address", name);
 	return list;
-}
-
-/* One connect(2), given up after timeout_ms. */
-static bool accepts(const struct sockaddr_storage *to, socklen_t len, int timeout_ms)
-{
-	auto_close int fd = socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	int why = 0;
-	socklen_t why_len = sizeof(why);
-
-	if (fd < 0)
-		return false;
-	if (connect(fd, (const struct sockaddr *)to, len) == 0)
-		return true;
-	if (errno != EINPROGRESS || poll(&ready, 1, timeout_ms) != 1)
-		return false;
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &why_len) == 0 && why == 0;
-}
-
-bool probe_connect(const char *address, uint16_t port, unsigned int timeout_ms)
-{
-	struct err unknown = { 0 };
-	auto_strv char **list = probe_resolve(address, &unknown);
-	size_t n = strv_len(list);
-
-	for (size_t i = 0; i < n; i++) {
-		struct sockaddr_storage to;
-		socklen_t len = to_sockaddr(list[i], port, &to);
-
-		if (len > 0 && accepts(&to, len, (int)(timeout_ms / n)))
-			return true;
-	}
-	return false;
 }
 
 char *probe_source(const char *address)

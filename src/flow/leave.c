@@ -4,6 +4,7 @@
 #include "flow/leave.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -102,17 +103,27 @@ static int ask(struct leaving *l, struct err *e)
 /* Whether some other member has its door open, which takes the CA key. */
 static bool has_other_door(const struct leaving *l)
 {
+	struct probe_target *doors = xcalloc(l->s.n + 1, sizeof(*doors));
+	auto_strv char **hosts = NULL;
+	bool open = false;
+	size_t n = 0;
+
 	for (size_t i = 0; i < l->s.n; i++) {
 		const struct member *one = &l->s.list[i];
 		auto_free char *host = NULL;
 		uint16_t port;
 
 		if (one->listed && one != l->own && one->peer_urls &&
-		    session_split_url(one->peer_urls[0], &host, &port) &&
-		    probe_connect(host, l->m->conf.enroll_port, DOOR_MS))
-			return true;
+		    session_split_url(one->peer_urls[0], &host, &port))
+			strv_add(&hosts, host);
 	}
-	return false;
+	for (; hosts && hosts[n]; n++)
+		doors[n] = (struct probe_target){ .address = hosts[n], .port = l->m->conf.enroll_port };
+	probe_reach(doors, n, DOOR_MS);
+	for (size_t i = 0; i < n; i++)
+		open |= doors[i].error == 0;
+	free(doors);
+	return open;
 }
 
 /* The others need a CA key one day: for renewals, and for whoever joins. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -154,14 +155,24 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 /* One that was started without a quorum answers no client, but its peers it does. */
 static int listen_for_peers(const struct recovery *r, struct err *e)
 {
-	for (size_t i = 0; r->others && r->others[i]; i++) {
-		auto_free char *host = NULL;
-		uint16_t port = 0;
+	size_t n = strv_len(r->others);
+	struct probe_target *peers = xcalloc(n + 1, sizeof(*peers));
+	auto_strv char **hosts = NULL;
+	int rc = 0;
 
-		if (session_split_url(r->others[i], &host, &port) && probe_connect(host, port, ASK_MS))
-			return refuse_alive(r->others[i], e);
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *host = NULL;
+
+		/* What is no URL leads nowhere. */
+		strv_add(&hosts, session_split_url(r->others[i], &host, &peers[i].port) ? host : "");
 	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		peers[i].address = hosts[i];
+	probe_reach(peers, n, ASK_MS);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = peers[i].error == 0 ? refuse_alive(r->others[i], e) : 0;
+	free(peers);
+	return rc;
 }
 
 /* The member of this machine when it is healthy and nobody else is listed. */

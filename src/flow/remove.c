@@ -98,11 +98,11 @@ static int go(const struct machine *m, const struct remove_options *how, struct 
 	const struct member *one = NULL;
 	int rc = look(m, how, s, &one, e);
 
-	for (int i = 1; rc > 0 && i < LOOKS && one->url[0] != '\0' && !one->answers && !m->dry_run; i++) {
+	for (int i = 1; rc > 0 && one && i < LOOKS && one->url[0] != '\0' && !one->answers && !m->dry_run; i++) {
 		(void)nanosleep(&second, NULL);
 		rc = look(m, how, s, &one, e);
 	}
-	if (rc <= 0)
+	if (rc <= 0 || !one)
 		return rc;
 	if (m->dry_run) {
 		log_info("would remove member %016" PRIx64 " (%s, %s)", one->id,

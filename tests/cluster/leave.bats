@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # `leave` among real members: the others agree first, then this one ends; never the last, never one whose vote is needed; killed and run again.
 
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # restore --force-new-cluster on real etcd: refused as long as anybody lives, then the data of one machine goes on alone, whatever kills it
 # on the way.
 

@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # `remove` among real members: a dead one goes, exactly the one that was meant; one that lives, or is needed, stays.
 
 bats_require_minimum_version 1.5.0

@@ -1,5 +1,8 @@
-#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
 # Members leave, die, are replaced and come back, under a writer that counts what was acknowledged: five machines, one life.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 
 load cluster
 
