@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# One, five and seven members from one line of answers.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 42 bookworm bookworm bookworm rpm bookworm bookworm rpm
+}
+
+@test "a cluster of one, which others may come to: no door before there is a token" {
+	MACHINES=n1 form
+	MACHINES=n1 one_cluster
+	on n1 'fails systemctl is-active etcd-cluster-enroll.socket
+	[ ! -e /etc/etcd/enroll-token ]'
+}
+
+@test "five" {
+	MACHINES='n2 n3 n4 n5 n6' form
+	MACHINES='n2 n3 n4 n5 n6' one_cluster
+	on n2 '[ "$(ls /etc/etcd/enroll/members | wc -l)" -eq 4 ]'
+}
+
+@test "seven, and it serves with three of them gone" {
+	ONLY_ON='n1 n2 n3 n4 n5 n6' each gone
+	form
+	one_cluster
+	for name in n1 n2 n7; do
+		"$machine" crash "$name" &
+	done
+	wait
+	on n3 wait_for 20 'etcdctl.sh put still here'
+}
