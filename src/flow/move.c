@@ -12,6 +12,9 @@
 #include "core/membership.h"
 #include "core/session.h"
 
+/* For the answer of the member on this machine. */
+#define ASK_MS 2000
+
 /* True when no other member is known: by the list of the etcd that runs here, else by the files. */
 static bool is_alone(const struct road *r)
 {
@@ -69,19 +72,29 @@ int move_tell(struct road *r, struct err *e)
 	return rc;
 }
 
+/* What the member here believes: nobody else is asked, so that a healthy machine has nothing to wait for. */
+static int own_list(const struct machine *m, struct rpc_members *list)
+{
+	auto_free char *url = session_local(m);
+	struct err unasked = { 0 };
+	auto_grpc struct grpc *g = session_open(m, url, 0, ASK_MS, &unasked);
+
+	if (g && rpc_member_list(g, false, list, &unasked) == 0)
+		return 0;
+	log_debug("%s", unasked.msg);
+	return -1;
+}
+
 int move_settle(struct road *r, struct err *e)
 {
 	auto_free char *now = session_peer(&r->m->conf), *in_use = session_peer_in_use(r->m);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	const struct rpc_member *self;
-	struct err unasked = { 0 };
 
 	if (!r->has_id || r->restart || !in_use || strcmp(in_use, now) != 0)
 		return 0; /* etcd is not there yet */
-	if (membership_list(r->m, &list, &unasked) < 0) {
-		log_debug("%s", unasked.msg);
+	if (own_list(r->m, &list) < 0)
 		return 0;
-	}
 	self = membership_by_id(&list, r->id.member_id);
 	if (!self || membership_by_peer(&list, now) == self)
 		return 0;
