@@ -64,6 +64,11 @@ int cmd_join(int argc, char **argv, const struct machine_options *o, struct err 
 	wrote = cmd_answer(&where, answers, ARRAY_LEN(answers), e);
 	if (wrote < 0)
 		return -1;
+	if (where.dry_run && wrote > 0) {
+		/* The road leads elsewhere from answers that are not written. */
+		log_info("would then do what etcd-cluster setup --dry-run tells once this is written");
+		return CMD_DONE;
+	}
 	rc = setup_run(&where, &how, e);
 	return rc == SETUP_NOTHING && wrote > 0 ? CMD_DONE : rc;
 }

@@ -428,6 +428,12 @@ moments=sendto,recvfrom,rename,renameat2
 @test "a dry run adds nobody" {
 	one_member
 	joiner n2
+	answer n2 ROLE=none
+	cp "$BATS_TEST_TMPDIR/n2/etc/etcd/cluster.conf" "$BATS_TEST_TMPDIR/before"
+	run -0 helper n2 join "127.0.0.1:$(port n1 1)" --dry-run
+	[[ "$output" == *"would write"*"cluster.conf"* ]]
+	cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/n2/etc/etcd/cluster.conf"
+	answer n2 ROLE=join
 	helper n2 setup --local || [ $? -eq 6 ]
 	run helper n2 setup --dry-run
 	[[ "$output" == *"would add this machine to cluster"*"as a learner"* ]]
