@@ -274,3 +274,18 @@ purges() {
 	[ "$(cd "$DPKG_ROOT"/srv/etcd && echo *)" = 'lost+found member' ]
 	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = cluster.conf.d ]
 }
+
+@test "purge after the last member has given its cluster up: kept and said so, or gone with a yes" {
+	installs
+	etc=$DPKG_ROOT/etc/etcd
+	mkdir -p "$etc"/pki.aside-20261121-101500 "$DPKG_ROOT"/var/lib/etcd-cluster/member.aside-20261121-101500
+	echo CLUSTER_ID=1 >"$etc"/member-id.aside-20261121-101500
+	run purges
+	[[ "$output" == *"moved aside"* ]]
+	[ -d "$etc"/pki.aside-20261121-101500 ]
+	[ -d "$DPKG_ROOT"/var/lib/etcd-cluster/member.aside-20261121-101500 ]
+	preseed 'purge-data boolean true'
+	purges
+	[ ! -e "$etc" ]
+	[ ! -e "$DPKG_ROOT"/var/lib/etcd-cluster ]
+}

@@ -385,6 +385,11 @@ has_line() {
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 
+	mkdir -p "$ETCD_CLUSTER_ROOT"/etc/etcd/pki.aside-20261121-101500
+	run "$hook" kept
+	[[ "$output" == *"kept: "*"/etc/etcd "* ]]
+	rmdir "$ETCD_CLUSTER_ROOT"/etc/etcd/pki.aside-20261121-101500
+
 	mkdir -p "$ETCD_CLUSTER_ROOT"/var/lib/etcd-cluster/member
 	run "$hook" kept
 	[[ "$output" == *"kept: /var/lib/etcd-cluster (data), /etc/etcd "* ]]

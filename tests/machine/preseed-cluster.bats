@@ -71,6 +71,17 @@ install() {
 	grep -qx ROLE=cluster "$BATS_TEST_TMPDIR"/n3
 }
 
+@test "the same tree on deb and rpm: names, owners, modes, and what is no secret and no date" {
+	for name in n2 n3; do
+		on $name 'cd / && find etc/etcd var/lib/etcd-cluster var/cache/etcd-cluster run/etcd-cluster usr/libexec/etcd-cluster/releases \
+			! -name cluster.conf.rpmnew ! -name "*.wal" ! -name "*.tmp" ! -name "*.snap" -printf "%p %y %m %u:%g %l\n" | sort
+		sed "s/10\.77\.61\.[23]/ADDRESS/g; s/NAME=n[23]/NAME=n/; /^# sha256/d" etc/etcd/etcd.env etc/etcd/etcdctl.env | grep ^[A-Z] | sort
+		cat etc/etcd/pki/ca.host' | sed 's/10\.77\.61\.3/x/' >"$BATS_TEST_TMPDIR/$name"
+	done
+	grep -q '^etc/etcd/pki/peer.key f 640 root:etcd' "$BATS_TEST_TMPDIR"/n3
+	diff "$BATS_TEST_TMPDIR"/n2 "$BATS_TEST_TMPDIR"/n3
+}
+
 @test "the scan sees a secret wherever one may be" {
 	on n2 "printf 'x%sy' $token >/tmp/planted
 	echo '$(echo -n "ab$token" | base64 -w 0)' >/var/lib/planted
