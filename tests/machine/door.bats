@@ -6,7 +6,7 @@
 load cluster
 
 setup_file() {
-	machines 46 bookworm bookworm
+	machines 46 bookworm bookworm bookworm
 }
 
 # knocks TIMES: so many connections from n1 itself, each closed again; and rude ones, of which some say what is no TLS.
@@ -35,7 +35,7 @@ lines() {
 }
 
 @test "the door is open on the CA host, and on no other machine; its exposure is 2.0 at most" {
-	form
+	MACHINES='n1 n2' form
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
 	[ "$(on n2 'systemctl is-active etcd-cluster-enroll.socket')" = inactive ]
 	on n1 'ss -Hltn "sport = 2382" | grep -q .'
@@ -67,6 +67,50 @@ lines() {
 	on n2 'etcd-cluster cert renew --force'
 }
 
+# asks EXIT KEY=VALUE…: n3, with n1's token and nothing else, as it is answered; without a release it comes as far as its certificates.
+asks() {
+	local want=$1
+	shift
+	on n3 'rm -rf /etc/etcd/pki* /etc/etcd/enroll-token; umask 077; cat /root/token >/etc/etcd/enroll-token'
+	on n3 answers "RELEASE=$etcd_version" RELEASE_URL=none ROLE=join "JOIN=$(v4 n1)" "$@"
+	on n3 "rc=0; timeout 60 etcd-cluster setup 2>/root/said || rc=\$?; cat /root/said; [ $want = any ] || [ \$rc = $want ]"
+}
+
+@test "a rogue with a good token: not n2's name, not n2's address, not from elsewhere; and a token is for one machine" {
+	on n3 answers ROLE=none
+	package n3
+	token=$(on n1 'etcd-cluster token new')
+	on n3 "umask 077; echo $token >/root/token"
+	# For its own program to ask at all, the address must be one of its own.
+	on n3 "ip address add $(v4 n2)/32 dev lo"
+	run asks 4 NAME=n2 "ADDRESS=$(v4 n2)"
+	echo "$output" && [ "$status" -eq 0 ]
+	[[ "$output" == *"asks from $(v4 n3)"* ]]
+	run asks 4 NAME=n2 "ADDRESS=$(v4 n3)"
+	echo "$output" && [ "$status" -eq 0 ]
+	[[ "$output" == *"is not what MEMBERS on the CA host says"* ]]
+	run asks 4 NAME=n3 "ADDRESS=$(v4 n2)"
+	echo "$output" && [ "$status" -eq 0 ]
+	run asks 4 NAME=n1 "ADDRESS=$(v4 n3)"
+	echo "$output" && [ "$status" -eq 0 ]
+	run asks 4 NAME=n3 "ADDRESS=$(v4 n3)" EXTRA_SANS=etcd.example.test
+	echo "$output" && [ "$status" -eq 0 ]
+	[[ "$output" == *"etcd.example.test is not among the EXTRA_SANS"* ]]
+	on n3 "ip address del $(v4 n2)/32 dev lo"
+	on n3 'fails ls /etc/etcd/pki/peer.crt'
+	# Honest, it is served; the same token again, for another name, is used up; and so is it for the same name with another key.
+	run asks any NAME=n3 "ADDRESS=$(v4 n3)"
+	echo "$output" && [ "$status" -eq 0 ]
+	on n3 '[ -e /etc/etcd/pki/peer.crt ] && [ ! -e /etc/etcd/enroll-token ]'
+	run asks 4 NAME=n4 "ADDRESS=$(v4 n3)"
+	echo "$output" && [ "$status" -eq 0 ]
+	run asks 4 NAME=n3 "ADDRESS=$(v4 n3)"
+	echo "$output" && [ "$status" -eq 0 ]
+	[[ "$output" == *"with this token already, and with another key"* ]]
+	on n1 'ls /etc/etcd/enroll/members | xargs' | grep -qx 'n2 n3'
+	on n1 "fails journalctl -q -o cat -u etcd-cluster-enroll.service --grep $token"
+}
+
 @test "killed, it is there for the next visitor; idle for a minute, it is gone, and there for the next one, too" {
 	on n1 'systemctl kill -s KILL etcd-cluster-enroll.service'
 	on n2 'etcd-cluster cert renew --force'
@@ -84,7 +128,7 @@ lines() {
 }
 
 @test "another ENROLL_PORT moves the door; ROLE=none closes it" {
-	each 'echo ENROLL_PORT=2392 >>/etc/etcd/cluster.conf'
+	ONLY_ON='n1 n2' each 'echo ENROLL_PORT=2392 >>/etc/etcd/cluster.conf'
 	on n1 'etcd-cluster setup'
 	on n1 'ss -Hltn "sport = 2392" | grep -q .'
 	on n1 'fails sh -c "ss -Hltn \"sport = 2382\" | grep -q ."'
