@@ -284,6 +284,8 @@ static int store_given(const struct machine *m, const struct token *token, struc
 
 	fresh.members = true;
 	fresh.uses = (unsigned int)m->conf.n_members - 1;
+	if (rc > 0)
+		log_info("enrolment token %s was taken in before, and is not again", token->id);
 	if (rc == 0 && fresh.uses > 0) {
 		rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
 		if (rc == 0)
