@@ -47,7 +47,7 @@ setup_file() {
 	X
 }
 
-# 250 KiB was right for one machine. Both sides of the door, etcd's membership and the ways in and out of a cluster are 100 more, of the same code.
+# 250 KiB was right for one machine. Both sides of the door, etcd's membership and the ways in and out of a cluster are 120 more of the same code.
 @test "the helper is hardened and at most 384 KiB" {
 	dpkg-deb -x "$deb" "$BATS_TEST_TMPDIR"/files
 	helper=$BATS_TEST_TMPDIR/files/usr/sbin/etcd-cluster
