@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "flow/pristine.h"
 #include "flow/setup.h"
 
 #define USAGE                                                                                                          \
@@ -17,7 +18,11 @@
 
 static int again(const struct machine *m, const void *arg, struct err *e)
 {
-	return join_again(m, *(char *const *const *)arg, e);
+	int rc = pristine_give_up(m, true, false, e);
+
+	if (rc < 0)
+		return -1;
+	return rc > 0 ? 0 : join_again(m, *(char *const *const *)arg, e);
 }
 
 /* "10.0.0.1,10.0.0.2": as JOIN has it. The caller frees. */

@@ -20,6 +20,7 @@
 #include "flow/join.h"
 #include "flow/move.h"
 #include "flow/patience.h"
+#include "flow/pristine.h"
 #include "flow/road.h"
 
 /* One look at the member; it is on loopback or on an address of ours. */
@@ -176,8 +177,11 @@ static int not_yet(const struct road *r, struct err *e)
 static int walk(struct road *r, struct err *e)
 {
 	auto_close int lock = machine_lock(r->m, e);
+	int rc = lock < 0 ? -1 : pristine_give_up(r->m, false, r->how->local, e);
 
-	if (lock < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
+	if (rc > 0 && r->m->dry_run)
+		return SETUP_DONE; /* what comes after it is that of another machine */
+	if (road_took(r, rc) < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
 		return -1;
 	/* Settings of an etcd that runs need no new release. */
 	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
