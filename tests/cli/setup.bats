@@ -44,6 +44,14 @@ tree() {
 	grep -qx EXIT=3 "$root/run/etcd-cluster/setup"
 }
 
+@test "certificates and release both missing: both reasons are told" {
+	conf ROLE=cluster MEMBERS=n1=192.0.2.1,n2=127.0.0.1 NAME=n2 RELEASE=3.6.14 RELEASE_URL=none
+	echo "$(printf '0%.0s' {1..64})  etcd-v3.6.14-linux-amd64.tar.gz" >"$root/usr/share/etcd-cluster/releases.sha256"
+	run -6 helper setup --local
+	[[ "$output" == *"the CA host has to be asked"*"; and etcd-v3.6.14-linux-amd64.tar.gz"* ]]
+	[ ! -e "$root/etc/etcd/pki/ca.key" ]
+}
+
 @test "ROLE=join never makes a CA" {
 	conf ROLE=join JOIN=127.0.0.1 ADDRESS=127.0.0.1 NAME=n1 RELEASE_URL=none
 	run ! helper setup

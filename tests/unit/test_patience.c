@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * flow/patience: waiting ends, and the pauses are short.
+ */
+#include "unit.h"
+
+#include <time.h>
+
+#include "flow/patience.h"
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void none_is_none(void **state)
+{
+	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
+	struct patience p;
+	long long began = now_ms();
+
+	(void)state;
+	patience_begin(&p, 0);
+	assert_false(patience_pause(&p, &why));
+	assert_true(now_ms() - began < 100);
+}
+
+static void ends_in_time(void **state)
+{
+	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
+	struct patience p;
+	long long began = now_ms();
+	unsigned int looks = 0;
+
+	(void)state;
+	patience_begin(&p, 1);
+	while (looks < 100 && patience_pause(&p, &why))
+		looks++;
+	/* Pauses of 188 to 312 ms; a busy machine makes them longer. */
+	assert_in_range(looks, 1, 6);
+	assert_in_range(now_ms() - began, 1000, 5000);
+	assert_string_equal(p.said, "nobody answers");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(none_is_none),
+		cmocka_unit_test(ends_in_time),
+	};
+
+	return cmocka_run_group_tests_name("patience", tests, NULL, NULL);
+}
