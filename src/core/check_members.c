@@ -213,7 +213,6 @@ static void check_clocks(const struct member_survey *s, struct check_report *r)
 
 		if (!one->here && one->has_clock && llabs(one->ahead_ms) > CLOCK_MS) {
 			say_clock(name_of(one), "that of this machine", one->ahead_ms, false, r);
-			all = false;
 			n = 0;
 		}
 	}

@@ -157,14 +157,14 @@ static void open_question(struct inquiry *in, const char *url)
 		q->done = true;
 }
 
-/* The first https URL, or NULL. */
+/* The first https URL, or "". */
 static const char *client_url(const struct rpc_member *from)
 {
 	for (size_t i = 0; from->client_urls && from->client_urls[i]; i++) {
 		if (text_starts(from->client_urls[i], "https://"))
 			return from->client_urls[i];
 	}
-	return NULL;
+	return "";
 }
 
 static long long now_ms(clockid_t clock)
@@ -194,7 +194,7 @@ static char **unasked(const struct inquiry *in)
 		for (size_t k = 0; k < list->n; k++) {
 			const char *url = client_url(&list->list[k]);
 
-			if (url && !is_asked(in, url))
+			if (url[0] && !is_asked(in, url))
 				strv_add(&more, url);
 		}
 	}
@@ -265,7 +265,7 @@ static struct question *answer_of(const struct inquiry *in, uint64_t cluster_id,
 
 static struct question *question_at(const struct inquiry *in, const char *url)
 {
-	for (size_t i = 0; url && i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++) {
 		if (strcmp(in->asked[i]->url, url) == 0)
 			return in->asked[i];
 	}
@@ -357,7 +357,7 @@ static void enter_members(const struct inquiry *in, struct rpc_members *list, ui
 
 		*one = (struct member){ .id = from->id,
 					.name = xstrdup(from->name),
-					.url = xstrdup(at ? at : ""),
+					.url = xstrdup(at),
 					.peer_urls = from->peer_urls,
 					.here = i == here,
 					.listed = true,
@@ -465,14 +465,14 @@ int member_survey(const struct machine *m, unsigned int timeout_ms, struct membe
 	int rc = 0;
 
 	*s = (struct member_survey){ 0 };
-	for (size_t i = 0; urls[i] && rc == 0; i++) {
-		open_question(&in, urls[i]);
-		/* What one session cannot be opened for (no certificate), none can. */
-		if (i == 0 && !in.asked[0]->g) {
-			*e = in.asked[0]->why;
-			rc = -1;
-		}
+	open_question(&in, urls[0]);
+	/* What one session cannot be opened for (no certificate), none can. */
+	if (!in.asked[0]->g) {
+		*e = in.asked[0]->why;
+		rc = -1;
 	}
+	for (size_t i = 1; urls[i] && rc == 0; i++)
+		open_question(&in, urls[i]);
 	if (rc == 0) {
 		ask_all(&in);
 		understand(&in, s);

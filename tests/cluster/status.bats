@@ -357,14 +357,14 @@ END
 
 @test "a learner shows itself and is shown as one" {
 	machine n1
-	launch n1
+	start n1
 	wait_healthy n1
 	machine n2
 	local peer
 
 	peer=https://127.0.0.1:$(port n2 2)
 	etcdctl n1 member add n2 --learner --peer-urls="$peer"
-	launch n2 ETCD_INITIAL_CLUSTER_STATE=existing \
+	start n2 ETCD_INITIAL_CLUSTER_STATE=existing \
 		ETCD_INITIAL_CLUSTER="n1=https://127.0.0.1:$(port n1 2),n2=$peer"
 	wait_healthy n2
 	run -0 helper n1 status
