@@ -52,10 +52,12 @@ rebuilt() {
 }
 
 @test "one more member: a token for just this machine, and join" {
-	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' 'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2' ROLE=none
-	on n4 answers ROLE=none "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
+	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' 'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2'
+	# Installed without a role, it is a cluster of its own first.
+	on n4 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on n4 trust "$etcd_version"
 	package n4
+	on n4 healthy
 	token_for n4 --name n4 --address "$(v4 n4)"
 	on n4 exits 0 "etcd-cluster join --token-file /root/token $(v4 n1) $(v4 n2)"
 	MACHINES="$ALL" all_healthy 30
