@@ -66,6 +66,10 @@ static void set_options(struct grpc *g)
 
 	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, g->why);
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Do not wait at the end for a resolver that nobody answers. */
+	(void)curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	(void)curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	(void)curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	(void)curl_easy_setopt(c, CURLOPT_CAINFO, g->ca_file);

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/report.h"
+#include "core/probe.h"
 
 int cmd_check(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
@@ -20,6 +21,7 @@ int cmd_check(int argc, char **argv, const struct machine_options *o, struct err
 
 	if (cmd_options(argc, argv, options, 0, 0, "check [--start] [--json]", e) < 0)
 		return -1;
+	probe_hasten_names();
 	if (machine_open(&m, o, e) == 0) {
 		/* Before a start only what is wrong is worth a line in the journal. */
 		const enum check_level least = start ? CHECK_WARN : CHECK_OK;

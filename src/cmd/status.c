@@ -14,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "core/check_parts.h"
+#include "core/probe.h"
 
 /* Long enough for a member under load, short enough for a person. */
 #define TIMEOUT_MS 2000
@@ -304,6 +305,7 @@ int cmd_status(int argc, char **argv, const struct machine_options *o, struct er
 
 	if (cmd_options(argc, argv, options, 0, 0, "status [--json]", e) < 0)
 		return -1;
+	probe_hasten_names();
 	if (machine_open(&m, o, e) == 0) {
 		status_gather(&m, TIMEOUT_MS, &s);
 		(json ? json_all : print_all)(&m, &s);

@@ -37,6 +37,12 @@ enum probe_port probe_port(const char *address, uint16_t port, struct probe_hold
 /* The addresses of a name (or of a literal: itself), as a strv that the caller frees; NULL with e (ERR_CONFIG) when there are none. */
 char **probe_resolve(const char *name, struct err *e);
 
+/*
+ * From now on a name server that says nothing costs a second for each try, and there are two: glibc alone would take ten seconds for each name
+ * (resolv.conf(5), RES_OPTIONS; what the environment says already, stays).
+ */
+void probe_hasten_names(void);
+
 /* What came of connecting there by TCP: 0, or errno; ETIMEDOUT: no word came back, ENOENT: the name cannot be resolved. */
 struct probe_target {
 	const char *address; /* a literal or a name, whose addresses are all tried */
