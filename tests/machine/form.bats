@@ -86,6 +86,25 @@ nothing_secret_is_left() {
 	one_cluster
 }
 
+@test "a minute apart: who waited for it is there seconds after the CA host; and in the orders that are left" {
+	anew "$(members)"
+	package n2
+	sleep 60
+	package n1
+	ONLY_ON='n1 n2' all_healthy 20
+	package n3
+	all_healthy 20
+	one_cluster
+	for order in 'n1 n2 n3' 'n3 n1 n2'; do
+		anew "$(members)"
+		for name in $order; do
+			package "$name"
+		done
+		all_healthy 20
+		one_cluster
+	done
+}
+
 @test "machines that are rebooted or lose power while they wait end there, too" {
 	anew "$(members)"
 	package n2
