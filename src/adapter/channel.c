@@ -194,7 +194,10 @@ struct channel *channel_connect(const struct channel_side *side, int fd, const c
 		expect_host(c->ctx, host);
 	if (shake(c, deadline, e) < 0) {
 		verdict = SSL_get_verify_result(c->tls);
-		if (e->class == ERR_VERIFY && side->id)
+		/* Who does not know it offers a certificate instead, and that is never looked at. */
+		if (e->class == ERR_VERIFY && side->id && verdict != X509_V_OK)
+			(void)err_set(e, ERR_VERIFY, "it does not know this token");
+		else if (e->class == ERR_VERIFY && side->id)
 			(void)err_wrap(e, "it does not know this token");
 		else if (e->class == ERR_VERIFY && verdict != X509_V_OK)
 			(void)err_set(e, ERR_VERIFY, "its certificate will not do: %s",

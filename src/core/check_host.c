@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/check_parts.h"
+#include "core/config_default.h"
 #include "core/probe.h"
 #include "core/session.h"
 
@@ -79,8 +80,10 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 		report_taken(url, &who, r);
 		return false;
 	case PROBE_PORT_NOT_LOCAL:
-		check_mend(check_bad(r, ERR_CONFIG, "%s is not an address of this machine, so etcd cannot listen on %s",
-				     host, url),
+		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
+		check_mend(check_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
+				     "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
+				     config_is_offline() ? ", which has no network" : "", url),
 			   "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
 		return false;
 	case PROBE_PORT_REFUSED:

@@ -29,6 +29,9 @@ char *config_default_release(const struct layout *at);
 /* True when an interface of this machine that is up has this IP literal. */
 bool config_is_own_address(const char *address);
 
+/* Whether this machine has no address but those of loopback and the link-local ones of IPv6: its network is not there (yet). */
+bool config_is_offline(void);
+
 /* The same for a DNS name: 1 when it leads to such an address, 0 when it leads elsewhere, -1 when it cannot be resolved now. */
 int config_is_own_name(const char *name);
 

@@ -191,6 +191,19 @@ static int judge(const struct enroll_reply *r, const struct enroll_leaf *leaves,
 	return r->ca_pem.len > 0 ? 0 : err_set(e, ERR_VERIFY, "it did not say which CA to trust");
 }
 
+/* A token that the door does not take: which one it is, by what may be shown of it, and how to get another. */
+static int hint_token(const struct visit *v, bool pair, struct err *e)
+{
+	const char *file = v->m->conf.enroll_token_file;
+
+	if (pair || e->class != ERR_VERIFY)
+		return -1;
+	return err_hint(e,
+			"%s has token %s; on the CA host: etcd-cluster token list (new makes one); put the right one "
+			"into %s, then: etcd-cluster setup",
+			file, v->token.id, file);
+}
+
 /* One visit to one door. 1 got all, 0 nobody there, -1. */
 static int visit(const struct visit *v, const char *door, bool pair, const struct enroll_leaf *leaves, size_t n,
 		 struct enroll_answer *a, struct err *e)
@@ -208,7 +221,7 @@ static int visit(const struct visit *v, const char *door, bool pair, const struc
 	if (rc <= 0)
 		return rc;
 	if (talk(v, pair, fd, host, &r, e) < 0 || judge(&r, leaves, n, e) < 0)
-		return -1;
+		return hint_token(v, pair, e);
 	a->ca_pem = r.ca_pem;
 	memcpy(a->cert, r.cert, sizeof(a->cert));
 	r.ca_pem = (struct buf){ 0 };

@@ -76,7 +76,10 @@ static int look_first(struct road *r, struct err *e)
 	}
 	if (move_check(r, e) < 0)
 		return -1;
-	return r->runs || r->moves ? 0 : check_before_start(r->m, e);
+	rc = r->runs || r->moves ? 0 : check_before_start(r->m, e);
+	if (rc < 0 && e->class == ERR_PENDING)
+		r->others = *e; /* a network that comes in a moment */
+	return rc;
 }
 
 /*

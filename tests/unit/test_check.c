@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/check_parts.h"
+#include "core/config_default.h"
 #include "core/probe.h"
 
 static char *root;
@@ -411,9 +412,12 @@ static void a_port_that_is_taken_names_the_program(void **state)
 	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:10222\n");
 	assert_ok(before_start(conf, e));
 	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:10222\n");
-	assert_err(before_start(conf, e), ERR_CONFIG, "192.0.2.77 is not an address of this machine");
+	/* A build may be without a network. */
+	assert_err(before_start(conf, e), config_is_offline() ? ERR_PENDING : ERR_CONFIG,
+		   "192.0.2.77 is not an address of this machine");
 	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:10222,http://name.invalid:1\n");
-	assert_err(before_start(conf, e), ERR_CONFIG, "::ffff:c000:24d is not an address of this machine");
+	assert_err(before_start(conf, e), config_is_offline() ? ERR_PENDING : ERR_CONFIG,
+		   "::ffff:c000:24d is not an address of this machine");
 	put("etcd.env", "ETCD_NAME=n1\n");
 	assert_ok(before_start(conf, e));
 }
