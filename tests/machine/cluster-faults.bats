@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# Machines that form a cluster while something is broken: power, cables, packets, clocks, a token. Each test begins on wiped machines.
+# Of bad networks there is loss alone, and no delay: the kernel needs its netem for that, which not every host has; and a proxy that
+# delays would have an address of its own, from which neither the door nor etcd's peers take anybody.
+# shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
+load cluster
+
+setup_file() {
+	machines 58 bookworm bookworm rpm
+}
+
+# Whatever the test before left: no package, no clock of its own, every cable in, every packet through.
+setup() {
+	local name
+	for name in $MACHINES; do
+		[ -s "$top/dist/machines/$name/pid" ] || "$machine" start "$name"
+		"$machine" link "$name" up
+		"$machine" loss "$name" 0
+	done
+	each 'gone >/dev/null 2>&1
+	rm -rf /etc/systemd/system/etcd-cluster-*.service.d /etc/faketime
+	systemctl daemon-reload
+	systemctl reset-failed
+	for i in $(seq 100); do
+		pgrep -x etcd >/dev/null || break
+		sleep 0.2
+	done
+	fails pgrep -x etcd'
+	each prepared_here ROLE=cluster "$(members)"
+}
+prepared_here() {
+	prepared "$MACHINE" "$@"
+}
+
+# package_on NAME…: on all of them at once.
+package_on() {
+	local name pids=()
+	for name; do
+		package "$name" &
+		pids+=($!)
+	done
+	wait_all "${pids[@]}"
+}
+
+# One healthy cluster of three in so many seconds; and how many it were.
+ends_well() {
+	local begin=$SECONDS
+	all_healthy "$1"
+	echo "# healthy after $((SECONDS - begin)) s more" >&3
+	one_cluster
+	each '[ ! -e /etc/etcd/enroll-token ]
+	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+}
+
+# clock NAME OFFSET: all that is ours there is told a time that is off by so much, and of every change of it. The time that passes is
+# the true one. etcd reads the clock itself, past any library: to it nothing is wrong.
+clock() {
+	local root lib=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 unit
+	root=$("$machine" root "$1")
+	[ -e "$root/$lib" ] || install -D -m 0755 "$lib" "$root/$lib"
+	on "$1" "mkdir -p /etc/faketime && echo '$2' >/etc/faketime/new && mv /etc/faketime/new /etc/faketime/offset"
+	for unit in setup enroll renew; do
+		on "$1" "mkdir -p /etc/systemd/system/etcd-cluster-$unit.service.d
+		printf '%s\n' [Service] Environment=LD_PRELOAD=$lib Environment=FAKETIME_TIMESTAMP_FILE=/etc/faketime/offset \
+			'Environment=FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0' \
+			>/etc/systemd/system/etcd-cluster-$unit.service.d/clock.conf"
+	done
+	on "$1" 'systemctl daemon-reload'
+}
+
+# waits NAME TEXT: setup there is still at it, and says that.
+waits() {
+	on "$1" wait_for 30 "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
+}
+
+@test "the CA host loses power while its door is asked, and comes back" {
+	package n1
+	on n1 wait_for 20 '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
+	# Whoever comes now is let in by the kernel and hears nothing.
+	on n1 'systemctl start etcd-cluster-enroll.service; systemctl kill -s STOP etcd-cluster-enroll.service'
+	package_on n2 n3
+	on n1 wait_for 20 "ss -Htn state established 'sport = 2382' | grep -q $(v4 n2)"
+	"$machine" crash n1
+	waits n2 'no CA host answers'
+	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/peer.crt ] && [ -e /etc/etcd/enroll-token ]'
+	"$machine" start n1
+	ends_well 60
+}
+
+@test "the CA host loses power just after it has signed, again and again" {
+	package_on n2 n3
+	waits n2 'no CA host answers'
+	package n1
+	for name in n2 n3; do
+		on n1 wait_for 30 "[ -e /etc/etcd/enroll/members/$name ]"
+		"$machine" crash n1
+		"$machine" start n1
+	done
+	ends_well 60
+}
+
+@test "a cable is out while the others form, and is put in ten seconds later" {
+	"$machine" link n2 down
+	package_on n1 n2 n3
+	ONLY_ON='n1 n3' all_healthy 40
+	sleep 10
+	waits n2 'is not an address of this machine, which has no network'
+	"$machine" link n2 up
+	ends_well 40
+}
+
+@test "the CA host's cable is out while all are installed" {
+	"$machine" link n1 down
+	package_on n1 n2 n3
+	waits n3 'no CA host answers'
+	sleep 10
+	"$machine" link n1 up
+	ends_well 40
+}
+
+@test "the cable of a machine that joins is out between being added and being in sync" {
+	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
+	on n1 'rm /etc/etcd/enroll-token'
+	package n1
+	on n1 healthy 30
+	for name in n2 n3; do
+		token=$(on n1 'etcd-cluster token new 2>/dev/null')
+		prepared "$name" ROLE=join "JOIN=$(v4 n1)"
+		on "$name" "umask 077; echo $token >/etc/etcd/enroll-token"
+	done
+	package n2
+	on n2 healthy 60
+	package n3
+	on n3 wait_for 30 'grep -qsE "^STEP=(added|started)" /etc/etcd/joining'
+	"$machine" link n3 down
+	on n3 'cat /etc/etcd/joining'
+	sleep 10
+	# The others are what they were.
+	ONLY_ON='n1 n2' all_healthy 20
+	"$machine" link n3 up
+	ends_well 90
+}
+
+@test "three packets of ten are lost, both ways, on every cable" {
+	local begin=$SECONDS
+	# Two cables between each two: 0.84 of 0.84 are 0.7.
+	for name in $MACHINES; do
+		"$machine" loss "$name" 16
+	done
+	package_on n1 n2 n3
+	# Ready is who had a quorum answer a read. That elections go on under such loss, and that not every later look succeeds, is etcd's.
+	each wait_for 120 'grep -qx STATE=ready /run/etcd-cluster/setup'
+	echo "# all three were ready, under loss, $((SECONDS - begin)) s after the first installation began" >&3
+	for name in $MACHINES; do
+		"$machine" loss "$name" 0
+	done
+	ends_well 20
+}
+
+@test "the clock of one machine is ten minutes ahead" {
+	clock n2 +600
+	package_on n1 n2 n3
+	ends_well 60
+}
+
+@test "the clock of the CA host is ten minutes behind" {
+	clock n1 -600
+	package_on n1 n2 n3
+	ends_well 60
+}
+
+@test "a clock is two hours off: the machine says so, waits, and is a member once the clock is right" {
+	clock n3 +7200
+	package_on n1 n2 n3
+	ONLY_ON='n1 n2' all_healthy 60
+	waits n3 'the clock of this machine says .* and that of the CA host'
+	on n3 exits 6 'etcd-cluster status'
+	says 'the clock of this machine says'
+	says 'set the clock that is wrong'
+	on n3 '[ ! -e /etc/etcd/pki/peer.crt ] && [ -e /etc/etcd/enroll-token ]'
+	clock n3 +0
+	ends_well 40
+}
+
+@test "another token on one machine: the others form, it says what is wrong, and the right one mends it" {
+	other=$(openssl rand -hex 32)
+	on n3 "umask 077; echo $other >/etc/etcd/enroll-token"
+	package_on n1 n2 n3
+	ONLY_ON='n1 n2' all_healthy 60
+	on n3 wait_for 20 'grep -q "does not know this token" /run/etcd-cluster/setup'
+	run on n3 'etcd-cluster status'
+	echo "$output"
+	[ "$status" -ne 0 ]
+	says "the door $(v4 n1):2382"
+	says 'does not know this token'
+	says '/etc/etcd/enroll-token has token '
+	says 'etcd-cluster token list'
+	[[ "$output" != *"$other"* ]]
+	on n3 "fails grep -rlqs $other /run /var/log/journal
+	fails pgrep -x etcd
+	umask 077; echo $secret >/etc/etcd/enroll-token; etcd-cluster setup"
+	ends_well 20
+}
