@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * A machine below a directory of its own, a survey of its cluster, and what must be found: for the tests of core/check.
+ */
+#ifndef CHECK_SCENE_H
+#define CHECK_SCENE_H
+
+#include "unit.h"
+
+#include "core/check_parts.h"
+
+static char *root;
+
+static inline int setup(void **state)
+{
+	auto_free char *etc = NULL;
+
+	(void)state;
+	root = unit_dir();
+	etc = xasprintf("%s/etc/etcd", root);
+	assert_ok(file_mkdirs(etc, FILE_MODE(0755), e));
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_remove_tree(root, &e) < 0)
+		return -1;
+	free(root);
+	return 0;
+}
+
+static inline void put(const char *name, const char *text)
+{
+	auto_free char *path = xasprintf("%s/etc/etcd/%s", root, name);
+
+	assert_ok(file_replace(path, FILE_MODE(0600), text, strlen(text), e));
+}
+
+static inline void open_machine(struct machine *m, const char *conf)
+{
+	const struct machine_options o = { .root = root };
+
+	put("cluster.conf", conf);
+	assert_ok(machine_open(m, &o, e));
+}
+
+/* The finding whose sentence has this text. */
+static inline const struct check_finding *find(const struct check_report *r, const char *text)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (strstr(r->list[i].what, text))
+			return &r->list[i];
+	}
+	return NULL;
+}
+
+static inline void assert_finding(const struct check_report *r, enum check_level level, const char *what,
+				  const char *mend)
+{
+	const struct check_finding *f = find(r, what);
+
+	if (!f) {
+		for (size_t i = 0; i < r->n; i++)
+			print_message("# %s: %s\n", check_level_name(r->list[i].level), r->list[i].what);
+		fail_msg("no finding says \"%s\"", what);
+		return;
+	}
+	assert_int_equal(f->level, level);
+	if (!strstr(f->mend, mend))
+		fail_msg("\"%s\" is not what mends \"%s\": %s", mend, f->what, f->mend);
+}
+
+/* A survey of three healthy members, the first one here and leader, as the starting point of each case. */
+static inline struct member_survey three(struct member list[3])
+{
+	static char names[3][3] = { "n1", "n2", "n3" };
+	static char urls[3][24] = { "https://127.0.0.1:2379", "https://n2:2379", "https://n3:2379" };
+
+	for (size_t i = 0; i < 3; i++)
+		list[i] = (struct member){ .id = i + 1,
+					   .name = names[i],
+					   .url = urls[i],
+					   .here = i == 0,
+					   .listed = true,
+					   .answers = true,
+					   .healthy = true,
+					   .status = { .cluster_id = 9,
+						       .member_id = i + 1,
+						       .leader = 1,
+						       .raft_index = 100000,
+						       .raft_applied_index = 100000,
+						       .db_size = 1 << 20,
+						       .db_size_in_use = 1 << 20,
+						       .version = "3.5.30" } };
+	return (struct member_survey){ .cluster_id = 9, .leader = 1, .agreed = true, .list = list, .n = 3 };
+}
+
+static inline void down(struct member *one)
+{
+	one->answers = one->healthy = false;
+	(void)err_set(&one->why, ERR_HEALTH, "Connection refused");
+}
+
+static inline struct check_report judge(const char *conf, const struct member_survey *s)
+{
+	struct check_report r = { .running = true };
+	auto_free char *text = xasprintf("%s%s", strstr(conf, "NAME=") ? "" : "NAME=n1\n", conf);
+	struct machine m;
+
+	open_machine(&m, text);
+	check_members(&m, s, &r);
+	machine_free(&m);
+	return r;
+}
+
+#endif
