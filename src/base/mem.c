@@ -68,6 +68,20 @@ void strv_add(char ***v, const char *s)
 	(*v)[n + 1] = NULL;
 }
 
+bool strv_has(char *const *v, const char *s)
+{
+	for (; v && *v; v++)
+		if (strcmp(*v, s) == 0)
+			return true;
+	return false;
+}
+
+void strv_add_once(char ***v, const char *s)
+{
+	if (!strv_has(*v, s))
+		strv_add(v, s);
+}
+
 void strv_free(char **v)
 {
 	for (size_t i = 0; v && v[i]; i++)

@@ -8,6 +8,7 @@
 #define BASE_MEM_H
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -28,7 +29,11 @@ char *xasprintf(const char *fmt, ...) ERR_PRINTF(1, 2);
 
 /* A NULL-terminated array of strings: appends a copy of s. *v may be NULL. */
 void strv_add(char ***v, const char *s);
+/* The same, unless it has one like s already. */
+void strv_add_once(char ***v, const char *s);
 size_t strv_len(char *const *v);
+/* True when a string like s is in it. */
+bool strv_has(char *const *v, const char *s);
 void strv_free(char **v);
 
 /* Hands a pointer over: returns *p (typed) and leaves NULL, so the cleanup of p does nothing. */

@@ -161,15 +161,6 @@ static void check_reach(const struct other *one, struct check_report *r)
 			 buf_str(&refused));
 }
 
-static bool is_in(char *const *list, const char *word)
-{
-	for (size_t i = 0; list && list[i]; i++) {
-		if (strcmp(list[i], word) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * etcd compares the address a peer's connection comes from with the names in its certificate (etcd-io/etcd#8797): on a machine with
  * two networks they may differ.
@@ -187,7 +178,7 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 	if (!source)
 		check_mend(check_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]), "ip route get %s",
 			   peer->found[0]);
-	else if (certificate && certificate->present && !is_in(certificate->sans, source))
+	else if (certificate && certificate->present && !strv_has(certificate->sans, source))
 		check_mend(check_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
 				      peer->name, source),
 			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);

@@ -158,14 +158,6 @@ static int set_cluster_token(struct config *c, const struct config_line *line, s
 	return store(&c->cluster_token, line, line->value, why, e);
 }
 
-static bool strv_has(char *const *v, const char *s)
-{
-	for (size_t i = 0; v && v[i]; i++)
-		if (strcmp(v[i], s) == 0)
-			return true;
-	return false;
-}
-
 /* A list of addresses separated by commas and blanks, each judged by check; one that is there already is dropped. */
 static int store_list(char ***to, const struct config_line *line, const char *(*check)(const char *), struct err *e)
 {
@@ -180,8 +172,7 @@ static int store_list(char ***to, const struct config_line *line, const char *(*
 
 			return config_bad(line, text, e);
 		}
-		if (!strv_has(*to, address))
-			strv_add(to, address);
+		strv_add_once(to, address);
 	}
 	return 0;
 }

@@ -113,14 +113,6 @@ static int prepare(struct visit *v, const struct enroll_leaf *leaves, size_t n, 
 	return prepare_question(v->m, leaves, n, &v->question, e);
 }
 
-static void add_door(char ***doors, const char *door)
-{
-	for (char **d = *doors; d && *d; d++)
-		if (strcmp(*d, door) == 0)
-			return;
-	strv_add(doors, door);
-}
-
 /* The doors to try, "addr:port" as in ca.host, each once, without our own: any member may be on a CA host. A strv. */
 static char **doors_of(const struct machine *m, struct err *e)
 {
@@ -139,7 +131,7 @@ static char **doors_of(const struct machine *m, struct err *e)
 		if (!session_split_url(known[i], &host, &port) || strcmp(host, m->conf.address) == 0)
 			continue;
 		url = config_url("", host, m->conf.enroll_port);
-		add_door(&doors, url + strlen("://"));
+		strv_add_once(&doors, url + strlen("://"));
 	}
 	if (!doors) {
 		(void)err_set(e, ERR_CONFIG, "nobody is known to ask for certificates");

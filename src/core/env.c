@@ -30,10 +30,7 @@
 
 static bool knows(const struct env_input *in, const char *option)
 {
-	for (size_t i = 0; in->options && in->options[i]; i++)
-		if (strcmp(in->options[i], option) == 0)
-			return true;
-	return false;
+	return strv_has(in->options, option);
 }
 
 /* "listen-peer-urls" is ETCD_LISTEN_PEER_URLS (etcd, pkg/flags, FlagToEnv). The caller frees. */

@@ -272,15 +272,6 @@ static struct question *question_at(const struct inquiry *in, const char *url)
 	return NULL;
 }
 
-static bool has_url(char *const *urls, const char *url)
-{
-	for (size_t i = 0; urls && urls[i]; i++) {
-		if (strcmp(urls[i], url) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Which of the listed members is this machine: what it says or was, else the one at its address, else one of its name that answers
  * nowhere. list->n: none.
@@ -293,7 +284,7 @@ static size_t find_here(const struct inquiry *in, const struct rpc_members *list
 		const struct rpc_member *one = &list->list[i];
 
 		if (own_id != 0 ? one->id == own_id
-				: has_url(one->client_urls, in->asked[0]->url) || has_url(one->peer_urls, peer))
+				: strv_has(one->client_urls, in->asked[0]->url) || strv_has(one->peer_urls, peer))
 			return i;
 	}
 	for (size_t i = 0; own_id == 0 && i < list->n; i++) {

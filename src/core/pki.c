@@ -122,12 +122,7 @@ static int check_given(const struct pki_walk *w, struct err *e)
 
 static bool chosen(char *const *names, const char *name)
 {
-	if (!names)
-		return true;
-	for (; *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
+	return !names || strv_has(names, name);
 }
 
 /* Returns how many leaves need something. */

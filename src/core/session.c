@@ -70,20 +70,11 @@ char *session_peer_in_use(const struct machine *m)
 	return setting(m, PEER_SETTING);
 }
 
-static void add_once(char ***list, const char *url)
-{
-	for (size_t i = 0; *list && (*list)[i]; i++) {
-		if (strcmp((*list)[i], url) == 0)
-			return;
-	}
-	strv_add(list, url);
-}
-
 static void add_address(const struct machine *m, char ***list, const char *address)
 {
 	auto_free char *url = config_url("https", address, m->conf.client_port);
 
-	add_once(list, url);
+	strv_add_once(list, url);
 }
 
 /* "n1=https://10.0.0.1:2380,…": members of one cluster are taken to have the same client port. */
@@ -116,7 +107,7 @@ char **session_candidates(const struct machine *m)
 		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
 		auto_free char *url = config_url("https", m->conf.join[i], port);
 
-		add_once(&list, url);
+		strv_add_once(&list, url);
 	}
 	add_initial(m, &list);
 	return list;

@@ -80,13 +80,8 @@ static void add_other(struct recovery *r, const char *url)
 	auto_free char *own = config_url("https", r->m->conf.address, r->m->conf.peer_port);
 	const char *told = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
 
-	if (strcmp(url, own) == 0 || (told && strcmp(url, told) == 0))
-		return;
-	for (size_t i = 0; r->others && r->others[i]; i++) {
-		if (strcmp(r->others[i], url) == 0)
-			return;
-	}
-	strv_add(&r->others, url);
+	if (strcmp(url, own) != 0 && (!told || strcmp(url, told) != 0))
+		strv_add_once(&r->others, url);
 }
 
 /* Nobody could give the list: those that this machine was told about. */
