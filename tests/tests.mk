@@ -1,5 +1,5 @@
 # Tests by floor: `check` needs nothing but the build tools, `check-all` needs root.
-# Test programs are built apart, with the sanitizers, and with TEST_BUILD (src/core/machine.h: an injectable clock).
+# Test programs are built apart, with the sanitizers, and with TEST_BUILD (src/config/machine.h: an injectable clock).
 
 ASAN       := $(BUILD)-asan
 ASAN_MAKE   = $(MAKE) BUILD=$(ASAN) TEST_BUILD=1 SAN='-fsanitize=address,undefined -fno-sanitize-recover=all' CFLAGS='-O1 -g'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * X.509 certificates by OpenSSL: read, describe, check, issue. Which certificates there are is core/pki.h's business.
+ * X.509 certificates by OpenSSL: read, describe, check, issue. Which certificates there are is flow/certify.h's business.
  */
 #ifndef ADAPTER_X509_H
 #define ADAPTER_X509_H

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "core/pki_bundle.h"
+#include "pki/bundle.h"
 
 /* How it gets there: by any means that keeps it secret, ssh for one. */
 static void tell(const struct machine *m, const struct pki_bundle *b, const char *address)

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "core/pki_ca.h"
-#include "core/pki_check.h"
+#include "pki/ca.h"
+#include "pki/check.h"
 
 static void print_json(const struct pki_ca_view *v)
 {

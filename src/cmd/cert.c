@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "core/pki.h"
-#include "core/pki_handout.h"
-#include "core/pki_kubeadm.h"
+#include "flow/certify.h"
+#include "pki/export.h"
+#include "cmd/kubeadm.h"
 
 #define DAY (24 * 60 * 60)
 

@@ -7,7 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/report.h"
-#include "core/probe.h"
+#include "adapter/probe.h"
 
 int cmd_check(int argc, char **argv, const struct machine_options *o, struct err *e)
 {

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "core/config_edit.h"
-#include "core/machine.h"
+#include "config/edit.h"
+#include "config/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
 enum { CMD_DONE = 0, CMD_NOTHING = 2 };

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "core/door.h"
+#include "enroll/server.h"
 
 #define SYSTEMD_FD   3 /* sd_listen_fds(3) */
 #define IDLE_SECONDS 60

@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "core/release_install.h"
-#include "core/release_list.h"
-#include "core/release_switch.h"
+#include "release/install.h"
+#include "release/list.h"
+#include "release/switch.h"
 
 #define RESTART_HINT "etcd itself goes on with what it runs until: systemctl restart etcd"
 

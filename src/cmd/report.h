@@ -6,7 +6,7 @@
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
 
-#include "core/check.h"
+#include "doctor/check.h"
 
 /* One line for each finding of at least this level, and below it the command that mends it. Returns how many. */
 size_t report_print(const struct check_report *r, enum check_level least);

@@ -3,7 +3,7 @@
  *
  * etcd-cluster status: what runs, how it is, and what to do about it.
  */
-#include "core/status.h"
+#include "doctor/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
-#include "core/check_parts.h"
-#include "core/probe.h"
+#include "doctor/parts.h"
+#include "adapter/probe.h"
 
 /* Long enough for a member under load, short enough for a person. */
 #define TIMEOUT_MS 2000

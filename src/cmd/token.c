@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
-#include "core/token_issue.h"
+#include "enroll/token_issue.h"
 
 #define DEFAULT_HOURS 24
 

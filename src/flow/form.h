@@ -7,7 +7,7 @@
 #ifndef FLOW_FORM_H
 #define FLOW_FORM_H
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 enum form_verdict {
 	FORM_NEW, /* no other member knows of a cluster, or they are just forming this one: start */

@@ -11,17 +11,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/aside.h"
-#include "core/datadir.h"
-#include "core/identity.h"
-#include "core/joining.h"
-#include "core/joining_rules.h"
-#include "core/membership.h"
-#include "core/quorum.h"
-#include "core/reach.h"
-#include "core/release.h"
-#include "core/service.h"
-#include "core/session.h"
+#include "member/aside.h"
+#include "member/datadir.h"
+#include "member/identity.h"
+#include "member/joining.h"
+#include "member/joining_rules.h"
+#include "member/membership.h"
+#include "member/quorum.h"
+#include "member/reach.h"
+#include "release/release.h"
+#include "service/service.h"
+#include "member/session.h"
 
 /* Who is there and what runs there: one round, so a member that is off costs its connection once. */
 #define LOOK_MS 5000U

@@ -2,7 +2,7 @@
  * Copyright The etcd-cluster Authors
  *
  * The part of the road on which a machine is added to a cluster that runs. Everything local comes before it: release, certificates, ports,
- * disk. The membership changes last, as a learner, journalled in /etc/etcd/joining (core/joining.h): killed anywhere and walked again it
+ * disk. The membership changes last, as a learner, journalled in /etc/etcd/joining (member/joining.h): killed anywhere and walked again it
  * goes on with the learner it has added; when etcd cannot be started the learner is taken back.
  */
 #ifndef FLOW_JOIN_H
@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "core/identity.h"
-#include "core/machine.h"
+#include "member/identity.h"
+#include "config/machine.h"
 
 /*
  * True when this machine is to be added, or has been and does not vote yet: ROLE=join, replace, or a journal says so, and there is neither

@@ -5,13 +5,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/aside.h"
-#include "core/datadir.h"
-#include "core/identity.h"
-#include "core/membership.h"
-#include "core/reach.h"
-#include "core/service.h"
-#include "core/session.h"
+#include "member/aside.h"
+#include "member/datadir.h"
+#include "member/identity.h"
+#include "member/membership.h"
+#include "member/reach.h"
+#include "service/service.h"
+#include "member/session.h"
 #include "flow/join.h"
 
 #define LOOK_MS 5000U

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 struct leave_options {
 	bool last;	   /* the only member gives its cluster up */

@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/config_default.h"
-#include "core/membership.h"
-#include "core/session.h"
+#include "config/default.h"
+#include "member/membership.h"
+#include "member/session.h"
 
 /* For the answer of the member on this machine. */
 #define ASK_MS 2000

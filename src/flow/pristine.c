@@ -9,14 +9,14 @@
 #include "adapter/rpc.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "core/aside.h"
-#include "core/datadir.h"
-#include "core/identity.h"
-#include "core/pki_origin.h"
-#include "core/pki_pair.h"
-#include "core/pki_profile.h"
-#include "core/service.h"
-#include "core/session.h"
+#include "member/aside.h"
+#include "member/datadir.h"
+#include "member/identity.h"
+#include "pki/origin.h"
+#include "pki/pair.h"
+#include "pki/profile.h"
+#include "service/service.h"
+#include "member/session.h"
 
 #define CONNECT_MS 1000U
 #define ASK_MS	   5000U

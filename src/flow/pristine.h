@@ -7,7 +7,7 @@
 #ifndef FLOW_PRISTINE_H
 #define FLOW_PRISTINE_H
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 /*
  * Gives such a cluster up: stops etcd, and moves data, member-id, etcd.env and, unless this machine makes the CA of the new cluster, pki aside. Only

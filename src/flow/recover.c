@@ -15,14 +15,14 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "core/check_parts.h"
-#include "core/datadir.h"
-#include "core/datadir_copy.h"
-#include "core/identity.h"
-#include "core/member.h"
-#include "core/probe.h"
-#include "core/service.h"
-#include "core/session.h"
+#include "doctor/parts.h"
+#include "member/datadir.h"
+#include "member/datadir_copy.h"
+#include "member/identity.h"
+#include "member/health.h"
+#include "adapter/probe.h"
+#include "service/service.h"
+#include "member/session.h"
 
 #define ASK_MS 2000
 

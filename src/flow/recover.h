@@ -6,7 +6,7 @@
 #ifndef FLOW_RECOVER_H
 #define FLOW_RECOVER_H
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 /*
  * Makes this machine's member the only one of its cluster (etcd's --force-new-cluster) and starts it. cluster_id is what the person typed: it must be that of the data here.

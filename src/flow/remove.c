@@ -10,12 +10,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/enroll_record.h"
-#include "core/member.h"
-#include "core/membership.h"
-#include "core/quorum.h"
-#include "core/removal.h"
-#include "core/token_store.h"
+#include "enroll/record.h"
+#include "member/health.h"
+#include "member/membership.h"
+#include "member/quorum.h"
+#include "member/removal.h"
+#include "enroll/token_store.h"
 
 #define ASK_MS 3000
 

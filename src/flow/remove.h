@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 struct remove_options {
 	const char *member; /* its name, or its ID in hex */

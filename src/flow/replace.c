@@ -8,14 +8,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/aside.h"
-#include "core/identity.h"
-#include "core/joining.h"
-#include "core/member.h"
-#include "core/pki.h"
-#include "core/probe.h"
-#include "core/removal.h"
-#include "core/service.h"
+#include "member/aside.h"
+#include "member/identity.h"
+#include "member/joining.h"
+#include "member/health.h"
+#include "flow/certify.h"
+#include "adapter/probe.h"
+#include "member/removal.h"
+#include "service/service.h"
 #include "flow/setup.h"
 
 #define ASK_MS 3000

@@ -6,7 +6,7 @@
 #ifndef FLOW_REPLACE_H
 #define FLOW_REPLACE_H
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 /*
  * Clears the way on this machine, then walks the road (flow/setup.h) with replace allowed: the dead entry is removed and the machine

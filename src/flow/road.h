@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-#include "core/identity.h"
-#include "core/machine.h"
-#include "core/member.h"
+#include "member/identity.h"
+#include "config/machine.h"
+#include "member/health.h"
 #include "flow/setup.h"
 
 struct road {

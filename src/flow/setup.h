@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 struct setup_options {
 	bool local; /* only what needs no network and no waiting: certificates, directories, and what the cache allows; starts nothing */
@@ -21,7 +21,7 @@ struct setup_options {
 enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
 
 /*
- * Walks the road, again and again while it waits for other machines (without holding the lock in between), and records how it ended (core/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the
+ * Walks the road, again and again while it waits for other machines (without holding the lock in between), and records how it ended (service/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the
  * machine was as it should be, -1 otherwise: ERR_PENDING arms the retry timer, everything else waits for a person.
  */
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/service.h"
+#include "service/service.h"
 #include "flow/join.h"
 #include "flow/move.h"
 #include "flow/road.h"

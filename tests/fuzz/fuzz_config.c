@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "core/config_key.h"
+#include "config/key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

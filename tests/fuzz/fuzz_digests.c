@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "core/digests.h"
+#include "release/digests.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "adapter/x509_csr.h"
-#include "core/enroll_message.h"
+#include "enroll/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,8 +13,8 @@
 
 #include "adapter/x509_key.h"
 #include "base/log.h"
-#include "core/enroll.h"
-#include "core/pki.h"
+#include "enroll/client.h"
+#include "flow/certify.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 

@@ -14,7 +14,7 @@
 #include "adapter/handshake.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "core/pki.h"
+#include "flow/certify.h"
 
 static int ensure(const struct machine *m, struct err *e)
 {

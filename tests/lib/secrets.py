@@ -5,7 +5,7 @@
 # Looks for secrets in a machine: secrets.py ROOT (token TEXT | key PEM-FILE)…  prints "WHAT PATH" for each file that holds one,
 # also those of /proc/*/cmdline and environ. ROOT is the machine as its own processes see it: /proc/PID/root of one of them.
 #
-# A token is looked for as it is written, as the bytes that its hex digits stand for, and as what is derived from it (core/token.h);
+# A token is looked for as it is written, as the bytes that its hex digits stand for, and as what is derived from it (enroll/token.h);
 # an EC key (P-256) by the lines of its PEM that have the private number, and by that number; each of these raw, in hex and in base64 at all three offsets.
 import base64
 import hashlib

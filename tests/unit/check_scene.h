@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-#include "core/check_parts.h"
+#include "doctor/parts.h"
 
 static char *root;
 

@@ -7,7 +7,7 @@
 #ifndef ENROLL_TABLE_H
 #define ENROLL_TABLE_H
 
-#include "core/enroll_rules.h"
+#include "enroll/rules.h"
 
 #define NOW 1795000000
 #define K1  "1111111111111111111111111111111111111111111111111111111111111111"

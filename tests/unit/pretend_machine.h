@@ -8,7 +8,7 @@
 
 #include "pretend.h"
 
-#include "core/machine.h"
+#include "config/machine.h"
 
 static char *root;
 

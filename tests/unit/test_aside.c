@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/aside.h"
+#include "member/aside.h"
 
 #define NOW   1800000000 /* 2027-01-15 08:00:00 UTC */
 #define ASIDE ".aside-20270115-080000"

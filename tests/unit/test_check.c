@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/config_default.h"
-#include "core/probe.h"
+#include "config/default.h"
+#include "adapter/probe.h"
 
 /* --- Before the first start. */
 

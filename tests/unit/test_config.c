@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "core/config.h"
+#include "config/config.h"
 
 /* A machine of its own: a root with a host name. */
 struct box {

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/config_edit.h"
+#include "config/edit.h"
 
 static const struct {
 	const char *before, *key, *value, *after;

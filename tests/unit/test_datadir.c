@@ -13,9 +13,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "core/datadir.h"
-#include "core/identity.h"
-#include "core/joining.h"
+#include "member/datadir.h"
+#include "member/identity.h"
+#include "member/joining.h"
 
 #define SEGMENT "/member/wal/0000000000000000-0000000000000000.wal"
 

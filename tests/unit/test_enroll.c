@@ -9,7 +9,7 @@
 #include <openssl/x509.h>
 
 #include "adapter/x509_csr.h"
-#include "core/enroll_message.h"
+#include "enroll/message.h"
 
 static x509_key *new_key(enum x509_key_type type)
 {

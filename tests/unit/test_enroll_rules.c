@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "core/pki_profile.h"
+#include "pki/profile.h"
 #include "enroll_table.h"
 
 /* A line in full: facts, and what they point at. */

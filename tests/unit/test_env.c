@@ -9,8 +9,8 @@
 
 #include "adapter/keyfile.h"
 #include "base/file.h"
-#include "core/env.h"
-#include "core/joining.h"
+#include "member/env.h"
+#include "member/joining.h"
 
 /* Options that 3.4 to 3.7 all have; what came and went is in the tables of the tests. */
 static const char *const common[] = {

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/identity.h"
+#include "member/identity.h"
 
 static int machine_setup(void **state)
 {

@@ -6,8 +6,8 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/joining.h"
-#include "core/joining_rules.h"
+#include "member/joining.h"
+#include "member/joining_rules.h"
 
 static int machine_setup(void **state)
 {

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "core/member.h"
+#include "member/health.h"
 
 /* Answers in protobuf: header { cluster 1, member 2 }. */
 #define HEAD "0a0408011002"

@@ -7,7 +7,7 @@
 #include "pretend_machine.h"
 
 #include "base/text.h"
-#include "core/membership.h"
+#include "member/membership.h"
 
 /* Answers in protobuf: header { cluster 1, member 2 }. */
 #define HEAD "0a0408011002"

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/outcome.h"
+#include "service/outcome.h"
 
 static void comes_back_as_it_was_said(void **state)
 {

@@ -13,10 +13,10 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "core/pki.h"
-#include "core/pki_check.h"
-#include "core/pki_profile.h"
-#include "core/pki_store.h"
+#include "flow/certify.h"
+#include "pki/check.h"
+#include "pki/profile.h"
+#include "pki/store.h"
 
 #define NOW  1800000000						       /* 2027-01-15 */
 #define CONF "NAME=n1\nADDRESS=10.0.0.1\nCLIENT_PORT=1\nPEER_PORT=2\n" /* ports on which nobody listens */

@@ -14,11 +14,11 @@
 #include "adapter/x509_key.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "core/enroll.h"
-#include "core/pki.h"
-#include "core/pki_check.h"
-#include "core/pki_origin.h"
-#include "core/pki_sign.h"
+#include "enroll/client.h"
+#include "flow/certify.h"
+#include "pki/check.h"
+#include "pki/origin.h"
+#include "pki/sign.h"
 
 #define NOW   1800000000 /* 2027-01-15 */
 #define TOKEN "5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f"

@@ -6,7 +6,7 @@
  */
 #include "unit.h"
 
-#include "core/quorum.h"
+#include "member/quorum.h"
 
 #define MOST 7
 

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "core/release.h"
-#include "core/release_install.h"
-#include "core/release_record.h"
-#include "core/release_switch.h"
+#include "release/release.h"
+#include "release/install.h"
+#include "release/record.h"
+#include "release/switch.h"
 
 /* A machine with an empty tree and a configuration of its own. */
 static struct machine *make_machine(const char *release, bool given)

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#include "core/removal.h"
+#include "member/removal.h"
 
 #define N1 0x8e9e05c52164694dU
 #define N2 0x0b1c2d3e4f506172U

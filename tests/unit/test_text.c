@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "core/version.h"
+#include "config/version.h"
 
 static void numbers_are_whole(void **state)
 {

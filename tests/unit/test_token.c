@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "core/token.h"
+#include "enroll/token.h"
 
 /* --- The text. */
 

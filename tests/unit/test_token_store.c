@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "core/token_store.h"
+#include "enroll/token_store.h"
 
 static struct token_entry entry(unsigned int uses)
 {

@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "core/machine.h"
+#include "config/machine.h"
 
 #define NOW  1795000000
 #define TEXT "2a4ebd3c65a4f42daa8e1d8834ebada2"

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "adapter/probe.h"
+
+/* A file of /proc/PID; false when it is gone or not for us. */
+static bool read_proc(pid_t pid, const char *name, struct buf *out)
+{
+	auto_free char *path = xasprintf("/proc/%d/%s", (int)pid, name);
+	struct err ignored = { 0 };
+
+	return file_read(path, 1 << 20, out, &ignored) == 0;
+}
+
+static bool is_called_etcd(pid_t pid)
+{
+	auto_buf struct buf comm = { 0 };
+
+	return read_proc(pid, "comm", &comm) && strcmp(buf_str(&comm), "etcd\n") == 0;
+}
+
+/*
+ * Whether one of its open files is below the directory: etcd has its database open for as long as it runs, from 3.0 to 3.7.
+ * 1 yes, 0 no, -1 when its files are not for us to see.
+ */
+static int has_open_below(pid_t pid, const char *dir)
+{
+	auto_free char *path = xasprintf("/proc/%d/fd", (int)pid);
+	auto_closedir DIR *fds = opendir(path);
+	size_t len = strlen(dir);
+	const struct dirent *entry;
+	char target[PATH_MAX];
+	int found = -1;
+
+	while (fds && (entry = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+
+		if (n < 0)
+			continue;
+		found = 0;
+		target[n] = '\0';
+		if (strncmp(target, dir, len) == 0 && target[len] == '/')
+			return 1;
+	}
+	return found;
+}
+
+pid_t probe_etcd(const char *data_dir, struct probe_others *others)
+{
+	auto_free char *real = realpath(data_dir, NULL);
+	auto_closedir DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	pid_t ours = 0;
+	uint64_t pid;
+	int open;
+
+	if (others)
+		*others = (struct probe_others){ 0 };
+	while (proc && (entry = readdir(proc))) {
+		if (!text_parse_u64(entry->d_name, 1, INT32_MAX, &pid) || !is_called_etcd((pid_t)pid))
+			continue;
+		/* No link target begins with two slashes: without a data directory nobody has it open. */
+		open = has_open_below((pid_t)pid, real ? real : "//");
+		if (open > 0)
+			ours = (pid_t)pid;
+		else if (open == 0 && others && others->n++ == 0)
+			others->first = (pid_t)pid;
+	}
+	return ours;
+}
+
+char **probe_environ(pid_t pid)
+{
+	auto_buf struct buf text = { 0 };
+	char **list = NULL;
+
+	if (!read_proc(pid, "environ", &text))
+		return NULL;
+	for (size_t at = 0; at < text.len; at += strlen(text.data + at) + 1)
+		strv_add(&list, text.data + at);
+	return list;
+}
+
+char *probe_program(pid_t pid)
+{
+	auto_free char *path = xasprintf("/proc/%d/exe", (int)pid);
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return NULL;
+	target[n] = '\0';
+	return xstrdup(target);
+}
+
+/* The number that begins after the last blank of "name value". */
+static bool line_value(const char *text, const char *name, uint64_t *out)
+{
+	const char *at = strstr(text, name);
+	char number[24];
+
+	if (!at)
+		return false;
+	at += strlen(name);
+	at += strspn(at, " \t");
+	(void)snprintf(number, sizeof(number), "%.*s", (int)strcspn(at, " \t\n"), at);
+	return text_parse_u64(number, 0, UINT64_MAX, out);
+}
+
+/* proc(5): "starttime", the 22nd field of /proc/PID/stat, counts clock ticks since the boot, whose time /proc/stat has as "btime". */
+time_t probe_started(pid_t pid)
+{
+	auto_buf struct buf stat = { 0 }, kernel = { 0 };
+	struct err ignored = { 0 };
+	const char *after;
+	char *field = NULL, *rest = NULL;
+	uint64_t ticks, boot;
+
+	if (!read_proc(pid, "stat", &stat) || file_read("/proc/stat", 1 << 24, &kernel, &ignored) < 0 ||
+	    !line_value(buf_str(&kernel), "\nbtime ", &boot))
+		return 0;
+	/* The second field, the name in parentheses, may hold blanks: count from the third. */
+	after = strrchr(buf_str(&stat), ')');
+	for (int i = 3; after && i <= 22; i++)
+		field = strtok_r(i == 3 ? stat.data + (after + 1 - stat.data) : NULL, " ", &rest);
+	if (!field || !text_parse_u64(field, 0, UINT64_MAX, &ticks))
+		return 0;
+	return (time_t)(boot + ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+long long probe_open_files(pid_t pid)
+{
+	auto_buf struct buf limits = { 0 };
+	uint64_t soft;
+
+	if (!read_proc(pid, "limits", &limits) || !line_value(buf_str(&limits), "Max open files", &soft) ||
+	    soft > INT64_MAX)
+		return -1;
+	return (long long)soft;
+}

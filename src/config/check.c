@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "config/check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/config.h"
+
+static bool is_lower_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_alnum(char c)
+{
+	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
+
+/* RFC 1123, 2.1: labels of letters, digits and inner hyphens. */
+static const char *check_labels(const char *s)
+{
+	size_t label = 0;
+
+	for (const char *p = s;; p++) {
+		if (*p == '.' || *p == '\0') {
+			if (label == 0)
+				return *s ? "has an empty part between dots" : "is empty";
+			if (p[-1] == '-')
+				return "has a part that ends in a hyphen";
+			label = 0;
+			if (*p == '\0')
+				return NULL;
+			continue;
+		}
+		if (*p == '_')
+			return "has an underscore, which no host name in a certificate may have; write a hyphen";
+		if (!is_alnum(*p) && *p != '-')
+			return "has a character that is not a letter, digit, hyphen or dot";
+		if (*p == '-' && label == 0)
+			return "has a part that begins with a hyphen";
+		if (++label > 63)
+			return "has a part longer than 63 characters";
+	}
+}
+
+const char *config_check_name(const char *s)
+{
+	if (strlen(s) > CONFIG_NAME_MAX)
+		return "is longer than 63 characters";
+	for (const char *p = s; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			return "has upper-case letters; write it in lower case";
+	if (config_is_ip(s))
+		return "is an address, not a name";
+	return check_labels(s);
+}
+
+const char *config_check_dns(const char *s)
+{
+	if (strspn(s, "0123456789.") == strlen(s) && *s)
+		return "is not an IPv4 address of four numbers from 0 to 255";
+	if (strlen(s) > 253)
+		return "is longer than 253 characters";
+	return check_labels(s);
+}
+
+bool config_is_ip(const char *address)
+{
+	struct in6_addr any;
+
+	/* inet_pton(3) takes the dotted quad only, and no zone. */
+	return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
+}
+
+const char *config_check_address(const char *s)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, s, &v4) == 1) {
+		if (v4.s_addr == htonl(INADDR_ANY))
+			return "is the unspecified address, which nobody can dial";
+		if (IN_MULTICAST(ntohl(v4.s_addr)) || v4.s_addr == htonl(INADDR_BROADCAST))
+			return "is a multicast or broadcast address";
+		return NULL;
+	}
+	if (inet_pton(AF_INET6, s, &v6) == 1) {
+		if (IN6_IS_ADDR_UNSPECIFIED(&v6))
+			return "is the unspecified address, which nobody can dial";
+		if (IN6_IS_ADDR_MULTICAST(&v6))
+			return "is a multicast address";
+		if (IN6_IS_ADDR_LINKLOCAL(&v6))
+			return "is link-local: it means nothing to others without a zone, and a certificate cannot "
+			       "hold one";
+		if (IN6_IS_ADDR_V4MAPPED(&v6))
+			return "is an IPv4 address in IPv6 form; write the IPv4 address";
+		return NULL;
+	}
+	if (strchr(s, '%'))
+		return "has a zone; write an address that every machine understands";
+	if (strchr(s, '/'))
+		return "has a slash; write the address alone, without https:// and without a prefix length";
+	if (strchr(s, ':') && strchr(s, ':') == strrchr(s, ':'))
+		return "has a port; write the address alone (CLIENT_PORT and PEER_PORT set the ports)";
+	if (strchr(s, ':') || *s == '[')
+		return "is not an IPv6 address";
+	return config_check_dns(s);
+}
+
+const char *config_check_san(const char *s)
+{
+	return text_starts(s, "*.") ? config_check_dns(s + 2) : config_check_address(s);
+}
+
+/* Takes HOST[:PORT] apart. host is without brackets; port is NULL when there is none. Both point into s, which is changed. */
+static bool split_host(char *s, char **host, char **port)
+{
+	char *end;
+
+	*port = NULL;
+	if (*s == '[') {
+		end = strchr(s, ']');
+		if (!end || (end[1] != ':' && end[1] != '\0'))
+			return false;
+		if (end[1] == ':')
+			*port = end + 2;
+		*end = '\0';
+		*host = s + 1;
+		return strchr(*host, ':') != NULL;
+	}
+	end = strchr(s, ':');
+	if (end) {
+		*end = '\0';
+		*port = end + 1;
+	}
+	*host = s;
+	return true;
+}
+
+const char *config_check_metrics_url(const char *s, unsigned int *port)
+{
+	auto_free char *copy = NULL;
+	char *host, *number;
+	uint64_t value;
+
+	if (!text_starts(s, "http://"))
+		return "does not begin with http:// (write none for no metrics listener)";
+	copy = xstrdup(s + strlen("http://"));
+	if (!split_host(copy, &host, &number) || !number || !text_parse_u64(number, 1, 65535, &value))
+		return "is not http://ADDRESS:PORT with a port from 1 to 65535 and nothing after it";
+	if (!config_is_ip(host) && strcmp(host, "localhost") != 0)
+		return "does not name an address of this machine: write an IP address or localhost";
+	*port = (unsigned int)value;
+	return NULL;
+}
+
+const char *config_check_release_base(const char *s)
+{
+	bool secure = text_starts(s, "https://");
+	auto_free char *copy = NULL;
+	char *host, *port;
+	uint64_t value;
+
+	if (*s == '/')
+		return config_check_path(s);
+	/* RFC 8089 knows both file:/path and file:///path; a host between the slashes is not ours to fetch from. */
+	if (text_starts(s, "file:///"))
+		return config_check_path(s + strlen("file://"));
+	if (text_starts(s, "file:"))
+		return text_starts(s, "file:/") && !text_starts(s, "file://") ? config_check_path(s + strlen("file:"))
+									      : "has no absolute path after file:";
+	if (!secure && !text_starts(s, "http://"))
+		return "begins with none of https:// http:// file:/ and /";
+	copy = xstrdup(s + (secure ? strlen("https://") : strlen("http://")));
+	copy[strcspn(copy, "/")] = '\0';
+	if (strchr(copy, '@'))
+		return "has a user in it; this file and the journal are no place for a password";
+	if (strpbrk(s, "\"'<>?#"))
+		return "has one of \" ' < > ? #";
+	if (!split_host(copy, &host, &port) || config_check_address(host))
+		return "has no valid host name";
+	if (port && !text_parse_u64(port, 1, 65535, &value))
+		return "has a port that is not a number from 1 to 65535";
+	return NULL;
+}
+
+const char *config_check_path(const char *s)
+{
+	if (*s != '/')
+		return "is not an absolute path";
+	if (strlen(s) > 1024)
+		return "is too long";
+	for (const char *p = s; *p; p++) {
+		if (!is_alnum(*p) && !strchr("._/+@-", *p))
+			return "has a character other than letters, digits and . _ / + @ -";
+		if (*p != '/')
+			continue;
+		if (p[1] == '/')
+			return "has two slashes in a row";
+		if (p[1] == '\0')
+			return p == s ? NULL : "ends in a slash";
+		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0' || (p[2] == '.' && (p[3] == '/' || p[3] == '\0'))))
+			return "has a part that is . or ..";
+	}
+	return NULL;
+}
+
+/* True when path is dir or lies below it. */
+static bool is_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+const char *config_check_data_dir(const char *s)
+{
+	static const char *const systems[] = { "/usr",	 "/etc",    "/boot",	  "/proc",	  "/sys",
+					       "/dev",	 "/bin",    "/sbin",	  "/lib",	  "/lib32",
+					       "/lib64", "/libx32", "/var/cache", "/var/backups", "/var/log" };
+	static const char *const volatiles[] = { "/run", "/tmp", "/var/run", "/var/tmp", "/var/lock" };
+	static const char *const homes[] = { "/home", "/root" };
+	static const char *const shared[] = { "/",    "/var", "/var/lib", "/var/spool", "/var/opt",
+					      "/opt", "/srv", "/mnt",	  "/media",	"/var/lib/systemd" };
+	const char *why = config_check_path(s);
+
+	if (why)
+		return why;
+	for (size_t i = 0; i < ARRAY_LEN(shared); i++)
+		if (strcmp(s, shared[i]) == 0)
+			return "is where other things live; name a directory of etcd's own below it";
+	for (size_t i = 0; i < ARRAY_LEN(systems); i++)
+		if (is_within(s, systems[i]))
+			return "is in a place that belongs to the system or to the package";
+	for (size_t i = 0; i < ARRAY_LEN(volatiles); i++)
+		if (is_within(s, volatiles[i]))
+			return "is in a place that is emptied at boot";
+	for (size_t i = 0; i < ARRAY_LEN(homes); i++)
+		if (is_within(s, homes[i]))
+			return "is in a home directory, which etcd.service cannot see (ProtectHome=)";
+	return NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What the values of cluster.conf must look like, one function for each kind. They return NULL when the value will do, else
+ * the reason in plain words, to stand after "KEY=value ". A value that passes holds nothing that a unit, a URL, a
+ * certificate or an environment file would read in a special way.
+ */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include <stddef.h>
+
+/* Characters of a member name: X.509 gives a common name 64 (RFC 5280, ub-common-name), DNS a label 63 (RFC 1035, 2.3.4). */
+#define CONFIG_NAME_MAX 63U
+
+/* A member name, which becomes a DNS SAN: labels of lower-case letters, digits and hyphens, with dots between them. */
+const char *config_check_name(const char *s);
+
+/* A DNS name: RFC 1123 labels of at most 63, 253 in all, not all digits and dots (that is a mistyped IPv4 address). */
+const char *config_check_dns(const char *s);
+
+/* What others can dial: an IPv4 or IPv6 literal (no brackets, no zone, not the unspecified or a multicast address) or a DNS name. */
+const char *config_check_address(const char *s);
+
+/* A SAN: as above, and *.example.com. */
+const char *config_check_san(const char *s);
+
+/* http://ADDRESS:PORT, ADDRESS an IP literal (IPv6 in brackets) or localhost. *port gets the port. */
+const char *config_check_metrics_url(const char *s, unsigned int *port);
+
+/* A base to fetch releases from: https://, http://, file:///, or an absolute directory; no user and password in it. */
+const char *config_check_release_base(const char *s);
+
+/* An absolute path without ., .., // and a slash at its end, of letters, digits and . _ / + @ - only. */
+const char *config_check_path(const char *s);
+
+/* A path that may become a data directory: not one that other things live in, nor one that the hardened unit cannot see. */
+const char *config_check_data_dir(const char *s);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference).
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "adapter/x509.h"
+#include "base/err.h"
+#include "config/layout.h"
+
+enum role { ROLE_SINGLE, ROLE_CLUSTER, ROLE_JOIN, ROLE_NONE };
+
+/* One entry of MEMBERS: "n3=[fd00::3]" is { "n3", "fd00::3" }. */
+struct config_member {
+	char *name;
+	char *address;
+};
+
+/* One ETCD_* line, handed to etcd as it is. where is "file:line", for messages. */
+struct config_etcd {
+	char *key;
+	char *value;
+	char *where;
+};
+
+struct config {
+	enum role role;
+	char *name; /* lower-case, a valid DNS label sequence */
+	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it; 127.0.0.1 when ROLE=single and no ADDRESS was given */
+	struct config_member *members;
+	size_t n_members;
+	char *cluster_token;
+	char **join;		 /* strv of addresses, or NULL */
+	uint16_t *join_ports;	 /* for each of them the client port, or 0: ours */
+	char *enroll_token_file; /* the secret that certificates are asked for with; need not exist */
+	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table knows none for this machine */
+	bool release_given;  /* cluster.conf names it; else it is the package's default */
+	char **release_urls; /* strv, bases in the order to try; NULL: the network is forbidden */
+	char *release_ca;    /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
+	char *data_dir;
+	char *wal_dir; /* or NULL: inside data_dir */
+	uint16_t client_port, peer_port;
+	uint16_t enroll_port; /* where the CA host signs certificates for the others */
+	bool replace;	      /* REPLACE=yes: take the place of the dead member of the same name */
+	char *metrics_url;    /* "http://127.0.0.1:2381", or "" for none */
+	char **extra_sans;    /* strv of IPs and DNS names, or NULL */
+	enum x509_key_type key_type;
+	unsigned int cert_days, ca_days, renew_before_days;
+	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */
+	unsigned int backup_keep;
+	struct config_etcd *etcd;
+	size_t n_etcd;
+};
+
+/*
+ * Reads cluster.conf (one that is not there is an empty one, unless --config named it) and its drop-ins (*.conf in byte order; a key
+ * there replaces the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely
+ * one. ERR_VERIFY: somebody else can write the file. ERR_PENDING: ADDRESS, or which of MEMBERS it is, has to be found out, and the machine has no network or no DNS yet.
+ * The caller frees c, also after a failure.
+ */
+int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
+void config_free(struct config *c);
+
+/* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. A machine that joins never does. */
+bool config_makes_ca(const struct config *c);
+
+/* "single", "cluster", "join", "none". */
+const char *config_role_name(enum role role);
+
+/* True for an IPv4 or IPv6 literal (no zone, no brackets). */
+bool config_is_ip(const char *address);
+
+/*
+ * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address gets what is
+ * before the port, which the caller frees; the port, or 0 when there is none. False when there is one that is no port.
+ */
+bool config_split_join(const char *entry, char **address, uint16_t *port);
+
+/* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
+char *config_url(const char *scheme, const char *address, uint16_t port);
+
+#endif

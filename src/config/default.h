@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What cluster.conf leaves open, asked from the machine: its name, its address, the release that the package pins.
+ */
+#ifndef CONFIG_DEFAULT_H
+#define CONFIG_DEFAULT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "config/layout.h"
+
+/*
+ * The host name in lower case, checked (config_check_name); of one that is too long just the part before the first dot. Below a root: that of
+ * its /etc/hostname, when it has one. The caller frees.
+ */
+char *config_default_name(const struct layout *at, struct err *e) MUST_CHECK;
+
+/*
+ * The source address of the default route, IPv4 before IPv6: that of a UDP socket connected to a documentation address
+ * (RFC 5737, RFC 3849), for which no packet is sent. ERR_PENDING when there is no route. The caller frees.
+ */
+char *config_default_address(struct err *e) MUST_CHECK;
+
+/* The newest 3.6 in the pinned table (layout.digests) that is there for the architecture we were built for; NULL without one. The caller frees. */
+char *config_default_release(const struct layout *at);
+
+/* True when an interface of this machine that is up has this IP literal. */
+bool config_is_own_address(const char *address);
+
+/* Whether this machine has no address but those of loopback and the link-local ones of IPv6: its network is not there (yet). */
+bool config_is_offline(void);
+
+/* The same for a DNS name: 1 when it leads to such an address, 0 when it leads elsewhere, -1 when it cannot be resolved now. */
+int config_is_own_name(const char *name);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "config/edit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#define CONF_MAX (256 * 1024)
+
+static bool says(const char *line, size_t len, const char *prefix, const char *key)
+{
+	size_t n = strlen(prefix), k = strlen(key);
+
+	return len > n + k && strncmp(line, prefix, n) == 0 && strncmp(line + n, key, k) == 0 && line[n + k] == '=';
+}
+
+/* The first line of text that is `<prefix>key=…`, or NULL; *len gets its length without the newline. */
+static const char *find_line(const char *text, const char *prefix, const char *key, size_t *len)
+{
+	while (*text) {
+		*len = strcspn(text, "\n");
+		if (says(text, *len, prefix, key))
+			return text;
+		text += *len + (text[*len] == '\n');
+	}
+	return NULL;
+}
+
+/* text with one answer put in. */
+static void put(const char *text, const struct config_answer *answer, struct buf *out)
+{
+	size_t len = 0;
+	const char *line = find_line(text, "", answer->key, &len);
+	const char *sample = line ? NULL : find_line(text, "#", answer->key, &len);
+	const char *rest = text + strlen(text);
+
+	if (line) { /* in its place */
+		buf_add(out, text, (size_t)(line - text));
+		rest = line + len;
+	} else if (sample) { /* behind it */
+		rest = sample + len;
+		buf_add(out, text, (size_t)(rest - text));
+		buf_puts(out, "\n");
+	} else {
+		buf_puts(out, text);
+		if (rest > text && rest[-1] != '\n')
+			buf_puts(out, "\n");
+	}
+	buf_printf(out, "%s=%s%s", answer->key, answer->value, *rest ? "" : "\n");
+	buf_puts(out, rest);
+}
+
+/* The new text must load; it is tried under a name that the reader of drop-ins does not look at. */
+static int try_load(const struct layout *at, const struct buf *text, struct err *e)
+{
+	auto_free char *scratch = xasprintf("%s.try", at->conf);
+	struct layout trial cleanup(layout_free) = { 0 };
+	struct config c cleanup(config_free) = { 0 };
+	struct err left = { 0 };
+	int rc;
+
+	if (file_replace(scratch, FILE_MODE(0644), text->data, text->len, e) < 0)
+		return -1;
+	layout_init(&trial, at->root, scratch);
+	rc = config_load(&trial, &c, e);
+	if (file_remove_tree(scratch, &left) < 0)
+		log_error(LOG_LEVEL_WARN, &left);
+	return rc;
+}
+
+int config_edit(const struct layout *at, const struct config_answer *answers, size_t n, bool dry_run, struct err *e)
+{
+	auto_buf struct buf before = { 0 }, text = { 0 };
+	struct err absent = { 0 };
+
+	if (file_read(at->conf, CONF_MAX, &before, &absent) < 0 && absent.sys != ENOENT) {
+		*e = absent;
+		return -1;
+	}
+	buf_puts(&text, buf_str(&before));
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf next = { 0 };
+
+		put(buf_str(&text), &answers[i], &next);
+		buf_free(&text);
+		text = next;
+		next = (struct buf){ 0 };
+	}
+	if (strcmp(buf_str(&before), buf_str(&text)) == 0)
+		return 0;
+	if (dry_run) {
+		log_info("would write %s", at->conf);
+		return 1;
+	}
+	if (file_mkdirs(at->etc, FILE_MODE(0755), e) < 0 || try_load(at, &text, e) < 0 ||
+	    file_replace(at->conf, FILE_MODE(0644), text.data, text.len, e) < 0)
+		return -1;
+	return 1;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "config/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+char *layout_path(const struct layout *at, const char *path)
+{
+	return xasprintf("%s%s", at->root, path);
+}
+
+void layout_init(struct layout *at, const char *root, const char *conf)
+{
+	size_t len = root ? strlen(root) : 0;
+
+	while (len > 0 && root[len - 1] == '/')
+		len--;
+	*at = (struct layout){ .root = xstrndup(root ? root : "", len) };
+	at->conf = conf ? xstrdup(conf) : layout_path(at, "/etc/etcd/cluster.conf");
+	at->conf_dir = conf ? NULL : layout_path(at, "/etc/etcd/cluster.conf.d");
+	at->etc = layout_path(at, "/etc/etcd");
+	at->pki = layout_path(at, "/etc/etcd/pki");
+	at->etcd_env = layout_path(at, "/etc/etcd/etcd.env");
+	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
+	at->member_id = layout_path(at, "/etc/etcd/member-id");
+	at->joining = layout_path(at, "/etc/etcd/joining");
+	at->enroll = layout_path(at, "/etc/etcd/enroll");
+	at->digests = layout_path(at, "/usr/share/etcd-cluster/releases.sha256");
+	at->admin_digests = layout_path(at, "/etc/etcd/releases.sha256.d");
+	at->release_keys = layout_path(at, "/etc/etcd/release-keys.d");
+	at->releases = layout_path(at, "/usr/libexec/etcd-cluster/releases");
+	at->current = layout_path(at, "/usr/libexec/etcd-cluster/releases/current");
+	at->cache = layout_path(at, "/var/cache/etcd-cluster");
+	at->bundle = layout_path(at, "/usr/libexec/etcd-cluster/bundle");
+	at->backups = layout_path(at, "/var/backups/etcd-cluster");
+	at->run = layout_path(at, "/run/etcd-cluster");
+}
+
+void layout_free(struct layout *at)
+{
+	char **const all[] = { &at->root,     &at->conf,	  &at->conf_dir,     &at->etc,	    &at->pki,
+			       &at->etcd_env, &at->etcdctl_env,	  &at->member_id,    &at->joining,  &at->enroll,
+			       &at->digests,  &at->admin_digests, &at->release_keys, &at->releases, &at->current,
+			       &at->cache,    &at->bundle,	  &at->backups,	     &at->run };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		free(*all[i]);
+		*all[i] = NULL;
+	}
+}

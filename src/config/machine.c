@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "config/machine.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* sd_booted(3): systemd is the init of this machine exactly when this directory exists. */
+static bool booted_with_systemd(void)
+{
+	struct stat st;
+
+	return lstat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static time_t clock_now(void)
+{
+#ifdef TEST_BUILD
+	const char *set = getenv("ETCD_CLUSTER_NOW");
+	uint64_t seconds;
+
+	if (set && text_parse_u64(set, 0, UINT32_MAX, &seconds))
+		return (time_t)seconds;
+#endif
+	return time(NULL);
+}
+
+int machine_open(struct machine *m, const struct machine_options *o, struct err *e)
+{
+	memset(m, 0, sizeof(*m));
+	layout_init(&m->at, o->root, o->config);
+	m->live = m->at.root[0] == '\0' && booted_with_systemd();
+	m->dry_run = o->dry_run;
+	m->now = clock_now();
+	return config_load(&m->at, &m->conf, e);
+}
+
+void machine_free(struct machine *m)
+{
+	config_free(&m->conf);
+	layout_free(&m->at);
+}
+
+/* Longer than any step between two looks at the network; a boot unit and a person may well meet. */
+#define LOCK_SECONDS 60
+
+int machine_lock(const struct machine *m, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/lock", m->at.run);
+	int fd;
+
+	if (m->dry_run) {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? err_sys(e, ERR_FAIL, "cannot open /dev/null") : fd;
+	}
+	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)
+		return -1;
+	fd = file_lock(path, LOCK_SECONDS, e);
+	if (fd >= 0)
+		file_sweep(m->at.etc);
+	return fd;
+}
+
+/* The etcd user of the machine below the root, which need not be known to the one we run on. */
+static bool etcd_ids(const struct machine *m, uid_t *uid, gid_t *gid)
+{
+	auto_free char *path = layout_path(&m->at, "/etc/passwd");
+	auto_fclose FILE *f = fopen(path, "re");
+	const struct passwd *entry;
+
+	if (geteuid() != 0)
+		return false;
+	while (f && (entry = fgetpwent(f))) {
+		if (strcmp(entry->pw_name, "etcd") != 0)
+			continue;
+		*uid = entry->pw_uid;
+		*gid = entry->pw_gid;
+		return true;
+	}
+	return false;
+}
+
+struct file_mode machine_mode_group(const struct machine *m, mode_t mode)
+{
+	struct file_mode how = FILE_MODE(mode);
+	uid_t uid;
+
+	if (etcd_ids(m, &uid, &how.gid))
+		how.uid = 0;
+	return how;
+}
+
+struct file_mode machine_mode_etcd(const struct machine *m, mode_t mode)
+{
+	struct file_mode how = FILE_MODE(mode);
+
+	(void)etcd_ids(m, &how.uid, &how.gid);
+	return how;
+}

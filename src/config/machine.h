@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The machine at hand: where its files are, what its cluster.conf says, and how much of it may be touched.
+ */
+#ifndef CONFIG_MACHINE_H
+#define CONFIG_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "config/config.h"
+#include "config/layout.h"
+
+struct machine {
+	struct layout at;
+	struct config conf;
+	bool live;    /* no --root, and systemd runs it: services can be started and asked */
+	bool dry_run; /* say what would be done, do nothing */
+	time_t now;   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
+};
+
+struct machine_options {
+	const char *root;
+	const char *config;
+	bool dry_run;
+};
+
+/* Fills m and loads cluster.conf. The caller frees with machine_free, also after a failure. */
+int machine_open(struct machine *m, const struct machine_options *o, struct err *e) MUST_CHECK;
+void machine_free(struct machine *m);
+
+/*
+ * One change at a time: takes the lock of this machine (<run>/lock), waiting up to 60 s for another etcd-cluster to end, and sweeps
+ * what a killed one left in /etc/etcd. Returns a descriptor to close; a dry run takes nothing and returns one of /dev/null.
+ */
+int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * Owner and mode for a file that the etcd user must read: root:etcd when we are root and the machine knows
+ * the group, else whoever runs us. And for one that the etcd user owns.
+ */
+struct file_mode machine_mode_group(const struct machine *m, mode_t mode);
+struct file_mode machine_mode_etcd(const struct machine *m, mode_t mode);
+
+#endif

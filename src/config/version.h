@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * etcd version numbers. Pre-releases are not supported: their data and options come with no promise.
+ */
+#ifndef CONFIG_VERSION_H
+#define CONFIG_VERSION_H
+
+#include <stdbool.h>
+
+struct version {
+	unsigned int major, minor, patch;
+};
+
+/* "3.6.14" or "v3.6.14", wholly; no leading zeros, no suffix. */
+bool version_parse(const char *s, struct version *v);
+
+/* Negative, zero, positive, as strcmp(3). */
+int version_cmp(struct version a, struct version b);
+
+/* True from major.minor.0 on. */
+bool version_at_least(struct version v, unsigned int major, unsigned int minor);
+
+/* Why this release must not be run (a plain clause), or NULL. */
+const char *version_known_bad(struct version v);
+
+/* For printf: VERSION_FMT with VERSION_ARGS(v). */
+#define VERSION_FMT	"%u.%u.%u"
+#define VERSION_ARGS(v) (v).major, (v).minor, (v).patch
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What cluster.conf and this machine's memory say about the members, against what the cluster says. etcd itself ignores a changed peer
+ * address in its settings without a word (measured, 3.4 to 3.7), and one that was removed ends with exit code 0.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "doctor/parts.h"
+#include "member/session.h"
+
+static bool has_peer(const struct member *one, const char *url)
+{
+	for (size_t i = 0; one->peer_urls && one->peer_urls[i]; i++) {
+		if (strcmp(one->peer_urls[i], url) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *peer_of(const struct member *one)
+{
+	return one->peer_urls && one->peer_urls[0] ? one->peer_urls[0] : "no address";
+}
+
+/* The address to give to `join`: of a healthy voter. The caller frees. */
+static char *join_address(const struct member_survey *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+		char *host;
+		uint16_t port;
+
+		if (one->healthy && !one->learner && !one->here && session_split_url(one->url, &host, &port))
+			return host;
+	}
+	return xstrdup("ADDRESS");
+}
+
+/* A member that is up or was one: is it still? */
+static bool check_removed(const struct machine *m, const struct member_survey *s, const struct member *own,
+			  struct check_report *r)
+{
+	auto_free char *address = join_address(s);
+
+	if (own->listed || !s->agreed || own->healthy)
+		return false;
+	if (s->home_member == 0) {
+		check_mend(check_warn(r, "this machine is not a member of the cluster %" PRIx64 " yet", s->cluster_id),
+			   m->conf.role == ROLE_JOIN ? "etcd-cluster setup" : "etcd-cluster join %s", address);
+	} else if (s->home_cluster != s->cluster_id) {
+		check_mend(check_bad(r, ERR_HEALTH,
+				     "the members that answer are of the cluster %" PRIx64
+				     ", this machine's data is of the cluster %" PRIx64,
+				     s->cluster_id, s->home_cluster),
+			   "look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
+			   "there: etcd-cluster join %s",
+			   address);
+	} else {
+		check_mend(check_bad(r, ERR_HEALTH, "this machine's member %" PRIx64 " was removed from the cluster",
+				     s->home_member),
+			   "to add it again, with the data moved aside: etcd-cluster join %s", address);
+	}
+	return true;
+}
+
+bool check_own(const struct machine *m, const struct member_survey *s, const struct member *own, struct check_report *r)
+{
+	auto_free char *peer = config_url("https", m->conf.address, m->conf.peer_port);
+
+	if (s->home_member != 0 && own->answers &&
+	    (own->id != s->home_member || own->status.cluster_id != s->home_cluster))
+		check_mend(check_bad(r, ERR_HEALTH,
+				     "the running etcd is member %" PRIx64 " of cluster %" PRIx64
+				     ", but this machine is member %" PRIx64 " of %" PRIx64,
+				     own->id, own->status.cluster_id, s->home_member, s->home_cluster),
+			   "systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s", m->at.member_id);
+	if (check_removed(m, s, own, r))
+		return true;
+	if (own->listed && own->peer_urls && !has_peer(own, peer))
+		check_mend(
+			check_warn(r, "the cluster dials this member at %s, cluster.conf says %s", peer_of(own), peer),
+			"etcd-cluster setup, which tells the cluster; or correct ADDRESS in cluster.conf");
+	if (own->listed && own->name[0] && strcmp(own->name, m->conf.name) != 0)
+		check_mend(check_warn(r, "the cluster calls this member %s, cluster.conf %s", own->name, m->conf.name),
+			   "etcd-cluster setup && systemctl restart etcd; or correct NAME in cluster.conf");
+	return false;
+}
+
+static const struct member *by_name(const struct member_survey *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].listed && strcmp(s->list[i].name, name) == 0)
+			return &s->list[i];
+	}
+	return NULL;
+}
+
+static const struct member *by_peer(const struct member_survey *s, const char *url)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].listed && has_peer(&s->list[i], url))
+			return &s->list[i];
+	}
+	return NULL;
+}
+
+/* One entry of MEMBERS that is not this machine. */
+static void check_expected(const struct machine *m, const struct member_survey *s, const struct config_member *want,
+			   struct check_report *r)
+{
+	auto_free char *url = config_url("https", want->address, m->conf.peer_port);
+	const struct member *is = by_name(s, want->name), *there = by_peer(s, url);
+
+	if (is && has_peer(is, url))
+		return;
+	if (is)
+		check_mend(check_warn(r, "the cluster dials %s at %s, MEMBERS in cluster.conf says %s", is->name,
+				      peer_of(is), url),
+			   "etcd-cluster setup on that machine tells the cluster; or correct MEMBERS on every machine");
+	else if (there && there->name[0])
+		check_mend(check_warn(r, "the member at %s calls itself %s, MEMBERS in cluster.conf calls it %s", url,
+				      there->name, want->name),
+			   "correct MEMBERS on every machine");
+	else if (!there)
+		check_mend(check_warn(r, "MEMBERS in cluster.conf has %s (%s), which is no member of the cluster",
+				      want->name, want->address),
+			   "on that machine: etcd-cluster join %s; or take it out of MEMBERS on every machine",
+			   m->conf.address);
+}
+
+/* A member that MEMBERS has neither by name nor by address. */
+static bool is_expected(const struct machine *m, const struct member *one)
+{
+	for (size_t i = 0; i < m->conf.n_members; i++) {
+		auto_free char *url = config_url("https", m->conf.members[i].address, m->conf.peer_port);
+
+		if (strcmp(m->conf.members[i].name, one->name) == 0 || has_peer(one, url))
+			return true;
+	}
+	return false;
+}
+
+void check_drift(const struct machine *m, const struct member_survey *s, struct check_report *r)
+{
+	size_t before = r->n;
+
+	if (!s->agreed || m->conf.n_members == 0 || (s->home_cluster != 0 && s->home_cluster != s->cluster_id))
+		return;
+	for (size_t i = 0; i < m->conf.n_members; i++) {
+		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
+			check_expected(m, s, &m->conf.members[i], r);
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		const struct member *one = &s->list[i];
+
+		if (one->listed && !one->here && !is_expected(m, one))
+			check_mend(check_warn(r, "%s (%s) is a member, but MEMBERS in cluster.conf does not have it",
+					      one->name[0] ? one->name : "one without a name", peer_of(one)),
+				   "add it to MEMBERS on every machine");
+	}
+	if (r->n == before)
+		check_ok(r, "the members are those of MEMBERS in cluster.conf");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "adapter/keyfile.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "doctor/parts.h"
+#include "flow/certify.h"
+#include "adapter/probe.h"
+
+/* Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go, reservedInternalFDNum). */
+#define OPEN_FILES_LOW 8192
+
+#define RESTART "systemctl restart etcd"
+
+/* /proc shows "... (deleted)" after the program file when it was replaced. */
+static void check_program(const struct machine *m, pid_t pid, struct check_report *r)
+{
+	auto_free char *installed = xasprintf("%s/etcd", m->at.current);
+	auto_free char *want = realpath(installed, NULL);
+	auto_free char *have = probe_program(pid);
+
+	if (!want || !have)
+		return;
+	if (strcmp(want, have) == 0)
+		check_ok(r, "the running etcd (process %d) is the installed one", (int)pid);
+	else
+		check_mend(check_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
+			   RESTART);
+}
+
+/* etcd reads this file at its start only, up to 3.7 (etcd-io/etcd#11555). */
+static void check_ca_age(const struct machine *m, pid_t pid, struct check_report *r)
+{
+	auto_free char *ca = pki_path(m, "ca", "crt");
+	time_t started = probe_started(pid);
+	struct stat st;
+
+	/* Both in whole seconds: one of grace. */
+	if (started > 0 && stat(ca, &st) == 0 && st.st_mtime > started + 1)
+		check_mend(check_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
+}
+
+static bool env_has(char *const *env, const char *root, const char *key, const char *value)
+{
+	size_t len = strlen(key), skip = strlen(root);
+
+	for (size_t i = 0; env[i]; i++) {
+		const char *have = env[i] + len + 1;
+
+		if (strncmp(env[i], key, len) != 0 || env[i][len] != '=')
+			continue;
+		/* An etcd below --root was given our paths with the root in front. */
+		if (skip > 0 && strncmp(have, root, skip) == 0)
+			have += skip;
+		return strcmp(have, value) == 0;
+	}
+	return false;
+}
+
+static void check_settings(const struct machine *m, pid_t pid, struct check_report *r)
+{
+	auto_strv char **running = probe_environ(pid);
+	auto_keyfile struct keyfile file = { 0 };
+	struct err ignored = { 0 };
+
+	if (!running || keyfile_read(m->at.etcd_env, &file, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < file.n; i++) {
+		if (env_has(running, m->at.root, file.entries[i].key, file.entries[i].value))
+			continue;
+		check_mend(check_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
+			   RESTART);
+		return;
+	}
+	check_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
+}
+
+void check_process(const struct machine *m, pid_t pid, struct check_report *r)
+{
+	long long files = probe_open_files(pid);
+
+	check_program(m, pid, r);
+	check_settings(m, pid, r);
+	check_ca_age(m, pid, r);
+	if (files >= 0 && files < OPEN_FILES_LOW)
+		check_mend(check_warn(r, "etcd may open only %lld files at once", files),
+			   "systemctl edit etcd: [Service] LimitNOFILE=65536");
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The question and the answer that go through the door, as text: KEY=VALUE lines (adapter/keyfile.h). Keys that are not known
+ * are passed over, so that a later version may say more.
+ */
+#ifndef ENROLL_MESSAGE_H
+#define ENROLL_MESSAGE_H
+
+#include <time.h>
+
+#include "config/config.h"
+#include "pki/profile.h"
+
+/* What a machine asks for. */
+struct enroll_question {
+	char *name, *address;
+	char **sans;	       /* strv, EXTRA_SANS, or NULL */
+	time_t now;	       /* by its clock */
+	char *members, *ports; /* with ROLE=cluster: enroll_members_text, enroll_ports_text; else NULL */
+	char *cluster_token;   /* likewise */
+	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
+};
+
+#define auto_question cleanup(enroll_question_free)
+void enroll_question_free(struct enroll_question *q);
+
+/* What cluster.conf says, for all but csr. The caller frees. */
+void enroll_question_fill(const struct config *conf, time_t now, struct enroll_question *q);
+
+int enroll_question_put(const struct enroll_question *q, struct buf *out, struct err *e) MUST_CHECK;
+
+/*
+ * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time, and some CSR; whether any of it
+ * is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a failure.
+ */
+int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
+
+enum enroll_status { ENROLL_OK, ENROLL_REFUSED, ENROLL_BUSY };
+
+struct enroll_reply {
+	enum enroll_status status;
+	char *message, *hint; /* plain words and what to type when it is not ENROLL_OK; "" else */
+	struct buf ca_pem;
+	struct buf cert[PKI_LEAVES]; /* PEM */
+};
+
+#define auto_reply cleanup(enroll_reply_free)
+void enroll_reply_free(struct enroll_reply *r);
+
+int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e) MUST_CHECK;
+
+/* From a door. -1, ERR_VERIFY: it makes no sense. The caller frees, also after a failure. */
+int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e) MUST_CHECK;
+
+#endif

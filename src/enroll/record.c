@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "enroll/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/check.h"
+
+void enroll_record_free(struct enroll_record *r)
+{
+	free(r->name);
+	free(r->address);
+	free(r->key);
+	free(r->former);
+	free(r->token);
+	free(r->serials);
+	*r = (struct enroll_record){ 0 };
+}
+
+/* The caller frees. */
+static char *path_of(const struct machine *m, const char *name)
+{
+	return xasprintf("%s/members/%s", m->at.enroll, name);
+}
+
+static char *value_of(const struct keyfile *k, const char *key)
+{
+	const char *value = keyfile_get(k, key);
+
+	return xstrdup(value ? value : "");
+}
+
+int enroll_record_read(const struct machine *m, const char *name, struct enroll_record *r, struct err *e)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	auto_free char *path = path_of(m, name);
+	const char *time;
+	uint64_t at;
+
+	*r = (struct enroll_record){ 0 };
+	if (keyfile_read(path, &k, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	r->name = value_of(&k, "NAME");
+	r->address = value_of(&k, "ADDRESS");
+	r->key = value_of(&k, "KEY");
+	r->former = value_of(&k, "FORMER");
+	r->token = value_of(&k, "TOKEN");
+	r->serials = value_of(&k, "SERIALS");
+	time = keyfile_get(&k, "TIME");
+	if (strcmp(r->name, name) != 0 || !*r->key || !time || !text_parse_u64(time, 0, INT64_MAX, &at)) {
+		(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
+		return err_hint(e, "remove it; the machine then needs a new token to enrol again");
+	}
+	r->time = (time_t)at;
+	return 1;
+}
+
+int enroll_record_write(const struct machine *m, const struct enroll_record *r, struct err *e)
+{
+	auto_free char *dir = xasprintf("%s/members", m->at.enroll);
+	auto_free char *path = path_of(m, r->name);
+	auto_buf struct buf text = { 0 };
+
+	buf_puts(&text, "# A machine that got its certificates from this one.\n");
+	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
+	    keyfile_put(&text, "KEY", r->key, e) < 0 || keyfile_put(&text, "FORMER", r->former, e) < 0 ||
+	    keyfile_put(&text, "TOKEN", r->token, e) < 0 || keyfile_put(&text, "SERIALS", r->serials, e) < 0)
+		return -1;
+	buf_printf(&text, "TIME=%lld\n", (long long)r->time);
+	if (file_mkdirs(dir, FILE_MODE(0700), e) < 0)
+		return -1;
+	return file_replace(path, FILE_MODE(0600), text.data, text.len, e);
+}
+
+int enroll_record_drop(const struct machine *m, const char *name, struct err *e)
+{
+	auto_free char *path = path_of(m, name);
+
+	return config_check_name(name) ? 0 : file_wipe(path, e);
+}
+
+static bool is_name(const char *name)
+{
+	return config_check_name(name) == NULL;
+}
+
+char **enroll_record_names(const struct machine *m)
+{
+	auto_free char *dir = path_of(m, "");
+	char **names = NULL;
+	struct err unread = { 0 };
+
+	return file_list(dir, is_name, &names, &unread) < 0 ? NULL : names;
+}

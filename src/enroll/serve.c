@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "enroll/serve.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/channel.h"
+#include "adapter/dial.h"
+#include "adapter/x509_csr.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "enroll/message.h"
+#include "enroll/rules.h"
+#include "member/identity.h"
+#include "member/health.h"
+#include "flow/certify.h"
+#include "pki/check.h"
+#include "pki/sign.h"
+#include "member/session.h"
+#include "enroll/token_store.h"
+
+#define SURVEY_MS 2000 /* for each of etcd's answers; all members are asked at once */
+
+/* One visitor, and all that is known about it. */
+struct visitor {
+	const struct machine *m;
+	const char *source;
+	struct channel *channel;
+	struct enroll_question q;
+	x509_key *keys[PKI_LEAVES]; /* that it proved to have; NULL: not asked for */
+	char *key;		    /* fingerprint of its peer key */
+	struct pki_pair ca;
+	struct token_entry token;
+	struct x509_info cert;
+	char *cert_key;
+	struct enroll_record record;
+	bool formed;
+	enum enroll_view view;
+	char **addresses, **others;
+	struct buf serials;
+};
+
+#define auto_visitor cleanup(visitor_free)
+
+static void visitor_free(struct visitor *v)
+{
+	channel_free(&v->channel);
+	enroll_question_free(&v->q);
+	for (int i = 0; i < PKI_LEAVES; i++)
+		x509_key_free_ptr(&v->keys[i]);
+	free(v->key);
+	pki_pair_free(&v->ca);
+	token_entry_free(&v->token);
+	x509_info_free(&v->cert);
+	free(v->cert_key);
+	enroll_record_free(&v->record);
+	strv_free(v->addresses);
+	strv_free(v->others);
+	buf_free(&v->serials);
+}
+
+char *enroll_source(const struct sockaddr_storage *from)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+	char text[INET6_ADDRSTRLEN] = "nowhere";
+
+	if (from->ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
+	else if (from->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		(void)inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, sizeof(text));
+	else if (from->ss_family == AF_INET6)
+		(void)inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
+	return xstrdup(text);
+}
+
+/* Any token on file will do for talking; whether it still counts is for the rules, which can say so. */
+static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
+{
+	const struct visitor *v = arg;
+	auto_token_entry struct token_entry t = { 0 };
+	struct err why = { 0 };
+	int rc = token_is_id(id) ? token_store_find(v->m, id, &t, &why) : 0;
+
+	if (rc < 0)
+		log_error(LOG_LEVEL_WARN, &why);
+	if (rc > 0)
+		memcpy(key, t.token.psk, CHANNEL_KEY_LEN);
+	return rc > 0;
+}
+
+static int let_in(struct visitor *v, int fd, struct err *e)
+{
+	const char *server = pki_profile(PKI_SERVER)->name;
+	auto_free char *ca = pki_path(v->m, "ca", "crt"), *cert = pki_path(v->m, server, "crt"),
+		       *key = pki_path(v->m, server, "key");
+	bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
+	const struct channel_side side = { .find = find_token,
+					   .arg = v,
+					   .ca = pair ? ca : NULL,
+					   .cert = pair ? cert : NULL,
+					   .cert_key = pair ? key : NULL };
+
+	v->channel = channel_accept(&side, fd, dial_now() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	return v->channel ? 0 : -1;
+}
+
+static int read_question(struct visitor *v, long long deadline, struct err *e)
+{
+	auto_buf struct buf text = { 0 };
+
+	if (channel_receive(v->channel, deadline, &text, e) < 0 || enroll_question_get(&text, &v->q, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (!v->q.csr[i])
+			continue;
+		v->keys[i] = x509_csr_get(v->q.csr[i], e);
+		if (!v->keys[i])
+			return err_wrap(e, "the request for %s", pki_profile((enum pki_leaf)i)->name);
+	}
+	return 0;
+}
+
+/* What it showed, and which key it is known by: that of the peer certificate, asked for now or shown. */
+static int identify(struct visitor *v, struct err *e)
+{
+	x509_cert *cert = channel_cert(v->channel);
+
+	if (v->keys[PKI_PEER])
+		v->key = x509_key_fingerprint(v->keys[PKI_PEER]);
+	if (!cert)
+		return v->key ? 0
+			      : err_set(e, ERR_VERIFY, "with a token a certificate for peer must be asked for, too");
+	x509_describe(cert, &v->cert);
+	v->cert_key = x509_spki_fingerprint(cert);
+	/* No other profile carries that name (pki/profile.h), and only members get this one. */
+	if (strcmp(v->cert.cn, PKI_PEER_CN) != 0)
+		return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", v->cert.cn);
+	if (!v->key)
+		v->key = xstrdup(v->cert_key);
+	return 0;
+}
+
+/* Adds the IP literals that a name stands for; one that cannot be resolved stands for none. */
+static void resolve(const char *name, char ***addresses)
+{
+	const struct addrinfo want = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *all = NULL;
+
+	if (name[0] == '*' || getaddrinfo(name, NULL, &want, &all) != 0)
+		return;
+	for (const struct addrinfo *a = all; a; a = a->ai_next) {
+		struct sockaddr_storage from = { 0 };
+		auto_free char *text = NULL;
+
+		memcpy(&from, a->ai_addr, a->ai_addrlen);
+		text = enroll_source(&from);
+		strv_add(addresses, text);
+	}
+	freeaddrinfo(all);
+}
+
+/* A member without a name has not started yet: it may be the one that asks. */
+static void add_others(struct visitor *v, const struct member *one)
+{
+	if (!one->name[0])
+		return;
+	strv_add(&v->others, one->name);
+	for (char **u = one->peer_urls; u && *u; u++) {
+		auto_free char *host = NULL;
+		uint16_t port;
+
+		if (session_split_url(*u, &host, &port))
+			strv_add(&v->others, host);
+	}
+}
+
+/* What etcd knows of the name; ENROLL_UNKNOWN when nobody can be asked. */
+static enum enroll_view look(struct visitor *v)
+{
+	struct member_survey s = { 0 };
+	struct err why = { 0 };
+	enum enroll_view view = ENROLL_UNKNOWN;
+
+	if (member_survey(v->m, SURVEY_MS, &s, &why) == 0 && s.agreed) {
+		view = ENROLL_STRANGER;
+		for (size_t i = 0; i < s.n; i++) {
+			if (!s.list[i].listed)
+				continue;
+			if (strcmp(s.list[i].name, v->q.name) == 0)
+				view = s.list[i].answers ? ENROLL_ALIVE : ENROLL_MEMBER;
+			else
+				add_others(v, &s.list[i]);
+		}
+	}
+	member_survey_free(&s);
+	return view;
+}
+
+/* What others have to be asked for, which takes time: without the lock. */
+static int ask_around(struct visitor *v, struct err *e)
+{
+	struct identity id = { 0 };
+	int rc = identity_read(v->m, &id, e);
+
+	identity_free(&id);
+	if (rc < 0)
+		return -1;
+	v->formed = rc > 0;
+	v->view = v->formed ? look(v) : ENROLL_UNKNOWN;
+	resolve(v->q.address, &v->addresses);
+	for (char **s = v->q.sans; s && *s; s++)
+		resolve(*s, &v->addresses);
+	return 0;
+}
+
+/* 1: and a use of the token, 0, -1: as enroll_rules. */
+static int decide(struct visitor *v, struct err *e)
+{
+	const struct enroll_ask ask = { .name = v->q.name,
+					.address = v->q.address,
+					.sans = v->q.sans,
+					.key = v->key,
+					.time = v->q.now,
+					.members = v->q.members,
+					.cluster_token = v->q.cluster_token,
+					.ports = v->q.ports };
+	struct enroll_facts facts = { .conf = &v->m->conf,
+				      .now = v->m->now,
+				      .formed = v->formed,
+				      .cert = v->cert_key ? &v->cert : NULL,
+				      .cert_key = v->cert_key,
+				      .token = v->cert_key ? NULL : &v->token,
+				      .source = v->source,
+				      .addresses = v->addresses,
+				      .view = v->view,
+				      .others = v->others };
+	int rc = v->cert_key ? 1 : token_store_find(v->m, channel_id(v->channel), &v->token, e);
+
+	if (rc == 0)
+		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(v->channel));
+	rc = rc < 0 ? -1 : enroll_record_read(v->m, v->q.name, &v->record, e);
+	if (rc < 0)
+		return -1;
+	facts.record = rc > 0 ? &v->record : NULL;
+	return enroll_rules(&ask, &facts, e);
+}
+
+static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
+{
+	auto_strv char **sans = NULL;
+	int rc = 0;
+
+	strv_add(&sans, v->q.address);
+	for (char **s = v->q.sans; s && *s; s++)
+		strv_add(&sans, *s);
+	for (int i = 0; i < PKI_LEAVES && rc == 0; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+		auto_cert x509_cert *cert = NULL;
+		struct x509_info info;
+		struct pki_want want;
+
+		if (!v->keys[i])
+			continue;
+		pki_want_for(v->q.name, sans, p, &want);
+		rc = pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->cert[i], e);
+		pki_want_free(&want);
+		cert = rc == 0 ? x509_cert_parse(&r->cert[i], p->name, e) : NULL;
+		if (!cert)
+			return -1;
+		x509_describe(cert, &info);
+		buf_printf(&v->serials, "%s%s:%s", v->serials.len > 0 ? " " : "", p->verb, info.serial);
+		x509_info_free(&info);
+	}
+	buf_add(&r->ca_pem, v->ca.pem.data, v->ca.pem.len);
+	return rc;
+}
+
+/* All that must not happen twice at once. */
+static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
+{
+	auto_close int lock = token_store_lock(v->m, e);
+	struct err litter = { 0 };
+	int use;
+
+	if (lock < 0)
+		return -1;
+	if (token_store_sweep(v->m, &litter) < 0)
+		log_error(LOG_LEVEL_WARN, &litter);
+	use = decide(v, e);
+	if (use < 0 || sign(v, r, e) < 0)
+		return -1;
+	if (use > 0 && token_store_use(v->m, &v->token, v->q.name, v->key, e) < 0)
+		return -1;
+	char none[] = "";
+	const bool rekeyed = v->cert_key && strcmp(v->cert_key, v->key) != 0;
+	char *token = v->cert_key ? v->record.token : v->token.token.id;
+	const struct enroll_record record = { .name = v->q.name,
+					      .address = v->q.address,
+					      .key = v->key,
+					      .former = rekeyed ? v->cert_key : none,
+					      .token = token ? token : none,
+					      .serials = v->serials.data,
+					      .time = v->m->now };
+
+	return enroll_record_write(v->m, &record, e);
+}
+
+static int load_ca(struct visitor *v, struct err *e)
+{
+	if (pki_pair_load(v->m, "ca", false, &v->ca, e) < 0)
+		return -1;
+	if (!v->ca.cert || !v->ca.key)
+		return err_set(e, ERR_VERIFY, "this machine has no CA key: it is no CA host");
+	return pki_check_ca(v->m, &v->ca, e);
+}
+
+/* The reasons of the rules are for the visitor; troubles of this host are for its own log. */
+static void explain(struct enroll_reply *r, const struct err *why)
+{
+	r->status = why->class == ERR_VERIFY ? ENROLL_REFUSED : ENROLL_BUSY;
+	if (why->class == ERR_VERIFY || why->class == ERR_PENDING) {
+		r->message = xstrdup(why->msg);
+		r->hint = xstrdup(why->hint);
+	} else {
+		r->message = xstrdup("the CA host has a problem of its own; its journal names it");
+	}
+}
+
+static int answer(struct visitor *v, const struct enroll_reply *r, long long deadline, struct err *e)
+{
+	auto_buf struct buf text = { 0 };
+
+	if (enroll_reply_put(r, &text, e) < 0)
+		return -1;
+	return channel_send(v->channel, &text, deadline, e);
+}
+
+int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
+{
+	const long long deadline = dial_now() + 1000LL * ENROLL_WHOLE_SECONDS;
+	auto_visitor struct visitor v = { .m = m, .source = source };
+	auto_reply struct enroll_reply r = { 0 };
+	struct err deaf = { 0 };
+
+	if (let_in(&v, fd, e) < 0)
+		return -1;
+	if (read_question(&v, deadline, e) < 0 || load_ca(&v, e) < 0 || identify(&v, e) < 0 || ask_around(&v, e) < 0 ||
+	    grant(&v, &r, e) < 0) {
+		struct enroll_reply no = { 0 };
+
+		explain(&no, e);
+		if (answer(&v, &no, deadline, &deaf) < 0)
+			log_debug("%s", deaf.msg);
+		enroll_reply_free(&no);
+		return v.q.name ? err_wrap(e, "as %s", v.q.name) : -1;
+	}
+	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", v.q.name, v.q.address, source,
+		 v.cert_key ? "a certificate" : "the token ", v.cert_key ? "" : v.token.token.id, v.serials.data);
+	return answer(&v, &r, deadline, e);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "enroll/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "adapter/dial.h"
+#include "base/log.h"
+#include "enroll/serve.h"
+
+#define TICK_MS	      1000
+#define PARTING_MS    1000
+#define MINUTE_MS     60000
+#define SOURCES_NOTED 64
+#define LINES_NOTED   4 /* different reasons of one source that are logged in a minute */
+
+/* What a child says about a visitor that got nothing; one write, which a pipe takes whole (PIPE_BUF). */
+struct report {
+	char source[INET6_ADDRSTRLEN];
+	char why[256];
+};
+
+/* What was logged about a source lately. */
+struct note {
+	struct report last;
+	long long since;
+	unsigned int lines, more;
+};
+
+struct guest {
+	pid_t pid; /* 0: this place is free */
+	char source[INET6_ADDRSTRLEN];
+};
+
+struct door {
+	const struct machine_options *o;
+	int fd;
+	int reports[2];
+	sigset_t open; /* the mask outside poll has these signals blocked */
+	struct guest guests[DOOR_MAX];
+	struct note notes[SOURCES_NOTED];
+	unsigned int unnoted; /* refusals of further sources */
+	long long last;	      /* when somebody was here */
+};
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int sig)
+{
+	if (sig != SIGCHLD)
+		ended = 1;
+}
+
+static void catch_signals(struct door *d)
+{
+	const struct sigaction act = { .sa_handler = on_signal };
+	static const int caught[] = { SIGCHLD, SIGTERM, SIGINT };
+	sigset_t block;
+
+	(void)sigemptyset(&block);
+	for (size_t i = 0; i < ARRAY_LEN(caught); i++) {
+		(void)sigaction(caught[i], &act, NULL);
+		(void)sigaddset(&block, caught[i]);
+	}
+	(void)sigprocmask(SIG_BLOCK, &block, &d->open);
+}
+
+/* --- The log: somebody who knocks a thousand times is worth two lines. */
+
+static void settle(struct note *n)
+{
+	if (n->more > 0)
+		log_info("refused %s %u more times", n->last.source, n->more);
+	memset(n, 0, sizeof(*n));
+}
+
+static void refused(struct door *d, const struct report *r)
+{
+	struct note *n = NULL;
+
+	for (size_t i = 0; i < SOURCES_NOTED; i++) {
+		if (strcmp(d->notes[i].last.source, r->source) == 0) {
+			n = &d->notes[i];
+			break;
+		}
+		if (!n && d->notes[i].since == 0)
+			n = &d->notes[i];
+	}
+	if (!n) {
+		d->unnoted++;
+		return;
+	}
+	if (n->since == 0)
+		n->since = dial_now();
+	if (n->lines == LINES_NOTED || strcmp(n->last.why, r->why) == 0) {
+		n->more++;
+		return;
+	}
+	n->last = *r;
+	n->lines++;
+	log_info("refused %s: %s", r->source, r->why);
+}
+
+static void tick(struct door *d, bool all)
+{
+	long long now = dial_now();
+
+	for (size_t i = 0; i < SOURCES_NOTED; i++)
+		if (d->notes[i].since != 0 && (all || now - d->notes[i].since >= MINUTE_MS))
+			settle(&d->notes[i]);
+	if (d->unnoted > 0 && (all || d->notes[0].since == 0)) {
+		log_info("refused %u times others", d->unnoted);
+		d->unnoted = 0;
+	}
+}
+
+static void read_reports(struct door *d)
+{
+	struct report r;
+
+	while (read(d->reports[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
+		refused(d, &r);
+}
+
+/* --- The visitors. */
+
+static struct report report_of(const char *source, const char *why)
+{
+	struct report r = { 0 };
+
+	(void)snprintf(r.source, sizeof(r.source), "%s", source);
+	(void)snprintf(r.why, sizeof(r.why), "%s", why);
+	return r;
+}
+
+/* Closing with something unread would cut off what was said last (RFC 9112, 9.6 tells of it): waits for the visitor to go first. */
+static void part(int fd)
+{
+	const long long deadline = dial_now() + PARTING_MS;
+	char rest[4096];
+	ssize_t n = 1;
+
+	(void)shutdown(fd, SHUT_WR);
+	while (n > 0 && dial_ready(fd, POLLIN, deadline))
+		n = read(fd, rest, sizeof(rest));
+}
+
+/* The child: alone with the visitor, and for a short time. */
+static void receive(const struct door *d, int fd, const char *source)
+{
+	struct machine m = { 0 };
+	struct err e = { 0 };
+
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &d->open, NULL);
+	/* Beyond the deadlines within: whatever hangs, ends. */
+	(void)alarm(ENROLL_WHOLE_SECONDS + ENROLL_SHAKE_SECONDS);
+	if (machine_open(&m, d->o, &e) < 0 || enroll_serve(&m, fd, source, &e) < 0) {
+		struct report r = report_of(source, e.msg);
+
+		if (write(d->reports[1], &r, sizeof(r)) < 0)
+			log_error(LOG_LEVEL_WARN, &e);
+		part(fd);
+	}
+	machine_free(&m);
+	_exit(0);
+}
+
+static struct guest *place_for(struct door *d, const char *source)
+{
+	struct guest *free_one = NULL;
+	unsigned int same = 0;
+
+	for (size_t i = 0; i < DOOR_MAX; i++) {
+		if (d->guests[i].pid == 0)
+			free_one = &d->guests[i];
+		else
+			same += strcmp(d->guests[i].source, source) == 0;
+	}
+	return same < DOOR_MAX_SOURCE ? free_one : NULL;
+}
+
+static void welcome(struct door *d)
+{
+	struct sockaddr_storage from = { 0 };
+	socklen_t len = sizeof(from);
+	auto_close int fd = accept4(d->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	auto_free char *source = NULL;
+	struct guest *g;
+	struct report r;
+
+	if (fd < 0)
+		return; /* gone again, or no descriptors or memory now: the next tick comes */
+	d->last = dial_now();
+	source = enroll_source(&from);
+	g = place_for(d, source);
+	if (!g) {
+		r = report_of(source, "too many at once");
+		refused(d, &r);
+		return;
+	}
+	g->pid = fork();
+	if (g->pid == 0)
+		receive(d, fd, source);
+	if (g->pid < 0) {
+		log_warn("cannot serve %s: no process for it: %s", source, strerror(errno));
+		g->pid = 0;
+		return;
+	}
+	(void)snprintf(g->source, sizeof(g->source), "%s", source);
+}
+
+static void reap(struct door *d)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < DOOR_MAX; i++) {
+			struct report r;
+
+			if (d->guests[i].pid != pid)
+				continue;
+			r = report_of(d->guests[i].source, "the child that served it was killed by a signal");
+			if (WIFSIGNALED(status))
+				refused(d, &r);
+			d->guests[i].pid = 0;
+			d->last = dial_now();
+		}
+	}
+}
+
+static bool empty(const struct door *d)
+{
+	for (size_t i = 0; i < DOOR_MAX; i++)
+		if (d->guests[i].pid != 0)
+			return false;
+	return true;
+}
+
+int door_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
+{
+	struct door d = { .o = o, .fd = fd, .last = dial_now() };
+	const struct timespec wait = { .tv_nsec = TICK_MS * 1000000L % 1000000000, .tv_sec = TICK_MS / 1000 };
+
+	if (pipe2(d.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_sys(e, ERR_FAIL, "cannot prepare to serve");
+	catch_signals(&d);
+	while (!ended && !(idle_seconds > 0 && empty(&d) && dial_now() - d.last > 1000LL * idle_seconds)) {
+		struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = d.reports[0], .events = POLLIN } };
+		int n = ppoll(p, ARRAY_LEN(p), &wait, &d.open);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, ERR_FAIL, "cannot wait for visitors");
+		reap(&d);
+		read_reports(&d);
+		tick(&d, false);
+		if (n > 0 && (p[0].revents & POLLNVAL))
+			return err_set(e, ERR_FAIL, "the socket to listen at is none");
+		if (n > 0 && (p[0].revents & POLLIN))
+			welcome(&d);
+	}
+	read_reports(&d);
+	tick(&d, true);
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The enrolment token: one line of text that a machine and the CA host both have, and nobody else. Which texts will do, and what
+ * is made of one.
+ */
+#ifndef ENROLL_TOKEN_H
+#define ENROLL_TOKEN_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "config/machine.h"
+
+#define TOKEN_ID_HEX 17 /* 16 hex digits and their end */
+#define TOKEN_PSK    32
+#define TOKEN_TEXT   41 /* what token_new makes, with its end */
+#define TOKEN_MAX    256
+
+/* What the two sides use: the id may be shown and travels in the clear, the key is as secret as the text. */
+struct token {
+	char id[TOKEN_ID_HEX];	/* hex of the first 8 bytes of SHA-256("etcd-cluster token id" NUL text) */
+	uint8_t psk[TOKEN_PSK]; /* SHA-256("etcd-cluster token psk" NUL text) */
+};
+
+#define auto_token cleanup(token_forget)
+/* Wipes the memory. */
+void token_forget(struct token *t);
+
+/*
+ * Refuses (ERR_CONFIG) a text that anybody could guess, that is, for which a rule that a person can check by eye does not find 128 bits:
+ *   - printable ASCII without blanks, at most 256 characters;
+ *   - long enough for the kinds of characters in it: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and
+ *     digits, 22 in upper and lower case; final = and, between hex digits, the separators : - . _ do not count;
+ *   - characters that continue a run (aaa, abc, 321, qwe, aabb) or repeat four that were there before do not count once they are more than a sixth;
+ *   - at least 9 different characters, 8 of hex digits, 5 of decimal ones;
+ *   - letters that stand beside each other as in words: no;
+ *   - no UUID with its hyphens: six of its 128 bits are fixed. Without hyphens it looks like 32 hex digits and passes.
+ * The text is in no message.
+ */
+int token_check(const char *text, struct err *e) MUST_CHECK;
+
+/* 160 random bits as 40 hex digits: safe in YAML, shell, preseed and INI alike. */
+void token_new(char text[TOKEN_TEXT]);
+
+void token_derive(const char *text, struct token *t);
+
+/* True for 16 lower-case hex digits: what comes from the network or a person and is about to be a file name. */
+bool token_is_id(const char *id);
+
+/*
+ * The token in this file (a path as seen from here, see layout_path), white space around it cut off. 1 read, 0 there is no such file or it is
+ * empty, -1: not a regular file of root (or of us) that nobody else can read or change (ERR_VERIFY), or a text that will not do (ERR_CONFIG).
+ */
+int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
+
+/* The same for ENROLL_TOKEN_FILE. */
+int token_read_given(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
+
+/* Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only file system, -1. */
+int token_wipe_given(const struct machine *m, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "enroll/token_issue.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "config/check.h"
+#include "enroll/client.h"
+#include "flow/certify.h"
+#include "pki/origin.h"
+
+/* Only where the CA's key is can anybody be let in. */
+static int check_ca_host(const struct machine *m, struct err *e)
+{
+	auto_free char *cert = pki_path(m, "ca", "crt"), *key = pki_path(m, "ca", "key"), *door = NULL;
+	struct err none = { 0 };
+
+	if (file_exists(key))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s is not on this machine, so it cannot let others in", key);
+	if (pki_host_read(m, &door, &none) > 0 && door)
+		return err_hint(e, "run it on the CA host, which is at %s", door);
+	return err_hint(e, config_makes_ca(&m->conf) && !file_exists(cert) ? "etcd-cluster setup makes it"
+									   : "run it on the CA host");
+}
+
+static bool is_loopback(const char *address)
+{
+	return text_starts(address, "127.") || strcmp(address, "::1") == 0 || strcmp(address, "localhost") == 0;
+}
+
+/* ROLE=cluster on loopback: members that are all on one machine. */
+static int check_reach(const struct machine *m, const struct token_order *order, struct err *e)
+{
+	if (!is_loopback(m->conf.address) || m->conf.role == ROLE_CLUSTER ||
+	    (order->address && is_loopback(order->address)))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "ADDRESS is %s: no other machine can reach this one", m->conf.address);
+	return err_hint(e, "write ADDRESS=, the address that others dial, into %s; then: etcd-cluster setup",
+			m->at.conf);
+}
+
+static int bad(const char *option, const char *value, const char *why, struct err *e)
+{
+	return why ? err_set(e, ERR_CONFIG, "--%s %s %s", option, value, why) : 0;
+}
+
+/* A token that the rules of the door would never honour is of no use to anybody. */
+static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
+{
+	const struct config *c = &m->conf;
+
+	if (o->name && bad("name", o->name, config_check_name(o->name), e) < 0)
+		return -1;
+	if (o->address && bad("address", o->address, config_check_address(o->address), e) < 0)
+		return -1;
+	for (char **s = o->sans; s && *s; s++)
+		if (bad("san", *s, config_check_san(*s), e) < 0)
+			return -1;
+	if (o->name && o->uses != 1)
+		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
+	if ((o->name && strcmp(o->name, c->name) == 0) || (o->address && strcmp(o->address, c->address) == 0))
+		return err_set(e, ERR_CONFIG, "--name and --address must be those of the other machine");
+	for (size_t i = 0; i < c->n_members; i++) {
+		bool name = o->name && strcmp(c->members[i].name, o->name) == 0;
+		bool address = o->address && strcmp(c->members[i].address, o->address) == 0;
+
+		if (name == address || !o->name || !o->address)
+			continue;
+		(void)err_set(e, ERR_CONFIG, "MEMBERS says %s=%s, not %s=%s", c->members[i].name, c->members[i].address,
+			      o->name, o->address);
+		return err_hint(e, "correct MEMBERS in %s, or leave out one of --name and --address", m->at.conf);
+	}
+	return 0;
+}
+
+static void fill(const struct machine *m, const struct token_order *o, struct token_entry *t)
+{
+	t->made = m->now;
+	t->expires = m->now + (time_t)o->hours * 3600;
+	t->uses = o->uses;
+	t->name = o->name ? xstrdup(o->name) : NULL;
+	t->address = o->address ? xstrdup(o->address) : NULL;
+	for (char **s = o->sans; s && *s; s++)
+		strv_add(&t->sans, *s);
+}
+
+static int store(const struct machine *m, const struct token_entry *t, struct err *e)
+{
+	auto_close int lock = token_store_lock(m, e);
+
+	return lock < 0 || token_store_sweep(m, e) < 0 || token_store_put(m, t, e) < 0 ? -1 : 0;
+}
+
+int token_issue(const struct machine *m, const struct token_order *order, char text[TOKEN_TEXT], struct token_entry *t,
+		struct err *e)
+{
+	*t = (struct token_entry){ 0 };
+	text[0] = '\0';
+	if (check_ca_host(m, e) < 0 || check_reach(m, order, e) < 0 || check_order(m, order, e) < 0)
+		return -1;
+	fill(m, order, t);
+	if (m->dry_run)
+		return 1;
+	token_new(text);
+	token_derive(text, &t->token);
+	return store(m, t, e) < 0 || enroll_prepare(m, e) < 0 ? -1 : 1;
+}
+
+static int take_out(const struct machine *m, const char *id, struct err *e)
+{
+	auto_close int lock = token_store_lock(m, e);
+
+	return lock < 0 ? -1 : token_store_remove(m, id, e);
+}
+
+int token_revoke(const struct machine *m, const char *id, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/tokens/%s", m->at.enroll, id);
+
+	/* Looked for by name, so that one which cannot be read goes, too. */
+	if (!token_is_id(id) || !file_exists(path)) {
+		(void)err_set(e, ERR_CONFIG, "there is no token %s", id);
+		return err_hint(e, "etcd-cluster token list shows them; the first column is what revoke takes");
+	}
+	if (m->dry_run) {
+		log_info("would remove the token %s", id);
+		return 1;
+	}
+	return take_out(m, id, e) < 0 || enroll_prepare(m, e) < 0 ? -1 : 1;
+}

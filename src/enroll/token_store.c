@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "enroll/token_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "pki/check.h"
+
+#define LOCK_SECONDS 10
+/* A machine whose answer got lost asks again within seconds, or when it has booted again. */
+#define RETRY_SECONDS (60 * 60)
+#define FORM_SECONDS  (7L * PKI_DAY)
+
+void token_entry_free(struct token_entry *t)
+{
+	token_forget(&t->token);
+	free(t->name);
+	free(t->address);
+	strv_free(t->sans);
+	for (size_t i = 0; i < t->n_used; i++) {
+		free(t->used[i].name);
+		free(t->used[i].key);
+	}
+	free(t->used);
+	*t = (struct token_entry){ 0 };
+}
+
+void token_list_free(struct token_entry *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		token_entry_free(&list[i]);
+	free(list);
+}
+
+const struct token_use *token_used_by(const struct token_entry *t, const char *name)
+{
+	for (size_t i = 0; i < t->n_used; i++)
+		if (strcmp(t->used[i].name, name) == 0)
+			return &t->used[i];
+	return NULL;
+}
+
+unsigned int token_left(const struct token_entry *t, time_t now)
+{
+	return t->expires <= now || t->n_used >= t->uses ? 0 : t->uses - (unsigned int)t->n_used;
+}
+
+/* The caller frees. */
+static char *tokens_dir(const struct machine *m)
+{
+	return xasprintf("%s/tokens", m->at.enroll);
+}
+
+static char *path_of(const struct machine *m, const char *id)
+{
+	return xasprintf("%s/tokens/%s", m->at.enroll, id);
+}
+
+int token_store_lock(const struct machine *m, struct err *e)
+{
+	auto_free char *lock = xasprintf("%s/lock", m->at.enroll);
+	auto_free char *records = xasprintf("%s/members", m->at.enroll);
+	auto_free char *dir = tokens_dir(m);
+	int fd;
+
+	if (file_mkdirs(dir, FILE_MODE(0700), e) < 0)
+		return -1;
+	fd = file_lock(lock, LOCK_SECONDS, e);
+	if (fd >= 0) {
+		file_sweep(records);
+		file_sweep(dir);
+	}
+	return fd;
+}
+
+static bool parse_number(const struct keyfile *k, const char *key, uint64_t max, uint64_t *out)
+{
+	const char *value = keyfile_get(k, key);
+
+	return value && text_parse_u64(value, 0, max, out);
+}
+
+/* USED_1="n2 <key> <when>" */
+static bool parse_use(struct token_entry *t, const char *value)
+{
+	auto_strv char **words = text_split(value, "");
+	uint64_t at;
+
+	if (strv_len(words) != 3 || !text_parse_u64(words[2], 0, INT64_MAX, &at))
+		return false;
+	t->used = xrealloc(t->used, t->n_used + 1, sizeof(*t->used));
+	t->used[t->n_used++] = (struct token_use){ xstrdup(words[0]), xstrdup(words[1]), (time_t)at };
+	return true;
+}
+
+static bool parse(const struct keyfile *k, struct token_entry *t)
+{
+	const char *psk = keyfile_get(k, "PSK"), *sans = keyfile_get(k, "SANS");
+	const char *name = keyfile_get(k, "NAME"), *address = keyfile_get(k, "ADDRESS");
+	uint64_t made, expires, uses;
+
+	if (!psk || !text_unhex(psk, t->token.psk, sizeof(t->token.psk)) ||
+	    !parse_number(k, "MADE", INT64_MAX, &made) || !parse_number(k, "EXPIRES", INT64_MAX, &expires) ||
+	    !parse_number(k, "USES", TOKEN_MAX_USES, &uses))
+		return false;
+	t->made = (time_t)made;
+	t->expires = (time_t)expires;
+	t->uses = (unsigned int)uses;
+	t->members = keyfile_get(k, "MEMBERS") != NULL;
+	t->name = name ? xstrdup(name) : NULL;
+	t->address = address ? xstrdup(address) : NULL;
+	t->sans = sans ? text_split(sans, "") : NULL;
+	for (size_t i = 0; i < k->n; i++)
+		if (text_starts(k->entries[i].key, "USED_") && !parse_use(t, k->entries[i].value))
+			return false;
+	return true;
+}
+
+int token_store_find(const struct machine *m, const char *id, struct token_entry *t, struct err *e)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	auto_free char *path = path_of(m, id);
+
+	*t = (struct token_entry){ 0 };
+	if (!token_is_id(id))
+		return 0;
+	if (keyfile_read(path, &k, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	memcpy(t->token.id, id, sizeof(t->token.id));
+	if (parse(&k, t))
+		return 1;
+	(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
+	return err_hint(e, "etcd-cluster token revoke %s; etcd-cluster token new", id);
+}
+
+/* keyfile_put, for what may be missing. */
+static int put(struct buf *text, const char *key, const char *value, struct err *e)
+{
+	return value && *value ? keyfile_put(text, key, value, e) : 0;
+}
+
+static int render(const struct token_entry *t, struct buf *text, struct err *e)
+{
+	char psk[2 * TOKEN_PSK + 1];
+	auto_buf struct buf sans = { 0 };
+
+	for (char **s = t->sans; s && *s; s++)
+		buf_printf(&sans, "%s%s", s == t->sans ? "" : " ", *s);
+	buf_puts(text, "# An enrolment token; etcd-cluster token list shows it, token revoke removes it.\n");
+	text_hex(t->token.psk, sizeof(t->token.psk), psk);
+	buf_printf(text, "PSK=%s\nMADE=%lld\nEXPIRES=%lld\nUSES=%u\n", psk, (long long)t->made, (long long)t->expires,
+		   t->uses);
+	explicit_bzero(psk, sizeof(psk));
+	if (put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 || put(text, "NAME", t->name, e) < 0 ||
+	    put(text, "ADDRESS", t->address, e) < 0 || put(text, "SANS", buf_str(&sans), e) < 0)
+		return -1;
+	for (size_t i = 0; i < t->n_used; i++) {
+		auto_free char *key = xasprintf("USED_%zu", i + 1);
+		auto_free char *value =
+			xasprintf("%s %s %lld", t->used[i].name, t->used[i].key, (long long)t->used[i].at);
+
+		if (keyfile_put(text, key, value, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int token_store_put(const struct machine *m, const struct token_entry *t, struct err *e)
+{
+	auto_free char *path = path_of(m, t->token.id);
+	auto_buf struct buf text = { 0 };
+
+	if (render(t, &text, e) < 0)
+		return -1;
+	return file_replace(path, FILE_MODE(0600), text.data, text.len, e);
+}
+
+int token_store_use(const struct machine *m, struct token_entry *t, const char *name, const char *key, struct err *e)
+{
+	t->used = xrealloc(t->used, t->n_used + 1, sizeof(*t->used));
+	t->used[t->n_used++] = (struct token_use){ xstrdup(name), xstrdup(key), m->now };
+	return token_store_put(m, t, e);
+}
+
+int token_store_remove(const struct machine *m, const char *id, struct err *e)
+{
+	auto_free char *path = path_of(m, id);
+
+	return token_is_id(id) ? file_wipe(path, e) : 0;
+}
+
+int token_store_list(const struct machine *m, struct token_entry **list, size_t *n, struct err *e)
+{
+	auto_free char *dir = tokens_dir(m);
+	auto_strv char **ids = NULL;
+
+	*list = NULL;
+	*n = 0;
+	if (file_list(dir, token_is_id, &ids, e) < 0)
+		return -1;
+	*list = xcalloc(strv_len(ids), sizeof(**list));
+	for (char **id = ids; id && *id; id++) {
+		int found = token_store_find(m, *id, &(*list)[*n], e);
+
+		*n += found != 0;
+		if (found < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of no use any more. */
+static bool is_spent(const struct token_entry *t, time_t now)
+{
+	return t->expires <= now ||
+	       (t->n_used >= t->uses && (t->n_used == 0 || t->used[t->n_used - 1].at + RETRY_SECONDS <= now));
+}
+
+int token_store_sweep(const struct machine *m, struct err *e)
+{
+	auto_free char *dir = tokens_dir(m);
+	auto_strv char **ids = NULL;
+	int swept = 0;
+
+	if (file_list(dir, token_is_id, &ids, e) < 0)
+		return -1;
+	for (char **id = ids; id && *id; id++) {
+		auto_token_entry struct token_entry t = { 0 };
+		struct err unread = { 0 };
+
+		/* One that is broken is for `token list` to complain about; the others must go all the same. */
+		if (token_store_find(m, *id, &t, &unread) <= 0 || !is_spent(&t, m->now))
+			continue;
+		log_info("enrolment token %s %s: removed", *id, t.expires <= m->now ? "has expired" : "is used up");
+		if (token_store_remove(m, *id, e) < 0)
+			return -1;
+		swept++;
+	}
+	return swept;
+}
+
+/*
+ * <enroll>/taken: ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at every boot, long after
+ * the token was used up and removed: it must not become good for another round.
+ */
+static int was_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
+
+	if (file_read(path, 1 << 20, taken, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+	}
+	return strstr(buf_str(taken), id) != NULL;
+}
+
+static int note_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
+
+	buf_printf(taken, "%s\n", id);
+	return file_replace(path, FILE_MODE(0600), taken->data, taken->len, e);
+}
+
+static int store_given(const struct machine *m, const struct token *token, struct err *e)
+{
+	struct token_entry fresh = { .token = *token, .made = m->now, .expires = m->now + FORM_SECONDS };
+	auto_token_entry struct token_entry known = { 0 };
+	auto_close int lock = token_store_lock(m, e);
+	auto_buf struct buf taken = { 0 };
+	int rc = lock < 0 ? -1 : was_taken(m, token->id, &taken, e);
+
+	fresh.members = true;
+	fresh.uses = (unsigned int)m->conf.n_members - 1;
+	if (rc > 0)
+		log_info("enrolment token %s was taken in before, and is not again", token->id);
+	if (rc == 0 && fresh.uses > 0) {
+		rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
+		if (rc == 0)
+			rc = token_store_put(m, &fresh, e);
+		if (rc >= 0)
+			rc = note_taken(m, token->id, &taken, e);
+		if (rc == 0)
+			log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id,
+				 fresh.uses, pki_date(fresh.expires).text);
+	}
+	token_forget(&fresh.token);
+	return rc < 0 ? -1 : 0;
+}
+
+int token_store_form(const struct machine *m, struct err *e)
+{
+	auto_token struct token token = { .id = "" };
+	int rc = token_read_given(m, &token, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && m->dry_run)
+		log_info("would let the other MEMBERS enrol with the token of %s", m->conf.enroll_token_file);
+	else if (rc > 0 && store_given(m, &token, e) < 0)
+		return -1;
+	return token_wipe_given(m, e);
+}

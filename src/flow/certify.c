@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "flow/certify.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "pki/check.h"
+#include "enroll/certs.h"
+#include "pki/make.h"
+#include "pki/prove.h"
+#include "pki/store.h"
+#include "enroll/token.h"
+
+char *pki_path(const struct machine *m, const char *name, const char *ext)
+{
+	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
+}
+
+static int load(struct pki_walk *w, struct err *e)
+{
+	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		if (pki_pair_load(w->m, p->name, p->for_etcd, &w->leaf[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool any_leaf(const struct pki_walk *w, bool keys)
+{
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (w->leaf[i].cert || (keys && w->leaf[i].key))
+			return true;
+	return false;
+}
+
+/*
+ * The first of MEMBERS makes the CA when the cluster is formed, and never again: with a second one it could not speak to the
+ * members of the first.
+ */
+static int check_alone(struct pki_walk *w, bool local, struct err *e)
+{
+	auto_free char *who = NULL, *why = NULL;
+
+	if (w->m->conf.n_members < 2)
+		return 0;
+	if (local)
+		return err_set(e, ERR_PENDING,
+			       "the CA is made when the other MEMBERS were asked whether there is one already");
+	/* Its certificates were lost, and it is a member that other machines know by them. */
+	if (file_exists(w->m->at.member_id))
+		why = xstrdup("this machine is a member already");
+	else if (pki_enroll_others(w->m, &who) > 0)
+		why = xasprintf("%s answers on port %u", who, (unsigned int)w->m->conf.peer_port);
+	if (!why)
+		return 0;
+	if (w->m->conf.replace) {
+		w->origin = PKI_ASK;
+		return 0;
+	}
+	(void)err_set(e, ERR_CONFIG,
+		      "%s has no certificates, but %s: the cluster runs, and a new CA would be another's", w->m->at.pki,
+		      why);
+	return err_hint(e,
+			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
+}
+
+/* Which of the ways this machine gets its certificates, as far as that can go wrong. */
+static int check_origin(struct pki_walk *w, bool local, struct err *e)
+{
+	/* Keys alone are what a machine has that waits for its certificates. */
+	const bool waits = w->origin == PKI_ASK || w->m->conf.replace;
+
+	if (w->ca.cert)
+		return pki_check_ca(w->m, &w->ca, e);
+	if (w->ca.key || any_leaf(w, !waits)) {
+		(void)err_set(e, ERR_CONFIG, "%s has %s but no ca.crt", w->m->at.pki,
+			      w->ca.key ? "ca.key" : "certificates or keys");
+		return err_hint(e, "put the ca.crt that belongs to them there, or move them away to have %s",
+				w->origin == PKI_ASK ? "new ones asked for" : "a new CA made");
+	}
+	return w->origin == PKI_NEW_CA ? check_alone(w, local, e) : 0;
+}
+
+/* Without ca.key nothing can be issued: what is there must do. */
+static int check_given(const struct pki_walk *w, struct err *e)
+{
+	auto_buf struct buf missing = { 0 };
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		if (!w->leaf[i].cert && (p->needed || w->leaf[i].key))
+			buf_printf(&missing, " %s.crt", p->name);
+		if (!w->leaf[i].key && (p->needed || w->leaf[i].cert))
+			buf_printf(&missing, " %s.key", p->name);
+	}
+	if (missing.len > 0) {
+		(void)err_set(e, ERR_CONFIG, "%s has ca.crt but no ca.key, so nothing can be issued here, and lacks:%s",
+			      w->m->at.pki, missing.data);
+		return err_hint(e, "etcd-cluster bundle %s=%s where ca.key is makes them; or copy ca.key there, too",
+				w->m->conf.name, w->m->conf.address);
+	}
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (w->leaf[i].cert && pki_check_use(w->m, &w->ca, pki_profile((enum pki_leaf)i), &w->leaf[i], e) < 0)
+			return -1;
+		if (w->leaf[i].cert && pki_near_end(w->m, &w->leaf[i].info))
+			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key; where that is: "
+				 "etcd-cluster bundle %s=%s",
+				 w->m->at.pki, pki_profile((enum pki_leaf)i)->name,
+				 pki_date(w->leaf[i].info.not_after).text, w->m->conf.name, w->m->conf.address);
+	}
+	return 0;
+}
+
+static bool chosen(char *const *names, const char *name)
+{
+	return !names || strv_has(names, name);
+}
+
+/* Returns how many leaves need something. */
+static int decide(struct pki_walk *w, char *const *names, bool force)
+{
+	int n = 0;
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		if (!chosen(names, p->name))
+			continue;
+		if (w->origin == PKI_NEW_CA) {
+			w->todo[i] = PKI_REKEY;
+			w->why[i] = xstrdup("is missing");
+		} else {
+			w->todo[i] = pki_check_leaf(w->m, &w->ca, p, &w->leaf[i], &w->why[i]);
+		}
+		if (w->todo[i] == PKI_FINE && force) {
+			w->todo[i] = PKI_RENEW;
+			w->why[i] = xstrdup("is not due, but asked for");
+		}
+		n += w->todo[i] != PKI_FINE;
+	}
+	return n;
+}
+
+static void tell(const struct pki_walk *w)
+{
+	static const char *const deeds[] = { [PKI_RENEW] = "renewed",
+					     [PKI_REISSUE] = "issued again with the same key",
+					     [PKI_RESIGN] = "issued with the same key",
+					     [PKI_REKEY] = "issued with a new key" };
+
+	if (w->origin == PKI_ASK) {
+		if (w->m->dry_run)
+			log_info("would ask the CA host for the certificates of this machine");
+		return; /* while a machine waits it asks every second: what comes of it is told, not that it asks */
+	}
+	if (w->origin == PKI_NEW_CA) {
+		log_info("%s a CA and the certificates of this machine in %s", w->m->dry_run ? "would make" : "making",
+			 w->m->at.pki);
+		return;
+	}
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (w->todo[i] != PKI_FINE)
+			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile((enum pki_leaf)i)->name, w->why[i],
+				 w->m->dry_run ? "would be " : "", deeds[w->todo[i]]);
+}
+
+/* 1 when a mode or an owner had to be set, 0. The file may be missing. */
+static int mend_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, struct err *e)
+{
+	auto_free char *path = pki_path(m, name, ext);
+	struct stat st;
+
+	/* A symbolic link is the administrator's, and so is what it points at. */
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return file_set_mode(path, how, e);
+}
+
+/* Makes etcd, and nobody else, able to read what it needs. The guards of pki_pair_load have seen that nothing was open to others. */
+static int mend_modes(const struct machine *m, struct err *e)
+{
+	int rc = file_set_mode(m->at.pki, machine_mode_group(m, 0750), e);
+	int changed = rc;
+
+	if (rc >= 0)
+		rc = mend_mode(m, "ca", "crt", pki_cert_mode(), e);
+	changed |= rc;
+	for (int i = 0; rc >= 0 && i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		rc = mend_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), e);
+		changed |= rc;
+		if (rc >= 0)
+			rc = mend_mode(m, p->name, "crt", pki_cert_mode(), e);
+		changed |= rc;
+	}
+	return rc < 0 ? -1 : changed;
+}
+
+/* Everything that etcd and its administrator need is there and would do today. */
+static bool usable(const struct pki_walk *w)
+{
+	struct err ignored = { 0 };
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+
+		if (p->needed && pki_check_use(w->m, &w->ca, p, &w->leaf[i], &ignored) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The first time at the door. The keys are put in place before anybody is asked: a run that is killed once the door has answered comes again with the same
+ * ones, which the door takes for a retry. Without a token nothing comes of it, and no stray keys must lie there for the files that somebody copies.
+ */
+static int first_keys(struct pki_walk *w, struct err *e)
+{
+	auto_token struct token token = { 0 };
+	int rc = token_read_given(w->m, &token, e);
+	bool any = false;
+
+	for (int i = 0; i < PKI_LEAVES; i++)
+		any = any || w->fresh[i];
+	if (rc <= 0 || !any)
+		return rc < 0 ? -1 : 0;
+	if (pki_put_generation(w, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (!w->fresh[i])
+			continue;
+		x509_key_free_ptr(&w->leaf[i].key);
+		w->leaf[i].key = steal(&w->fresh[i]);
+	}
+	return 0;
+}
+
+/* Says what came, or that the new ones end early. */
+static void tell_made(const struct pki_walk *w)
+{
+	if (w->origin == PKI_ASK)
+		log_info("the certificates of this machine came from the CA host at %s", w->made.door);
+	else if (w->origin != PKI_DOOR && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
+		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
+}
+
+/* 1 done; 0 the door gave nothing, and what is there will do until it does. asked: somebody wants it now. */
+static int carry_out(struct pki_walk *w, bool asked, struct err *e)
+{
+	enum pki_todo most = PKI_FINE;
+
+	for (int i = 0; i < PKI_LEAVES; i++)
+		most = w->todo[i] > most ? w->todo[i] : most;
+	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_ASK && first_keys(w, e) < 0))
+		return -1;
+	if (pki_make_certs(w, e) < 0) {
+		if (w->origin != PKI_DOOR || asked || !usable(w))
+			return -1;
+		log_error(LOG_LEVEL_WARN, e);
+		err_clear(e);
+		return 0;
+	}
+	if ((most >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
+		return -1;
+	tell_made(w);
+	return w->origin == PKI_NEW_CA || w->origin == PKI_ASK || pki_prove(w->m, e) == 0 ? 1 : -1;
+}
+
+/* What the door would have to give, on a run that must not ask. */
+static int not_now(const struct pki_walk *w, struct err *e)
+{
+	if (w->origin == PKI_DOOR && usable(w))
+		return 0;
+	return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
+}
+
+/* A token that did its work is a secret too many. */
+static void forget_token(const struct pki_walk *w)
+{
+	struct err lost = { 0 };
+
+	if (enroll_done(w->m, &lost) < 0)
+		log_error(LOG_LEVEL_WARN, &lost);
+}
+
+static int check_here(const struct pki_walk *w, bool force, struct err *e)
+{
+	if (!force)
+		return check_given(w, e);
+	(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
+	return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
+}
+
+struct order {
+	char *const *names; /* NULL: all */
+	bool force, local;
+};
+
+/* Issues what is due. 1 something was (dry run: would be), 0 nothing, -1. */
+static int issue(struct pki_walk *w, const struct order *o, struct err *e)
+{
+	int n = decide(w, o->names, o->force);
+	const bool door = w->origin == PKI_DOOR || w->origin == PKI_ASK;
+
+	if (n > 0 && o->local && door)
+		return not_now(w, e);
+	tell(w);
+	if (w->m->dry_run)
+		return n > 0;
+	if (n > 0) {
+		n = carry_out(w, o->names || o->force, e);
+		if (n <= 0)
+			return n;
+	}
+	if (door)
+		forget_token(w);
+	return n > 0;
+}
+
+static int run(const struct machine *m, const struct order *o, struct err *e)
+{
+	auto_walk struct pki_walk w = { .m = m };
+	int mended, n = 0;
+
+	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
+		return -1;
+	w.origin = pki_origin(m);
+	if (check_origin(&w, o->local, e) < 0)
+		return -1;
+	n = w.origin == PKI_GIVEN ? check_here(&w, o->force, e) : issue(&w, o, e);
+	if (n < 0 || m->dry_run)
+		return n;
+	mended = mend_modes(m, e);
+	return mended < 0 ? -1 : n > 0 || mended > 0;
+}
+
+int pki_ensure(const struct machine *m, bool local, struct err *e)
+{
+	return run(m, &(struct order){ .local = local }, e);
+}
+
+static int check_name(const char *name, struct err *e)
+{
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (strcmp(pki_profile((enum pki_leaf)i)->name, name) == 0)
+			return 0;
+	(void)err_set(e, ERR_CONFIG, "there is no certificate called %s", name);
+	return err_hint(e, "etcd-cluster cert list shows their names");
+}
+
+int pki_renew(const struct machine *m, char *const *names, bool force, struct err *e)
+{
+	auto_free char *ca = pki_path(m, "ca", "crt");
+
+	for (char *const *name = names; name && *name; name++)
+		if (check_name(*name, e) < 0)
+			return -1;
+	return file_exists(ca) ? run(m, &(struct order){ .names = names, .force = force }, e) : 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What is given up is never deleted: it gets another name beside the old one, with the date in it, by one rename.
+ */
+#ifndef MEMBER_ASIDE_H
+#define MEMBER_ASIDE_H
+
+#include "config/machine.h"
+
+/* "PATH.aside-20261121-101500" (UTC), with "-2" and so on behind it while that is taken. The caller frees. */
+char *aside_name(const struct machine *m, const char *path);
+
+/* Gives path that name and says so. 1 moved (with m->dry_run: would be), 0 there is nothing, -1. */
+int aside_move(const struct machine *m, const char *path, struct err *e) MUST_CHECK;
+
+/*
+ * The data in DATA_DIR (member.aside-…) and the log in WAL_DIR (wal.aside-…); the directories themselves stay, for they may be mount
+ * points. etcd must not run. Killed between the two, it is called again. 1, 0, -1 as above.
+ */
+int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "member/datadir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/wal.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "member/identity.h"
+#include "member/joining.h"
+
+/*
+ * What every etcd started without configuration makes up for itself: its advertised peer URL is http://localhost:2380 and its token
+ * etcd-cluster (seen on 3.4.23 and in etcd-io/etcd#11562). Debian's etcd-server starts like that when it is installed.
+ */
+#define DEFAULT_CLUSTER UINT64_C(0xcdf818194e3a8c32)
+#define DEFAULT_MEMBER	UINT64_C(0x8e9e05c52164694d)
+
+/* A data directory set aside on its own mount point keeps this prefix (aside_hint). */
+#define ASIDE "member.aside-"
+
+/* Names that may lie in a data directory: etcd's own, its probe for write access, what mkfs makes, and what we told to set aside. */
+static bool is_expected(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "member") == 0 ||
+	       strcmp(name, ".touch") == 0 || strcmp(name, "lost+found") == 0 || text_starts(name, ASIDE);
+}
+
+static int check_entries(const char *dir, struct err *e)
+{
+	auto_closedir DIR *d = opendir(dir);
+	const struct dirent *entry;
+
+	if (!d && errno == ENOENT)
+		return 0;
+	if (!d)
+		return err_sys(e, errno == ENOTDIR ? ERR_CONFIG : ERR_FAIL, "cannot read %s", dir);
+	while ((entry = readdir(d))) {
+		if (is_expected(entry->d_name))
+			continue;
+		(void)err_set(e, ERR_CONFIG, "%s holds something that is not etcd's: %s", dir, entry->d_name);
+		return err_hint(e, "move it elsewhere, or name an empty directory with DATA_DIR in cluster.conf");
+	}
+	return 0;
+}
+
+/* True when dir/member/snap holds a snapshot: such data is worth nothing without the log. */
+static bool has_snapshot(const char *dir)
+{
+	auto_free char *snap = xasprintf("%s/member/snap", dir);
+	auto_closedir DIR *d = opendir(snap);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		size_t n = strlen(entry->d_name);
+
+		if (n > 5 && strcmp(entry->d_name + n - 5, ".snap") == 0)
+			return true;
+	}
+	return false;
+}
+
+char *datadir_wal(const struct config *c)
+{
+	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;
+}
+
+int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *cluster_id, uint64_t *member_id,
+		 struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
+	struct wal_ids ids = { 0 };
+	int found;
+
+	if (check_entries(data, e) < 0)
+		return -1;
+	found = wal_read_ids(wal, &ids, e);
+	if (found < 0)
+		return err_hint(e, e->sys == EACCES ? "run it as root"
+						    : "etcd could not start on it either: put a good copy in its "
+						      "place, or restore a snapshot");
+	if (!found && has_snapshot(data)) {
+		(void)err_set(e, ERR_CONFIG, "%s holds snapshots of a member, but its log is not in %s", data, wal);
+		return err_hint(e, "is the disk for %s mounted, and is WAL_DIR in cluster.conf what it was?", wal);
+	}
+	*state = found ? DATADIR_MEMBER : DATADIR_EMPTY;
+	*cluster_id = ids.cluster;
+	*member_id = ids.member;
+	return 0;
+}
+
+bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
+{
+	auto_strv char **urls = NULL;
+	size_t self = 0;
+
+	if (c->role == ROLE_JOIN)
+		return false;
+	if (c->role != ROLE_CLUSTER) {
+		auto_free char *url = config_url("https", c->address, c->peer_port);
+
+		strv_add(&urls, url);
+	}
+	for (size_t i = 0; c->role == ROLE_CLUSTER && i < c->n_members; i++) {
+		auto_free char *url = config_url("https", c->members[i].address, c->peer_port);
+
+		strv_add(&urls, url);
+		if (strcmp(c->members[i].name, c->name) == 0)
+			self = i;
+	}
+	*ids = wal_static_ids(urls, strv_len(urls), self, c->cluster_token);
+	return true;
+}
+
+/* True when something is mounted on path itself: it can be emptied, not renamed. */
+static bool is_mount_point(const char *path)
+{
+	auto_free char *parent = xasprintf("%s/..", path);
+	struct stat own, up;
+
+	return stat(path, &own) == 0 && stat(parent, &up) == 0 && own.st_dev != up.st_dev;
+}
+
+/* The command that moves the data aside, keeping it. */
+static int aside_hint(const struct machine *m, const char *data, struct err *e)
+{
+	struct tm tm = { 0 };
+	char stamp[20] = "";
+
+	(void)gmtime_r(&m->now, &tm);
+	(void)strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	if (m->conf.wal_dir) {
+		auto_free char *own = datadir_wal(&m->conf);
+		auto_free char *wal = layout_path(&m->at, own);
+
+		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s && mv %s %s.aside-%s", data,
+				data, stamp, wal, wal, stamp);
+	}
+	if (is_mount_point(data))
+		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s", data, data, stamp);
+	return err_hint(e, "to keep it and begin anew: mv %s %s.aside-%s", data, data, stamp);
+}
+
+/* member-id is there, the data is not. */
+static int refuse_lost(const struct machine *m, const struct identity *id, const char *data, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "%s is %s, but this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64
+		      ": starting empty under its old ID can erase acknowledged writes",
+		      data, file_exists(data) ? "empty" : "missing", id->member_id, id->name, id->cluster_id);
+	return err_hint(e, "mount the disk or put the data back; to give it up and begin anew: mv %s %s.lost",
+			m->at.member_id, m->at.member_id);
+}
+
+static int refuse_foreign(const struct machine *m, const struct identity *id, struct wal_ids found, const char *data,
+			  struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "%s holds the data of member %016" PRIx64 " of cluster %016" PRIx64 ", but %s says %016" PRIx64
+		      " of %016" PRIx64,
+		      data, found.member, found.cluster, m->at.member_id, id->member_id, id->cluster_id);
+	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
+}
+
+/* There is data, and member-id does not say that it is ours. */
+static int check_unclaimed(const struct machine *m, struct wal_ids found, const char *data, struct err *e)
+{
+	auto_joining struct joining j = { 0 };
+	struct wal_ids own = { 0 };
+
+	if (joining_read(m, &j, e) < 0)
+		return -1;
+	if (j.member_id != 0 && j.cluster_id == found.cluster && j.member_id == found.member)
+		return 0;
+	if (datadir_own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
+		return 0;
+	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
+		(void)err_set(
+			e, ERR_CONFIG,
+			"%s holds the data of an etcd that ran without any configuration, as a distribution's package "
+			"starts it; no cluster can be formed with it",
+			data);
+	else
+		(void)err_set(e, ERR_CONFIG,
+			      "%s holds the data of member %016" PRIx64 " of cluster %016" PRIx64
+			      ", which is not what cluster.conf makes of this machine",
+			      data, found.member, found.cluster);
+	return aside_hint(m, data, e);
+}
+
+/* 1 and who it was when etcd has run here as a member that was added, though member-id was never written: it must not begin anew either. */
+static int was_started(const struct machine *m, struct identity *id, struct err *e)
+{
+	auto_joining struct joining j = { 0 };
+	int rc = joining_read(m, &j, e);
+
+	if (rc <= 0 || j.step < JOINING_STARTED)
+		return rc < 0 ? -1 : 0;
+	*id = (struct identity){ .cluster_id = j.cluster_id, .member_id = j.member_id, .name = xstrdup(m->conf.name) };
+	return 1;
+}
+
+int datadir_check(const struct machine *m, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	cleanup(identity_free) struct identity id = { 0 };
+	struct wal_ids found = { 0 };
+	enum datadir_state state = DATADIR_EMPTY;
+	int known = identity_read(m, &id, e);
+
+	if (known < 0 || datadir_look(m, &state, &found.cluster, &found.member, e) < 0)
+		return -1;
+	if (!known && state == DATADIR_MEMBER)
+		return check_unclaimed(m, found, data, e);
+	if (!known)
+		known = was_started(m, &id, e);
+	if (known <= 0)
+		return known;
+	if (state == DATADIR_EMPTY)
+		return refuse_lost(m, &id, data, e);
+	if (found.cluster != id.cluster_id || found.member != id.member_id)
+		return refuse_foreign(m, &id, found, data, e);
+	return 0;
+}
+
+/* Makes one directory, or mends it. 1 changed, 0 right already. */
+static int prepare_dir(const struct machine *m, const char *path, struct err *e)
+{
+	struct file_mode how = machine_mode_etcd(m, 0700);
+	auto_free char *parent = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT) {
+		if (m->dry_run) {
+			log_info("would make %s", path);
+			return 1;
+		}
+		if ((*parent && file_mkdirs(parent, FILE_MODE(0755), e) < 0) || file_mkdirs(path, how, e) < 0)
+			return -1;
+		return 1;
+	}
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return err_set(e, ERR_CONFIG,
+			       "%s is not a directory; DATA_DIR and WAL_DIR must name one, not a link to it", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if ((st.st_mode & 07777) == how.mode && (how.uid == (uid_t)-1 || st.st_uid == how.uid) &&
+	    (how.gid == (gid_t)-1 || st.st_gid == how.gid))
+		return 0;
+	if (m->dry_run) {
+		log_info("would mend owner and mode of %s", path);
+		return 1;
+	}
+	if (fchown(fd, how.uid, how.gid) < 0 || fchmod(fd, how.mode) < 0)
+		return err_sys(e, ERR_FAIL, "cannot set owner and mode of %s", path);
+	return 1;
+}
+
+int datadir_prepare(const struct machine *m, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	auto_free char *wal = m->conf.wal_dir ? layout_path(&m->at, m->conf.wal_dir) : NULL;
+	int changed = prepare_dir(m, data, e), more;
+
+	if (changed < 0 || !wal)
+		return changed;
+	more = prepare_dir(m, wal, e);
+	return more < 0 ? -1 : changed || more;
+}

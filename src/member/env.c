@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "member/env.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/digest.h"
+#include "adapter/keyfile.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "member/datadir.h"
+#include "member/joining.h"
+
+/* The first line, up to the hash of all that follows it. */
+#define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
+
+/* Revisions older than this are compacted away; etcd's own default keeps them all, until the quota stops every write. */
+#define COMPACT_AFTER "8h"
+
+/* Its default, said aloud: 2 GiB, which etcd's documentation calls the normal size. */
+#define QUOTA_BYTES "2147483648"
+
+/* ---- The text -------------------------------------------------------------------------------------------------- */
+
+static bool knows(const struct env_input *in, const char *option)
+{
+	return strv_has(in->options, option);
+}
+
+/* "listen-peer-urls" is ETCD_LISTEN_PEER_URLS (etcd, pkg/flags, FlagToEnv). The caller frees. */
+static char *variable_of(const char *option)
+{
+	char *name = xasprintf("ETCD_%s", option);
+
+	text_upper(name);
+	for (char *p = name; *p; p++)
+		if (*p == '-')
+			*p = '_';
+	return name;
+}
+
+static bool overridden(const struct config *c, const char *variable)
+{
+	for (size_t i = 0; i < c->n_etcd; i++)
+		if (strcmp(c->etcd[i].key, variable) == 0)
+			return true;
+	return false;
+}
+
+struct setting {
+	const char *option;
+	const char *value; /* NULL: not set at all */
+};
+
+/* Options that the protection or the data hang on: an etcd that does not know them must not be started with the others. */
+static int put_needed(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
+		      struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *variable = variable_of(s[i].option);
+
+		if (!s[i].value)
+			continue;
+		if (!knows(in, s[i].option))
+			return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not seem to know its option --%s",
+				       VERSION_ARGS(in->version), s[i].option);
+		if (!overridden(&m->conf, variable) && keyfile_put(out, variable, s[i].value, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Good advice: given where it is understood. */
+static int put_known(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
+		     struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i].value && knows(in, s[i].option) && put_needed(m, in, &s[i], 1, out, e) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * What etcd listens on. It binds to IP addresses only (etcd, embed/config.go, checkBindURLs): for a DNS name that is all of
+ * them, IPv4 and IPv6 alike (Go's net.Listen). The caller frees.
+ */
+static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
+{
+	bool is_ip = config_is_ip(c->address), v6 = strchr(c->address, ':') != NULL;
+	auto_buf struct buf b = { 0 };
+	auto_free char *own = config_url("https", is_ip ? c->address : "0.0.0.0", port);
+	auto_free char *local = config_url("https", "127.0.0.1", port), *local6 = config_url("https", "::1", port);
+
+	if (strcmp(c->address, "localhost") == 0)
+		return xstrdup(local);
+	buf_puts(&b, own);
+	if (loopback && is_ip && strcmp(own, local) != 0)
+		buf_printf(&b, ",%s", local);
+	if (loopback && v6 && strcmp(own, local6) != 0)
+		buf_printf(&b, ",%s", local6);
+	return xstrdup(buf_str(&b));
+}
+
+/* The members of a cluster that is formed: "n1=https://10.0.0.1:2380,...". The caller frees. */
+static char *formed_cluster(const struct config *c)
+{
+	const struct config_member self = { c->name, c->address };
+	bool many = c->role == ROLE_CLUSTER;
+	auto_buf struct buf b = { 0 };
+
+	for (size_t i = 0; i < (many ? c->n_members : 1); i++) {
+		const struct config_member *one = many ? &c->members[i] : &self;
+		auto_free char *url = config_url("https", one->address, c->peer_port);
+
+		buf_printf(&b, "%s%s=%s", i ? "," : "", one->name, url);
+	}
+	return xstrdup(buf_str(&b));
+}
+
+/* A file below /etc/etcd/pki, as the installed machine knows it. The caller frees. */
+static char *pki_file(const struct machine *m, const char *name)
+{
+	return xasprintf("%s/%s", m->at.pki + strlen(m->at.root), name);
+}
+
+static int put_place(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	const struct config *c = &m->conf;
+	auto_free char *listen_client = listen_urls(c, c->client_port, true);
+	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
+	auto_free char *client = config_url("https", c->address, c->client_port);
+	auto_free char *peer = config_url("https", c->address, c->peer_port);
+	auto_free char *formed = formed_cluster(c);
+	auto_joining struct joining joined = { 0 };
+	auto_free char *wal = datadir_wal(c);
+	int rc = joining_read(m, &joined, e);
+	/* etcd looks at it just once, before it has data; it stays as a record of how the member came to be. */
+	const char *cluster = joined.initial_cluster;
+	const struct setting settings[] = {
+		{ "name", c->name },
+		{ "data-dir", c->data_dir },
+		{ "wal-dir", wal },
+		{ "listen-client-urls", listen_client },
+		{ "advertise-client-urls", client },
+		{ "listen-peer-urls", listen_peer },
+		{ "initial-advertise-peer-urls", peer },
+		{ "initial-cluster", cluster ? cluster : formed },
+		{ "initial-cluster-state", cluster ? "existing" : "new" },
+		{ "initial-cluster-token", c->cluster_token },
+		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL },
+	};
+
+	return rc < 0 ? -1 : put_needed(m, in, settings, ARRAY_LEN(settings), out, e);
+}
+
+static int put_tls(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	auto_free char *ca = pki_file(m, "ca.crt");
+	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
+	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
+	const struct setting needed[] = {
+		{ "cert-file", server_crt },
+		{ "key-file", server_key },
+		{ "trusted-ca-file", ca },
+		{ "client-cert-auth", "true" },
+		{ "peer-cert-file", peer_crt },
+		{ "peer-key-file", peer_key },
+		{ "peer-trusted-ca-file", ca },
+		{ "peer-client-cert-auth", "true" },
+		{ "peer-cert-allowed-cn", in->peer_cn },
+	};
+	/* Not 1.3: etcd refuses that together with a list of cipher suites, which somebody may pass through. */
+	const struct setting known[] = { { "tls-min-version", "TLS1.2" } };
+
+	if (!in->peer_cn || !in->peer_cn[0])
+		return err_set(e, ERR_FAIL, "the CN of the peer certificate is not known");
+	if (put_needed(m, in, needed, ARRAY_LEN(needed), out, e) < 0)
+		return -1;
+	return put_known(m, in, known, ARRAY_LEN(known), out, e);
+}
+
+static int put_conduct(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	/* 3.6 has both names of the corruption check and warns about the older, 3.7 has just the gate. */
+	bool gates = knows(in, "feature-gates");
+	const struct setting settings[] = {
+		{ "strict-reconfig-check", "true" },
+		{ "auto-compaction-mode", "periodic" },
+		{ "auto-compaction-retention", COMPACT_AFTER },
+		{ "quota-backend-bytes", QUOTA_BYTES },
+		{ "feature-gates", gates ? "InitialCorruptCheck=true" : NULL },
+		{ "experimental-initial-corrupt-check", gates ? NULL : "true" },
+		{ "logger",
+		  version_at_least(in->version, 3, 5) ? NULL : "zap" }, /* 3.4's default is one that is gone since */
+	};
+
+	return put_known(m, in, settings, ARRAY_LEN(settings), out, e);
+}
+
+/* An ETCD_* line for an option that this etcd has not: it would be ignored, and the person who wrote it would not know. */
+static int refuse_unknown(const struct env_input *in, const struct config_etcd *line, struct err *e)
+{
+	auto_strv char **names = NULL;
+	const char *near;
+
+	for (size_t i = 0; in->options && in->options[i]; i++) {
+		auto_free char *name = variable_of(in->options[i]);
+
+		strv_add(&names, name);
+	}
+	near = names ? text_suggest(line->key, (const char *const *)names) : NULL;
+	(void)err_set(e, ERR_CONFIG, "%s: etcd " VERSION_FMT " has no option for %s%s%s", line->where,
+		      VERSION_ARGS(in->version), line->key, near ? "; did you mean " : "", near ? near : "");
+	return err_hint(e, "etcd --help lists its options; --some-option is written ETCD_SOME_OPTION");
+}
+
+static int put_passed(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	const struct config *c = &m->conf;
+
+	for (size_t i = 0; i < c->n_etcd; i++) {
+		auto_free char *option = xstrdup(c->etcd[i].key + strlen("ETCD_"));
+
+		text_lower(option);
+		for (char *p = option; *p; p++)
+			if (*p == '_')
+				*p = '-';
+		if (!knows(in, option))
+			return refuse_unknown(in, &c->etcd[i], e);
+		if (i == 0)
+			buf_puts(out, "\n# From the ETCD_ lines of cluster.conf\n");
+		if (keyfile_put(out, c->etcd[i].key, c->etcd[i].value, e) < 0)
+			return err_wrap(e, "%s", c->etcd[i].where);
+	}
+	return 0;
+}
+
+static int render_etcd(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	buf_printf(out, "# For etcd " VERSION_FMT "\n\n", VERSION_ARGS(in->version));
+	if (put_place(m, in, out, e) < 0)
+		return -1;
+	buf_puts(out, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n");
+	if (put_tls(m, in, out, e) < 0)
+		return -1;
+	buf_puts(out, "\n# Conduct\n");
+	if (put_conduct(m, in, out, e) < 0)
+		return -1;
+	return put_passed(m, in, out, e);
+}
+
+static int render_etcdctl(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	auto_free char *endpoint = config_url("https", "127.0.0.1", m->conf.client_port);
+	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, "etcdctl-etcd-client.crt");
+	auto_free char *key = pki_file(m, "etcdctl-etcd-client.key");
+	/* Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a warning. */
+	bool api = !version_at_least(in->version, 3, 6);
+	const struct setting vars[] = {
+		{ "ETCDCTL_API", api ? "3" : NULL },
+		{ "ETCDCTL_ENDPOINTS", endpoint },
+		{ "ETCDCTL_CACERT", ca },
+		{ "ETCDCTL_CERT", crt },
+		{ "ETCDCTL_KEY", key },
+		{ "ETCDCTL_DIAL_TIMEOUT", "3s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(vars); i++)
+		if (vars[i].value && keyfile_put(out, vars[i].option, vars[i].value, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- The files ------------------------------------------------------------------------------------------------- */
+
+static void hash_hex(const char *text, char out[DIGEST_HEX])
+{
+	auto_digest struct digest *d = digest_new();
+	uint8_t hash[DIGEST_LEN];
+
+	digest_add(d, text, strlen(text));
+	digest_end(d, hash);
+	text_hex(hash, sizeof(hash), out);
+}
+
+/* body with its first line. */
+static void add_header(const struct buf *body, struct buf *out)
+{
+	char hex[DIGEST_HEX];
+
+	hash_hex(buf_str(body), hex);
+	buf_printf(out, HEADER "%s\n%s", hex, buf_str(body));
+}
+
+/* True when text has our first line and nobody has touched what follows. */
+static bool is_ours(const char *text)
+{
+	const char *newline = strchr(text, '\n');
+	char hex[DIGEST_HEX];
+
+	if (!text_starts(text, HEADER) || !newline)
+		return false;
+	hash_hex(newline + 1, hex);
+	text += strlen(HEADER);
+	return (size_t)(newline - text) == strlen(hex) && strncmp(text, hex, strlen(hex)) == 0;
+}
+
+/* Appends what is at path; 1, or 0 when there is nothing. */
+static int read_present(const char *path, struct buf *out, struct err *e)
+{
+	if (file_read(path, KEYFILE_MAX_BYTES, out, e) == 0)
+		return 1;
+	if (e->sys != ENOENT)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+static int look(const char *path, const struct buf *want, enum env_state *state, struct err *e)
+{
+	auto_buf struct buf is = { 0 };
+	int there = read_present(path, &is, e);
+
+	if (there < 0)
+		return -1;
+	if (!there)
+		*state = ENV_ABSENT;
+	else if (is.len == want->len && memcmp(buf_str(&is), want->data, want->len) == 0)
+		*state = ENV_CURRENT;
+	else
+		*state = is_ours(buf_str(&is)) ? ENV_STALE : ENV_EDITED;
+	return 0;
+}
+
+static bool has_mode(const char *path, struct file_mode how)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == how.mode &&
+	       (how.uid == (uid_t)-1 || st.st_uid == how.uid) && (how.gid == (gid_t)-1 || st.st_gid == how.gid);
+}
+
+/* Writes path unless it is so already. 1 changed, 0 not. */
+static int write_one(const struct machine *m, const char *path, struct file_mode how, const struct buf *want,
+		     struct err *e)
+{
+	if (m->dry_run) {
+		log_info("would write %s", path);
+		return 1;
+	}
+	return file_replace(path, how, want->data, want->len, e) < 0 ? -1 : 1;
+}
+
+/* path was edited by hand: leaves it, and puts the new text beside it once. */
+static int keep_edited(const struct machine *m, const char *path, struct file_mode how, const struct buf *want,
+		       struct err *e)
+{
+	auto_free char *beside = xasprintf("%s.new", path);
+	enum env_state state;
+
+	if (look(beside, want, &state, e) < 0)
+		return -1;
+	log_warn("%s was edited by hand and is kept; what cluster.conf asks for is in %s", path, beside);
+	log_info("  put your changes into %s as ETCD_ lines, then: mv %s %s", m->at.conf, beside, path);
+	return state == ENV_CURRENT ? 0 : write_one(m, beside, how, want, e);
+}
+
+/* A .new that has served: the file beside it is ours again. */
+static int drop_beside(const struct machine *m, const char *path, struct err *e)
+{
+	auto_free char *beside = xasprintf("%s.new", path);
+	auto_buf struct buf is = { 0 };
+	int there = read_present(beside, &is, e);
+
+	if (there <= 0 || !is_ours(buf_str(&is)))
+		return there < 0 ? -1 : 0;
+	if (m->dry_run) {
+		log_info("would remove %s", beside);
+		return 1;
+	}
+	return file_remove_tree(beside, e) < 0 ? -1 : 1;
+}
+
+static int ensure_one(const struct machine *m, const char *path, struct file_mode how, const struct buf *body,
+		      struct err *e)
+{
+	auto_buf struct buf want = { 0 };
+	enum env_state state;
+	int dropped;
+
+	add_header(body, &want);
+	if (look(path, &want, &state, e) < 0)
+		return -1;
+	if (state == ENV_EDITED)
+		return keep_edited(m, path, how, &want, e);
+	dropped = drop_beside(m, path, e);
+	if (dropped < 0 || (state == ENV_CURRENT && has_mode(path, how)))
+		return dropped;
+	return write_one(m, path, how, &want, e);
+}
+
+int env_ensure(const struct machine *m, const struct env_input *in, struct err *e)
+{
+	auto_buf struct buf etcd = { 0 }, etcdctl = { 0 };
+	int first, second;
+
+	/* Both are made before either is written: a mistake in cluster.conf changes nothing. */
+	if (render_etcd(m, in, &etcd, e) < 0 || render_etcdctl(m, in, &etcdctl, e) < 0)
+		return -1;
+	first = ensure_one(m, m->at.etcd_env, machine_mode_group(m, 0640), &etcd, e);
+	if (first < 0)
+		return -1;
+	second = ensure_one(m, m->at.etcdctl_env, FILE_MODE(0644), &etcdctl, e);
+	return second < 0 ? -1 : first || second;
+}
+
+int env_drift(const struct machine *m, const struct env_input *in, enum env_state *state, struct err *e)
+{
+	auto_buf struct buf body = { 0 }, want = { 0 };
+
+	if (render_etcd(m, in, &body, e) < 0)
+		return -1;
+	add_header(&body, &want);
+	return look(m->at.etcd_env, &want, state, e);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "member/identity.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Exactly 16 hex digits, and not zero: etcd gives no member that ID. */
+static bool parse_id(const char *s, uint64_t *id)
+{
+	uint8_t bytes[8];
+
+	if (!s || !text_unhex(s, bytes, sizeof(bytes)))
+		return false;
+	*id = 0;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		*id = *id << 8 | bytes[i];
+	return *id != 0;
+}
+
+int identity_read(const struct machine *m, struct identity *id, struct err *e)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	const char *name;
+
+	*id = (struct identity){ 0 };
+	if (keyfile_read(m->at.member_id, &k, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	name = keyfile_get(&k, "NAME");
+	if (k.n != 3 || !name || !parse_id(keyfile_get(&k, "CLUSTER_ID"), &id->cluster_id) ||
+	    !parse_id(keyfile_get(&k, "MEMBER_ID"), &id->member_id)) {
+		*id = (struct identity){ 0 };
+		(void)err_set(e, ERR_CONFIG, "%s does not say CLUSTER_ID, MEMBER_ID (16 hex digits each) and NAME",
+			      m->at.member_id);
+		return err_hint(e, "etcdctl.sh endpoint status shows the IDs of a running member");
+	}
+	id->name = xstrdup(name);
+	return 1;
+}
+
+int identity_write(const struct machine *m, const struct identity *id, struct err *e)
+{
+	auto_buf struct buf text = { 0 }, was = { 0 };
+	struct err unread = { 0 };
+
+	buf_puts(&text, "# Which member of which cluster this machine is; written by etcd-cluster, see "
+			"etcd-cluster(8), FILES.\n");
+	buf_printf(&text, "CLUSTER_ID=%016" PRIx64 "\nMEMBER_ID=%016" PRIx64 "\n", id->cluster_id, id->member_id);
+	if (keyfile_put(&text, "NAME", id->name, e) < 0)
+		return -1;
+	if (file_read(m->at.member_id, KEYFILE_MAX_BYTES, &was, &unread) == 0 &&
+	    strcmp(buf_str(&was), buf_str(&text)) == 0)
+		return 0;
+	if (m->dry_run) {
+		log_info("would write %s", m->at.member_id);
+		return 1;
+	}
+	return file_replace(m->at.member_id, FILE_MODE(0644), text.data, text.len, e) < 0 ? -1 : 1;
+}
+
+void identity_free(struct identity *id)
+{
+	free(id->name);
+	*id = (struct identity){ 0 };
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "member/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "flow/certify.h"
+
+#define CLIENT_PAIR "etcdctl-etcd-client"
+
+struct grpc *session_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
+			  struct err *e)
+{
+	auto_free char *ca = pki_path(m, "ca", "crt");
+	auto_free char *cert = pki_path(m, CLIENT_PAIR, "crt");
+	auto_free char *key = pki_path(m, CLIENT_PAIR, "key");
+	const struct grpc_endpoint to = { .url = url,
+					  .ca_file = ca,
+					  .cert_file = cert,
+					  .key_file = key,
+					  .timeout_ms = call_ms,
+					  .connect_ms = connect_ms };
+	struct grpc *g = grpc_open(&to, e);
+
+	if (!g && e->sys == EACCES)
+		(void)err_hint(e, "run it as root: the certificates in %s are not for everybody", m->at.pki);
+	else if (!g && e->sys == ENOENT)
+		(void)err_hint(e, "etcd-cluster setup issues it");
+	return g;
+}
+
+/* An ETCD_* setting of etcd.env, or NULL. The caller frees. */
+static char *setting(const struct machine *m, const char *key)
+{
+	auto_keyfile struct keyfile env = { 0 };
+	struct err ignored = { 0 };
+	const char *value = NULL;
+
+	if (keyfile_read(m->at.etcd_env, &env, &ignored) == 0)
+		value = keyfile_get(&env, key);
+	return value ? xstrdup(value) : NULL;
+}
+
+char *session_local(const struct machine *m)
+{
+	auto_free char *urls = setting(m, "ETCD_ADVERTISE_CLIENT_URLS");
+
+	if (urls && text_starts(urls, "https://"))
+		return xstrndup(urls, strcspn(urls, ","));
+	return config_url("https", m->conf.address, m->conf.client_port);
+}
+
+#define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
+
+char *session_peer(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_etcd; i++)
+		if (strcmp(c->etcd[i].key, PEER_SETTING) == 0)
+			return xstrdup(c->etcd[i].value);
+	return config_url("https", c->address, c->peer_port);
+}
+
+char *session_peer_in_use(const struct machine *m)
+{
+	return setting(m, PEER_SETTING);
+}
+
+static void add_address(const struct machine *m, char ***list, const char *address)
+{
+	auto_free char *url = config_url("https", address, m->conf.client_port);
+
+	strv_add_once(list, url);
+}
+
+/* "n1=https://10.0.0.1:2380,…": members of one cluster are taken to have the same client port. */
+static void add_initial(const struct machine *m, char ***list)
+{
+	auto_free char *cluster = setting(m, "ETCD_INITIAL_CLUSTER");
+	auto_strv char **parts = cluster ? text_split(cluster, ",") : NULL;
+
+	for (size_t i = 0; parts && parts[i]; i++) {
+		const char *url = strchr(parts[i], '=');
+		auto_free char *host = NULL;
+		uint16_t port;
+
+		if (url && session_split_url(url + 1, &host, &port))
+			add_address(m, list, host);
+	}
+}
+
+char **session_candidates(const struct machine *m)
+{
+	auto_free char *own = session_local(m);
+	char **list = NULL;
+
+	strv_add(&list, own);
+	for (size_t i = 0; i < m->conf.n_members; i++) {
+		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
+			add_address(m, &list, m->conf.members[i].address);
+	}
+	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++) {
+		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
+		auto_free char *url = config_url("https", m->conf.join[i], port);
+
+		strv_add_once(&list, url);
+	}
+	add_initial(m, &list);
+	return list;
+}
+
+bool session_split_url(const char *url, char **host, uint16_t *port)
+{
+	const char *at = strstr(url, "://"), *colon = strrchr(url, ':');
+	uint64_t number;
+
+	if (!at || colon <= at || !text_parse_u64(colon + 1, 1, UINT16_MAX, &number))
+		return false;
+	at += 3;
+	*port = (uint16_t)number;
+	*host = *at == '[' && colon > at + 2 ? xstrndup(at + 1, (size_t)(colon - at) - 2)
+					     : xstrndup(at, (size_t)(colon - at));
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * All certificates and keys that another machine needs in its /etc/etcd/pki, without the CA's key: for sites that copy files beforehand.
+ */
+#ifndef PKI_BUNDLE_H
+#define PKI_BUNDLE_H
+
+#include "config/machine.h"
+
+struct pki_bundle {
+	const char *member; /* "n2=10.0.0.2", "n3=[fd00::3]", as in MEMBERS */
+	char *const *sans;  /* beside those of EXTRA_SANS; strv or NULL */
+	const char *out;    /* a directory to be made, or FILE.tar */
+};
+
+/*
+ * Makes new keys and certificates and writes them, whole or not at all: a directory to be copied to /etc/etcd/pki, or an archive to be unpacked
+ * below /. A CA host of a cluster puts ca.host in, too, so that the machine can renew through the door. Refuses (ERR_CONFIG) what is there already, this machine
+ * itself, and what contradicts MEMBERS. *name and *address (freed by the caller) are those of the machine. 1 done, -1.
+ */
+int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name, char **address,
+	       struct err *e) MUST_CHECK;
+
+/* True when `out` names an archive. */
+bool pki_bundle_is_tar(const char *out);
+
+#endif

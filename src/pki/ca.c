@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/ca.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "flow/certify.h"
+#include "pki/check.h"
+#include "pki/store.h"
+
+#define MAX_FILE       262144
+#define MIN_PASSPHRASE 12 /* bytes; scrypt makes guessing slow, not impossible */
+
+static int load(const struct machine *m, struct pki_pair *ca, struct err *e)
+{
+	if (pki_pair_load(m, "ca", false, ca, e) < 0)
+		return -1;
+	if (ca->cert)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "there is no CA in %s", m->at.pki);
+	return err_hint(e, "etcd-cluster setup makes one; etcd-cluster ca import brings one");
+}
+
+int pki_ca_show(const struct machine *m, struct pki_ca_view *view, struct err *e)
+{
+	auto_pair struct pki_pair ca = { 0 };
+
+	if (load(m, &ca, e) < 0)
+		return -1;
+	view->subject = xstrdup(ca.info.subject);
+	view->serial = xstrdup(ca.info.serial);
+	view->key_type = ca.key ? x509_key_describe(ca.key) : NULL;
+	view->fingerprint = x509_fingerprint(ca.cert);
+	view->spki = x509_spki_fingerprint(ca.cert);
+	view->not_before = ca.info.not_before;
+	view->not_after = ca.info.not_after;
+	return 0;
+}
+
+void pki_ca_view_free(struct pki_ca_view *view)
+{
+	free(view->subject);
+	free(view->serial);
+	free(view->key_type);
+	free(view->fingerprint);
+	free(view->spki);
+	memset(view, 0, sizeof(*view));
+}
+
+static int read_passphrase(const struct machine *m, const char *file, struct buf *word, struct err *e)
+{
+	int rc = pki_key_guard(m, file, false, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return err_set(e, ERR_CONFIG, "the passphrase file %s does not exist", file);
+	if (file_read(file, 4096, word, e) < 0)
+		return -1;
+	if (word->len > 0)
+		word->data[strcspn(word->data, "\r\n")] = '\0';
+	if (strlen(buf_str(word)) < MIN_PASSPHRASE)
+		return err_set(e, ERR_CONFIG, "the first line of %s is too short for a passphrase: %d bytes are needed",
+			       file, MIN_PASSPHRASE);
+	return 0;
+}
+
+int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
+{
+	const struct file_mode how = { .mode = 0600, .uid = geteuid(), .gid = getegid() };
+	auto_pair struct pki_pair ca = { 0 };
+	auto_buf struct buf word = { 0 };
+	auto_buf struct buf out = { 0 };
+
+	if (load(m, &ca, e) < 0)
+		return -1;
+	if (!ca.key)
+		return err_set(e, ERR_CONFIG, "%s has no ca.key: there is nothing to export that is secret", m->at.pki);
+	if (pki_check_ca(m, &ca, e) < 0 || read_passphrase(m, passphrase_file, &word, e) < 0)
+		return -1;
+	if (file_exists(file)) {
+		(void)err_set(e, ERR_CONFIG, "%s exists already", file);
+		return err_hint(e, "choose another name");
+	}
+	if (m->dry_run) {
+		log_info("would write %s", file);
+		return 1;
+	}
+	buf_add(&out, ca.pem.data, ca.pem.len);
+	if (x509_key_pem_encrypted(ca.key, buf_str(&word), &out, e) < 0 ||
+	    file_replace(file, how, out.data, out.len, e) < 0)
+		return -1;
+	return 1;
+}
+
+/* The pair in the file, checked as if it were in place already. */
+static int unwrap(const struct machine *m, const char *file, const char *passphrase_file, struct pki_pair *ca,
+		  struct err *e)
+{
+	auto_buf struct buf word = { 0 };
+	auto_buf struct buf text = { 0 };
+
+	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, MAX_FILE, &text, e) < 0)
+		return -1;
+	ca->cert = x509_cert_parse(&text, file, e);
+	if (!ca->cert)
+		return -1;
+	x509_describe(ca->cert, &ca->info);
+	x509_cert_pem(ca->cert, &ca->pem);
+	ca->key = x509_key_parse(&text, buf_str(&word), file, e);
+	if (!ca->key)
+		return -1;
+	return pki_check_clock(m, e) < 0 || pki_check_ca(m, ca, e) < 0 ? err_wrap(e, "%s", file) : 0;
+}
+
+/* 1 it may be put there, 0 it is there, -1 another one is. */
+static int compare(const struct machine *m, const struct pki_pair *new, struct err *e)
+{
+	auto_pair struct pki_pair old = { 0 };
+	auto_free char *key = pki_path(m, "ca", "key");
+
+	if (pki_pair_load(m, "ca", false, &old, e) < 0)
+		return -1;
+	if (!old.cert && !file_exists(key))
+		return 1;
+	if (old.cert && strcmp(old.info.subject, new->info.subject) == 0 && x509_key_matches(new->key, old.cert))
+		return old.key ? 0 : 1;
+	(void)err_set(e, ERR_CONFIG, "another CA is in %s (%s)", m->at.pki,
+		      old.cert ? old.info.subject : "ca.key alone");
+	return err_hint(e, "a CA in use is never replaced; move %s away first if that is what you want", m->at.pki);
+}
+
+static int write_into(const struct machine *m, const char *dir, const struct pki_pair *ca, struct err *e)
+{
+	auto_free char *cert = xasprintf("%s/ca.crt", dir);
+	auto_free char *key = xasprintf("%s/ca.key", dir);
+	auto_buf struct buf pem = { 0 };
+
+	x509_key_pem(ca->key, &pem);
+	if (file_stage(key, pki_key_mode(m, false), pem.data, pem.len, e) < 0)
+		return -1;
+	/* A ca.crt that is there stays: it may be a bundle. */
+	return file_exists(cert) ? 0 : file_stage(cert, pki_cert_mode(), ca->pem.data, ca->pem.len, e);
+}
+
+int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
+{
+	auto_pair struct pki_pair ca = { 0 };
+	auto_free char *dir = NULL;
+	int rc;
+
+	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &ca, e) < 0)
+		return -1;
+	rc = compare(m, &ca, e);
+	if (rc <= 0)
+		return rc;
+	if (m->dry_run) {
+		log_info("would put the CA %s into %s", ca.info.subject, m->at.pki);
+		return 1;
+	}
+	dir = pki_store_begin(m, e);
+	if (!dir)
+		return -1;
+	if (write_into(m, dir, &ca, e) < 0) {
+		pki_store_abort(m);
+		return -1;
+	}
+	return pki_store_commit(m, e) < 0 ? -1 : 1;
+}

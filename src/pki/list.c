@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * The certificates of flow/certify.h as `status`, `check` and `cert list` show them: every problem becomes a line, none an end.
+ */
+#include <stdlib.h>
+
+#include "flow/certify.h"
+#include "pki/check.h"
+#include "pki/origin.h"
+
+#define SETUP "etcd-cluster setup"
+
+static void problem(struct pki_entry *entry, char *text, const char *mend)
+{
+	entry->problem = text;
+	entry->mend = mend && *mend ? xstrdup(mend) : NULL;
+}
+
+static void problem_of(struct pki_entry *entry, const struct err *e)
+{
+	problem(entry, xstrdup(e->msg), e->hint);
+}
+
+static void describe(struct pki_entry *entry, const char *name, const struct machine *m, const struct pki_pair *pair)
+{
+	entry->name = xstrdup(name);
+	entry->path = pki_path(m, name, "crt");
+	entry->present = pair->cert != NULL;
+	if (!entry->present)
+		return;
+	entry->subject = xstrdup(pair->info.subject);
+	entry->serial = xstrdup(pair->info.serial);
+	entry->issuer = xstrdup(pair->info.issuer);
+	entry->not_before = pair->info.not_before;
+	entry->not_after = pair->info.not_after;
+	for (char **san = pair->info.sans; san && *san; san++)
+		strv_add(&entry->sans, *san);
+}
+
+/* Who signs the certificates of this machine. */
+static char *source(const struct machine *m)
+{
+	struct err unreadable = { 0 };
+	char *door = NULL;
+
+	switch (pki_origin(m)) {
+	case PKI_NEW_CA:
+	case PKI_CA:
+		return xstrdup("this machine");
+	case PKI_DOOR:
+		return pki_host_read(m, &door, &unreadable) > 0 ? door : xstrdup("the CA host");
+	case PKI_ASK:
+		return xstrdup("the CA host");
+	default:
+		return xstrdup("copied");
+	}
+}
+
+/* True when leaves can be measured against this CA. */
+static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_entry *entry)
+{
+	struct err e = { 0 };
+	int rc = pki_pair_load(m, "ca", false, ca, &e);
+
+	describe(entry, "ca", m, ca);
+	entry->source = source(m);
+	if (rc == 0 && !ca->cert) {
+		problem(entry,
+			xasprintf("%s is missing%s", entry->path,
+				  pki_origin(m) == PKI_ASK ? ": it comes with the certificates, from the CA host" : ""),
+			SETUP);
+		return false;
+	}
+	if (rc < 0 || pki_check_ca(m, ca, &e) < 0) {
+		problem_of(entry, &e);
+		return false;
+	}
+	if (pki_leaf_end(m, ca) == ca->info.not_after)
+		problem(entry,
+			xasprintf("%s ends on %s, and no certificate outlives its CA", entry->path,
+				  pki_date(ca->info.not_after).text),
+			NULL);
+	return true;
+}
+
+/* What is wrong with a leaf that loads, under a CA that is fine. */
+static void judge(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
+		  const struct pki_pair *leaf, struct pki_entry *entry)
+{
+	auto_free char *path = pki_path(m, profile->name, "crt");
+	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
+	auto_free char *why = NULL;
+	struct err e = { 0 };
+	enum pki_todo todo;
+
+	if (ca->key || pki_origin(m) == PKI_DOOR) {
+		todo = pki_check_leaf(m, ca, profile, leaf, &why);
+		if (todo != PKI_FINE)
+			problem(entry, xasprintf("%s %s", path, why),
+				todo == PKI_RENEW ? "etcd-cluster cert renew" : SETUP);
+		return;
+	}
+	if (!leaf->cert && !leaf->key && !profile->needed)
+		return;
+	if (pki_check_use(m, ca, profile, leaf, &e) < 0)
+		problem_of(entry, &e);
+	else if (pki_near_end(m, &leaf->info))
+		problem(entry,
+			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", path,
+				  pki_date(leaf->info.not_after).text),
+			bundle);
+}
+
+int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e)
+{
+	struct pki_entry *all = xcalloc(PKI_LEAVES + 1, sizeof(*all));
+	auto_pair struct pki_pair ca = { 0 };
+	bool usable = look_at_ca(m, &ca, &all[0]);
+
+	(void)e; /* what goes wrong is said entry by entry */
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+		auto_pair struct pki_pair leaf = { 0 };
+		struct pki_entry *entry = &all[i + 1];
+		struct err why = { 0 };
+
+		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, &why) < 0)
+			problem_of(entry, &why);
+		else if (usable)
+			judge(m, &ca, p, &leaf, entry);
+		else if (!leaf.cert)
+			problem(entry, xasprintf("%s/%s.crt is missing", m->at.pki, p->name), SETUP);
+		describe(entry, p->name, m, &leaf);
+	}
+	*list = all;
+	*n = PKI_LEAVES + 1;
+	return 0;
+}
+
+void pki_list_free(struct pki_entry *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].name);
+		free(list[i].path);
+		free(list[i].subject);
+		free(list[i].serial);
+		free(list[i].issuer);
+		strv_free(list[i].sans);
+		free(list[i].source);
+		free(list[i].problem);
+		free(list[i].mend);
+	}
+	free(list);
+}

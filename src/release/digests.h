@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides:
+ * the table that this package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
+ */
+#ifndef RELEASE_DIGESTS_H
+#define RELEASE_DIGESTS_H
+
+#include <stdint.h>
+
+#include "adapter/digest.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/layout.h"
+#include "config/version.h"
+
+/* A table larger than this is refused; upstream's SHA256SUMS has 2 KiB, ours 15. */
+#define DIGESTS_MAX_BYTES (1024UL * 1024UL)
+
+struct digests_entry {
+	uint8_t sha256[DIGEST_LEN];
+	char *source; /* "PATH:LINE" */
+};
+
+void digests_entry_free(struct digests_entry *d);
+
+/*
+ * The entry for a file name in a table of the form of sha256sum(1): "<64 hex digits><space><space or *><name>" lines, empty lines
+ * and lines that begin with #. 1 found, 0 not there. Any other line, and two different digests for the name, are ERR_VERIFY with
+ * "where:line: ".
+ */
+int digests_find(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
+		 struct err *e) MUST_CHECK;
+
+/*
+ * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which nobody but root
+ * may be able to change. The tables of one level must agree with each other.
+ */
+int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e) MUST_CHECK;
+
+/* True when the administrator has put a public key into layout.release_keys. */
+bool digests_have_keys(const struct layout *at);
+
+/*
+ * Refuses (ERR_VERIFY) sums unless sig is a signature of it by one of those keys; *key becomes the path of that key, which the caller frees.
+ */
+int digests_check_signature(const struct layout *at, const struct buf *sums, const struct buf *sig, char **key,
+			    struct err *e) MUST_CHECK;
+
+/*
+ * The newest version of the pinned table that has a tarball for this architecture and is not known to be bad. 1 found,
+ * 0 none.
+ */
+int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "release/install.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/elf.h"
+#include "adapter/unpack.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "release/binary.h"
+#include "release/list.h"
+#include "release/record.h"
+#include "release/unpack.h"
+
+#define STAGING ".new-v" /* not file_replace's: a directory, swept by release_sweep */
+#define MIB	(1024ULL * 1024ULL)
+
+char *release_dir(const struct machine *m, const char *name)
+{
+	return xasprintf("%s/%s", m->at.releases, name);
+}
+
+void release_sweep(const struct machine *m)
+{
+	auto_closedir DIR *d = opendir(m->at.releases);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		auto_free char *path = release_dir(m, entry->d_name);
+		struct err why = { 0 };
+
+		if (text_starts(entry->d_name, STAGING) && file_remove_tree(path, &why) < 0)
+			log_warn("%s", why.msg);
+	}
+	file_sweep(m->at.releases);
+}
+
+/* A release on its way in. */
+struct staging {
+	char *dir;
+	struct tarball tarball;
+	struct release_record record;
+	struct buf options;
+};
+
+static void staging_free(struct staging *s)
+{
+	free(s->dir);
+	tarball_free(&s->tarball);
+	release_record_free(&s->record);
+	buf_free(&s->options);
+}
+
+/*
+ * gzip's last four bytes say how large the tar archive is (RFC 1952, ISIZE, modulo 4 GiB). They are part of what the digest
+ * proved, so they can be believed.
+ */
+static int check_room(const struct machine *m, const struct tarball *t, struct err *e)
+{
+	unsigned long long need, have = 0;
+	uint8_t tail[4];
+	struct stat st;
+
+	if (fstat(t->fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot look at %s", t->path);
+	if (st.st_size < (off_t)sizeof(tail) ||
+	    pread(t->fd, tail, sizeof(tail), st.st_size - (off_t)sizeof(tail)) != (ssize_t)sizeof(tail))
+		return err_set(e, ERR_VERIFY, "%s is not a gzip file", t->source);
+	need = ((uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0]) + MIB;
+	if (need > UNPACK_TOTAL_MAX)
+		return 0; /* unpack() has the better words for it */
+	if (file_free_space(m->at.releases, &have, e) < 0)
+		return -1;
+	if (need <= have)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "no room for etcd in %s: %llu MiB are needed and %llu MiB are free",
+		      m->at.releases, need / MIB + 1, have / MIB);
+	return err_hint(e, "make room there (etcd-cluster release prune removes old releases), then run this again");
+}
+
+/* Opens one of the programs in the staging directory, to be checked and run through the descriptor. */
+static int open_binary(const struct staging *s, int which, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/%s", s->dir, release_binary_names[which]);
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if (elf_check_native(fd, release_binary_names[which], e) < 0)
+		return err_wrap(e, "%s", s->tarball.source);
+	return steal_fd(&fd);
+}
+
+static int check_binaries(struct staging *s, struct version v, struct err *e)
+{
+	cleanup(binary_free) struct binary etcd = { 0 };
+	char hex[DIGEST_HEX];
+
+	for (int i = RELEASE_BINARIES; i-- > 0;) {
+		auto_close int fd = s->record.binaries[i].there ? open_binary(s, i, e) : -1;
+
+		if (s->record.binaries[i].there && fd < 0)
+			return -1;
+		if (i == RELEASE_ETCD && binary_ask(&etcd, fd, s->tarball.source, e) < 0)
+			return -1;
+	}
+	if (binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
+		return -1;
+	if (version_cmp(s->record.version, v) != 0)
+		return err_set(e, ERR_VERIFY, "%s: the etcd in it says it is " VERSION_FMT ", not " VERSION_FMT,
+			       s->tarball.source, VERSION_ARGS(s->record.version), VERSION_ARGS(v));
+	text_hex(s->tarball.sha256, DIGEST_LEN, hex);
+	s->record.sha256 = xstrdup(hex);
+	s->record.source = xstrdup(s->tarball.source);
+	s->record.trust = xstrdup(s->tarball.trust);
+	return 0;
+}
+
+/* All that comes before it gets its name. */
+static int fill_staging(struct staging *s, struct version v, struct err *e)
+{
+	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||
+	    release_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_binaries(s, v, e) < 0 ||
+	    release_record_write(s->dir, &s->record, buf_str(&s->options), e) < 0)
+		return -1;
+	return file_sync_tree(s->dir, e);
+}
+
+/* A directory that stands there is damaged, or we would not have come here: it is exchanged, so the name is never empty. */
+static int move_in(const struct staging *s, const char *dir, struct err *e)
+{
+	if (!file_exists(dir))
+		return file_rename(s->dir, dir, e);
+	if (file_exchange(s->dir, dir, e) < 0)
+		return -1;
+	return file_remove_tree(s->dir, e);
+}
+
+/* Whether all of a release is there; `closely` hashes it, too. */
+static bool is_whole(const struct machine *m, const char *name, bool closely)
+{
+	auto_free char *dir = release_dir(m, name);
+	cleanup(release_record_free) struct release_record r = { 0 };
+	struct err why = { 0 };
+
+	if (release_record_read(dir, &r, &why) <= 0 || !release_record_fits(dir, &r))
+		return false;
+	if (!closely || release_verify(m, name, &why) == 0)
+		return true;
+	log_warn("%s", why.msg);
+	return false;
+}
+
+int release_install(const struct machine *m, struct version v, enum tarball_from from, struct err *e)
+{
+	auto_free char *name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v)), *dir = release_dir(m, name);
+	cleanup(staging_free) struct staging s = { .tarball = { .fd = -1 } };
+	const char *bad = version_known_bad(v);
+
+	if (bad) {
+		(void)err_set(e, ERR_CONFIG, "etcd %s is refused: %s", name + 1, bad);
+		return err_hint(e, "etcd-cluster release list shows which are known");
+	}
+	if (is_whole(m, name, from == TARBALL_AGAIN))
+		return 0;
+	if (file_check_programs(m->at.releases, e) < 0 || tarball_get(m, v, from, &s.tarball, e) < 0)
+		return -1;
+	if (m->dry_run) {
+		log_info("would install %s", dir);
+		return 1;
+	}
+	release_sweep(m);
+	s.dir = xasprintf("%s/" STAGING VERSION_FMT, m->at.releases, VERSION_ARGS(v));
+	if (check_room(m, &s.tarball, e) < 0 || file_mkdirs(m->at.releases, FILE_MODE(0755), e) < 0)
+		return -1;
+	if (fill_staging(&s, v, e) < 0 || move_in(&s, dir, e) < 0) {
+		release_sweep(m);
+		return -1;
+	}
+	log_info("installed etcd %s, checked against %s", name + 1, s.tarball.trust);
+	return 1;
+}
+
+/* What the distribution's etcd may be called, below the root. */
+static const char *const system_dirs[] = { "/usr/bin", "/usr/local/bin" };
+
+/*
+ * The real path of a program of the distribution; NULL when there is none: our own links in /usr/bin lead into our releases and
+ * are not it. The caller frees.
+ */
+static char *system_program(const struct machine *m, const char *dir, const char *name)
+{
+	auto_free char *path = xasprintf("%s%s/%s", m->at.root, dir, name);
+	auto_free char *ours = realpath(m->at.releases, NULL), *real = realpath(path, NULL);
+
+	if (!real || (ours && text_starts(real, ours)) || text_starts(real, "/usr/libexec/etcd-cluster/"))
+		return NULL;
+	return steal(&real);
+}
+
+static int make_system_links(const struct machine *m, const char *from, const char *dir, struct err *e)
+{
+	if (file_mkdirs(dir, FILE_MODE(0755), e) < 0)
+		return -1;
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		auto_free char *link = xasprintf("%s/%s", dir, release_binary_names[i]);
+		auto_free char *program = system_program(m, from, release_binary_names[i]);
+
+		if (program && file_replace_link(link, program, e) < 0)
+			return -1;
+		if (!program && unlink(link) < 0 && errno != ENOENT)
+			return err_sys(e, ERR_FAIL, "cannot remove %s", link);
+	}
+	return 0;
+}
+
+/* The distribution's etcd, checked and asked; `program` is its real path. */
+static int fill_system(const struct machine *m, const char *from, const char *program, const char *dir, struct err *e)
+{
+	cleanup(release_record_free) struct release_record record = { 0 };
+	auto_close int fd = open(program, O_RDONLY | O_CLOEXEC);
+	cleanup(binary_free) struct binary etcd = { 0 };
+	auto_buf struct buf options = { 0 };
+	const char *bad;
+
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", program);
+	if (file_check_trusted(fd, program, e) < 0 || elf_check_native(fd, program, e) < 0 ||
+	    binary_ask(&etcd, fd, program, e) < 0 || binary_answer(&etcd, &record.version, &options, e) < 0)
+		return -1;
+	bad = version_known_bad(record.version);
+	if (bad)
+		return err_set(e, ERR_CONFIG, "%s is refused: %s", program, bad);
+	if (m->dry_run) {
+		log_info("would use %s (" VERSION_FMT ")", program, VERSION_ARGS(record.version));
+		return 0;
+	}
+	if (make_system_links(m, from, dir, e) < 0)
+		return -1;
+	for (int i = 0; i < RELEASE_BINARIES; i++)
+		release_binary_look(dir, i, &record.binaries[i]);
+	return release_record_write(dir, &record, buf_str(&options), e);
+}
+
+int release_install_system(const struct machine *m, struct err *e)
+{
+	auto_free char *dir = release_dir(m, "system");
+
+	if (is_whole(m, "system", false))
+		return 0;
+	if (file_check_programs(m->at.releases, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(system_dirs); i++) {
+		auto_free char *program = system_program(m, system_dirs[i], "etcd");
+
+		if (program)
+			return fill_system(m, system_dirs[i], program, dir, e) < 0 ? -1 : 1;
+	}
+	(void)err_set(e, ERR_CONFIG,
+		      "RELEASE=system, and the distribution's etcd is neither in /usr/bin nor in /usr/local/bin");
+	return err_hint(e, "install it, or name a version in RELEASE");
+}

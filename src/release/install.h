@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Putting a release into its own directory, beside the others. Which one is used is release/switch.h's to say.
+ */
+#ifndef RELEASE_INSTALL_H
+#define RELEASE_INSTALL_H
+
+#include "config/machine.h"
+#include "release/tarball.h"
+#include "config/version.h"
+
+/*
+ * Makes releases/vX.Y.Z from a verified tarball. It is built aside, checked (programs of this machine, and etcd says exactly this version),
+ * synced and renamed; one that is there and whole is left alone (with TARBALL_AGAIN its
+ * programs are hashed to know that), a damaged one is exchanged. Refuses releases known to be bad. 1 installed, 0 it was
+ * there, -1: ERR_VERIFY, ERR_PENDING as tarball_get; ERR_CONFIG when there is no room or the place is read-only or noexec.
+ */
+int release_install(const struct machine *m, struct version v, enum tarball_from from, struct err *e) MUST_CHECK;
+
+/*
+ * Makes releases/system, with links to the distribution's programs, or brings its record up to date. ERR_CONFIG when there is no etcd of the
+ * distribution. 1 changed, 0 it was so, -1.
+ */
+int release_install_system(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Removes what a killed run left below releases. */
+void release_sweep(const struct machine *m);
+
+/* The directory of a release by its name ("v3.6.14", "system"). The caller frees. */
+char *release_dir(const struct machine *m, const char *name);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one; and whether it is still what it was.
+ */
+#ifndef RELEASE_LIST_H
+#define RELEASE_LIST_H
+
+#include "config/machine.h"
+#include "release/record.h"
+
+struct release_entry {
+	char *name;
+	bool current, previous;
+	bool whole; /* nothing is missing and all sizes fit; `verify` looks closer */
+	struct release_record record;
+};
+
+struct release_list {
+	struct release_entry *entries; /* newest first, `system` last */
+	size_t n;
+	char **cached;	       /* strv of tarballs in the cache, by name */
+	char **bundled;	       /* the same of those that packages brought */
+	struct version newest; /* in the pinned table for this architecture; 0.0.0: none */
+};
+
+/* The caller frees, also after a failure. */
+int release_list(const struct machine *m, struct release_list *l, struct err *e) MUST_CHECK;
+void release_list_free(struct release_list *l);
+
+/* Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed. */
+int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "release/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "adapter/keyfile.h"
+#include "base/file.h"
+#include "base/text.h"
+
+const char *const release_binary_names[RELEASE_BINARIES] = { "etcd", "etcdctl", "etcdutl" };
+
+/* The keys of each binary: size, date, digest. */
+static const char *const binary_keys[RELEASE_BINARIES][3] = {
+	{ "ETCD_SIZE", "ETCD_CHANGED", "ETCD_SHA256" },
+	{ "ETCDCTL_SIZE", "ETCDCTL_CHANGED", "ETCDCTL_SHA256" },
+	{ "ETCDUTL_SIZE", "ETCDUTL_CHANGED", "ETCDUTL_SHA256" },
+};
+
+void release_record_free(struct release_record *r)
+{
+	free(r->sha256);
+	free(r->source);
+	free(r->trust);
+	*r = (struct release_record){ 0 };
+}
+
+static char *copy_value(const struct keyfile *k, const char *key)
+{
+	const char *value = keyfile_get(k, key);
+
+	return value ? xstrdup(value) : NULL;
+}
+
+/* A binary's three values; without a size it is not there. False when they make no sense. */
+static bool parse_binary(const struct keyfile *k, const char *const keys[3], struct release_binary *b)
+{
+	const char *size = keyfile_get(k, keys[0]), *changed = keyfile_get(k, keys[1]),
+		   *sha256 = keyfile_get(k, keys[2]);
+	uint64_t bytes, seconds;
+
+	if (!size)
+		return true;
+	if (!text_parse_u64(size, 1, INT64_MAX, &bytes) || !changed ||
+	    !text_parse_u64(changed, 0, INT64_MAX, &seconds) || (sha256 && strlen(sha256) != DIGEST_HEX - 1))
+		return false;
+	*b = (struct release_binary){ .there = true, .size = bytes, .changed = (long long)seconds };
+	if (sha256)
+		memcpy(b->sha256, sha256, DIGEST_HEX);
+	return true;
+}
+
+int release_record_read(const char *dir, struct release_record *r, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/.release", dir);
+	auto_keyfile struct keyfile k = { 0 };
+	struct err why = { 0 };
+	const char *version;
+	bool good;
+
+	*r = (struct release_record){ 0 };
+	if (keyfile_read(path, &k, &why) < 0) {
+		if (why.sys == ENOENT || why.sys == ENOTDIR)
+			return 0;
+		*e = why;
+		return -1;
+	}
+	version = keyfile_get(&k, "VERSION");
+	good = version && version_parse(version, &r->version);
+	for (int i = 0; i < RELEASE_BINARIES; i++)
+		good = good && parse_binary(&k, binary_keys[i], &r->binaries[i]);
+	if (!good)
+		return err_set(e, ERR_FAIL, "%s is damaged", path);
+	r->sha256 = copy_value(&k, "SHA256");
+	r->source = copy_value(&k, "SOURCE");
+	r->trust = copy_value(&k, "TRUST");
+	return 1;
+}
+
+static int put_binary(struct buf *out, const char *const keys[3], const struct release_binary *b, struct err *e)
+{
+	auto_free char *size = xasprintf("%llu", b->size), *changed = xasprintf("%lld", b->changed);
+
+	if (!b->there)
+		return 0;
+	if (keyfile_put(out, keys[0], size, e) < 0 || keyfile_put(out, keys[1], changed, e) < 0)
+		return -1;
+	return b->sha256[0] == '\0' ? 0 : keyfile_put(out, keys[2], b->sha256, e);
+}
+
+static int put_text(struct buf *out, const char *key, const char *value, struct err *e)
+{
+	return value ? keyfile_put(out, key, value, e) : 0;
+}
+
+int release_record_write(const char *dir, const struct release_record *r, const char *options, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/.release", dir), *list = xasprintf("%s/options", dir);
+	auto_free char *version = xasprintf(VERSION_FMT, VERSION_ARGS(r->version));
+	auto_buf struct buf out = { 0 };
+
+	if (put_text(&out, "VERSION", version, e) < 0 || put_text(&out, "SHA256", r->sha256, e) < 0 ||
+	    put_text(&out, "SOURCE", r->source, e) < 0 || put_text(&out, "TRUST", r->trust, e) < 0)
+		return -1;
+	for (int i = 0; i < RELEASE_BINARIES; i++)
+		if (put_binary(&out, binary_keys[i], &r->binaries[i], e) < 0)
+			return -1;
+	if (file_replace(list, FILE_MODE(0644), options, strlen(options), e) < 0)
+		return -1;
+	return file_replace(path, FILE_MODE(0644), out.data, out.len, e);
+}
+
+void release_binary_look(const char *dir, int which, struct release_binary *b)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[which]);
+	struct stat st;
+
+	*b = (struct release_binary){ 0 };
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	b->there = true;
+	b->size = (unsigned long long)st.st_size;
+	b->changed = (long long)st.st_mtime;
+}
+
+bool release_record_fits(const char *dir, const struct release_record *r)
+{
+	auto_free char *options = xasprintf("%s/options", dir);
+
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		struct release_binary now;
+
+		release_binary_look(dir, i, &now);
+		if (now.there != r->binaries[i].there || now.size != r->binaries[i].size ||
+		    (r->binaries[i].sha256[0] == '\0' && now.changed != r->binaries[i].changed))
+			return false;
+	}
+	return file_exists(options);
+}

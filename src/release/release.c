@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "release/release.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "release/binary.h"
+#include "release/install.h"
+#include "release/record.h"
+#include "release/switch.h"
+
+#define OPTIONS_MAX_BYTES (64UL * 1024UL)
+
+void release_free(struct release *r)
+{
+	free(r->name);
+	free(r->dir);
+	*r = (struct release){ 0 };
+}
+
+/* The program of `system` was exchanged by the distribution since the record was made: it is asked itself. */
+static int ask_system(const char *dir, struct version *v, struct buf *options, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/etcd", dir);
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup(binary_free) struct binary etcd = { 0 };
+
+	if (fd < 0) {
+		(void)err_sys(e, ERR_FAIL, "the distribution's etcd (%s) is gone", path);
+		return err_hint(e, "install it again, or name a version in RELEASE; then: etcd-cluster setup");
+	}
+	if (file_check_trusted(fd, path, e) < 0 || binary_ask(&etcd, fd, path, e) < 0)
+		return -1;
+	return binary_answer(&etcd, v, options, e);
+}
+
+/* Fills the version of what is in r->dir; -1 when it is damaged. */
+static int look_at(struct release *r, struct err *e)
+{
+	cleanup(release_record_free) struct release_record record = { 0 };
+	auto_buf struct buf ignored = { 0 };
+	int rc = release_record_read(r->dir, &record, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && release_record_fits(r->dir, &record)) {
+		r->version = record.version;
+		return 0;
+	}
+	if (rc > 0 && strcmp(r->name, "system") == 0)
+		return ask_system(r->dir, &r->version, &ignored, e);
+	(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", r->dir);
+	return err_hint(e, "etcd-cluster setup");
+}
+
+int release_current(const struct machine *m, struct release *r, struct err *e)
+{
+	int rc;
+
+	*r = (struct release){ 0 };
+	rc = release_link_name(m, "current", &r->name, e);
+	if (rc <= 0)
+		return rc;
+	r->dir = release_dir(m, r->name);
+	if (look_at(r, e) < 0) {
+		release_free(r);
+		return -1;
+	}
+	return 1;
+}
+
+int release_options(const struct machine *m, const struct release *r, char ***options, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/options", r->dir);
+	cleanup(release_record_free) struct release_record record = { 0 };
+	auto_buf struct buf text = { 0 };
+
+	(void)m;
+	if (release_record_read(r->dir, &record, e) < 0)
+		return -1;
+	if (strcmp(r->name, "system") == 0 && !release_record_fits(r->dir, &record)) {
+		if (ask_system(r->dir, &record.version, &text, e) < 0)
+			return -1;
+	} else if (file_read(path, OPTIONS_MAX_BYTES, &text, e) < 0) {
+		return err_hint(e, "etcd-cluster setup");
+	}
+	*options = text_split(buf_str(&text), "\n");
+	if (!*options)
+		return err_set(e, ERR_FAIL, "%s is empty", path);
+	return 0;
+}
+
+/* Installs a release by its name. As release_install. */
+static int install(const struct machine *m, const char *name, enum release_step how, struct err *e)
+{
+	struct version v;
+
+	if (!version_parse(name, &v))
+		return release_install_system(m, e);
+	return release_install(m, v, how == RELEASE_LOCAL ? TARBALL_CACHE : TARBALL_ANY, e);
+}
+
+/*
+ * The only release that there is here, installed or in a package's archive: somebody has brought just this one. NULL when there is
+ * none, or a choice. The caller frees.
+ */
+static char *only_one(const struct machine *m)
+{
+	auto_strv char **names = release_names(m), **files = tarball_list(m->at.bundle);
+	struct version v;
+
+	for (size_t i = 0; files && files[i]; i++) {
+		auto_free char *name =
+			tarball_name_parse(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
+
+		if (name)
+			strv_add(&names, name);
+	}
+	for (size_t i = 1; names && names[i]; i++)
+		if (strcmp(names[i], names[0]) != 0)
+			return NULL;
+	return names ? xstrdup(names[0]) : NULL;
+}
+
+/*
+ * What should be current: cluster.conf's, else what is current, else the only one that is here, else the package's default; but a
+ * member's data may not survive a guess. NULL with e. The caller frees.
+ */
+static char *wanted_name(const struct machine *m, const char *now, bool has_member, struct err *e)
+{
+	auto_free char *only = NULL;
+
+	if (!m->conf.release_given && now)
+		return xstrdup(now);
+	if (!m->conf.release_given && has_member) {
+		(void)err_set(e, ERR_CONFIG, "this machine is a member, and %s, which says what it ran, is gone",
+			      m->at.current);
+		(void)err_hint(e, "write the RELEASE that it ran into %s, then: etcd-cluster setup", m->at.conf);
+		return NULL;
+	}
+	only = m->conf.release_given ? NULL : only_one(m);
+	if (only)
+		return steal(&only);
+	if (m->conf.release)
+		return release_name(m->conf.release, e);
+	(void)err_set(e, ERR_CONFIG, "no release of etcd is named, and %s knows none for this machine", m->at.digests);
+	(void)err_hint(e, "write RELEASE=... into %s", m->at.conf);
+	return NULL;
+}
+
+int release_ensure(const struct machine *m, enum release_step how, bool has_member, struct err *e)
+{
+	auto_free char *now = NULL, *name = NULL;
+	int installed, switched;
+
+	if (release_link_name(m, "current", &now, e) < 0)
+		return -1;
+	name = wanted_name(m, now, has_member, e);
+	if (!name)
+		return -1;
+	installed = install(m, name, how, e);
+	if (installed < 0)
+		return -1;
+	if (now && strcmp(now, name) == 0)
+		return installed;
+	if (now && has_member) {
+		log_warn("this member runs etcd %s and cluster.conf says %s, which is installed beside it. To switch: "
+			 "etcd-cluster release use %s && systemctl restart etcd",
+			 now, name, name);
+		return installed;
+	}
+	if (m->dry_run && installed) {
+		log_info("would make %s current", name);
+		return 1;
+	}
+	switched = release_use(m, name, e);
+	return switched < 0 ? -1 : installed | switched;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * Which of the installed releases is used: `current`, and `previous` to go back to. A switch is one rename and restarts nothing.
+ */
+#ifndef RELEASE_SWITCH_H
+#define RELEASE_SWITCH_H
+
+#include "release/release.h"
+
+/*
+ * The name that current or previous (`link`) points at: "vX.Y.Z" or "system". 1 there is one, 0 there is none, -1 it points somewhere strange. The caller
+ * frees *name.
+ */
+int release_link_name(const struct machine *m, const char *link, char **name, struct err *e) MUST_CHECK;
+
+/* The name of a release as a person may write it: "3.6.14", "v3.6.14", "system". NULL, ERR_CONFIG, for anything else. The caller frees. */
+char *release_name(const char *text, struct err *e);
+
+/*
+ * Makes an installed release current and keeps the former one as previous. 1 switched, 0 it was current. ERR_CONFIG: it is not installed or known to be
+ * bad; or this machine is a member (it has a member-id) and the step is one that etcd's data do not survive: back across a minor version,
+ * or forward by more than one.
+ */
+int release_use(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
+
+/* Makes the previous release current, under the same conditions. */
+int release_rollback(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Names of the installed releases, newest first, `system` last. NULL when there are none. The caller frees. */
+char **release_names(const struct machine *m);
+
+/* Removes all releases but current, previous and the `keep` newest others, with their tarballs in the cache. How many, or -1. */
+int release_prune(const struct machine *m, size_t keep, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "release/tarball.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "release/digests.h"
+#include "release/download.h"
+#include "release/sums.h"
+
+/* Go's names of the architectures that upstream publishes for; a release without one ends in the mirrors' 404 or a missing digest. */
+#if defined(__x86_64__) && !defined(__ILP32__)
+#define ARCH "amd64"
+#elif defined(__aarch64__)
+#define ARCH "arm64"
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#define ARCH "ppc64le"
+#elif defined(__s390x__)
+#define ARCH "s390x"
+#else
+#define ARCH NULL
+#endif
+
+#define PREFIX "etcd-v"
+#define SUFFIX ".tar.gz"
+
+const char *tarball_arch(void)
+{
+	return ARCH;
+}
+
+char *tarball_name(struct version v, struct err *e)
+{
+	if (tarball_arch())
+		return xasprintf(PREFIX VERSION_FMT "-linux-%s" SUFFIX, VERSION_ARGS(v), tarball_arch());
+	(void)err_set(e, ERR_CONFIG, "etcd publishes no release for this machine's architecture");
+	(void)err_hint(e, "install the distribution's etcd and write RELEASE=system");
+	return NULL;
+}
+
+bool tarball_name_parse(const char *name, struct version *v)
+{
+	auto_free char *end = tarball_arch() ? xasprintf("-linux-%s" SUFFIX, tarball_arch()) : NULL;
+	size_t len = strlen(name), tail = end ? strlen(end) : 0;
+	auto_free char *number = NULL;
+
+	if (!end || !text_starts(name, PREFIX) || len <= strlen(PREFIX) + tail || strcmp(name + len - tail, end) != 0)
+		return false;
+	number = xstrndup(name + strlen(PREFIX), len - tail - strlen(PREFIX));
+	return number[0] != 'v' && version_parse(number, v);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **tarball_list(const char *dir)
+{
+	auto_closedir DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char **files = NULL;
+	struct version v;
+
+	while (d && (entry = readdir(d)))
+		if (tarball_name_parse(entry->d_name, &v))
+			strv_add(&files, entry->d_name);
+	if (files)
+		qsort(files, strv_len(files), sizeof(*files), by_name);
+	return files;
+}
+
+void tarball_free(struct tarball *t)
+{
+	free(t->file);
+	free(t->top);
+	free(t->path);
+	free(t->trust);
+	free(t->source);
+	mem_close_fd(&t->fd);
+	*t = (struct tarball){ .fd = -1 };
+}
+
+static int init(const struct machine *m, struct version v, struct tarball *t, struct err *e)
+{
+	*t = (struct tarball){ .fd = -1, .file = tarball_name(v, e) };
+	if (!t->file)
+		return -1;
+	t->top = xstrndup(t->file, strlen(t->file) - strlen(SUFFIX));
+	t->path = xasprintf("%s/%s", m->at.cache, t->file);
+	return 0;
+}
+
+/* Fills t->sha256 and t->trust by the first level that knows the file. */
+static int find_digest(const struct machine *m, struct version v, bool network, struct tarball *t, struct err *e)
+{
+	struct digests_entry d = { 0 };
+	int rc = digests_lookup(&m->at, t->file, &d, e);
+
+	if (rc == 0)
+		rc = sums_lookup(m, v, t->file, network, &d, e);
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		(void)err_set(e, ERR_VERIFY,
+			      "nobody vouches for %s: it is not in %s, not in %s, and there is no signed SHA256SUMS",
+			      t->file, m->at.digests, m->at.admin_digests);
+		return err_hint(e, "put its line of sha256sum into %s/site.sha256, when you trust it",
+				m->at.admin_digests);
+	}
+	memcpy(t->sha256, d.sha256, DIGEST_LEN);
+	t->trust = steal(&d.source);
+	return 0;
+}
+
+/*
+ * Nobody may be writing to it, now or through a descriptor that was opened before: a lease for reading is granted only then
+ * (fcntl(2), F_SETLEASE). Given back at once, because file_check_trusted has shown that only we and root could open it again.
+ * A file system without leases, or a file of root's that we read as somebody else, leaves this out.
+ */
+static int check_no_writer(int fd, const char *path, struct err *e)
+{
+	(void)fcntl(fd, F_SETSIG, SIGURG); /* ignored by default; SIGIO would end us */
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+		return 0;
+	}
+	if (errno != EAGAIN)
+		return 0;
+	(void)err_set(e, ERR_PENDING, "%s is still being written by another program", path);
+	return err_hint(e, "try again when the copy has ended");
+}
+
+/*
+ * Opens and hashes the file at path. There is no copy: the descriptor that was hashed is the one that is unpacked, and the checks before
+ * keep everybody but root from changing the file behind it. 1 it is right, 0 there is none, -1.
+ */
+static int open_verified(struct tarball *t, const char *path, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char want[DIGEST_HEX], have[DIGEST_HEX];
+	uint8_t sha256[DIGEST_LEN];
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, ERR_VERIFY, "%s is a symbolic link", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if (file_check_trusted(fd, path, e) < 0 || check_no_writer(fd, path, e) < 0)
+		return -1;
+	if (st.st_size > (off_t)TARBALL_MAX_BYTES)
+		return err_set(e, ERR_VERIFY, "%s is larger than any release of etcd", path);
+	if (digest_file(fd, path, sha256, e) < 0)
+		return -1;
+	if (CRYPTO_memcmp(sha256, t->sha256, DIGEST_LEN) != 0) {
+		text_hex(t->sha256, DIGEST_LEN, want);
+		text_hex(sha256, DIGEST_LEN, have);
+		(void)err_set(e, ERR_VERIFY,
+			      "%s is not what it should be: its SHA-256 is %.16s..., not %.16s... as in %s", path, have,
+			      want, t->trust);
+		return err_hint(e, "remove it, or put the right one there");
+	}
+	t->fd = steal_fd(&fd);
+	free(t->source);
+	t->source = xstrdup(path);
+	return 1;
+}
+
+/* The copy in the cache, else the one that a package brought. As open_verified. */
+static int open_here(const struct machine *m, struct tarball *t, struct err *e)
+{
+	auto_free char *bundled = xasprintf("%s/%s", m->at.bundle, t->file);
+	struct err cached = { 0 };
+	int rc = open_verified(t, t->path, &cached), brought;
+
+	if (rc > 0)
+		return 1;
+	brought = open_verified(t, bundled, e);
+	if (brought < 0)
+		return -1;
+	if (brought == 0) {
+		*e = cached;
+		return rc;
+	}
+	if (rc < 0) /* a bad copy in the cache is no reason not to use a good one */
+		log_warn("%s", cached.msg);
+	free(t->path);
+	t->path = steal(&bundled);
+	return 1;
+}
+
+static int no_source(const struct machine *m, enum tarball_from from, const struct tarball *t, struct err *e)
+{
+	if (m->conf.release_urls && from == TARBALL_CACHE)
+		return err_set(e, ERR_PENDING, "%s has to be fetched", t->file);
+	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file,
+		      m->at.cache);
+	return err_hint(e, "copy it there, then: etcd-cluster setup");
+}
+
+/* From the mirrors into the cache, and opened there. */
+static int get_from_mirrors(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t,
+			    struct err *e)
+{
+	auto_free char *source = NULL;
+	int rc;
+
+	if (m->dry_run) {
+		log_info("would fetch %s", t->file);
+		return 0;
+	}
+	if (download(m, v, t->path, t->sha256, from == TARBALL_AGAIN, &source, e) < 0)
+		return -1;
+	rc = open_verified(t, t->path, e);
+	if (rc == 0)
+		return err_set(e, ERR_FAIL, "%s went away", t->path);
+	if (rc > 0) {
+		free(t->source);
+		t->source = steal(&source);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t, struct err *e)
+{
+	bool network = from != TARBALL_CACHE && !m->dry_run;
+	struct err cached = { 0 };
+	int rc;
+
+	if (init(m, v, t, e) < 0 || find_digest(m, v, network, t, e) < 0)
+		return -1;
+	rc = open_here(m, t, &cached);
+	if (rc > 0)
+		return 0;
+	if (rc < 0 && (cached.class != ERR_VERIFY || !m->conf.release_urls || from == TARBALL_CACHE)) {
+		*e = cached;
+		return -1;
+	}
+	if (rc < 0) /* a bad copy in the cache is no reason not to get a good one */
+		log_warn("%s", cached.msg);
+	if (!m->conf.release_urls || from == TARBALL_CACHE)
+		return no_source(m, from, t, e);
+	return get_from_mirrors(m, v, from, t, e);
+}
+
+int tarball_check(const struct machine *m, const char *path, struct tarball *t, struct err *e)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct version v;
+	int rc;
+
+	*t = (struct tarball){ .fd = -1 };
+	if (!tarball_name_parse(name, &v))
+		return err_set(e, ERR_CONFIG, "%s does not have the name of an etcd release for this machine", path);
+	if (init(m, v, t, e) < 0 || find_digest(m, v, !m->dry_run, t, e) < 0)
+		return -1;
+	rc = open_verified(t, path, e);
+	if (rc == 0)
+		return err_set(e, ERR_CONFIG, "there is no %s", path);
+	return rc < 0 ? -1 : 0;
+}

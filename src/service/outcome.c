@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ */
+#include "service/outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/text.h"
+
+static const char *const names[] = {
+	[OUTCOME_READY] = "ready",
+	[OUTCOME_IDLE] = "idle",
+	[OUTCOME_PENDING] = "pending",
+	[OUTCOME_FAILED] = "failed",
+};
+
+const char *outcome_name(enum outcome_state state)
+{
+	return names[state];
+}
+
+static char *path_of(const struct machine *m)
+{
+	return xasprintf("%s/setup", m->at.run);
+}
+
+int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
+{
+	auto_free char *path = path_of(m);
+	auto_keyfile struct keyfile file = { 0 };
+	const char *state, *code, *text;
+	struct err absent = { 0 };
+	uint64_t number;
+
+	*o = (struct outcome){ 0 };
+	if (keyfile_read(path, &file, &absent) < 0) {
+		if (absent.sys == ENOENT)
+			return 0;
+		*e = absent;
+		return -1;
+	}
+	state = keyfile_get(&file, "STATE");
+	code = keyfile_get(&file, "EXIT");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!state || strcmp(state, names[i]) != 0 || !code || !text_parse_u64(code, 0, 255, &number))
+			continue;
+		o->state = (enum outcome_state)i;
+		o->exit = (int)number;
+		text = keyfile_get(&file, "MESSAGE");
+		o->message = xstrdup(text ? text : "");
+		text = keyfile_get(&file, "HINT");
+		o->hint = xstrdup(text ? text : "");
+		return 1;
+	}
+	return err_set(e, ERR_FAIL, "%s says nothing that is known: setup writes it anew", path);
+}
+
+void outcome_free(struct outcome *o)
+{
+	free(o->message);
+	free(o->hint);
+	*o = (struct outcome){ 0 };
+}
+
+/* Messages are for reading: the few bytes that a KEY=VALUE file cannot carry are replaced. */
+static int put_text(struct buf *out, const char *key, const char *text, struct err *e)
+{
+	auto_free char *copy = xstrdup(text);
+
+	text_printable(copy);
+	for (char *c = copy; *c; c++) {
+		if (*c == '"')
+			*c = '\'';
+		else if (strchr("$`\\", *c))
+			*c = '?';
+	}
+	return keyfile_put(out, key, copy, e);
+}
+
+static int render(enum outcome_state state, const struct err *why, struct buf *out, struct err *e)
+{
+	buf_printf(out, "STATE=%s\nEXIT=%d\n", names[state], why ? (int)why->class : 0);
+	if (!why)
+		return 0;
+	if (put_text(out, "MESSAGE", why->msg, e) < 0)
+		return -1;
+	return put_text(out, "HINT", why->hint, e);
+}
+
+int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e)
+{
+	auto_free char *path = path_of(m);
+	auto_buf struct buf before = { 0 }, text = { 0 };
+	struct err absent = { 0 };
+
+	if (render(state, why, &text, e) < 0)
+		return -1;
+	if (file_read(path, KEYFILE_MAX_BYTES, &before, &absent) < 0 && absent.sys != ENOENT) {
+		*e = absent;
+		return -1;
+	}
+	if (strcmp(buf_str(&before), buf_str(&text)) == 0)
+		return 0;
+	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0 ||
+	    file_replace(path, FILE_MODE(0644), text.data, text.len, e) < 0)
+		return -1;
+	return 1;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright The etcd-cluster Authors
+ *
+ * How the last `setup` ended, so that `status` can say it in a plain sentence: /run/etcd-cluster/setup.
+ * Volatile on purpose: the boot unit walks the road again anyway.
+ */
+#ifndef SERVICE_OUTCOME_H
+#define SERVICE_OUTCOME_H
+
+#include "config/machine.h"
+
+enum outcome_state {
+	OUTCOME_READY,	 /* the machine is what cluster.conf says */
+	OUTCOME_IDLE,	 /* ROLE=none */
+	OUTCOME_PENDING, /* the retry timer will come back to it */
+	OUTCOME_FAILED,	 /* a person must look */
+};
+
+struct outcome {
+	enum outcome_state state;
+	int exit;      /* exit code of that setup */
+	char *message; /* "" when ready */
+	char *hint;    /* what to type next, or "" */
+};
+
+/* "ready", "idle", "pending", "failed": what STATE= in the file says. */
+const char *outcome_name(enum outcome_state state);
+
+/* 1 when there is one, 0 when setup has not run since boot. The caller frees with outcome_free. */
+int outcome_read(const struct machine *m, struct outcome *o, struct err *e) MUST_CHECK;
+void outcome_free(struct outcome *o);
+
+/* Records how it ended: why is NULL for ready and idle. 1 when that is news, 0 when the file said so already. */
+int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e) MUST_CHECK;
+
+#endif
