@@ -20,9 +20,9 @@ check-all: ## everything, from a bare machine: the real etcd, booted machines, p
 
 # test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c).
 .PHONY: test-programs check-unit-programs
-test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/pki-road
+test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
 	$(Q)$(ASAN_MAKE) build check-unit-programs
-check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/pki-road $(BUILD)/lib/ask-door
+check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/certify $(BUILD)/lib/ask-server
 
 $(BUILD)/tests/%: tests/unit/%.c $(LIB)
 	$(call say,TEST,$@)

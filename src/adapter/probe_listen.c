@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "adapter/probe.h"
+#include "base/mem.h"
 
 #define MAX_TRIES 128U /* seven members with a few addresses and ports each */
 

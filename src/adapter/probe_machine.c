@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "adapter/probe.h"
+#include "base/mem.h"
 
 #define DISK_WRITES 64
 #define DISK_BLOCK                                                                                                     \

@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adapter/probe.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "adapter/probe.h"
 
 #define TCP_LISTEN "0A" /* include/net/tcp_states.h, as /proc/net/tcp shows it */
 

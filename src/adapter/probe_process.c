@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adapter/probe.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "adapter/probe.h"
 
 /* A file of /proc/PID; false when it is gone or not for us. */
 static bool read_proc(pid_t pid, const char *name, struct buf *out)

@@ -12,7 +12,7 @@
 #include "pki/bundle.h"
 
 /* How it gets there: by any means that keeps it secret, ssh for one. */
-static void tell(const struct machine *m, const struct pki_bundle *b, const char *address)
+static void print_next(const struct machine *m, const struct pki_bundle *b, const char *address)
 {
 	if (pki_bundle_is_tar(b->out))
 		log_info("next: ssh root@%s tar -C / -xpf - <%s", address, b->out);
@@ -31,7 +31,7 @@ static int work(const struct machine *m, const void *arg, struct err *e)
 	if (rc < 0 || m->dry_run)
 		return rc;
 	(void)printf("%s\n", b->out);
-	tell(m, b, address);
+	print_next(m, b, address);
 	return rc;
 }
 

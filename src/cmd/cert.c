@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "cmd/kubeadm.h"
 #include "flow/certify.h"
 #include "pki/export.h"
-#include "cmd/kubeadm.h"
 
 #define DAY (24 * 60 * 60)
 
@@ -52,7 +52,7 @@ static void print_json(const struct pki_entry *list, size_t n, time_t now)
 		if (c->source)
 			print_member("source", c->source);
 		print_member("problem", c->problem);
-		print_member("mend", c->mend);
+		print_member("fix", c->fix);
 		(void)fputs("}", stdout);
 	}
 	(void)fputs("\n]\n", stdout);
@@ -71,7 +71,7 @@ static void print_table(const struct pki_entry *list, size_t n, time_t now)
 		else
 			(void)printf("%-22s %9s  -\n", c->name, "-");
 		if (c->problem)
-			(void)printf("  %s%s%s\n", c->problem, c->mend ? "; " : "", c->mend ? c->mend : "");
+			(void)printf("  %s%s%s\n", c->problem, c->fix ? "; " : "", c->fix ? c->fix : "");
 	}
 }
 

@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 
+#include "adapter/probe.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
-#include "adapter/probe.h"
 
 int cmd_check(int argc, char **argv, const struct machine_options *o, struct err *e)
 {

@@ -70,5 +70,5 @@ int cmd_enroll(int argc, char **argv, const struct machine_options *o, struct er
 		return -1;
 	if (where)
 		log_info("serving at %s until a signal ends it", where);
-	return door_serve(o, fd, where ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
+	return server_serve(o, fd, where ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
 }

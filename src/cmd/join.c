@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "flow/pristine.h"
 #include "flow/setup.h"
+#include "flow/unused.h"
 
 #define USAGE                                                                                                          \
 	"join ADDRESS… [--name NAME] [--address ADDRESS] [--token-file FILE] [--release VERSION] [--data-dir DIR] "  \
@@ -18,7 +18,7 @@
 
 static int again(const struct machine *m, const void *arg, struct err *e)
 {
-	int rc = pristine_give_up(m, true, false, e);
+	int rc = unused_give_up(m, true, false, e);
 
 	if (rc < 0)
 		return -1;

@@ -18,8 +18,8 @@ size_t report_print(const struct check_report *r, enum check_level least)
 		if (f->level < least)
 			continue;
 		(void)printf("%-4s  %s\n", check_level_name(f->level), f->what);
-		if (f->mend[0])
-			(void)printf("      -> %s\n", f->mend);
+		if (f->fix[0])
+			(void)printf("      -> %s\n", f->fix);
 		n++;
 	}
 	return n;
@@ -44,8 +44,8 @@ void report_json(const struct check_report *r, enum check_level least)
 			continue;
 		(void)printf("%s{\"level\":\"%s\",\"what\":", comma, check_level_name(f->level));
 		report_json_string(f->what);
-		(void)fputs(",\"mend\":", stdout);
-		report_json_string(f->mend[0] ? f->mend : NULL);
+		(void)fputs(",\"fix\":", stdout);
+		report_json_string(f->fix[0] ? f->fix : NULL);
 		(void)putchar('}');
 		comma = ",";
 	}

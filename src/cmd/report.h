@@ -8,10 +8,10 @@
 
 #include "doctor/check.h"
 
-/* One line for each finding of at least this level, and below it the command that mends it. Returns how many. */
+/* One line for each finding of at least this level, and below it the command that fixes it. Returns how many. */
 size_t report_print(const struct check_report *r, enum check_level least);
 
-/* A JSON array of {"level", "what", "mend"}; mend is null when there is none. No newline at the end. */
+/* A JSON array of {"level", "what", "fix"}; fix is null when there is none. No newline at the end. */
 void report_json(const struct check_report *r, enum check_level least);
 
 /* "text" with JSON quotes, or null. */

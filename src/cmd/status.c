@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "doctor/parts.h"
-#include "adapter/probe.h"
 
 /* Long enough for a member under load, short enough for a person. */
 #define TIMEOUT_MS 2000

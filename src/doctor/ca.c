@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
 #include "enroll/record.h"
-#include "pki/origin.h"
-#include "adapter/probe.h"
 #include "enroll/token_store.h"
+#include "pki/origin.h"
 
 static bool has_others(const struct machine *m, const struct member_survey *s)
 {
@@ -30,17 +30,17 @@ static void check_door(const struct machine *m, struct check_report *r)
 		if (who.pid == 0 || strcmp(who.name, "systemd") == 0 || strcmp(who.name, "etcd-cluster") == 0)
 			check_ok(r, "the enrolment port %u is open", port);
 		else
-			check_mend(check_bad(r, ERR_CONFIG, "the enrolment port %u is taken by %s (process %d)", port,
-					     who.name, (int)who.pid),
-				   "stop %s, or set ENROLL_PORT in cluster.conf, the same on every machine", who.name);
+			check_fix(check_bad(r, ERR_CONFIG, "the enrolment port %u is taken by %s (process %d)", port,
+					    who.name, (int)who.pid),
+				  "stop %s, or set ENROLL_PORT in cluster.conf, the same on every machine", who.name);
 		return;
 	case PROBE_PORT_FREE:
 		if (m->live && r->running)
-			check_mend(check_warn(r,
-					      "nobody listens on the enrolment port %u of this CA host: no machine can "
-					      "get or renew certificates",
-					      port),
-				   "etcd-cluster setup; systemctl status etcd-cluster-enroll.socket");
+			check_fix(check_warn(r,
+					     "nobody listens on the enrolment port %u of this CA host: no machine can "
+					     "get or renew certificates",
+					     port),
+				  "etcd-cluster setup; systemctl status etcd-cluster-enroll.socket");
 		else
 			check_ok(r, "the enrolment port %u is free", port);
 		return;
@@ -93,10 +93,9 @@ static void check_awaited(const struct machine *m, const struct member_survey *s
 	}
 	left = tokens_left(m, r);
 	if (n > left)
-		check_mend(check_warn(r,
-				      "%s of MEMBERS got no certificates yet, and the tokens here do for %u machines",
-				      buf_str(&awaited), left),
-			   "etcd-cluster token new --uses %u; or copy certificates there: etcd-cluster bundle", n);
+		check_fix(check_warn(r, "%s of MEMBERS got no certificates yet, and the tokens here do for %u machines",
+				     buf_str(&awaited), left),
+			  "etcd-cluster token new --uses %u; or copy certificates there: etcd-cluster bundle", n);
 	else if (left > 0)
 		check_ok(r, "the tokens here do for %u more machines", left);
 }
@@ -106,10 +105,10 @@ static void advise_copy(size_t doors, struct check_report *r)
 {
 	if (doors > 0)
 		return;
-	check_mend(check_add(r, CHECK_OK, ERR_NONE,
-			     "no other machine is a CA host: should this one be lost, nobody can renew or join"),
-		   "keep a copy of the CA: etcd-cluster ca export --passphrase-file FILE TO; on a second CA host: "
-		   "etcd-cluster ca import");
+	check_fix(check_add(r, CHECK_OK, ERR_NONE,
+			    "no other machine is a CA host: should this one be lost, nobody can renew or join"),
+		  "keep a copy of the CA: etcd-cluster ca export --passphrase-file FILE TO; on a second CA host: "
+		  "etcd-cluster ca import");
 }
 
 /* A machine that asks for its certificates, or renews them there. */
@@ -117,23 +116,23 @@ static void check_asking(const struct machine *m, bool none_yet, size_t doors, s
 {
 	struct token token cleanup(token_forget) = { 0 };
 	struct err e = { 0 };
-	int found = token_read_given(m, &token, &e);
+	int found = token_read_file(m, &token, &e);
 
 	if (found < 0)
 		check_error(r, &e);
 	else if (found > 0)
 		check_ok(r, "the enrolment token (%s) is strong and nobody else can read it", token.id);
 	else if (none_yet)
-		check_mend(check_warn(r, "this machine has neither certificates nor an enrolment token"),
-			   "on the CA host: etcd-cluster token new; write what it prints into %s here, mode 0600",
-			   m->conf.enroll_token_file);
+		check_fix(check_warn(r, "this machine has neither certificates nor an enrolment token"),
+			  "on the CA host: etcd-cluster token new; write what it prints into %s here, mode 0600",
+			  m->conf.enroll_token_file);
 	if (doors > 0)
 		check_ok(r, "the enrolment port of a CA host can be reached");
 	else
-		check_mend(check_warn(r, "no CA host can be reached on the enrolment port %u",
-				      (unsigned int)m->conf.enroll_port),
-			   "on the CA host: etcd-cluster setup, and open TCP port %u on the way there",
-			   (unsigned int)m->conf.enroll_port);
+		check_fix(check_warn(r, "no CA host can be reached on the enrolment port %u",
+				     (unsigned int)m->conf.enroll_port),
+			  "on the CA host: etcd-cluster setup, and open TCP port %u on the way there",
+			  (unsigned int)m->conf.enroll_port);
 }
 
 void check_ca(const struct machine *m, const struct member_survey *s, size_t doors, struct check_report *r)
@@ -150,11 +149,11 @@ void check_ca(const struct machine *m, const struct member_survey *s, size_t doo
 			check_awaited(m, s, r);
 		advise_copy(doors, r);
 		return;
-	case PKI_DOOR:
-	case PKI_ASK:
-		check_asking(m, origin == PKI_ASK, doors, r);
+	case PKI_ENROLLED:
+	case PKI_TO_ENROLL:
+		check_asking(m, origin == PKI_TO_ENROLL, doors, r);
 		return;
-	case PKI_GIVEN:
+	case PKI_COPIED:
 		return;
 	}
 }

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/parts.h"
 #include "member/identity.h"
-#include "adapter/probe.h"
 
 #define SURVEY_MS 2000
 
@@ -28,34 +28,34 @@ struct check_finding *check_add(struct check_report *r, enum check_level level, 
 	text_printable(what);
 	r->list = xrealloc(r->list, r->n + 1, sizeof(*r->list));
 	f = &r->list[r->n++];
-	*f = (struct check_finding){ .level = level, .class = class, .what = what, .mend = xstrdup("") };
+	*f = (struct check_finding){ .level = level, .class = class, .what = what, .fix = xstrdup("") };
 	return f;
 }
 
-void check_mend(struct check_finding *f, const char *fmt, ...)
+void check_fix(struct check_finding *f, const char *fmt, ...)
 {
-	char *mend = NULL;
+	char *fix = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&mend, fmt, ap) < 0)
-		mend = xstrdup(fmt);
+	if (vasprintf(&fix, fmt, ap) < 0)
+		fix = xstrdup(fmt);
 	va_end(ap);
-	text_printable(mend);
-	free(f->mend);
-	f->mend = mend;
+	text_printable(fix);
+	free(f->fix);
+	f->fix = fix;
 }
 
 void check_error(struct check_report *r, const struct err *e)
 {
-	check_mend(check_bad(r, e->class, "%s", e->msg), "%s", e->hint);
+	check_fix(check_bad(r, e->class, "%s", e->msg), "%s", e->hint);
 }
 
 void check_report_free(struct check_report *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->list[i].what);
-		free(r->list[i].mend);
+		free(r->list[i].fix);
 	}
 	free(r->list);
 	*r = (struct check_report){ 0 };
@@ -76,7 +76,7 @@ int check_verdict(const struct check_report *r, struct err *e)
 		if (f->level != CHECK_BAD)
 			continue;
 		(void)err_set(e, r->running ? ERR_HEALTH : f->class, "%s", f->what);
-		return f->mend[0] ? err_hint(e, "%s", f->mend) : -1;
+		return f->fix[0] ? err_hint(e, "%s", f->fix) : -1;
 	}
 	return 0;
 }
@@ -112,10 +112,10 @@ static void check_stopped(const struct machine *m, struct check_report *r)
 	if (known < 0)
 		check_error(r, &e);
 	else if (known == 0)
-		check_mend(check_warn(r, "etcd does not run, and has not been healthy here yet"), "etcd-cluster setup");
+		check_fix(check_warn(r, "etcd does not run, and has not been healthy here yet"), "etcd-cluster setup");
 	else
-		check_mend(check_bad(r, ERR_HEALTH, "etcd does not run"),
-			   "systemctl start etcd; if it does not stay up: journalctl -u etcd -n 50");
+		check_fix(check_bad(r, ERR_HEALTH, "etcd does not run"),
+			  "systemctl start etcd; if it does not stay up: journalctl -u etcd -n 50");
 }
 
 static bool answers_here(const struct member_survey *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * The doctor: looks at the machine and reports what it finds, each finding with the command that mends it.
+ * The doctor: looks at the machine and reports what it finds, each finding with the command that fixes it.
  * Nothing here changes the machine.
  */
 #ifndef DOCTOR_CHECK_H
@@ -15,7 +15,7 @@ struct check_finding {
 	enum check_level level;
 	enum err_class class; /* of a bad one: decides the exit code */
 	char *what;	      /* a plain sentence without the full stop */
-	char *mend;	      /* what to type, or "" */
+	char *fix;	      /* what to type, or "" */
 };
 
 struct check_report {

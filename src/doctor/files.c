@@ -8,10 +8,10 @@
 
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "member/datadir.h"
-#include "release/digests.h"
-#include "member/env.h"
 #include "flow/certify.h"
+#include "member/datadir.h"
+#include "member/env.h"
+#include "release/digests.h"
 #include "release/tarball.h"
 
 #define DAY 86400
@@ -27,13 +27,13 @@ void check_release(const struct machine *m, struct check_report *r)
 	if (found < 0) {
 		check_error(r, &e);
 	} else if (found == 0) {
-		check_mend(check_bad(r, ERR_CONFIG, "no etcd release is installed"), "etcd-cluster setup");
+		check_fix(check_bad(r, ERR_CONFIG, "no etcd release is installed"), "etcd-cluster setup");
 	} else if (access(etcd, X_OK) < 0) {
-		check_mend(check_bad(r, ERR_CONFIG, "%s cannot be run", etcd), "etcd-cluster setup");
+		check_fix(check_bad(r, ERR_CONFIG, "%s cannot be run", etcd), "etcd-cluster setup");
 	} else if (bad) {
-		check_mend(check_bad(r, ERR_VERIFY, "etcd " VERSION_FMT " must not be run: %s",
-				     VERSION_ARGS(now.version), bad),
-			   "etcd-cluster release install VERSION, then etcd-cluster release use VERSION");
+		check_fix(check_bad(r, ERR_VERIFY, "etcd " VERSION_FMT " must not be run: %s",
+				    VERSION_ARGS(now.version), bad),
+			  "etcd-cluster release install VERSION, then etcd-cluster release use VERSION");
 	} else {
 		check_ok(r, "etcd " VERSION_FMT " is installed (%s)", VERSION_ARGS(now.version), now.name);
 	}
@@ -68,8 +68,8 @@ static void check_mode(const struct machine *m, struct check_report *r)
 	struct stat st;
 
 	if (stat(data, &st) == 0 && (st.st_mode & 077) != 0)
-		check_mend(check_warn(r, "%s can be read by others (mode %04o)", data, st.st_mode & 07777),
-			   "chmod 0700 %s", data);
+		check_fix(check_warn(r, "%s can be read by others (mode %04o)", data, st.st_mode & 07777),
+			  "chmod 0700 %s", data);
 }
 
 /* cluster.conf decides what runs as root here; config_load refuses it outright when we are root. */
@@ -80,8 +80,8 @@ static void check_conf(const struct machine *m, struct check_report *r)
 	if (stat(m->at.conf, &st) < 0)
 		check_ok(r, "there is no %s: every setting has its default", m->at.conf);
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		check_mend(check_bad(r, ERR_VERIFY, "%s can be written by others than its owner", m->at.conf),
-			   "chmod go-w %s", m->at.conf);
+		check_fix(check_bad(r, ERR_VERIFY, "%s can be written by others than its owner", m->at.conf),
+			  "chmod go-w %s", m->at.conf);
 	else
 		check_ok(r, "%s is well-formed and only its owner can write it", m->at.conf);
 }
@@ -104,8 +104,8 @@ static void check_digest(const struct machine *m, const char *version, struct ch
 	else if (found > 0)
 		check_ok(r, "the digest of etcd %s is known (%s)", version, known.source);
 	else if (!digests_have_keys(&m->at))
-		check_mend(check_warn(r, "nobody vouches for %s: its digest is in no table", file),
-			   "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
+		check_fix(check_warn(r, "nobody vouches for %s: its digest is in no table", file),
+			  "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
 }
 
 static void check_wanted(const struct machine *m, const struct release *now, struct check_report *r)
@@ -117,8 +117,8 @@ static void check_wanted(const struct machine *m, const struct release *now, str
 	if (version_parse(m->conf.release, &want) ? version_cmp(want, now->version) == 0
 						  : strcmp(m->conf.release, now->name) == 0)
 		return;
-	check_mend(check_warn(r, "cluster.conf has RELEASE=%s, but %s is in use", m->conf.release, now->name),
-		   "etcd-cluster release use %s && systemctl restart etcd", m->conf.release);
+	check_fix(check_warn(r, "cluster.conf has RELEASE=%s, but %s is in use", m->conf.release, now->name),
+		  "etcd-cluster release use %s && systemctl restart etcd", m->conf.release);
 }
 
 static void check_env(const struct machine *m, const struct release *now, struct check_report *r)
@@ -147,16 +147,16 @@ static void check_env(const struct machine *m, const struct release *now, struct
 		check_ok(r, "%s is what cluster.conf says", m->at.etcd_env);
 		break;
 	case ENV_ABSENT:
-		check_mend(check_bad(r, ERR_CONFIG, "%s is missing", m->at.etcd_env), "etcd-cluster setup");
+		check_fix(check_bad(r, ERR_CONFIG, "%s is missing", m->at.etcd_env), "etcd-cluster setup");
 		break;
 	case ENV_STALE:
-		check_mend(check_warn(r, "cluster.conf or the release has changed since %s was made", m->at.etcd_env),
-			   "etcd-cluster setup && systemctl restart etcd");
+		check_fix(check_warn(r, "cluster.conf or the release has changed since %s was made", m->at.etcd_env),
+			  "etcd-cluster setup && systemctl restart etcd");
 		break;
 	case ENV_EDITED:
-		check_mend(check_warn(r, "%s was edited by hand, so setup leaves it alone", m->at.etcd_env),
-			   "write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup", m->at.conf,
-			   m->at.etcd_env);
+		check_fix(check_warn(r, "%s was edited by hand, so setup leaves it alone", m->at.etcd_env),
+			  "write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup", m->at.conf,
+			  m->at.etcd_env);
 		break;
 	}
 }
@@ -176,8 +176,8 @@ static void check_certificates(const struct machine *m, struct check_report *r)
 		long long days = one->present ? (long long)(one->not_after - m->now) / DAY : 0;
 
 		if (one->problem)
-			check_mend(check_warn(r, "certificate %s: %s", one->name, one->problem), "%s",
-				   one->mend ? one->mend : "");
+			check_fix(check_warn(r, "certificate %s: %s", one->name, one->problem), "%s",
+				  one->fix ? one->fix : "");
 		else if (one->present)
 			check_ok(r, "certificate %s is good for %lld more days", one->name, days);
 	}

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "doctor/parts.h"
 #include "config/default.h"
-#include "adapter/probe.h"
+#include "doctor/parts.h"
 #include "member/session.h"
 
 #define MIB (1ULL << 20)
@@ -55,12 +55,12 @@ static void report_taken(const char *url, const struct probe_holder *who, struct
 
 	if (who->pid == 0) {
 		f = check_bad(r, ERR_CONFIG, "%s is taken by another program", url);
-		check_mend(f, "as root, ss -tlnp shows which; stop it, or set CLIENT_PORT, PEER_PORT or METRICS_URL in "
-			      "cluster.conf");
+		check_fix(f, "as root, ss -tlnp shows which; stop it, or set CLIENT_PORT, PEER_PORT or METRICS_URL in "
+			     "cluster.conf");
 		return;
 	}
 	f = check_bad(r, ERR_CONFIG, "%s is taken by %s (process %d)", url, who->name, (int)who->pid);
-	check_mend(f, "stop %s, or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf", who->name);
+	check_fix(f, "stop %s, or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf", who->name);
 }
 
 /* True when this one is in order. */
@@ -81,10 +81,10 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 		return false;
 	case PROBE_PORT_NOT_LOCAL:
 		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
-		check_mend(check_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
-				     "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
-				     config_is_offline() ? ", which has no network" : "", url),
-			   "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
+		check_fix(check_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
+				    "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
+				    config_is_offline() ? ", which has no network" : "", url),
+			  "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
 		return false;
 	case PROBE_PORT_REFUSED:
 	case PROBE_PORT_FREE:
@@ -114,9 +114,9 @@ static void check_address(const struct machine *m, struct check_report *r)
 			return;
 		}
 	}
-	check_mend(check_bad(r, ERR_CONFIG, "the name %s leads to %s, which is not this machine", m->conf.address,
-			     found[0]),
-		   "correct DNS or /etc/hosts, or set ADDRESS in cluster.conf");
+	check_fix(check_bad(r, ERR_CONFIG, "the name %s leads to %s, which is not this machine", m->conf.address,
+			    found[0]),
+		  "correct DNS or /etc/hosts, or set ADDRESS in cluster.conf");
 }
 
 void check_ports(const struct machine *m, pid_t own, struct check_report *r)
@@ -159,7 +159,7 @@ void check_space(const struct machine *m, struct check_report *r)
 				      bytes / MIB, dir, SPACE_FIRST / MIB);
 		else
 			f = check_warn(r, "only %llu MiB are free for %s", bytes / MIB, dir);
-		check_mend(f, "make room there, or set DATA_DIR in cluster.conf");
+		check_fix(f, "make room there, or set DATA_DIR in cluster.conf");
 	}
 }
 
@@ -172,11 +172,11 @@ static void check_disk(const struct machine *m, struct check_report *r)
 	if (!file_is_dir(dir) || probe_disk(dir, &d, &ignored) < 0)
 		return; /* not there yet, or not for us: other findings say so */
 	if (d.p99_ms > FSYNC_P99_MS)
-		check_mend(check_warn(r,
-				      "the disk of %s is slow: a write takes %.1f ms to be safe (99 of 100 of %u), "
-				      "%.1f in the middle",
-				      dir, d.p99_ms, d.writes, d.median_ms),
-			   "put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms", FSYNC_P99_MS);
+		check_fix(check_warn(r,
+				     "the disk of %s is slow: a write takes %.1f ms to be safe (99 of 100 of %u), "
+				     "%.1f in the middle",
+				     dir, d.p99_ms, d.writes, d.median_ms),
+			  "put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms", FSYNC_P99_MS);
 	else
 		check_ok(r, "the disk of %s makes a write safe in %.1f ms (99 of 100)", dir, d.p99_ms);
 }
@@ -184,10 +184,10 @@ static void check_disk(const struct machine *m, struct check_report *r)
 static void check_clock(const struct machine *m, struct check_report *r)
 {
 	if (m->now < CLOCK_SANE)
-		check_mend(check_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
-			   "timedatectl set-ntp true, or date --set=TIME");
+		check_fix(check_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
+			  "timedatectl set-ntp true, or date --set=TIME");
 	else if (probe_clock_synced() == 0)
-		check_mend(
+		check_fix(
 			check_warn(r, "nothing keeps the clock in step"),
 			"timedatectl set-ntp true (or apt install chrony); certificates and leases depend on the time");
 	else
@@ -205,14 +205,14 @@ static void check_others(const struct machine *m, struct check_report *r)
 
 	(void)probe_etcd(data, &others);
 	if (others.n > 0)
-		check_mend(check_warn(r, "%u other etcd run%s here (process %d)", others.n, others.n == 1 ? "s" : "",
-				      (int)others.first),
-			   "ps -fp %d", (int)others.first);
+		check_fix(check_warn(r, "%u other etcd run%s here (process %d)", others.n, others.n == 1 ? "s" : "",
+				     (int)others.first),
+			  "ps -fp %d", (int)others.first);
 	if (file_exists(unit))
-		check_mend(check_warn(r, "%s hides the etcd.service of this package", unit),
-			   "systemctl revert etcd.service");
+		check_fix(check_warn(r, "%s hides the etcd.service of this package", unit),
+			  "systemctl revert etcd.service");
 	if (file_exists(package))
-		check_mend(check_warn(r, "the package etcd-server is installed, too"), "apt remove etcd-server");
+		check_fix(check_warn(r, "the package etcd-server is installed, too"), "apt remove etcd-server");
 }
 
 void check_host(const struct machine *m, struct check_report *r)

@@ -44,24 +44,24 @@ static const char *name_of(const struct member *one)
 }
 
 /* What to do about one that is down; an ID does where there is no name yet. */
-static void mend_silent(const struct machine *m, const struct member *one, bool quorum, struct check_finding *f)
+static void fix_silent(const struct machine *m, const struct member *one, bool quorum, struct check_finding *f)
 {
 	auto_free char *id = xasprintf("%" PRIx64, one->id);
 	const char *who = one->name[0] ? one->name : id;
 
 	if (one->why.rpc == GRPC_UNAUTHENTICATED && one->cert_end != 0 && one->cert_end < m->now)
-		check_mend(f, "%s: etcd-cluster setup", one->here ? "here" : "on that machine");
+		check_fix(f, "%s: etcd-cluster setup", one->here ? "here" : "on that machine");
 	else if (one->why.hint[0])
-		check_mend(f, "%s", one->why.hint);
+		check_fix(f, "%s", one->why.hint);
 	else if (one->here)
-		check_mend(f, "systemctl start etcd; journalctl -u etcd -n 50");
+		check_fix(f, "systemctl start etcd; journalctl -u etcd -n 50");
 	else if (one->listed && one->url[0] == '\0')
-		check_mend(f, "on that machine: etcd-cluster setup; if it is not to come: etcd-cluster remove %s", who);
+		check_fix(f, "on that machine: etcd-cluster setup; if it is not to come: etcd-cluster remove %s", who);
 	else if (one->listed && quorum)
-		check_mend(f, "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove %s",
-			   who);
+		check_fix(f, "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove %s",
+			  who);
 	else
-		check_mend(f, "on that machine: etcd-cluster status");
+		check_fix(f, "on that machine: etcd-cluster status");
 }
 
 static void check_answer(const struct machine *m, const struct member *one, bool quorum, struct check_report *r)
@@ -74,14 +74,14 @@ static void check_answer(const struct machine *m, const struct member *one, bool
 	}
 	if (one->answers) {
 		f = check_bad(r, ERR_HEALTH, "member %s answers but reaches no quorum: %s", name_of(one), one->why.msg);
-		check_mend(f, "start the other members; journalctl -u etcd -n 50 tells what this one waits for");
+		check_fix(f, "start the other members; journalctl -u etcd -n 50 tells what this one waits for");
 		return;
 	}
 	/* One of many that is down is a warning here: the cluster goes on, and the machine it is on will say bad. */
 	f = one->here || (one->listed && !quorum)
 		    ? check_bad(r, ERR_HEALTH, "member %s does not answer: %s", name_of(one), one->why.msg)
 		    : check_warn(r, "member %s does not answer: %s", name_of(one), one->why.msg);
-	mend_silent(m, one, quorum, f);
+	fix_silent(m, one, quorum, f);
 }
 
 static void check_size(const struct machine *m, const struct member *one, struct check_report *r)
@@ -89,14 +89,14 @@ static void check_size(const struct machine *m, const struct member *one, struct
 	long long quota = check_quota(m, one), size = one->status.db_size, used = one->status.db_size_in_use;
 
 	if (size > quota / 10 * 8)
-		check_mend(check_warn(r, "the database of %s takes %lld %% of its quota; at 100 %% writes are refused",
-				      name_of(one), size * 100 / quota),
-			   "etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in "
-			   "cluster.conf");
+		check_fix(check_warn(r, "the database of %s takes %lld %% of its quota; at 100 %% writes are refused",
+				     name_of(one), size * 100 / quota),
+			  "etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in "
+			  "cluster.conf");
 	else if (size > DEFRAG_BYTES && used < size / 2)
-		check_mend(check_warn(r, "more than half of the database of %s is free space inside the file",
-				      name_of(one)),
-			   "etcdctl.sh defrag --endpoints=%s", one->url);
+		check_fix(check_warn(r, "more than half of the database of %s is free space inside the file",
+				     name_of(one)),
+			  "etcdctl.sh defrag --endpoints=%s", one->url);
 }
 
 static const struct member *leader_of(const struct member_survey *s)
@@ -116,10 +116,10 @@ static void check_served(const struct machine *m, const struct member *one, stru
 
 	if (one->cert_end == 0 || left < 0 || left > (before < life / 3 ? before : life / 3) / 2)
 		return;
-	check_mend(check_warn(r, "the certificate that %s serves is good for %lld more days and was not renewed",
-			      name_of(one), left / DAY),
-		   "%s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew tells why it was not",
-		   one->here ? "here" : "on that machine");
+	check_fix(check_warn(r, "the certificate that %s serves is good for %lld more days and was not renewed",
+			     name_of(one), left / DAY),
+		  "%s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew tells why it was not",
+		  one->here ? "here" : "on that machine");
 }
 
 static void check_one(const struct machine *m, const struct member_survey *s, const struct member *one,
@@ -128,21 +128,21 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 	const struct member *leader = leader_of(s);
 
 	if (one->learner && one->answers)
-		check_mend(check_warn(r, "%s is a learner: it gets the data but does not vote", name_of(one)),
-			   "%s: etcd-cluster setup, which promotes it once it is in step",
-			   one->here ? "here" : "on that machine");
+		check_fix(check_warn(r, "%s is a learner: it gets the data but does not vote", name_of(one)),
+			  "%s: etcd-cluster setup, which promotes it once it is in step",
+			  one->here ? "here" : "on that machine");
 	check_served(m, one, r);
 	if (!one->answers)
 		return;
 	check_size(m, one, r);
 	if (leader && leader->status.raft_index > one->status.raft_applied_index + LAG_ENTRIES)
-		check_mend(check_warn(r, "%s is %" PRIu64 " log entries behind the leader", name_of(one),
-				      leader->status.raft_index - one->status.raft_applied_index),
-			   "look at the network and disk of that machine: etcd-cluster check");
+		check_fix(check_warn(r, "%s is %" PRIu64 " log entries behind the leader", name_of(one),
+				     leader->status.raft_index - one->status.raft_applied_index),
+			  "look at the network and disk of that machine: etcd-cluster check");
 	if (leader && strcmp(leader->status.version, one->status.version) != 0)
-		check_mend(check_warn(r, "%s runs etcd %s, the leader %s: finish the upgrade", name_of(one),
-				      one->status.version, leader->status.version),
-			   "etcd-cluster release list");
+		check_fix(check_warn(r, "%s runs etcd %s, the leader %s: finish the upgrade", name_of(one),
+				     one->status.version, leader->status.version),
+			  "etcd-cluster release list");
 }
 
 static const char *name_by_id(const struct member_survey *s, uint64_t id)
@@ -162,10 +162,10 @@ static void check_alarms(const struct member_survey *s, struct check_report *r)
 						    rpc_alarm_name(s->alarms[i].kind));
 
 		if (s->alarms[i].kind == RPC_ALARM_NOSPACE)
-			check_mend(f, "etcdctl.sh compact REVISION, etcdctl.sh defrag, then etcdctl.sh alarm disarm");
+			check_fix(f, "etcdctl.sh compact REVISION, etcdctl.sh defrag, then etcdctl.sh alarm disarm");
 		else
-			check_mend(f, "take a snapshot from another member; then, on this one: etcd-cluster leave, "
-				      "etcd-cluster join ADDRESS");
+			check_fix(f, "take a snapshot from another member; then, on this one: etcd-cluster leave, "
+				     "etcd-cluster join ADDRESS");
 	}
 }
 
@@ -184,8 +184,8 @@ static void say_clock(const char *whose, const char *other, long long ahead_ms, 
 		check_add(r, off > CLOCK_BAD_MS ? CHECK_BAD : CHECK_WARN, ERR_HEALTH, "the clock of %s is %lld s %s %s",
 			  whose, (off + 500) / 1000, ahead_ms > 0 ? "ahead of" : "behind", other);
 
-	check_mend(f, "%s: timedatectl set-ntp true (or install chrony); certificates and leases depend on the time",
-		   here ? "here" : "on the one that is wrong");
+	check_fix(f, "%s: timedatectl set-ntp true (or install chrony); certificates and leases depend on the time",
+		  here ? "here" : "on the one that is wrong");
 }
 
 /* With two others or more that agree with each other, it is this machine's clock that is wrong. */
@@ -243,21 +243,21 @@ static void check_votes(const struct member_survey *s, struct check_report *r)
 		name_down(s, &down);
 		f = check_bad(r, ERR_HEALTH, "no quorum: %zu of %zu voting members are healthy, %zu are needed",
 			      votes.healthy, votes.all, votes.quorum);
-		check_mend(f,
-			   "start etcd on the machines that are down%s%s; if they are lost for ever: etcd-cluster "
-			   "restore --force-new-cluster %" PRIx64,
-			   down.len ? ": " : "", buf_str(&down), s->cluster_id);
+		check_fix(f,
+			  "start etcd on the machines that are down%s%s; if they are lost for ever: etcd-cluster "
+			  "restore --force-new-cluster %" PRIx64,
+			  down.len ? ": " : "", buf_str(&down), s->cluster_id);
 	} else if (votes.all == 2) {
-		check_mend(check_warn(r, "two voting members bear no failure: one that is down stops both"),
-			   "add a third one; on that machine: etcd-cluster join ADDRESS");
+		check_fix(check_warn(r, "two voting members bear no failure: one that is down stops both"),
+			  "add a third one; on that machine: etcd-cluster join ADDRESS");
 	} else if (votes.all > 2 && votes.healthy == votes.quorum && votes.healthy < votes.all) {
-		check_mend(check_warn(r, "%zu of %zu voting members are healthy: one more failure stops the cluster",
-				      votes.healthy, votes.all),
-			   "mend or replace those that are down");
+		check_fix(check_warn(r, "%zu of %zu voting members are healthy: one more failure stops the cluster",
+				     votes.healthy, votes.all),
+			  "repair or replace those that are down");
 	}
 	if (s->agreed && s->leader == 0)
-		check_mend(check_bad(r, ERR_HEALTH, "the members do not agree on a leader"),
-			   "etcd-cluster status, again in a few seconds; then journalctl -u etcd on each");
+		check_fix(check_bad(r, ERR_HEALTH, "the members do not agree on a leader"),
+			  "etcd-cluster status, again in a few seconds; then journalctl -u etcd on each");
 }
 
 void check_members(const struct machine *m, const struct member_survey *s, struct check_report *r)

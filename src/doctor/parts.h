@@ -12,10 +12,10 @@
 
 /* --- Writing findings (check.c). */
 
-/* A finding; its mend is "" until check_mend says it. The pointer is good until the next one is added. */
+/* A finding; its fix is "" until check_fix says it. The pointer is good until the next one is added. */
 struct check_finding *check_add(struct check_report *r, enum check_level level, enum err_class class, const char *fmt,
 				...) ERR_PRINTF(4, 5);
-void check_mend(struct check_finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
+void check_fix(struct check_finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
 #define check_ok(r, ...)	 ((void)check_add(r, CHECK_OK, ERR_NONE, __VA_ARGS__))
 #define check_warn(r, ...)	 check_add(r, CHECK_WARN, ERR_NONE, __VA_ARGS__)
 #define check_bad(r, class, ...) check_add(r, CHECK_BAD, class, __VA_ARGS__)

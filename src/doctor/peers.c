@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
 #include "flow/certify.h"
-#include "adapter/probe.h"
 #include "member/session.h"
 
 /* For all connections together; they are tried at once. */
@@ -147,15 +147,15 @@ static void check_reach(const struct other *one, struct check_report *r)
 		check_ok(r, "%s (%s) can be reached: port %s", one->name, one->address, buf_str(&good));
 	/* A name without an address was told by check_route. */
 	if (lost.len > 0 && why != ENOENT)
-		check_mend(check_warn(r, "%s (%s) cannot be reached on port %s: %s", one->name, one->address,
-				      buf_str(&lost), strerror(why)),
-			   "is that machine on? If it is, open these ports in its firewall, and on the way there");
+		check_fix(check_warn(r, "%s (%s) cannot be reached on port %s: %s", one->name, one->address,
+				     buf_str(&lost), strerror(why)),
+			  "is that machine on? If it is, open these ports in its firewall, and on the way there");
 	if (refused.len == 0)
 		return;
 	if (one->known && one->answers)
-		check_mend(check_warn(r, "%s (%s) refuses connections to port %s", one->name, one->address,
-				      buf_str(&refused)),
-			   "on that machine: etcd-cluster check");
+		check_fix(check_warn(r, "%s (%s) refuses connections to port %s", one->name, one->address,
+				     buf_str(&refused)),
+			  "on that machine: etcd-cluster check");
 	else if (!one->known) /* one that is down is told as a member that is down */
 		check_ok(r, "%s (%s) is there; nobody listens on port %s yet", one->name, one->address,
 			 buf_str(&refused));
@@ -176,20 +176,20 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 	}
 	source = probe_source(peer->found[0]);
 	if (!source)
-		check_mend(check_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]), "ip route get %s",
-			   peer->found[0]);
+		check_fix(check_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]), "ip route get %s",
+			  peer->found[0]);
 	else if (certificate && certificate->present && !strv_has(certificate->sans, source))
-		check_mend(check_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
-				      peer->name, source),
-			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
+		check_fix(check_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
+				     peer->name, source),
+			  "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
 }
 
 /* Two members are worse than one: either of them stops both. */
 static void check_count(const struct machine *m, const struct member_survey *s, struct check_report *r)
 {
 	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(s).all == 0)
-		check_mend(check_warn(r, "MEMBERS in cluster.conf has two members: one that is down will stop both"),
-			   "have one, or three");
+		check_fix(check_warn(r, "MEMBERS in cluster.conf has two members: one that is down will stop both"),
+			  "have one, or three");
 }
 
 void check_peers(const struct machine *m, const struct member_survey *s, size_t *doors, struct check_report *r)

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 
 #include "adapter/keyfile.h"
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/parts.h"
 #include "flow/certify.h"
-#include "adapter/probe.h"
 
 /* Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go, reservedInternalFDNum). */
 #define OPEN_FILES_LOW 8192
@@ -29,8 +29,8 @@ static void check_program(const struct machine *m, pid_t pid, struct check_repor
 	if (strcmp(want, have) == 0)
 		check_ok(r, "the running etcd (process %d) is the installed one", (int)pid);
 	else
-		check_mend(check_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
-			   RESTART);
+		check_fix(check_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
+			  RESTART);
 }
 
 /* etcd reads this file at its start only, up to 3.7 (etcd-io/etcd#11555). */
@@ -42,7 +42,7 @@ static void check_ca_age(const struct machine *m, pid_t pid, struct check_report
 
 	/* Both in whole seconds: one of grace. */
 	if (started > 0 && stat(ca, &st) == 0 && st.st_mtime > started + 1)
-		check_mend(check_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
+		check_fix(check_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
 }
 
 static bool env_has(char *const *env, const char *root, const char *key, const char *value)
@@ -73,8 +73,8 @@ static void check_settings(const struct machine *m, pid_t pid, struct check_repo
 	for (size_t i = 0; i < file.n; i++) {
 		if (env_has(running, m->at.root, file.entries[i].key, file.entries[i].value))
 			continue;
-		check_mend(check_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
-			   RESTART);
+		check_fix(check_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
+			  RESTART);
 		return;
 	}
 	check_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
@@ -88,6 +88,6 @@ void check_process(const struct machine *m, pid_t pid, struct check_report *r)
 	check_settings(m, pid, r);
 	check_ca_age(m, pid, r);
 	if (files >= 0 && files < OPEN_FILES_LOW)
-		check_mend(check_warn(r, "etcd may open only %lld files at once", files),
-			   "systemctl edit etcd: [Service] LimitNOFILE=65536");
+		check_fix(check_warn(r, "etcd may open only %lld files at once", files),
+			  "systemctl edit etcd: [Service] LimitNOFILE=65536");
 }

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "adapter/probe.h"
 
 /* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
 static bool was_set_up(const struct machine *m)
@@ -25,7 +25,7 @@ static void check_not_set_up(struct status *s)
 	struct check_finding *f = check_bad(&s->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s",
 					    waits ? ": setup waits, and tries again by itself" : "");
 
-	check_mend(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
+	check_fix(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
 }
 
 /* Where the journal of a join stands, until the member votes. */
@@ -114,7 +114,7 @@ int status_verdict(const struct machine *m, const struct status *s, struct err *
 
 		if (f->level == CHECK_BAD && (f->class == ERR_HEALTH || !here || !here->healthy)) {
 			(void)err_set(e, ERR_HEALTH, "%s", f->what);
-			return f->mend[0] ? err_hint(e, "%s", f->mend) : -1;
+			return f->fix[0] ? err_hint(e, "%s", f->fix) : -1;
 		}
 	}
 	if (here && here->healthy)

@@ -7,11 +7,11 @@
 #define DOCTOR_STATUS_H
 
 #include "doctor/check.h"
-#include "member/joining.h"
-#include "member/health.h"
-#include "service/outcome.h"
 #include "flow/certify.h"
+#include "member/health.h"
+#include "member/joining.h"
 #include "release/release.h"
+#include "service/outcome.h"
 
 struct status {
 	bool has_outcome; /* setup has run since boot */

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "pki/check.h"
 #include "adapter/probe.h"
+#include "pki/check.h"
 
 #define LOOK_MS 1000 /* a machine that is up refuses or accepts at once; one that is off says nothing */
 

@@ -13,12 +13,12 @@
 #include "base/text.h"
 #include "enroll/message.h"
 #include "enroll/record.h"
+#include "enroll/token_store.h"
 #include "flow/certify.h"
+#include "member/session.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 #include "service/service.h"
-#include "member/session.h"
-#include "enroll/token_store.h"
 
 /* A lost SYN is sent again after 1 s. The door itself gives up after as long. */
 #define CONNECT_MS   3000
@@ -95,7 +95,7 @@ static int prepare(struct visit *v, const struct enroll_leaf *leaves, size_t n, 
 	v->cert = pki_path(v->m, peer, "crt");
 	v->key = pki_path(v->m, peer, "key");
 	v->has_pair = usable_pair(v->m, v->ca);
-	rc = token_read_given(v->m, &v->token, e);
+	rc = token_read_file(v->m, &v->token, e);
 	if (rc < 0 && !v->has_pair)
 		return -1;
 	err_clear(e);
@@ -284,7 +284,7 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 
 int enroll_done(const struct machine *m, struct err *e)
 {
-	return token_wipe_given(m, e);
+	return token_wipe_file(m, e);
 }
 
 /* Whether anybody may come to this CA host. -1 with e. */
@@ -329,6 +329,6 @@ int enroll_prepare(const struct machine *m, struct err *e)
 	/* The unit may write there once it is there. */
 	if (open < 0 || (open && !m->dry_run && file_mkdirs(m->at.enroll, FILE_MODE(0700), e) < 0))
 		return -1;
-	door = service_door(m, open, e);
+	door = service_enroll_port(m, open, e);
 	return door < 0 ? -1 : formed || door;
 }

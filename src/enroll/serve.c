@@ -15,13 +15,13 @@
 #include "base/text.h"
 #include "enroll/message.h"
 #include "enroll/rules.h"
-#include "member/identity.h"
-#include "member/health.h"
+#include "enroll/token_store.h"
 #include "flow/certify.h"
+#include "member/health.h"
+#include "member/identity.h"
+#include "member/session.h"
 #include "pki/check.h"
 #include "pki/sign.h"
-#include "member/session.h"
-#include "enroll/token_store.h"
 
 #define SURVEY_MS 2000 /* for each of etcd's answers; all members are asked at once */
 

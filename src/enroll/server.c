@@ -250,7 +250,7 @@ static bool empty(const struct door *d)
 	return true;
 }
 
-int door_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
+int server_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
 {
 	struct door d = { .o = o, .fd = fd, .last = dial_now() };
 	const struct timespec wait = { .tv_nsec = TICK_MS * 1000000L % 1000000000, .tv_sec = TICK_MS / 1000 };

@@ -17,6 +17,6 @@
  * anew, so that what cluster.conf says now is what counts. Refusals are logged once for each source and reason, with a count
  * after a minute. Its memory does not grow.
  */
-int door_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;
+int server_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;
 
 #endif

@@ -240,14 +240,14 @@ int token_read(const char *path, struct token *t, struct err *e)
 	return 1;
 }
 
-int token_read_given(const struct machine *m, struct token *t, struct err *e)
+int token_read_file(const struct machine *m, struct token *t, struct err *e)
 {
 	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
 
 	return token_read(path, t, e);
 }
 
-int token_wipe_given(const struct machine *m, struct err *e)
+int token_wipe_file(const struct machine *m, struct err *e)
 {
 	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
 	int rc;

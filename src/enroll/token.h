@@ -55,9 +55,9 @@ bool token_is_id(const char *id);
 int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
 
 /* The same for ENROLL_TOKEN_FILE. */
-int token_read_given(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
+int token_read_file(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
 
 /* Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only file system, -1. */
-int token_wipe_given(const struct machine *m, struct err *e) MUST_CHECK;
+int token_wipe_file(const struct machine *m, struct err *e) MUST_CHECK;
 
 #endif

@@ -303,7 +303,7 @@ static int store_given(const struct machine *m, const struct token *token, struc
 int token_store_form(const struct machine *m, struct err *e)
 {
 	auto_token struct token token = { .id = "" };
-	int rc = token_read_given(m, &token, e);
+	int rc = token_read_file(m, &token, e);
 
 	if (rc < 0)
 		return -1;
@@ -311,5 +311,5 @@ int token_store_form(const struct machine *m, struct err *e)
 		log_info("would let the other MEMBERS enrol with the token of %s", m->conf.enroll_token_file);
 	else if (rc > 0 && store_given(m, &token, e) < 0)
 		return -1;
-	return token_wipe_given(m, e);
+	return token_wipe_file(m, e);
 }

@@ -8,19 +8,19 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "pki/check.h"
 #include "enroll/certs.h"
+#include "enroll/token.h"
+#include "pki/check.h"
 #include "pki/make.h"
 #include "pki/prove.h"
 #include "pki/store.h"
-#include "enroll/token.h"
 
 char *pki_path(const struct machine *m, const char *name, const char *ext)
 {
 	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
 }
 
-static int load(struct pki_walk *w, struct err *e)
+static int load(struct pki_run *w, struct err *e)
 {
 	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
 		return -1;
@@ -33,7 +33,7 @@ static int load(struct pki_walk *w, struct err *e)
 	return 0;
 }
 
-static bool any_leaf(const struct pki_walk *w, bool keys)
+static bool any_leaf(const struct pki_run *w, bool keys)
 {
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (w->leaf[i].cert || (keys && w->leaf[i].key))
@@ -45,7 +45,7 @@ static bool any_leaf(const struct pki_walk *w, bool keys)
  * The first of MEMBERS makes the CA when the cluster is formed, and never again: with a second one it could not speak to the
  * members of the first.
  */
-static int check_alone(struct pki_walk *w, bool local, struct err *e)
+static int check_alone(struct pki_run *w, bool local, struct err *e)
 {
 	auto_free char *who = NULL, *why = NULL;
 
@@ -62,7 +62,7 @@ static int check_alone(struct pki_walk *w, bool local, struct err *e)
 	if (!why)
 		return 0;
 	if (w->m->conf.replace) {
-		w->origin = PKI_ASK;
+		w->origin = PKI_TO_ENROLL;
 		return 0;
 	}
 	(void)err_set(e, ERR_CONFIG,
@@ -73,10 +73,10 @@ static int check_alone(struct pki_walk *w, bool local, struct err *e)
 }
 
 /* Which of the ways this machine gets its certificates, as far as that can go wrong. */
-static int check_origin(struct pki_walk *w, bool local, struct err *e)
+static int check_origin(struct pki_run *w, bool local, struct err *e)
 {
 	/* Keys alone are what a machine has that waits for its certificates. */
-	const bool waits = w->origin == PKI_ASK || w->m->conf.replace;
+	const bool waits = w->origin == PKI_TO_ENROLL || w->m->conf.replace;
 
 	if (w->ca.cert)
 		return pki_check_ca(w->m, &w->ca, e);
@@ -84,13 +84,13 @@ static int check_origin(struct pki_walk *w, bool local, struct err *e)
 		(void)err_set(e, ERR_CONFIG, "%s has %s but no ca.crt", w->m->at.pki,
 			      w->ca.key ? "ca.key" : "certificates or keys");
 		return err_hint(e, "put the ca.crt that belongs to them there, or move them away to have %s",
-				w->origin == PKI_ASK ? "new ones asked for" : "a new CA made");
+				w->origin == PKI_TO_ENROLL ? "new ones asked for" : "a new CA made");
 	}
 	return w->origin == PKI_NEW_CA ? check_alone(w, local, e) : 0;
 }
 
 /* Without ca.key nothing can be issued: what is there must do. */
-static int check_given(const struct pki_walk *w, struct err *e)
+static int check_copied(const struct pki_run *w, struct err *e)
 {
 	auto_buf struct buf missing = { 0 };
 
@@ -126,7 +126,7 @@ static bool chosen(char *const *names, const char *name)
 }
 
 /* Returns how many leaves need something. */
-static int decide(struct pki_walk *w, char *const *names, bool force)
+static int decide(struct pki_run *w, char *const *names, bool force)
 {
 	int n = 0;
 
@@ -150,14 +150,14 @@ static int decide(struct pki_walk *w, char *const *names, bool force)
 	return n;
 }
 
-static void tell(const struct pki_walk *w)
+static void log_plan(const struct pki_run *w)
 {
 	static const char *const deeds[] = { [PKI_RENEW] = "renewed",
 					     [PKI_REISSUE] = "issued again with the same key",
 					     [PKI_RESIGN] = "issued with the same key",
 					     [PKI_REKEY] = "issued with a new key" };
 
-	if (w->origin == PKI_ASK) {
+	if (w->origin == PKI_TO_ENROLL) {
 		if (w->m->dry_run)
 			log_info("would ask the CA host for the certificates of this machine");
 		return; /* while a machine waits it asks every second: what comes of it is told, not that it asks */
@@ -174,7 +174,7 @@ static void tell(const struct pki_walk *w)
 }
 
 /* 1 when a mode or an owner had to be set, 0. The file may be missing. */
-static int mend_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, struct err *e)
+static int fix_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, struct err *e)
 {
 	auto_free char *path = pki_path(m, name, ext);
 	struct stat st;
@@ -186,28 +186,28 @@ static int mend_mode(const struct machine *m, const char *name, const char *ext,
 }
 
 /* Makes etcd, and nobody else, able to read what it needs. The guards of pki_pair_load have seen that nothing was open to others. */
-static int mend_modes(const struct machine *m, struct err *e)
+static int fix_modes(const struct machine *m, struct err *e)
 {
 	int rc = file_set_mode(m->at.pki, machine_mode_group(m, 0750), e);
 	int changed = rc;
 
 	if (rc >= 0)
-		rc = mend_mode(m, "ca", "crt", pki_cert_mode(), e);
+		rc = fix_mode(m, "ca", "crt", pki_cert_mode(), e);
 	changed |= rc;
 	for (int i = 0; rc >= 0 && i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 
-		rc = mend_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), e);
+		rc = fix_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), e);
 		changed |= rc;
 		if (rc >= 0)
-			rc = mend_mode(m, p->name, "crt", pki_cert_mode(), e);
+			rc = fix_mode(m, p->name, "crt", pki_cert_mode(), e);
 		changed |= rc;
 	}
 	return rc < 0 ? -1 : changed;
 }
 
 /* Everything that etcd and its administrator need is there and would do today. */
-static bool usable(const struct pki_walk *w)
+static bool usable(const struct pki_run *w)
 {
 	struct err ignored = { 0 };
 
@@ -224,10 +224,10 @@ static bool usable(const struct pki_walk *w)
  * The first time at the door. The keys are put in place before anybody is asked: a run that is killed once the door has answered comes again with the same
  * ones, which the door takes for a retry. Without a token nothing comes of it, and no stray keys must lie there for the files that somebody copies.
  */
-static int first_keys(struct pki_walk *w, struct err *e)
+static int first_keys(struct pki_run *w, struct err *e)
 {
 	auto_token struct token token = { 0 };
-	int rc = token_read_given(w->m, &token, e);
+	int rc = token_read_file(w->m, &token, e);
 	bool any = false;
 
 	for (int i = 0; i < PKI_LEAVES; i++)
@@ -246,25 +246,25 @@ static int first_keys(struct pki_walk *w, struct err *e)
 }
 
 /* Says what came, or that the new ones end early. */
-static void tell_made(const struct pki_walk *w)
+static void log_made(const struct pki_run *w)
 {
-	if (w->origin == PKI_ASK)
+	if (w->origin == PKI_TO_ENROLL)
 		log_info("the certificates of this machine came from the CA host at %s", w->made.door);
-	else if (w->origin != PKI_DOOR && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
+	else if (w->origin != PKI_ENROLLED && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
 		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
 }
 
 /* 1 done; 0 the door gave nothing, and what is there will do until it does. asked: somebody wants it now. */
-static int carry_out(struct pki_walk *w, bool asked, struct err *e)
+static int carry_out(struct pki_run *w, bool asked, struct err *e)
 {
 	enum pki_todo most = PKI_FINE;
 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		most = w->todo[i] > most ? w->todo[i] : most;
-	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_ASK && first_keys(w, e) < 0))
+	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
 	if (pki_make_certs(w, e) < 0) {
-		if (w->origin != PKI_DOOR || asked || !usable(w))
+		if (w->origin != PKI_ENROLLED || asked || !usable(w))
 			return -1;
 		log_error(LOG_LEVEL_WARN, e);
 		err_clear(e);
@@ -272,20 +272,20 @@ static int carry_out(struct pki_walk *w, bool asked, struct err *e)
 	}
 	if ((most >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
 		return -1;
-	tell_made(w);
-	return w->origin == PKI_NEW_CA || w->origin == PKI_ASK || pki_prove(w->m, e) == 0 ? 1 : -1;
+	log_made(w);
+	return w->origin == PKI_NEW_CA || w->origin == PKI_TO_ENROLL || pki_prove(w->m, e) == 0 ? 1 : -1;
 }
 
 /* What the door would have to give, on a run that must not ask. */
-static int not_now(const struct pki_walk *w, struct err *e)
+static int not_now(const struct pki_run *w, struct err *e)
 {
-	if (w->origin == PKI_DOOR && usable(w))
+	if (w->origin == PKI_ENROLLED && usable(w))
 		return 0;
 	return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
 }
 
 /* A token that did its work is a secret too many. */
-static void forget_token(const struct pki_walk *w)
+static void forget_token(const struct pki_run *w)
 {
 	struct err lost = { 0 };
 
@@ -293,10 +293,10 @@ static void forget_token(const struct pki_walk *w)
 		log_error(LOG_LEVEL_WARN, &lost);
 }
 
-static int check_here(const struct pki_walk *w, bool force, struct err *e)
+static int check_here(const struct pki_run *w, bool force, struct err *e)
 {
 	if (!force)
-		return check_given(w, e);
+		return check_copied(w, e);
 	(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
 	return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
 }
@@ -307,14 +307,14 @@ struct order {
 };
 
 /* Issues what is due. 1 something was (dry run: would be), 0 nothing, -1. */
-static int issue(struct pki_walk *w, const struct order *o, struct err *e)
+static int issue(struct pki_run *w, const struct order *o, struct err *e)
 {
 	int n = decide(w, o->names, o->force);
-	const bool door = w->origin == PKI_DOOR || w->origin == PKI_ASK;
+	const bool door = w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
 
 	if (n > 0 && o->local && door)
 		return not_now(w, e);
-	tell(w);
+	log_plan(w);
 	if (w->m->dry_run)
 		return n > 0;
 	if (n > 0) {
@@ -329,7 +329,7 @@ static int issue(struct pki_walk *w, const struct order *o, struct err *e)
 
 static int run(const struct machine *m, const struct order *o, struct err *e)
 {
-	auto_walk struct pki_walk w = { .m = m };
+	auto_pki_run struct pki_run w = { .m = m };
 	int mended, n = 0;
 
 	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
@@ -337,10 +337,10 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	w.origin = pki_origin(m);
 	if (check_origin(&w, o->local, e) < 0)
 		return -1;
-	n = w.origin == PKI_GIVEN ? check_here(&w, o->force, e) : issue(&w, o, e);
+	n = w.origin == PKI_COPIED ? check_here(&w, o->force, e) : issue(&w, o, e);
 	if (n < 0 || m->dry_run)
 		return n;
-	mended = mend_modes(m, e);
+	mended = fix_modes(m, e);
 	return mended < 0 ? -1 : n > 0 || mended > 0;
 }
 

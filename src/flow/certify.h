@@ -43,7 +43,7 @@ struct pki_entry {
 	char **sans; /* strv or NULL */
 	char *source; /* of the CA's entry: who signs, "this machine", "10.0.0.1:2382" (a door), "the CA host", "copied"; else NULL */
 	char *problem; /* a plain sentence, or NULL */
-	char *mend;    /* the command that mends it, or NULL */
+	char *fix;     /* the command that fixes it, or NULL */
 };
 
 /* All of them, the CA first. Only reads. The caller frees with pki_list_free. */

@@ -10,8 +10,8 @@
 
 #include "adapter/peers.h"
 #include "base/mem.h"
-#include "member/datadir.h"
 #include "flow/certify.h"
+#include "member/datadir.h"
 
 /* For the answers of the others. Those that are down cost it all, those that are not set up yet refuse at once. */
 #define ASK_MS 1500

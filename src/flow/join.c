@@ -19,9 +19,9 @@
 #include "member/membership.h"
 #include "member/quorum.h"
 #include "member/reach.h"
+#include "member/session.h"
 #include "release/release.h"
 #include "service/service.h"
-#include "member/session.h"
 
 /* Who is there and what runs there: one round, so a member that is off costs its connection once. */
 #define LOOK_MS 5000U

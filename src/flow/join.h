@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "member/identity.h"
 #include "config/machine.h"
+#include "member/identity.h"
 
 /*
  * True when this machine is to be added, or has been and does not vote yet: ROLE=join, replace, or a journal says so, and there is neither

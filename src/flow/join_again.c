@@ -5,14 +5,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "flow/join.h"
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/identity.h"
 #include "member/membership.h"
 #include "member/reach.h"
-#include "service/service.h"
 #include "member/session.h"
-#include "flow/join.h"
+#include "service/service.h"
 
 #define LOOK_MS 5000U
 

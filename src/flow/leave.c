@@ -7,20 +7,20 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "member/aside.h"
 #include "config/edit.h"
+#include "flow/certify.h"
+#include "member/aside.h"
+#include "member/health.h"
 #include "member/identity.h"
 #include "member/joining.h"
-#include "member/health.h"
 #include "member/membership.h"
-#include "service/outcome.h"
-#include "flow/certify.h"
-#include "adapter/probe.h"
 #include "member/removal.h"
-#include "service/service.h"
 #include "member/session.h"
+#include "service/outcome.h"
+#include "service/service.h"
 
 #define ASK_MS	3000
 #define DOOR_MS 2000
@@ -228,7 +228,7 @@ static int stop(const struct machine *m, struct err *e)
 	time_t end = time(NULL) + END_SECONDS;
 	pid_t pid;
 
-	if (service_retry(m, false, e) < 0 || service_door(m, false, e) < 0 || service_stop(m, e) < 0)
+	if (service_retry(m, false, e) < 0 || service_enroll_port(m, false, e) < 0 || service_stop(m, e) < 0)
 		return -1;
 	while (!m->dry_run && (pid = probe_etcd(data, NULL)) != 0) {
 		if (time(NULL) >= end) {
@@ -290,7 +290,7 @@ static int go(struct leaving *l, struct err *e)
 	if (l->how->last)
 		log_info("cluster %016" PRIx64 " is given up; what it was is still here", l->cluster_id);
 	else if (l->own)
-		removal_tell(&l->s, l->own);
+		removal_report(&l->s, l->own);
 	log_info("to come back: etcd-cluster join ADDRESS-OF-A-MEMBER");
 	return 1;
 }

@@ -16,7 +16,7 @@
 #define ASK_MS 2000
 
 /* True when no other member is known: by the list of the etcd that runs here, else by the files. */
-static bool is_alone(const struct road *r)
+static bool is_alone(const struct setup_run *r)
 {
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	auto_strv char **candidates = NULL;
@@ -37,7 +37,7 @@ static bool is_here(const char *url)
 	return session_split_url(url, &host, &port) && config_is_own_address(host);
 }
 
-int move_check(struct road *r, struct err *e)
+int move_check(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = session_peer(&r->m->conf), *former = session_peer_in_use(r->m);
 
@@ -51,7 +51,7 @@ int move_check(struct road *r, struct err *e)
 	return err_hint(e, "when it may be away for a moment: systemctl stop etcd; etcd-cluster setup");
 }
 
-int move_tell(struct road *r, struct err *e)
+int move_announce(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = session_peer(&r->m->conf);
 	bool alone;
@@ -85,7 +85,7 @@ static int own_list(const struct machine *m, struct rpc_members *list)
 	return -1;
 }
 
-int move_settle(struct road *r, struct err *e)
+int move_settle(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = session_peer(&r->m->conf), *in_use = session_peer_in_use(r->m);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };

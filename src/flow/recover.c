@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "adapter/keyfile.h"
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -18,11 +19,10 @@
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/datadir_copy.h"
-#include "member/identity.h"
 #include "member/health.h"
-#include "adapter/probe.h"
-#include "service/service.h"
+#include "member/identity.h"
 #include "member/session.h"
+#include "service/service.h"
 
 #define ASK_MS 2000
 

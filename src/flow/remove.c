@@ -11,11 +11,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "enroll/record.h"
+#include "enroll/token_store.h"
 #include "member/health.h"
 #include "member/membership.h"
 #include "member/quorum.h"
 #include "member/removal.h"
-#include "enroll/token_store.h"
 
 #define ASK_MS 3000
 
@@ -113,7 +113,7 @@ static int go(const struct machine *m, const struct remove_options *how, struct 
 		return -1;
 	log_info("member %016" PRIx64 " (%s, %s) was removed", one->id, one->name[0] ? one->name : "not started yet",
 		 one->peer_urls ? one->peer_urls[0] : "no URL");
-	removal_tell(s, one);
+	removal_report(s, one);
 	return 1;
 }
 

@@ -6,17 +6,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "flow/certify.h"
+#include "flow/setup.h"
 #include "member/aside.h"
+#include "member/health.h"
 #include "member/identity.h"
 #include "member/joining.h"
-#include "member/health.h"
-#include "flow/certify.h"
-#include "adapter/probe.h"
 #include "member/removal.h"
 #include "service/service.h"
-#include "flow/setup.h"
 
 #define ASK_MS 3000
 

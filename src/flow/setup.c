@@ -9,19 +9,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "doctor/check.h"
-#include "member/datadir.h"
 #include "enroll/client.h"
-#include "member/env.h"
-#include "service/outcome.h"
 #include "flow/certify.h"
-#include "release/release.h"
-#include "service/service.h"
 #include "flow/form.h"
 #include "flow/join.h"
 #include "flow/move.h"
-#include "flow/patience.h"
-#include "flow/pristine.h"
-#include "flow/road.h"
+#include "flow/retry.h"
+#include "flow/run.h"
+#include "flow/unused.h"
+#include "member/datadir.h"
+#include "member/env.h"
+#include "release/release.h"
+#include "service/outcome.h"
+#include "service/service.h"
 
 /* One look at the member; it is on loopback or on an address of ours. */
 #define PROBE_MS 2000
@@ -33,17 +33,17 @@
 #define WAIT_SECONDS   (20 * 60)
 #define ANSWER_SECONDS 10
 
-int road_took(struct road *r, int rc)
+int setup_took(struct setup_run *r, int rc)
 {
 	if (rc > 0)
 		r->changed = true;
 	return rc < 0 ? -1 : 0;
 }
 
-int road_took_others(struct road *r, int rc, struct err *e)
+int setup_took_others(struct setup_run *r, int rc, struct err *e)
 {
 	if (rc >= 0 || e->class != ERR_PENDING)
-		return road_took(r, rc);
+		return setup_took(r, rc);
 	if (r->others.class == ERR_NONE)
 		r->others = *e;
 	err_clear(e);
@@ -51,7 +51,7 @@ int road_took_others(struct road *r, int rc, struct err *e)
 }
 
 /* Everything that can say no says it here, before anything is changed. */
-static int look_first(struct road *r, struct err *e)
+static int look_first(struct setup_run *r, struct err *e)
 {
 	struct err silent = { 0 };
 	int rc;
@@ -86,16 +86,16 @@ static int look_first(struct road *r, struct err *e)
  * Certificates come before the release here although etcd needs both: a machine that waits for its mirror has done all the rest,
  * and a CA host can serve the others meanwhile. Neither of the two keeps the other from being fetched.
  */
-static int prepare(struct road *r, struct err *e)
+static int prepare(struct setup_run *r, struct err *e)
 {
 	const enum release_step step = r->how->local ? RELEASE_LOCAL : RELEASE_ANY;
 	int rc;
 
-	if (road_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0)
+	if (setup_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0)
 		return -1;
-	if (r->others.class == ERR_NONE && !r->how->local && road_took(r, enroll_prepare(r->m, e)) < 0)
+	if (r->others.class == ERR_NONE && !r->how->local && setup_took(r, enroll_prepare(r->m, e)) < 0)
 		return -1;
-	if (road_took(r, datadir_prepare(r->m, e)) < 0 || road_took(r, service_paths(r->m, e)) < 0)
+	if (setup_took(r, datadir_prepare(r->m, e)) < 0 || setup_took(r, service_paths(r->m, e)) < 0)
 		return -1;
 	rc = release_ensure(r->m, step, r->has_id, e);
 	if (rc < 0 && e->class == ERR_PENDING) {
@@ -103,11 +103,11 @@ static int prepare(struct road *r, struct err *e)
 		err_clear(e);
 		rc = 0;
 	}
-	return road_took(r, rc);
+	return setup_took(r, rc);
 }
 
 /* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
-static int rebuilt(struct road *r, struct err *e)
+static int rebuilt(struct setup_run *r, struct err *e)
 {
 	enum datadir_state state;
 	uint64_t cluster, member;
@@ -127,7 +127,7 @@ static int rebuilt(struct road *r, struct err *e)
  * How this machine becomes a member, if it is none yet. It comes after all that can go wrong on the machine itself, and just before
  * etcd starts: what the cluster has been told is not taken back so easily.
  */
-static int enter(struct road *r, struct err *e)
+static int enter(struct setup_run *r, struct err *e)
 {
 	int replace;
 
@@ -138,10 +138,10 @@ static int enter(struct road *r, struct err *e)
 		return -1;
 	if (!join_wanted(r->m, replace > 0))
 		return 0;
-	return road_took_others(r, join_enter(r->m, replace > 0, e), e);
+	return setup_took_others(r, join_enter(r->m, replace > 0, e), e);
 }
 
-static int render(struct road *r, struct err *e)
+static int render(struct setup_run *r, struct err *e)
 {
 	struct release release cleanup(release_free) = { 0 };
 	auto_strv char **options = NULL;
@@ -162,11 +162,11 @@ static int render(struct road *r, struct err *e)
 			e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
-	return road_took(r, rc);
+	return setup_took(r, rc);
 }
 
 /* Every reason why it is not done yet, and what to type about the first that knows. */
-static int not_yet(const struct road *r, struct err *e)
+static int not_yet(const struct setup_run *r, struct err *e)
 {
 	const struct err *first = r->others.class != ERR_NONE ? &r->others : &r->release;
 
@@ -177,20 +177,20 @@ static int not_yet(const struct road *r, struct err *e)
 	return err_hint(e, "%s", r->others.hint[0] ? r->others.hint : r->release.hint);
 }
 
-static int walk(struct road *r, struct err *e)
+static int run_steps(struct setup_run *r, struct err *e)
 {
 	auto_close int lock = machine_lock(r->m, e);
-	int rc = lock < 0 ? -1 : pristine_give_up(r->m, false, r->how->local, e);
+	int rc = lock < 0 ? -1 : unused_give_up(r->m, false, r->how->local, e);
 
 	if (rc > 0 && r->m->dry_run)
 		return SETUP_DONE; /* what comes after it is that of another machine */
-	if (road_took(r, rc) < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
+	if (setup_took(r, rc) < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
 		return -1;
 	/* Settings of an etcd that runs need no new release. */
 	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
-		if (enter(r, e) < 0 || (!r->how->local && road_took_others(r, move_tell(r, e), e) < 0))
+		if (enter(r, e) < 0 || (!r->how->local && setup_took_others(r, move_announce(r, e), e) < 0))
 			return -1;
-		if (r->others.class == ERR_NONE && (render(r, e) < 0 || (!r->how->local && road_start(r, e) < 0)))
+		if (r->others.class == ERR_NONE && (render(r, e) < 0 || (!r->how->local && setup_start(r, e) < 0)))
 			return -1;
 	}
 	if (r->others.class != ERR_NONE || r->release.class != ERR_NONE)
@@ -222,22 +222,22 @@ static int stand_idle(const struct machine *m, const struct setup_options *how, 
 }
 
 /* One walk from the beginning: cluster.conf may have changed since the last. *again: another one may end otherwise in a moment. */
-static int walk_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
+static int run_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
 {
 	struct machine m cleanup(machine_free) = { 0 };
-	struct road road = { .m = &m, .how = how };
+	struct setup_run run = { .m = &m, .how = how };
 	int rc = machine_open(&m, where, e);
 
 	/* What cluster.conf itself waits for is an address or a name, which the network brings. */
 	*again = rc < 0 && e->class == ERR_PENDING;
 	if (rc == 0) {
 		m.conf.replace = m.conf.replace || how->replace;
-		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : walk(&road, e);
-		*again = rc < 0 && e->class == ERR_PENDING && road.release.class == ERR_NONE &&
-			 road.others.class != ERR_NONE;
+		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : run_steps(&run, e);
+		*again = rc < 0 && e->class == ERR_PENDING && run.release.class == ERR_NONE &&
+			 run.others.class != ERR_NONE;
 	}
 	*again = *again && !how->local && !m.dry_run && (how->wait || m.at.root[0] == '\0');
-	identity_free(&road.id);
+	identity_free(&run.id);
 	if (!m.dry_run && !how->local)
 		record(&m, rc, e);
 	return rc;
@@ -245,12 +245,12 @@ static int walk_once(const struct machine_options *where, const struct setup_opt
 
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e)
 {
-	struct patience patience;
+	struct retry retry;
 	bool again;
 	int rc;
 
-	patience_begin(&patience, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
-	while ((rc = walk_once(where, how, &again, e)) < 0 && again && patience_pause(&patience, e))
+	retry_begin(&retry, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
+	while ((rc = run_once(where, how, &again, e)) < 0 && again && retry_pause(&retry, e))
 		err_clear(e);
 	return rc;
 }

@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/service.h"
 #include "flow/join.h"
 #include "flow/move.h"
-#include "flow/road.h"
+#include "flow/run.h"
+#include "service/service.h"
 
 /*
  * How long a fresh member may take to answer: etcd itself needs well under a second; a slow disk's first fsyncs may need
@@ -31,7 +31,7 @@
 #define LOOKS_REMOVED 100
 
 /* systemd does not start etcd any more. A member that was just added is taken back, so that it does not count against the others' quorum. */
-static int gave_up(struct road *r, const char *why, struct err *e)
+static int gave_up(struct setup_run *r, const char *why, struct err *e)
 {
 	if (join_wanted(r->m, false))
 		return join_undo(r->m, why, e);
@@ -40,7 +40,7 @@ static int gave_up(struct road *r, const char *why, struct err *e)
 }
 
 /* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
-static int wait_healthy(struct road *r, struct err *e)
+static int wait_healthy(struct setup_run *r, struct err *e)
 {
 	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
 	int seconds = r->how->wait ? START_SECONDS_PATIENT : START_SECONDS;
@@ -74,7 +74,7 @@ static int wait_healthy(struct road *r, struct err *e)
 }
 
 /* Writes down which member this machine is, so that lost data is noticed before etcd forgets what it promised. */
-static int remember(struct road *r, struct err *e)
+static int remember(struct setup_run *r, struct err *e)
 {
 	const struct identity id = { .cluster_id = r->health.cluster_id,
 				     .member_id = r->health.member_id,
@@ -88,7 +88,7 @@ static int remember(struct road *r, struct err *e)
 }
 
 /* Nobody starts etcd for us; but a machine that was added has to vote once somebody has. */
-static int start_by_hand(struct road *r, struct err *e)
+static int start_by_hand(struct setup_run *r, struct err *e)
 {
 	struct err silent = { 0 };
 
@@ -106,12 +106,12 @@ static int start_by_hand(struct road *r, struct err *e)
 			       r->m->at.current, r->m->at.etcd_env);
 		return 0;
 	}
-	if (road_took_others(r, join_finish(r->m, e), e) < 0)
+	if (setup_took_others(r, join_finish(r->m, e), e) < 0)
 		return -1;
 	return r->others.class == ERR_NONE ? remember(r, e) : 0;
 }
 
-int road_start(struct road *r, struct err *e)
+int setup_start(struct setup_run *r, struct err *e)
 {
 	if (!r->m->live)
 		return start_by_hand(r, e);
@@ -123,13 +123,13 @@ int road_start(struct road *r, struct err *e)
 		if (r->m->dry_run)
 			return 0;
 	}
-	if (!r->health.healthy && road_took_others(r, wait_healthy(r, e), e) < 0)
+	if (!r->health.healthy && setup_took_others(r, wait_healthy(r, e), e) < 0)
 		return -1;
-	if (r->others.class == ERR_NONE && !r->has_id && road_took_others(r, join_finish(r->m, e), e) < 0)
+	if (r->others.class == ERR_NONE && !r->has_id && setup_took_others(r, join_finish(r->m, e), e) < 0)
 		return -1;
 	if (r->others.class != ERR_NONE)
 		return 0;
-	if (road_took(r, move_settle(r, e)) < 0)
+	if (setup_took(r, move_settle(r, e)) < 0)
 		return -1;
 	if (r->restart)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");

@@ -261,7 +261,7 @@ static int prepare_dir(const struct machine *m, const char *path, struct err *e)
 	    (how.gid == (gid_t)-1 || st.st_gid == how.gid))
 		return 0;
 	if (m->dry_run) {
-		log_info("would mend owner and mode of %s", path);
+		log_info("would fix owner and mode of %s", path);
 		return 1;
 	}
 	if (fchown(fd, how.uid, how.gid) < 0 || fchmod(fd, how.mode) < 0)

@@ -56,5 +56,5 @@ int quorum_refuse(enum removal verdict, struct member_votes now, const char *nam
 		"without %s too few healthy voting members would be left: %zu of %zu are healthy now, and %zu would be "
 		"needed of the other %zu",
 		name, now.healthy, now.all, left.quorum, left.all);
-	return err_hint(e, "mend or remove the members that are down first: etcd-cluster status shows them");
+	return err_hint(e, "repair or remove the members that are down first: etcd-cluster status shows them");
 }

@@ -49,7 +49,7 @@ int removal_check(const struct member_survey *s, const struct member *one, struc
 			     one->name[0] ? one->name : "it", e);
 }
 
-void removal_tell(const struct member_survey *s, const struct member *gone)
+void removal_report(const struct member_survey *s, const struct member *gone)
 {
 	struct member_votes left = quorum_without(member_count_votes(s), !gone->learner, gone->healthy);
 

@@ -21,6 +21,6 @@ const struct member *removal_by_id(const struct member_survey *s, uint64_t id);
 int removal_check(const struct member_survey *s, const struct member *one, struct err *e) MUST_CHECK;
 
 /* Says which voters are left without it, and what they bear. */
-void removal_tell(const struct member_survey *s, const struct member *gone);
+void removal_report(const struct member_survey *s, const struct member *gone);
 
 #endif

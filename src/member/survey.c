@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "member/datadir.h"
-#include "member/identity.h"
-#include "member/health.h"
 #include "flow/certify.h"
+#include "member/datadir.h"
+#include "member/health.h"
+#include "member/identity.h"
 #include "member/session.h"
 
 /* More than any cluster has members: what strangers list beyond that is not asked. */

@@ -227,7 +227,7 @@ int pki_check_use(const struct machine *m, const struct pki_pair *ca, const stru
 {
 	if (check_use(m, ca, profile, leaf, e) == 0)
 		return 0;
-	if (pki_origin(m) != PKI_GIVEN)
+	if (pki_origin(m) != PKI_COPIED)
 		return err_hint(e, "etcd-cluster setup");
 	return err_hint(
 		e, "ca.key is not on this machine; where it is: etcd-cluster bundle %s=%s, and copy what that makes",

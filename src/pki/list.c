@@ -11,10 +11,10 @@
 
 #define SETUP "etcd-cluster setup"
 
-static void problem(struct pki_entry *entry, char *text, const char *mend)
+static void problem(struct pki_entry *entry, char *text, const char *fix)
 {
 	entry->problem = text;
-	entry->mend = mend && *mend ? xstrdup(mend) : NULL;
+	entry->fix = fix && *fix ? xstrdup(fix) : NULL;
 }
 
 static void problem_of(struct pki_entry *entry, const struct err *e)
@@ -48,9 +48,9 @@ static char *source(const struct machine *m)
 	case PKI_NEW_CA:
 	case PKI_CA:
 		return xstrdup("this machine");
-	case PKI_DOOR:
+	case PKI_ENROLLED:
 		return pki_host_read(m, &door, &unreadable) > 0 ? door : xstrdup("the CA host");
-	case PKI_ASK:
+	case PKI_TO_ENROLL:
 		return xstrdup("the CA host");
 	default:
 		return xstrdup("copied");
@@ -68,7 +68,8 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 	if (rc == 0 && !ca->cert) {
 		problem(entry,
 			xasprintf("%s is missing%s", entry->path,
-				  pki_origin(m) == PKI_ASK ? ": it comes with the certificates, from the CA host" : ""),
+				  pki_origin(m) == PKI_TO_ENROLL ? ": it comes with the certificates, from the CA host"
+								 : ""),
 			SETUP);
 		return false;
 	}
@@ -94,7 +95,7 @@ static void judge(const struct machine *m, const struct pki_pair *ca, const stru
 	struct err e = { 0 };
 	enum pki_todo todo;
 
-	if (ca->key || pki_origin(m) == PKI_DOOR) {
+	if (ca->key || pki_origin(m) == PKI_ENROLLED) {
 		todo = pki_check_leaf(m, ca, profile, leaf, &why);
 		if (todo != PKI_FINE)
 			problem(entry, xasprintf("%s %s", path, why),
@@ -149,7 +150,7 @@ void pki_list_free(struct pki_entry *list, size_t n)
 		strv_free(list[i].sans);
 		free(list[i].source);
 		free(list[i].problem);
-		free(list[i].mend);
+		free(list[i].fix);
 	}
 	free(list);
 }

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/certify.h"
 #include "enroll/certs.h"
+#include "flow/certify.h"
 #include "pki/sign.h"
 #include "pki/store.h"
 
-void pki_walk_free(struct pki_walk *w)
+void pki_run_free(struct pki_run *w)
 {
 	pki_pair_free(&w->ca);
 	for (int i = 0; i < PKI_LEAVES; i++) {
@@ -22,7 +22,7 @@ void pki_walk_free(struct pki_walk *w)
 	enroll_answer_free(&w->made);
 }
 
-int pki_make_keys(struct pki_walk *w, struct err *e)
+int pki_make_keys(struct pki_run *w, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (w->todo[i] != PKI_REKEY)
@@ -34,7 +34,7 @@ int pki_make_keys(struct pki_walk *w, struct err *e)
 	return 0;
 }
 
-static int sign(struct pki_walk *w, x509_key *const keys[PKI_LEAVES], struct err *e)
+static int sign(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e)
 {
 	if (w->origin == PKI_NEW_CA && pki_sign_ca(w->m, &w->ca, e) < 0)
 		return -1;
@@ -53,14 +53,14 @@ static int sign(struct pki_walk *w, x509_key *const keys[PKI_LEAVES], struct err
 	return 0;
 }
 
-int pki_make_certs(struct pki_walk *w, struct err *e)
+int pki_make_certs(struct pki_run *w, struct err *e)
 {
 	x509_key *keys[PKI_LEAVES] = { NULL };
 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (w->todo[i] != PKI_FINE)
 			keys[i] = w->fresh[i] ? w->fresh[i] : w->leaf[i].key;
-	if (w->origin == PKI_DOOR || w->origin == PKI_ASK)
+	if (w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL)
 		return pki_enroll(w->m, &w->ca, keys, &w->made, e);
 	return sign(w, keys, e);
 }
@@ -74,7 +74,7 @@ static int stage(const char *dir, const char *name, const char *ext, struct file
 }
 
 /* The text of ca.host when another door signed than the last time, which is the first to be asked the next time; else nothing. */
-static int new_host(const struct pki_walk *w, struct buf *text, struct err *e)
+static int new_host(const struct pki_run *w, struct buf *text, struct err *e)
 {
 	auto_free char *before = NULL;
 	struct err unreadable = { 0 };
@@ -84,14 +84,14 @@ static int new_host(const struct pki_walk *w, struct buf *text, struct err *e)
 	return pki_host_text(w->made.door, text, e);
 }
 
-static int stage_ca(const struct pki_walk *w, const char *dir, struct err *e)
+static int stage_ca(const struct pki_run *w, const char *dir, struct err *e)
 {
 	auto_buf struct buf key = { 0 };
 	auto_buf struct buf host = { 0 };
 
 	if (new_host(w, &host, e) < 0 || stage(dir, "ca", "host", pki_cert_mode(), &host, e) < 0)
 		return -1;
-	if (w->origin == PKI_ASK)
+	if (w->origin == PKI_TO_ENROLL)
 		return stage(dir, "ca", "crt", pki_cert_mode(), &w->made.ca_pem, e);
 	if (w->origin != PKI_NEW_CA)
 		return 0;
@@ -101,7 +101,7 @@ static int stage_ca(const struct pki_walk *w, const char *dir, struct err *e)
 	return stage(dir, "ca", "crt", pki_cert_mode(), &w->ca.pem, e);
 }
 
-static int stage_all(const struct pki_walk *w, const char *dir, struct err *e)
+static int stage_all(const struct pki_run *w, const char *dir, struct err *e)
 {
 	if (stage_ca(w, dir, e) < 0)
 		return -1;
@@ -118,7 +118,7 @@ static int stage_all(const struct pki_walk *w, const char *dir, struct err *e)
 	return 0;
 }
 
-int pki_put_generation(const struct pki_walk *w, struct err *e)
+int pki_put_generation(const struct pki_run *w, struct err *e)
 {
 	auto_free char *dir = pki_store_begin(w->m, e);
 
@@ -131,7 +131,7 @@ int pki_put_generation(const struct pki_walk *w, struct err *e)
 	return pki_store_commit(w->m, e);
 }
 
-int pki_put_files(const struct pki_walk *w, struct err *e)
+int pki_put_files(const struct pki_run *w, struct err *e)
 {
 	auto_free char *host = NULL;
 	auto_buf struct buf text = { 0 };

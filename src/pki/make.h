@@ -11,7 +11,7 @@
 #include "pki/origin.h"
 #include "pki/pair.h"
 
-struct pki_walk {
+struct pki_run {
 	const struct machine *m;
 	enum pki_origin origin;
 	struct pki_pair ca;
@@ -22,22 +22,22 @@ struct pki_walk {
 	struct enroll_answer made;   /* new certificates, whoever signed them */
 };
 
-#define auto_walk cleanup(pki_walk_free)
-void pki_walk_free(struct pki_walk *w);
+#define auto_pki_run cleanup(pki_run_free)
+void pki_run_free(struct pki_run *w);
 
 /* New keys where they are needed, in memory. */
-int pki_make_keys(struct pki_walk *w, struct err *e) MUST_CHECK;
+int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 
 /* A certificate for every leaf that needs one, in memory: signed here, or at the door (enroll/certs.h). */
-int pki_make_certs(struct pki_walk *w, struct err *e) MUST_CHECK;
+int pki_make_certs(struct pki_run *w, struct err *e) MUST_CHECK;
 
 /* Keys, or the CA, change: everything that was made goes into its place at once. */
-int pki_put_generation(const struct pki_walk *w, struct err *e) MUST_CHECK;
+int pki_put_generation(const struct pki_run *w, struct err *e) MUST_CHECK;
 
 /*
  * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
  * one after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
  */
-int pki_put_files(const struct pki_walk *w, struct err *e) MUST_CHECK;
+int pki_put_files(const struct pki_run *w, struct err *e) MUST_CHECK;
 
 #endif

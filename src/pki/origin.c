@@ -16,8 +16,8 @@ enum pki_origin pki_origin(const struct machine *m)
 	if (file_exists(key))
 		return PKI_CA;
 	if (file_exists(cert))
-		return file_exists(host) ? PKI_DOOR : PKI_GIVEN;
-	return config_makes_ca(&m->conf) ? PKI_NEW_CA : PKI_ASK;
+		return file_exists(host) ? PKI_ENROLLED : PKI_COPIED;
+	return config_makes_ca(&m->conf) ? PKI_NEW_CA : PKI_TO_ENROLL;
 }
 
 int pki_host_read(const struct machine *m, char **door, struct err *e)

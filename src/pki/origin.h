@@ -9,11 +9,11 @@
 #include "config/machine.h"
 
 enum pki_origin {
-	PKI_NEW_CA, /* nothing is there, and this machine makes the CA of its cluster */
-	PKI_CA,	    /* ca.crt and ca.key: it signs for itself */
-	PKI_DOOR,   /* ca.crt and ca.host: its certificates came through the door of a CA host, which renews them */
-	PKI_GIVEN,  /* ca.crt alone: they were copied there, and nothing can be issued */
-	PKI_ASK,    /* nothing is there: they are to be asked for at the door of a CA host */
+	PKI_NEW_CA,    /* nothing is there, and this machine makes the CA of its cluster */
+	PKI_CA,	       /* ca.crt and ca.key: it signs for itself */
+	PKI_ENROLLED,  /* ca.crt and ca.host: its certificates came through the door of a CA host, which renews them */
+	PKI_COPIED,    /* ca.crt alone: they were copied there, and nothing can be issued */
+	PKI_TO_ENROLL, /* nothing is there: they are to be asked for at the door of a CA host */
 };
 
 /* Only looks which files there are. */

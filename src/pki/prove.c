@@ -58,7 +58,7 @@ static int prove_at(const struct machine *m, const struct door *door, const char
 	return err_hint(e, "the certificates on disk are fine; see: journalctl -u etcd");
 }
 
-static int prove_door(const struct machine *m, const struct door *door, struct err *e)
+static int prove_port(const struct machine *m, const struct door *door, struct err *e)
 {
 	const char *const addresses[] = { "127.0.0.1", "::1", m->conf.address };
 	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
@@ -81,5 +81,5 @@ int pki_prove(const struct machine *m, struct err *e)
 	const struct door client = { PKI_SERVER, PKI_ETCDCTL, m->conf.client_port };
 	const struct door peer = { PKI_PEER, PKI_PEER, m->conf.peer_port };
 
-	return prove_door(m, &client, e) < 0 ? -1 : prove_door(m, &peer, e);
+	return prove_port(m, &client, e) < 0 ? -1 : prove_port(m, &peer, e);
 }

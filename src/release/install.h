@@ -7,8 +7,8 @@
 #define RELEASE_INSTALL_H
 
 #include "config/machine.h"
-#include "release/tarball.h"
 #include "config/version.h"
+#include "release/tarball.h"
 
 /*
  * Makes releases/vX.Y.Z from a verified tarball. It is built aside, checked (programs of this machine, and etcd says exactly this version),

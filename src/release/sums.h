@@ -7,8 +7,8 @@
 #ifndef RELEASE_SUMS_H
 #define RELEASE_SUMS_H
 
-#include "release/digests.h"
 #include "config/machine.h"
+#include "release/digests.h"
 
 /*
  * The digest of `file` of release v. 1 found (the caller frees d with digests_entry_free), 0 there is none to be had, -1 a failure: ERR_VERIFY

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "adapter/probe.h"
 
 #define ETCD_UNIT   "etcd.service"
 #define RETRY_TIMER "etcd-cluster-setup.timer"
@@ -230,7 +230,7 @@ static bool door_is_shut(const struct machine *m)
 	return probe_port("::", m->conf.enroll_port, &ignored) == PROBE_PORT_FREE;
 }
 
-int service_door(const struct machine *m, bool open, struct err *e)
+int service_enroll_port(const struct machine *m, bool open, struct err *e)
 {
 	auto_free char *path = drop_in_path(m, DOOR_SOCKET, "port"), *state = NULL;
 	auto_buf struct buf want = { 0 };

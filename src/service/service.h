@@ -36,7 +36,7 @@ int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
  * Opens or closes the door: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT that is not the packaged one. 1 changed, 0 as it was,
  * -1. Below --root it only writes the drop-in.
  */
-int service_door(const struct machine *m, bool open, struct err *e) MUST_CHECK;
+int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_CHECK;
 
 /* Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees. */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;

@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="$PWD/${BUILD:-build}/lib/pki-road"
+	road="$PWD/${BUILD:-build}/lib/certify"
 	root="$BATS_TEST_TMPDIR/n1"
 	pki="$root/etc/etcd/pki"
 	out="$BATS_TEST_TMPDIR/out"

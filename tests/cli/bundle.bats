@@ -11,8 +11,8 @@ setup_file() {
 	export LIB="$BATS_TEST_DIRNAME/../lib" TOP="$BATS_TEST_DIRNAME/../.." DATA="$BATS_FILE_TMPDIR"
 	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 	export ARCH file="etcd-v3.4.30-linux-$ARCH.tar.gz"
-	cc -O1 -o "$DATA/double" "$LIB/etcd-double.c"
-	python3 "$LIB/archives.py" good "$DATA/$file" "$DATA/double" 3.4.30
+	cc -O1 -o "$DATA/stub" "$LIB/etcd-stub.c"
+	python3 "$LIB/archives.py" good "$DATA/$file" "$DATA/stub" 3.4.30
 	(cd "$DATA" && sha256sum "$file") >"$DATA/SUMS"
 	mkdir "$DATA/out"
 	ETCD_CLUSTER=$ETCD_CLUSTER_PLAIN "$TOP/bundle/make" "$DATA/$file" "$DATA/SUMS" "$DATA/out" >"$DATA/made"
@@ -61,7 +61,7 @@ refused() {
 
 @test "what is no release archive, or one for another machine: refused" {
 	refused 3 usage '' '' "$out"
-	refused 3 usage "$DATA/double" '' "$out"
+	refused 3 usage "$DATA/stub" '' "$out"
 	refused 3 'there is no' "$DATA/etcd-v3.4.31-linux-$ARCH.tar.gz" '' "$out"
 	refused 3 'there is no' "$DATA/$file" "$DATA/none" "$out"
 	cp "$DATA/$file" "$BATS_TEST_TMPDIR/etcd-v3.4.30-linux-mips.tar.gz"

@@ -26,7 +26,7 @@ tree() {
 	(cd "$root" && find . -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
 }
 
-@test "nothing there: the preflight refuses with the first thing to mend" {
+@test "nothing there: the preflight refuses with the first thing to fix" {
 	run -3 helper check --start
 	[[ "$output" == *"no etcd release is installed"* ]]
 	[[ "$output" == *"-> etcd-cluster setup"* ]]
@@ -132,8 +132,8 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	python3 -c '
 import json, sys
 found = json.load(sys.stdin)
-assert any(f["level"] == "bad" and f["mend"] for f in found), found
-assert all(set(f) == {"level", "what", "mend"} for f in found), found' <<<"$output"
+assert any(f["level"] == "bad" and f["fix"] for f in found), found
+assert all(set(f) == {"level", "what", "fix"} for f in found), found' <<<"$output"
 	run --separate-stderr helper check --start --json
 	python3 -c '
 import json, sys

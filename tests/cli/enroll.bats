@@ -39,8 +39,8 @@ give_token() {
 
 # Makes the CA of n1 and puts its token into the store.
 make_ca() {
-	"$lib/pki-road" "$top/n1"
-	"$lib/ask-door" "$top/n1" open
+	"$lib/certify" "$top/n1"
+	"$lib/ask-server" "$top/n1" open
 }
 
 # open_door [PROGRAM]: n1's.
@@ -72,7 +72,7 @@ close_door() {
 }
 
 ask() {
-	"$lib/ask-door" "$top/$1"
+	"$lib/ask-server" "$top/$1"
 }
 
 # The token's file on the CA host: identity and key are in it.
@@ -159,7 +159,7 @@ refusals() {
 	close_door
 	unset ETCD_CLUSTER_NOW
 	run ! openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend 0
-	"$lib/pki-road" "$top/n1"
+	"$lib/certify" "$top/n1"
 	rm "$top/n2/etc/etcd/enroll-token" "$(stored)"
 	cp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
 	open_door
@@ -336,8 +336,8 @@ refusals() {
 		printf '%s\n' ROLE=cluster "NAME=$n" "MEMBERS=n1=::1,n2=$net.2" "ENROLL_PORT=$((port + $$ % 1000))" CLIENT_PORT=1 PEER_PORT=2 \
 			'EXTRA_SANS="etcd.example.org 192.0.2.9"' KEY_TYPE=rsa-2048 >"$top/$n/etc/etcd/cluster.conf"
 	done
-	"$lib/pki-road" "$top/n1"
-	"$lib/ask-door" "$top/n1" open
+	"$lib/certify" "$top/n1"
+	"$lib/ask-server" "$top/n1" open
 	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "[::1]:$((port + $$ % 1000))" 2>"$top/door.log" 3>&- &
 	door=$!
 	sed -i "s/^MEMBERS=.*/MEMBERS=n1=::1,n2=$net.2/" "$top/n2/etc/etcd/cluster.conf"
@@ -356,7 +356,7 @@ refusals() {
 	dropin=$top/n1/etc/systemd/system/etcd-cluster-enroll.socket.d/50-etcd-cluster-port.conf
 	grep -qx "ListenStream=$port" "$dropin"
 	sed -i /ENROLL_PORT/d "$top/n1/etc/etcd/cluster.conf"
-	"$lib/ask-door" "$top/n1" open
+	"$lib/ask-server" "$top/n1" open
 	[ ! -e "$dropin" ]
 }
 

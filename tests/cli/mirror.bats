@@ -11,10 +11,10 @@ setup_file() {
 	export LIB="$BATS_TEST_DIRNAME/../lib" SITE="$BATS_FILE_TMPDIR/site" ETCD_CLUSTER_STALL=1
 	unset https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY
 	mkdir -p "$SITE/files"
-	cc -O1 -o "$SITE/double" "$LIB/etcd-double.c"
+	cc -O1 -o "$SITE/stub" "$LIB/etcd-stub.c"
 	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 	export ARCH FILE="etcd-v3.6.14-linux-$ARCH.tar.gz"
-	python3 "$LIB/archives.py" good "$SITE/files/$FILE" "$SITE/double" 3.6.14
+	python3 "$LIB/archives.py" good "$SITE/files/$FILE" "$SITE/stub" 3.6.14
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mirror -days 2 \
 		-addext subjectAltName=IP:127.0.0.1 -keyout "$SITE/tls.key" -out "$SITE/ca.crt" 2>/dev/null
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 2 \
@@ -194,7 +194,7 @@ requests() {
 @test "a proxy of the environment is used" {
 	from http://mirror.invalid/good
 	run env http_proxy="$HTTP" "$ETCD_CLUSTER" --root "$root" release fetch
-	# the pretended proxy is handed the whole URL and has no such method; it was asked, which is what counts
+	# the fake proxy is handed the whole URL and has no such method; it was asked, which is what counts
 	[ "$status" -eq 6 ]
 	[ "$(requests)" -eq 1 ]
 }

@@ -9,14 +9,14 @@ bats_require_minimum_version 1.5.0
 # A small program that answers as etcd does, good releases of several versions, and every hostile one.
 setup_file() {
 	export LIB="$BATS_TEST_DIRNAME/../lib" DATA="$BATS_FILE_TMPDIR"
-	cc -O1 -o "$DATA/double" "$LIB/etcd-double.c"
+	cc -O1 -o "$DATA/stub" "$LIB/etcd-stub.c"
 	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 	export ARCH
 	for v in 3.4.30 3.5.30 3.6.13 3.6.14 3.7.1 3.5.1; do
-		python3 "$LIB/archives.py" good "$DATA/good/etcd-v$v-linux-$ARCH.tar.gz" "$DATA/double" "$v"
+		python3 "$LIB/archives.py" good "$DATA/good/etcd-v$v-linux-$ARCH.tar.gz" "$DATA/stub" "$v"
 	done
 	mkdir "$DATA/evil"
-	python3 "$LIB/archives.py" make "$DATA/evil" "$DATA/double" 3.6.14
+	python3 "$LIB/archives.py" make "$DATA/evil" "$DATA/stub" 3.6.14
 }
 
 setup() {

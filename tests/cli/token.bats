@@ -35,7 +35,7 @@ ec() {
 }
 
 make_ca() {
-	"$build-asan/lib/pki-road" "$top/n1"
+	"$build-asan/lib/certify" "$top/n1"
 }
 
 # joiner N TOKEN: a machine that is to join.
@@ -55,7 +55,7 @@ open_door() {
 }
 
 ask() {
-	"$build-asan/lib/ask-door" "$top/n$1"
+	"$build-asan/lib/ask-server" "$top/n$1"
 }
 
 # get KEY: of the only token in the list.

@@ -10,7 +10,7 @@ calls="mkdir write fsync rename renameat2 link unlink unlinkat"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="${ETCD_CLUSTER_PLAIN%/*}/lib/pki-road" # of the same build as the program
+	road="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # of the same build as the program
 	[ -x "$road" ] || skip "no $road (make test-programs)"
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	root="$BATS_TEST_TMPDIR/root"

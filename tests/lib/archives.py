@@ -7,7 +7,7 @@ archives.py make DIR PROGRAM VERSION [ARCH]   DIR/CASE/etcd-vVERSION-linux-ARCH.
                                               DIR/cases: lines of "CASE<tab>words that the refusal must have"
 archives.py good FILE PROGRAM VERSION [ARCH]  one good archive, whatever its name
 
-PROGRAM is tests/lib/etcd-double.c, compiled; the version is written into a copy of it.
+PROGRAM is tests/lib/etcd-stub.c, compiled; the version is written into a copy of it.
 """
 import gzip
 import hashlib

@@ -60,7 +60,7 @@ static inline const struct check_finding *find(const struct check_report *r, con
 }
 
 static inline void assert_finding(const struct check_report *r, enum check_level level, const char *what,
-				  const char *mend)
+				  const char *fix)
 {
 	const struct check_finding *f = find(r, what);
 
@@ -71,8 +71,8 @@ static inline void assert_finding(const struct check_report *r, enum check_level
 		return;
 	}
 	assert_int_equal(f->level, level);
-	if (!strstr(f->mend, mend))
-		fail_msg("\"%s\" is not what mends \"%s\": %s", mend, f->what, f->mend);
+	if (!strstr(f->fix, fix))
+		fail_msg("\"%s\" is not what fixes \"%s\": %s", fix, f->what, f->fix);
 }
 
 /* A survey of three healthy members, the first one here and leader, as the starting point of each case. */

@@ -8,6 +8,7 @@
 #define ENROLL_TABLE_H
 
 #include "enroll/rules.h"
+#include "pki/profile.h"
 
 #define NOW 1795000000
 #define K1  "1111111111111111111111111111111111111111111111111111111111111111"

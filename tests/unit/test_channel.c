@@ -3,7 +3,7 @@
  *
  * adapter/channel: who gets in, who is believed, and that nothing is said to anybody else. The client is a child process.
  */
-#include "pretend.h"
+#include "fake.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -267,5 +267,5 @@ int main(void)
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
-	return cmocka_run_group_tests(tests, pretend_setup, pretend_teardown);
+	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "config/default.h"
 #include "adapter/probe.h"
+#include "config/default.h"
 
 /* --- Before the first start. */
 
@@ -275,12 +275,12 @@ static void the_verdict_is_the_first_bad_one(void **state)
 
 	(void)state;
 	check_ok(&r, "fine");
-	check_mend(check_warn(&r, "odd"), "look");
+	check_fix(check_warn(&r, "odd"), "look");
 	assert_ok(check_verdict(&r, e));
-	check_mend(check_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "mend it");
+	check_fix(check_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "fix it");
 	(void)check_bad(&r, ERR_CONFIG, "later");
 	assert_err(check_verdict(&r, e), ERR_VERIFY, "broken?[1m");
-	assert_err(check_verdict(&r, e), ERR_VERIFY, "mend it");
+	assert_err(check_verdict(&r, e), ERR_VERIFY, "fix it");
 	r.running = true;
 	assert_err(check_verdict(&r, e), ERR_HEALTH, "broken");
 	check_report_free(&r);

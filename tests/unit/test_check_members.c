@@ -32,7 +32,7 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	r = judge("", &s);
 	assert_finding(&r, CHECK_WARN, "member n3 does not answer: Connection refused",
 		       "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove n3");
-	assert_finding(&r, CHECK_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster", "mend");
+	assert_finding(&r, CHECK_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster", "repair");
 	assert_ok(check_verdict(&r, e));
 	check_report_free(&r);
 

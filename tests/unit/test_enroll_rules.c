@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "pki/profile.h"
 #include "enroll_table.h"
+#include "pki/profile.h"
 
 /* A line in full: facts, and what they point at. */
 struct scene {

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#include "pretend.h"
+#include "fake.h"
 
 /* --- Frames. */
 
@@ -120,9 +120,9 @@ static void a_verdict_for_every_defect(void **state)
 /* --- Over the wire. */
 
 /* One unary call, on a connection of its own. */
-static int call(const struct pretend *p, const char *ca, const char *client, struct buf *reply, struct err *e)
+static int call(const struct fake_etcd *p, const char *ca, const char *client, struct buf *reply, struct err *e)
 {
-	auto_grpc struct grpc *g = pretend_open(p, pki, ca, client, 500);
+	auto_grpc struct grpc *g = fake_open(p, pki, ca, client, 500);
 	const struct buf nothing = { 0 };
 
 	return grpc_unary(g, "/etcdserverpb.Maintenance/Status", &nothing, reply, e);
@@ -130,13 +130,13 @@ static int call(const struct pretend *p, const char *ca, const char *client, str
 
 static void an_answer_arrives(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "ok:68656c6c6f");
+	struct fake_etcd p = fake_start(pki, "server", "ok:68656c6c6f");
 	auto_buf struct buf reply = { 0 };
 
 	(void)state;
 	assert_ok(call(&p, "ca", "client", &reply, e));
 	assert_string_equal(buf_str(&reply), "hello");
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void wrong_answers_are_told_apart(void **state)
@@ -164,12 +164,12 @@ static void wrong_answers_are_told_apart(void **state)
 		{ "close", GRPC_UNAVAILABLE, "https://127.0.0.1:" },
 	};
 	auto_buf struct buf script = { 0 };
-	struct pretend p;
+	struct fake_etcd p;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		buf_printf(&script, " %s", cases[i].script);
-	p = pretend_start(pki, "server", buf_str(&script));
+	p = fake_start(pki, "server", buf_str(&script));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		auto_buf struct buf reply = { 0 };
 		struct err e = { 0 };
@@ -178,13 +178,13 @@ static void wrong_answers_are_told_apart(void **state)
 		if (e.class != ERR_HEALTH || e.rpc != cases[i].code || !strstr(e.msg, cases[i].want))
 			fail_msg("%s: class %d, code %d: %s", cases[i].script, e.class, e.rpc, e.msg);
 	}
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 /* A server with one of the certificates, met by a client that trusts one of the CAs and has one of the pairs. */
 static void assert_distrust(const char *server, const char *ca, const char *client, const char *want)
 {
-	struct pretend p = pretend_start(pki, server, "ok:00");
+	struct fake_etcd p = fake_start(pki, server, "ok:00");
 	auto_buf struct buf reply = { 0 };
 	struct err e = { 0 };
 
@@ -196,7 +196,7 @@ static void assert_distrust(const char *server, const char *ca, const char *clie
 		assert_int_equal(e.rpc, GRPC_UNAUTHENTICATED);
 	if (e.class != ERR_HEALTH || !strstr(e.msg, want))
 		fail_msg("%s: class %d, code %d: %s", want, e.class, e.rpc, e.msg);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void distrust_names_its_reason(void **state)
@@ -210,19 +210,19 @@ static void distrust_names_its_reason(void **state)
 
 static void a_web_server_is_no_etcd(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "http1");
+	struct fake_etcd p = fake_start(pki, "server", "http1");
 	auto_buf struct buf reply = { 0 };
 
 	(void)state;
 	assert_err(call(&p, "ca", "client", &reply, e), ERR_HEALTH, "HTTP/1 answers here");
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void one_connection_serves_many_calls(void **state)
 {
 	/* The server takes one connection after the other: a second one, beside the first, would find nobody. */
-	struct pretend p = pretend_start(pki, "server", "ok:31 error:5:no ok:32");
-	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start(pki, "server", "ok:31 error:5:no ok:32");
+	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 	auto_buf struct buf reply = { 0 };
 	const struct buf nothing = { 0 };
 
@@ -231,20 +231,20 @@ static void one_connection_serves_many_calls(void **state)
 	assert_err(grpc_unary(g, "/a/b", &nothing, &reply, e), ERR_HEALTH, "NOT_FOUND");
 	assert_ok(grpc_unary(g, "/a/b", &nothing, &reply, e));
 	assert_string_equal(buf_str(&reply), "12");
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void nobody_listens(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "ok:00");
+	struct fake_etcd p = fake_start(pki, "server", "ok:00");
 	auto_buf struct buf reply = { 0 };
 	const struct buf nothing = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
-	pretend_stop(&p);
+	fake_stop(&p);
 	{
-		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 500);
+		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 500);
 
 		assert_int_equal(grpc_unary(g, "/a/b", &nothing, &reply, &e), -1);
 	}
@@ -268,7 +268,7 @@ static int open_with(const char *url, const char *cert, struct err *e)
 
 static void what_is_ours_is_checked_first(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "ok:00");
+	struct fake_etcd p = fake_start(pki, "server", "ok:00");
 	auto_free char *url = xasprintf("https://127.0.0.1:%d", p.port);
 	auto_free char *no_match = xasprintf("%s/server.crt", pki);
 	auto_free char *no_cert = xasprintf("%s/openssl.log", pki);
@@ -279,7 +279,7 @@ static void what_is_ours_is_checked_first(void **state)
 	assert_err(open_with(url, NULL, e), ERR_CONFIG, "no certificate");
 	assert_err(open_with(url, no_match, e), ERR_HEALTH, "no usable pair");
 	assert_err(open_with(url, no_cert, e), ERR_HEALTH, "no usable pair");
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 int main(void)
@@ -298,5 +298,5 @@ int main(void)
 		cmocka_unit_test(what_is_ours_is_checked_first),
 	};
 
-	return cmocka_run_group_tests_name("grpc", tests, pretend_setup, pretend_teardown);
+	return cmocka_run_group_tests_name("grpc", tests, fake_setup, fake_teardown);
 }

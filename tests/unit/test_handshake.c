@@ -3,11 +3,11 @@
  *
  * adapter/handshake: what a server shows of itself: its certificate and its clock.
  */
-#include "pretend.h"
+#include "fake.h"
 
 #include "adapter/handshake.h"
 
-static struct handshake to(const struct pretend *p, char **ca, char **cert, char **key)
+static struct handshake to(const struct fake_etcd *p, char **ca, char **cert, char **key)
 {
 	*ca = xasprintf("%s/ca.crt", pki);
 	*cert = xasprintf("%s/client.crt", pki);
@@ -23,7 +23,7 @@ static struct handshake to(const struct pretend *p, char **ca, char **cert, char
 
 static void the_certificate_and_the_clock(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "close");
+	struct fake_etcd p = fake_start(pki, "server", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *serial = NULL;
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
@@ -40,12 +40,12 @@ static void the_certificate_and_the_clock(void **state)
 	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
 	assert_false(seen.has_clock);
 	handshake_seen_free(&seen);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void a_server_without_words_still_shows_its_certificate(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "close");
+	struct fake_etcd p = fake_start(pki, "server", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *other = xasprintf("%s/other-ca.crt", pki);
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
@@ -60,14 +60,14 @@ static void a_server_without_words_still_shows_its_certificate(void **state)
 	h.ca = other;
 	assert_err(handshake_look(&h, &seen, e), ERR_VERIFY, "does not vouch for");
 	handshake_seen_free(&seen);
-	pretend_stop(&p);
+	fake_stop(&p);
 	h.ca = ca;
 	assert_int_equal(handshake_look(&h, &seen, NULL), 0);
 }
 
 static void one_that_has_expired_is_shown_all_the_same(void **state)
 {
-	struct pretend p = pretend_start(pki, "expired", "close");
+	struct fake_etcd p = fake_start(pki, "expired", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
@@ -77,7 +77,7 @@ static void one_that_has_expired_is_shown_all_the_same(void **state)
 	assert_true(seen.leaf.not_after < time(NULL));
 	assert_true(seen.has_clock);
 	handshake_seen_free(&seen);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void a_date_is_read_or_not(void **state)
@@ -104,5 +104,5 @@ int main(void)
 		cmocka_unit_test(a_date_is_read_or_not),
 	};
 
-	return cmocka_run_group_tests_name("handshake", tests, pretend_setup, pretend_teardown);
+	return cmocka_run_group_tests_name("handshake", tests, fake_setup, fake_teardown);
 }

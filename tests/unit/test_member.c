@@ -3,7 +3,7 @@
  *
  * core/member: what is concluded from answers, refusals and silence.
  */
-#include "pretend_machine.h"
+#include "fake_machine.h"
 
 #include <time.h>
 
@@ -39,7 +39,7 @@ static long long now_ms(void)
 /* How long it took, in ms. */
 static long long survey(const char *script, struct member_survey *s)
 {
-	struct pretend p = pretend_start(pki, "server", script);
+	struct fake_etcd p = fake_start(pki, "server", script);
 	long long begin;
 	struct machine m;
 
@@ -48,7 +48,7 @@ static long long survey(const char *script, struct member_survey *s)
 	assert_ok(member_survey(&m, 500, s, e));
 	begin = now_ms() - begin;
 	machine_free(&m);
-	pretend_stop(&p);
+	fake_stop(&p);
 	return begin;
 }
 
@@ -113,13 +113,13 @@ static void a_learner_has_no_list_but_is_well(void **state)
 
 static void silence_is_a_member_that_does_not_answer(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "close");
+	struct fake_etcd p = fake_start(pki, "server", "close");
 	struct member_health h;
 	struct member_survey s;
 	struct machine m;
 
 	(void)state;
-	pretend_stop(&p);
+	fake_stop(&p);
 	open_machine(&m, p.port);
 	assert_ok(member_survey(&m, 500, &s, e));
 	assert_int_equal(s.n, 1);
@@ -133,7 +133,7 @@ static void silence_is_a_member_that_does_not_answer(void **state)
 
 static void the_probe_tells_answering_from_healthy(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", STATUS " " OK " close " STATUS " " NO_LEADER);
+	struct fake_etcd p = fake_start(pki, "server", STATUS " " OK " close " STATUS " " NO_LEADER);
 	struct member_health h;
 	struct machine m;
 
@@ -149,12 +149,12 @@ static void the_probe_tells_answering_from_healthy(void **state)
 	assert_true(h.answers);
 	assert_false(h.healthy);
 	machine_free(&m);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void etcd_env_says_where_it_is(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", STATUS " " OK);
+	struct fake_etcd p = fake_start(pki, "server", STATUS " " OK);
 	auto_free char *env = xasprintf("%s/etc/etcd/etcd.env", root);
 	auto_free char *text =
 		xasprintf("ETCD_ADVERTISE_CLIENT_URLS=https://127.0.0.1:%d,https://192.0.2.1:1\n", p.port);
@@ -168,7 +168,7 @@ static void etcd_env_says_where_it_is(void **state)
 	assert_true(h.healthy);
 	assert_ok(file_remove_tree(env, e));
 	machine_free(&m);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 /* One member of a list in protobuf, as hex behind LIST: id, name, client URL. */
@@ -184,8 +184,8 @@ static char *entry(int id, const char *name, const char *url)
 
 static void whoever_is_named_is_asked_and_the_silent_cost_one_timeout(void **state)
 {
-	struct pretend other = pretend_start(pki, "server", "ok:0a0408011003" STATUS_REST " error:12:no " OK);
-	struct pretend dead = pretend_start(pki, "server", "slow");
+	struct fake_etcd other = fake_start(pki, "server", "ok:0a0408011003" STATUS_REST " error:12:no " OK);
+	struct fake_etcd dead = fake_start(pki, "server", "slow");
 	auto_free char *url3 = xasprintf("https://127.0.0.1:%d", other.port);
 	auto_free char *url4 = xasprintf("https://127.0.0.1:%d", dead.port);
 	auto_free char *url5 = xasprintf("https://localhost:%d", dead.port);
@@ -204,13 +204,13 @@ static void whoever_is_named_is_asked_and_the_silent_cost_one_timeout(void **sta
 	assert_non_null(strstr(s.list[2].why.msg, "within 500 ms"));
 	assert_non_null(strstr(s.list[3].why.msg, "within 500 ms"));
 	member_survey_free(&s);
-	pretend_stop(&dead);
-	pretend_stop(&other);
+	fake_stop(&dead);
+	fake_stop(&other);
 }
 
 static void another_member_at_its_address_is_not_it(void **state)
 {
-	struct pretend other = pretend_start(pki, "server", "ok:0a0408071008" STATUS_REST " error:12:no " OK);
+	struct fake_etcd other = fake_start(pki, "server", "ok:0a0408071008" STATUS_REST " error:12:no " OK);
 	auto_free char *url = xasprintf("https://127.0.0.1:%d", other.port), *n3 = entry(3, "n3", url);
 	auto_free char *script = xasprintf("%s %s%s %s %s%s %s", STATUS, LIST, n3, OK, LIST, n3, OK);
 	struct member_survey s;
@@ -223,7 +223,7 @@ static void another_member_at_its_address_is_not_it(void **state)
 	assert_non_null(strstr(s.list[1].why.msg, "the member 8 of the cluster 7 answers"));
 	assert_int_equal(s.leader, 2);
 	member_survey_free(&s);
-	pretend_stop(&other);
+	fake_stop(&other);
 }
 
 static void a_member_that_was_removed_is_in_front_of_the_list(void **state)

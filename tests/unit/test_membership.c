@@ -4,7 +4,7 @@
  * core/membership, core/reach and the calls of adapter/rpc below them: what is concluded from answers, refusals and silence, above all after a
  * change that may have taken effect or not.
  */
-#include "pretend_machine.h"
+#include "fake_machine.h"
 
 #include "base/text.h"
 #include "member/membership.h"
@@ -88,7 +88,7 @@ enum what { ADD, PROMOTE, REMOVE, UPDATE };
 
 static int run(const struct buf *script, enum what what, struct err *e)
 {
-	struct pretend p = pretend_start(pki, "server", buf_str(script));
+	struct fake_etcd p = fake_start(pki, "server", buf_str(script));
 	struct rpc_members after = { 0 };
 	uint64_t id = 0;
 	struct machine m;
@@ -118,7 +118,7 @@ static int run(const struct buf *script, enum what what, struct err *e)
 		break;
 	}
 	machine_free(&m);
-	pretend_stop(&p);
+	fake_stop(&p);
 	return rc;
 }
 
@@ -317,12 +317,12 @@ static void updated_when_it_differs(void **state)
 
 static void nobody_answers(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "close"), stranger = pretend_start(pki, "stranger", STATUS);
+	struct fake_etcd p = fake_start(pki, "server", "close"), stranger = fake_start(pki, "stranger", STATUS);
 	struct rpc_members list = { 0 };
 	struct machine m;
 
 	(void)state;
-	pretend_stop(&p);
+	fake_stop(&p);
 	open_machine(&m, p.port);
 	assert_err(membership_list(&m, &list, e), ERR_HEALTH, "no member of the cluster answers: https://127.0.0.1:");
 	assert_err(membership_look(&m, 500, &list, e), ERR_HEALTH, "Connection refused");
@@ -330,20 +330,20 @@ static void nobody_answers(void **state)
 	open_machine(&m, stranger.port);
 	assert_err(membership_list(&m, &list, e), ERR_VERIFY, "is not from the CA in");
 	machine_free(&m);
-	pretend_stop(&stranger);
+	fake_stop(&stranger);
 }
 
 static void a_look_needs_no_quorum(void **state)
 {
 	auto_buf struct buf script = { 0 };
 	struct rpc_members list = { 0 };
-	struct pretend p;
+	struct fake_etcd p;
 	struct machine m;
 
 	(void)state;
 	buf_puts(&script, STATUS);
 	say_list(&script, &n1, &ours);
-	p = pretend_start(pki, "server", buf_str(&script));
+	p = fake_start(pki, "server", buf_str(&script));
 	open_machine(&m, p.port);
 	assert_ok(membership_look(&m, 2000, &list, e));
 	assert_int_equal(list.n, 2);
@@ -351,7 +351,7 @@ static void a_look_needs_no_quorum(void **state)
 	assert_false(membership_has_started(&list.list[1]));
 	rpc_members_free(&list);
 	machine_free(&m);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void refusals_are_told_apart(void **state)

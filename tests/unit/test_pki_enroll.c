@@ -223,7 +223,7 @@ static void nothing_is_made_before_there_is_a_token(void **state)
 	ensure(&m, 1);
 	assert_int_equal(door.calls, 0);
 	assert_false(file_exists(m.at.pki));
-	assert_int_equal(pki_origin(&m), PKI_ASK);
+	assert_int_equal(pki_origin(&m), PKI_TO_ENROLL);
 }
 
 static void the_same_keys_are_asked_for_again(void **state)

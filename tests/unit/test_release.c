@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "release/release.h"
 #include "release/install.h"
 #include "release/record.h"
+#include "release/release.h"
 #include "release/switch.h"
 
 /* A machine with an empty tree and a configuration of its own. */

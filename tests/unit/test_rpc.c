@@ -3,7 +3,7 @@
  *
  * adapter/rpc: what etcd says ends up in our own types, and nonsense does not.
  */
-#include "pretend.h"
+#include "fake.h"
 
 #include "adapter/rpc.h"
 
@@ -16,21 +16,21 @@ static void status_is_copied_field_by_field(void **state)
 {
 	/* version "3.6.14", db_size 16384, leader 2, raft 9 6 9, error "x\e", in use 8192, learner, storage "3.6.0", quota 2 GiB,
 	 * and a field 99 that we do not know. */
-	struct pretend p = pretend_start(pki, "server",
-					 "ok:" HEADER "1206332e362e3134"
-					 "18808001"
-					 "2002"
-					 "2809"
-					 "3006"
-					 "3809"
-					 "4202781b"
-					 "4880"
-					 "40"
-					 "5001"
-					 "5a05332e362e30"
-					 "608080808008"
-					 "980601");
-	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start(pki, "server",
+					"ok:" HEADER "1206332e362e3134"
+					"18808001"
+					"2002"
+					"2809"
+					"3006"
+					"3809"
+					"4202781b"
+					"4880"
+					"40"
+					"5001"
+					"5a05332e362e30"
+					"608080808008"
+					"980601");
+	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 	struct rpc_status s;
 
 	(void)state;
@@ -51,13 +51,13 @@ static void status_is_copied_field_by_field(void **state)
 	assert_int_equal(strv_len(s.errors), 1);
 	assert_string_equal(s.errors[0], "x?");
 	rpc_status_free(&s);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void an_empty_answer_is_all_zeros(void **state)
 {
-	struct pretend p = pretend_start(pki, "server", "ok:");
-	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start(pki, "server", "ok:");
+	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 	struct rpc_status s;
 	struct rpc_members m;
 	struct rpc_alarm *alarms;
@@ -74,20 +74,20 @@ static void an_empty_answer_is_all_zeros(void **state)
 	free(alarms);
 	rpc_members_free(&m);
 	rpc_status_free(&s);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void members_and_alarms(void **state)
 {
 	/* members { 1 "n1" peer "p" client "c" } { 2, learner, not started }, then alarm { 2 NOSPACE } { 1 77 }. */
-	struct pretend p = pretend_start(pki, "server",
-					 "ok:" HEADER "120c080112026e311a0170220163"
-					 "1204"
-					 "08022801"
-					 " ok:"
-					 "120408021001"
-					 "12040801104d");
-	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start(pki, "server",
+					"ok:" HEADER "120c080112026e311a0170220163"
+					"1204"
+					"08022801"
+					" ok:"
+					"120408021001"
+					"12040801104d");
+	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 	struct rpc_members m;
 	struct rpc_alarm *alarms;
 	size_t n;
@@ -111,42 +111,42 @@ static void members_and_alarms(void **state)
 	assert_string_equal(rpc_alarm_name(alarms[0].kind), "NOSPACE");
 	assert_non_null(strstr(rpc_alarm_name(alarms[1].kind), "unknown"));
 	free(alarms);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void nonsense_is_refused(void **state)
 {
 	/* A length that leads out of the message; a header of the wrong wire type; 300 members. */
 	char many[8 + 300 * 4] = "ok:";
-	struct pretend p;
+	struct fake_etcd p;
 	struct rpc_status s;
 	struct rpc_members m;
 
 	(void)state;
-	p = pretend_start(pki, "server", "ok:12ff ok:08");
+	p = fake_start(pki, "server", "ok:12ff ok:08");
 	{
-		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 
 		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "Status: https://127.0.0.1");
 		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "cannot be decoded");
 	}
-	pretend_stop(&p);
+	fake_stop(&p);
 	for (size_t i = 0; i < 300; i++)
 		strcat(many, "1200");
-	p = pretend_start(pki, "server", many);
+	p = fake_start(pki, "server", many);
 	{
-		auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 
 		assert_err(rpc_member_list(g, true, &m, e), ERR_HEALTH, "300 members");
 	}
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 static void permission_denied_is_health(void **state)
 {
-	struct pretend p =
-		pretend_start(pki, "server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
-	auto_grpc struct grpc *g = pretend_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p =
+		fake_start(pki, "server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
+	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
 	struct err e = { 0 };
 
 	(void)state;
@@ -156,7 +156,7 @@ static void permission_denied_is_health(void **state)
 	assert_int_equal(e.rpc, GRPC_UNAVAILABLE);
 	assert_non_null(strstr(e.msg, "no leader (UNAVAILABLE)"));
 	assert_int_equal(rpc_health(g, true, &e), 0);
-	pretend_stop(&p);
+	fake_stop(&p);
 }
 
 int main(void)
@@ -169,5 +169,5 @@ int main(void)
 		cmocka_unit_test(permission_denied_is_health),
 	};
 
-	return cmocka_run_group_tests_name("rpc", tests, pretend_setup, pretend_teardown);
+	return cmocka_run_group_tests_name("rpc", tests, fake_setup, fake_teardown);
 }

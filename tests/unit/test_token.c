@@ -178,17 +178,17 @@ static void reads_a_private_file(void **state)
 	struct err er = { 0 };
 
 	token_derive(TEXT, &want);
-	assert_int_equal(token_read_given(m, &t, &er), 0);
+	assert_int_equal(token_read_file(m, &t, &er), 0);
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		auto_free char *path = given(m, good[i], 0600);
 
-		assert_int_equal(token_read_given(m, &t, &er), 1);
+		assert_int_equal(token_read_file(m, &t, &er), 1);
 		assert_memory_equal(&t, &want, sizeof(t));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
 		auto_free char *path = given(m, empty[i], 0600);
 
-		assert_int_equal(token_read_given(m, &t, &er), 0);
+		assert_int_equal(token_read_file(m, &t, &er), 0);
 	}
 }
 
@@ -199,20 +199,20 @@ static void refuses_a_file_that_others_see(void **state)
 	auto_free char *elsewhere = xasprintf("%s/elsewhere", m->at.etc);
 	struct token t;
 
-	assert_err(token_read_given(m, &t, e), ERR_VERIFY, "chmod 600");
+	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "chmod 600");
 	assert_ok(file_set_mode(path, FILE_MODE(0604), e));
-	assert_err(token_read_given(m, &t, e), ERR_VERIFY, "can be read by others");
+	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "can be read by others");
 	assert_ok(file_set_mode(path, FILE_MODE(0620), e));
-	assert_err(token_read_given(m, &t, e), ERR_VERIFY, "can be written by others");
+	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "can be written by others");
 	assert_ok(file_set_mode(path, FILE_MODE(0600), e));
 	assert_ok(file_rename(path, elsewhere, e));
 	assert_ok(file_replace_link(path, "elsewhere", e));
-	assert_err(token_read_given(m, &t, e), ERR_VERIFY, "symlink");
-	assert_err(token_wipe_given(m, e), ERR_FAIL, "cannot wipe");
+	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "symlink");
+	assert_err(token_wipe_file(m, e), ERR_FAIL, "cannot wipe");
 	assert_true(file_exists(elsewhere));
 	assert_int_equal(unlink(path), 0);
 	assert_ok(file_mkdirs(path, FILE_MODE(0700), e));
-	assert_err(token_read_given(m, &t, e), ERR_VERIFY, "not a regular file");
+	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "not a regular file");
 }
 
 static void refuses_a_weak_one_without_showing_it(void **state)
@@ -222,14 +222,14 @@ static void refuses_a_weak_one_without_showing_it(void **state)
 	struct err er = { 0 };
 	struct token t;
 
-	assert_int_equal(token_read_given(m, &t, &er), -1);
+	assert_int_equal(token_read_file(m, &t, &er), -1);
 	assert_int_equal(er.class, ERR_CONFIG);
 	assert_null(strstr(er.msg, "changeme"));
 	assert_null(strstr(er.hint, "changeme"));
 	assert_non_null(strstr(er.msg, path));
 	/* No way around the rule by a NUL. */
 	assert_ok(file_replace(path, FILE_MODE(0600), TEXT "\0more", sizeof(TEXT "\0more"), e));
-	assert_err(token_read_given(m, &t, e), ERR_CONFIG, "NUL");
+	assert_err(token_read_file(m, &t, e), ERR_CONFIG, "NUL");
 }
 
 static void wipes_all_names_of_the_file(void **state)
@@ -242,16 +242,16 @@ static void wipes_all_names_of_the_file(void **state)
 
 	assert_int_equal(link(path, other), 0);
 	m->dry_run = true;
-	assert_int_equal(token_wipe_given(m, &er), 1);
+	assert_int_equal(token_wipe_file(m, &er), 1);
 	assert_true(file_exists(path));
 	m->dry_run = false;
-	assert_int_equal(token_wipe_given(m, &er), 1);
+	assert_int_equal(token_wipe_file(m, &er), 1);
 	assert_false(file_exists(path));
 	assert_ok(file_read(other, 4096, &left, e));
 	assert_int_equal(left.len, sizeof(TEXT));
 	for (size_t i = 0; i < left.len; i++)
 		assert_int_equal(left.data[i], '\0');
-	assert_int_equal(token_wipe_given(m, &er), 0);
+	assert_int_equal(token_wipe_file(m, &er), 0);
 }
 
 int main(void)

@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="$PWD/${BUILD:-build}/lib/pki-road"
+	road="$PWD/${BUILD:-build}/lib/certify"
 	token=5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f
 	port=$((20000 + RANDOM % 10000))
 	members=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3

@@ -2,9 +2,9 @@
  * Copyright The etcd-cluster Authors
  *
  * A machine at the door, without the rest of `setup`, for tests:
- *   ask-door ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
+ *   ask-server ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
  *                   the door. Keys that are there are kept.
- *   ask-door ROOT open   what setup does on a CA host: the token into the store
+ *   ask-server ROOT open   what setup does on a CA host: the token into the store
  * Exit codes are those of the verbs.
  */
 #include <signal.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * flow/patience: waiting ends, and the pauses are short.
+ * flow/retry: waiting ends, and the pauses are short.
  */
 #include "unit.h"
 
 #include <time.h>
 
-#include "flow/patience.h"
+#include "flow/retry.h"
 
 static long long now_ms(void)
 {
@@ -20,25 +20,25 @@ static long long now_ms(void)
 static void none_is_none(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
-	struct patience p;
+	struct retry p;
 	long long began = now_ms();
 
 	(void)state;
-	patience_begin(&p, 0);
-	assert_false(patience_pause(&p, &why));
+	retry_begin(&p, 0);
+	assert_false(retry_pause(&p, &why));
 	assert_true(now_ms() - began < 100);
 }
 
 static void ends_in_time(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
-	struct patience p;
+	struct retry p;
 	long long began = now_ms();
 	unsigned int looks = 0;
 
 	(void)state;
-	patience_begin(&p, 1);
-	while (looks < 100 && patience_pause(&p, &why))
+	retry_begin(&p, 1);
+	while (looks < 100 && retry_pause(&p, &why))
 		looks++;
 	/* Pauses of 188 to 312 ms; a busy machine makes them longer. */
 	assert_in_range(looks, 1, 6);
@@ -53,5 +53,5 @@ int main(void)
 		cmocka_unit_test(ends_in_time),
 	};
 
-	return cmocka_run_group_tests_name("patience", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ calls="mkdir write fsync rename renameat2 link unlink unlinkat connect read"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="${ETCD_CLUSTER_PLAIN%/*}/lib/pki-road" # of the same build as the program
+	road="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # of the same build as the program
 	[ -x "$road" ] || skip "no $road (make test-programs)"
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	port=$((20000 + RANDOM % 3000 * 3))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  */
-#include "flow/pristine.h"
+#include "flow/unused.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,11 +12,11 @@
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/identity.h"
+#include "member/session.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
 #include "service/service.h"
-#include "member/session.h"
 
 #define CONNECT_MS 1000U
 #define ASK_MS	   5000U
@@ -153,7 +153,7 @@ static bool concerned(const struct machine *m, bool joins)
 	return joins || c->role == ROLE_JOIN || (c->role == ROLE_CLUSTER && c->n_members > 1);
 }
 
-int pristine_give_up(const struct machine *m, bool joins, bool local, struct err *e)
+int unused_give_up(const struct machine *m, bool joins, bool local, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
 	const bool keep_ca = !joins && config_makes_ca(&m->conf);

@@ -2,8 +2,8 @@
  * Copyright The etcd-cluster Authors
  *
  * The certificates' part of `setup` alone, for tests and benchmarks that must not wait for the rest:
- *   pki-road ROOT                                pki_ensure on that machine; exit codes are those of the verbs
- *   pki-road ROOT ADDRESS PORT PROFILE SECONDS   handshakes until then with that port, showing that profile's pair; prints
+ *   certify ROOT                                pki_ensure on that machine; exit codes are those of the verbs
+ *   certify ROOT ADDRESS PORT PROFILE SECONDS   handshakes until then with that port, showing that profile's pair; prints
  *                                                "handshakes N failed N serials N"
  */
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * A pretended etcd (tests/lib/pretend-etcd) and certificates for it, for the tests of the gRPC client.
+ * A fake etcd (tests/lib/fake-etcd) and certificates for it, for the tests of the gRPC client.
  */
-#ifndef PRETEND_H
-#define PRETEND_H
+#ifndef FAKE_H
+#define FAKE_H
 
 #include "unit.h"
 
@@ -18,16 +18,16 @@
 #include "base/proc.h"
 
 /* The repository's root: tests are run from there (tests/run). */
-#define PRETEND_SCRIPT "tests/lib/pretend-etcd"
+#define FAKE_SCRIPT "tests/lib/fake-etcd"
 
-struct pretend {
+struct fake_etcd {
 	pid_t pid;
 	int input; /* closing it ends the server */
 	int port;
 };
 
 /* A directory with certificates (tests/lib/make-pki); the caller removes it with file_remove_tree. */
-static inline char *pretend_pki(void)
+static inline char *fake_pki(void)
 {
 	char *dir = unit_dir();
 	const char *const argv[] = { "tests/lib/make-pki", dir, NULL };
@@ -40,11 +40,11 @@ static inline char *pretend_pki(void)
 }
 
 /* Starts it with the certificate `cert` and a space-separated script. */
-static inline struct pretend pretend_start(const char *pki, const char *cert, const char *script)
+static inline struct fake_etcd fake_start(const char *pki, const char *cert, const char *script)
 {
-	struct pretend p = { 0 };
+	struct fake_etcd p = { 0 };
 	auto_free char *line = xasprintf("cd %s && exec \"$0\" %s.crt %s.key ca.crt %s", pki, cert, cert, script);
-	auto_free char *server = realpath(PRETEND_SCRIPT, NULL);
+	auto_free char *server = realpath(FAKE_SCRIPT, NULL);
 	int in[2], out[2];
 	FILE *f;
 
@@ -68,15 +68,15 @@ static inline struct pretend pretend_start(const char *pki, const char *cert, co
 	return p;
 }
 
-static inline void pretend_stop(struct pretend *p)
+static inline void fake_stop(struct fake_etcd *p)
 {
 	(void)close(p->input);
 	(void)waitpid(p->pid, NULL, 0);
 }
 
 /* A session with it as the certificate `client`, trusting `ca`. */
-static inline struct grpc *pretend_open(const struct pretend *p, const char *pki, const char *ca, const char *client,
-					unsigned int timeout_ms)
+static inline struct grpc *fake_open(const struct fake_etcd *p, const char *pki, const char *ca, const char *client,
+				     unsigned int timeout_ms)
 {
 	auto_free char *url = xasprintf("https://127.0.0.1:%d", p->port);
 	auto_free char *ca_file = xasprintf("%s/%s.crt", pki, ca);
@@ -93,17 +93,17 @@ static inline struct grpc *pretend_open(const struct pretend *p, const char *pki
 	return g;
 }
 
-/* Setup and teardown of a group whose tests talk to pretend servers with certificates of this directory. */
+/* Setup and teardown of a group whose tests talk to fake servers with certificates of this directory. */
 static char *pki;
 
-static inline int pretend_setup(void **state)
+static inline int fake_setup(void **state)
 {
 	(void)state;
-	pki = pretend_pki();
+	pki = fake_pki();
 	return 0;
 }
 
-static inline int pretend_teardown(void **state)
+static inline int fake_teardown(void **state)
 {
 	struct err e = { 0 };
 

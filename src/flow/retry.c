@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  */
-#include "flow/patience.h"
+#include "flow/retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@ static long long now_ms(void)
 	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void patience_begin(struct patience *p, unsigned int seconds)
+void retry_begin(struct retry *p, unsigned int seconds)
 {
-	*p = (struct patience){ .began = now_ms() };
+	*p = (struct retry){ .began = now_ms() };
 	p->end = p->began + 1000LL * seconds;
 }
 
@@ -38,7 +38,7 @@ static long long spread(long long ms)
 	return ms - ms / 4 + t.tv_nsec / 1000 % (ms / 2);
 }
 
-bool patience_pause(struct patience *p, const struct err *why)
+bool retry_pause(struct retry *p, const struct err *why)
 {
 	long long now = now_ms(), pause = (now - p->began) / PART;
 	struct timespec t;

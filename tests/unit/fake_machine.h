@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright The etcd-cluster Authors
  *
- * A machine whose etcd is a pretended one (pretend.h): a root with its certificates and a cluster.conf that names its port.
+ * A machine whose etcd is a fake one (fake.h): a root with its certificates and a cluster.conf that names its port.
  */
-#ifndef PRETEND_MACHINE_H
-#define PRETEND_MACHINE_H
+#ifndef FAKE_MACHINE_H
+#define FAKE_MACHINE_H
 
-#include "pretend.h"
+#include "fake.h"
 
 #include "config/machine.h"
 
@@ -32,7 +32,7 @@ static inline int setup(void **state)
 {
 	auto_free char *dir = NULL;
 
-	if (pretend_setup(state) < 0)
+	if (fake_setup(state) < 0)
 		return -1;
 	root = unit_dir();
 	dir = xasprintf("%s/etc/etcd/pki", root);
@@ -50,7 +50,7 @@ static inline int teardown(void **state)
 	if (file_remove_tree(root, &e) < 0)
 		return -1;
 	free(root);
-	return pretend_teardown(state);
+	return fake_teardown(state);
 }
 
 /* Further lines of its cluster.conf. */

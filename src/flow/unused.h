@@ -4,8 +4,8 @@
  * A machine that was installed without answers is a cluster of its own, of one member on loopback, with a CA of its own. When it is told later that
  * it belongs to another cluster, and nobody has ever written a key into its own, that one is in the way, and nothing but in the way.
  */
-#ifndef FLOW_PRISTINE_H
-#define FLOW_PRISTINE_H
+#ifndef FLOW_UNUSED_H
+#define FLOW_UNUSED_H
 
 #include "config/machine.h"
 
@@ -16,6 +16,6 @@
  * 1 given up (dry run: would be), or an interrupted one finished; 0 this is no such machine; -1: ERR_CONFIG, it holds keys, or cannot be asked or
  * stopped; ERR_PENDING, it would be, but `local` starts and stops nothing.
  */
-int pristine_give_up(const struct machine *m, bool joins, bool local, struct err *e) MUST_CHECK;
+int unused_give_up(const struct machine *m, bool joins, bool local, struct err *e) MUST_CHECK;
 
 #endif

@@ -8,12 +8,12 @@
 
 #include <stdbool.h>
 
-#include "member/identity.h"
 #include "config/machine.h"
-#include "member/health.h"
 #include "flow/setup.h"
+#include "member/health.h"
+#include "member/identity.h"
 
-struct road {
+struct setup_run {
 	struct machine *m;
 	const struct setup_options *how;
 	struct identity id; /* of the member that this machine is, once there is one */
@@ -28,15 +28,15 @@ struct road {
 };
 
 /* Folds the 1 / 0 / -1 of a step into the road. */
-int road_took(struct road *r, int rc) MUST_CHECK;
+int setup_took(struct setup_run *r, int rc) MUST_CHECK;
 
 /* The same of a step that may have to wait for other machines, whose error is in e: ERR_PENDING goes to r->others, and counts as nothing done. */
-int road_took_others(struct road *r, int rc, struct err *e) MUST_CHECK;
+int setup_took_others(struct setup_run *r, int rc, struct err *e) MUST_CHECK;
 
 /*
  * The last part of the road: starts etcd, waits until it is healthy, and writes down which member this machine is (flow/start.c).
  * What it has to wait for longer is in r->others.
  */
-int road_start(struct road *r, struct err *e) MUST_CHECK;
+int setup_start(struct setup_run *r, struct err *e) MUST_CHECK;
 
 #endif
