@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A private channel between two machines: TLS 1.3 in which either both know a secret (an external pre-shared key with a
  * Diffie-Hellman exchange, RFC 8446 psk_dhe_ke), or both have a certificate of the same CA. One message each way.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * SHA-256 (OpenSSL, which uses the processor's own instructions for it).
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * One file from one place, into a descriptor that is open already: https and http (libcurl), or a local file.
  * Nothing that the other side says decides where bytes go or how many are taken.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * gRPC as etcd speaks it: unary calls and server streams over HTTP/2 and mutual TLS, by libcurl.
  * The wire format is the gRPC project's PROTOCOL-HTTP2.md; what etcd makes of it was tried on 3.4 to 3.7.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The half of gRPC that meets bytes from outside: frames, headers, trailers. No network here.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * KEY=VALUE files in the narrow form that systemd's EnvironmentFile= and a shell read alike:
  * cluster.conf, etcd.env, member-id, .release and the like. What the two would read differently is refused.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What etcd says on its peer port about the cluster it is in: GET /members (server/etcdserver/api/etcdhttp, peerMembersHandler; the
  * same from 3.4 to 3.7). It answers as soon as the process runs, also while it still waits for a quorum, when its client port says

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. What leaves the machine are names, resolved as the system does
  * it, and connections without a word in them. What may not be seen (other people's processes, unless we are root) is "unknown".

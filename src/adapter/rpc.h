@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The calls of etcd's API that we make, with types of our own: nothing above this floor sees a generated one.
  * Failures are those of grpc.h, with the method's short name in front.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Detached signatures by a public key (OpenSSL): what `openssl pkeyutl -sign -rawin` and `openssl dgst -sha256 -sign` make.
  */

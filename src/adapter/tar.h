@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A small tar archive in memory (POSIX.1-1988, ustar), for a few files of root that are carried elsewhere. Its buffer is wiped when it is released, as
  * what holds keys must be.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Two readers of libarchive, one on top of the other: `gz` undoes gzip and nothing else, `tar` reads what comes out. So a second
  * compression inside is not looked for, the unpacked bytes can be counted as they come, and what follows the end of the

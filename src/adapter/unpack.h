@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Takes a few named files out of a .tar.gz (libarchive, read side only, gzip and tar only), into descriptors that are open
  * already. No name, mode, owner, link or time of the archive ever reaches the file system.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The beginning of etcd's write-ahead log: which member of which cluster wrote it. Same format from etcd 2 to 3.7.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * X.509 certificates by OpenSSL: read, describe, check, issue. Which certificates there are is flow/certify.h's business.
  */

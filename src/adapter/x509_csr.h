@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Certificates and requests for them (PKCS#10, RFC 2986) as one line of base64, the form in which they travel.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The issuing half of adapter/x509.h: RFC 5280 certificates that pass `openssl verify -x509_strict` and Go.
  */

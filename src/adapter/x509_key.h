@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Private keys by OpenSSL. They live in memory that is wiped when it is released, and in no message.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A byte buffer that grows. data[len] is always '\0', so text can be used as a string.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The only code that creates, replaces or renames files. Everything it leaves behind is either the
  * old state or the new one, whatever kills the program or the disk in between.

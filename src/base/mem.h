@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Memory and descriptors that release themselves at the end of their scope.
  * Out of memory ends the program (exit 1): nothing here returns NULL for it.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * bundle: the certificates of another machine, to be copied there beforehand.
  */

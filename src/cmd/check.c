@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * etcd-cluster check: the preflight before each start of etcd, and the doctor.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * enroll: serves the door, on a socket from systemd or one of its own.
  */

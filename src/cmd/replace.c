@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * etcd-cluster replace: this machine was built anew and takes its own place.
  */

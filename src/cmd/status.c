@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * etcd-cluster status: what runs, how it is, and what to do about it.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What the values of cluster.conf must look like, one function for each kind. They return NULL when the value will do, else
  * the reason in plain words, to stand after "KEY=value ". A value that passes holds nothing that a unit, a URL, a

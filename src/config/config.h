@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference).
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What cluster.conf leaves open, asked from the machine: its name, its address, the release that the package pins.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Writes answers into cluster.conf for a person who typed them as options, and leaves the rest of the file as it is.
  */

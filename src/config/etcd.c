@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * ETCD_* lines of cluster.conf: what passes through to etcd and what does not. Whether the etcd in use knows the option is
  * asked later, when its version is certain (env.h).

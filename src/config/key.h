@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The keys of cluster.conf, one setter each: checks a value by itself and stores it. What concerns several keys at once is config.c's.
  */

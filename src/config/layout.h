@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Where everything lies on an installed machine, in one place (etcd-cluster.8, FILES).
  */

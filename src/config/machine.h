@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The machine at hand: where its files are, what its cluster.conf says, and how much of it may be touched.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * etcd version numbers. Pre-releases are not supported: their data and options come with no promise.
  */

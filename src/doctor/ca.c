@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Where certificates come from: on a CA host the door, its tokens and the one key; on another machine its own token and the way to the door.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The doctor: looks at the machine and reports what it finds, each finding with the command that fixes it.
  * Nothing here changes the machine.

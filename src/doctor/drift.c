@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What cluster.conf and this machine's memory say about the members, against what the cluster says. etcd itself ignores a changed peer
  * address in its settings without a word (measured, 3.4 to 3.7), and one that was removed ends with exit code 0.

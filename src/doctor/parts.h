@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The parts that check.c is put together from. Each adds its findings to the report; what is in order gets an "ok" one.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Everything `status` shows, gathered: this machine, its cluster, and what is wrong with either.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Certificates asked for at the door of a CA host (enroll/client.h), and looked at before anything is done with them.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Certificates through the door of the CA host: what the machine that asks calls, and what opens the door on the CA host.
  * The CA's key stays where it is: only public keys go one way, and certificates come back the other.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The question and the answer that go through the door, as text: KEY=VALUE lines (adapter/keyfile.h). Keys that are not known
  * are passed over, so that a later version may say more.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * On a CA host: /etc/etcd/enroll/members/NAME, who got certificates through the door, last.
  */

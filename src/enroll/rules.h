@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Who gets certificates through the door: one decision over facts that the caller gathered. Asks nobody, changes nothing.
  */

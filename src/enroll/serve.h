@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The CA host's side of the door, for one connection: who is it, may it have that, sign, write down, answer.
  */

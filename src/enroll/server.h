@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The door itself: takes connections and has each answered by a child of its own, so that none can hold up, exhaust or crash the others.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The enrolment token: one line of text that a machine and the CA host both have, and nobody else. Which texts will do, and what
  * is made of one.

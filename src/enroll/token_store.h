@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * On a CA host: the tokens that may be used, one file each, /etc/etcd/enroll/tokens/ID. The file has the key that was made of the text, not
  * the text. It also says who used the token: that is in one file, so that a kill leaves either both, the use and its user, or neither.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files (pki/origin.h):
  *   own CA        nothing is there, and this machine makes the CA of its cluster: it signs the leaves

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Forming a cluster: every member starts by itself with the same MEMBERS, and etcd brings them together. That is right just once.
  * A machine whose data is gone must not do it again, nor one that was added to the line later.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The part of the road on which a machine is added to a cluster that runs. Everything local comes before it: release, certificates, ports,
  * disk. The membership changes last, as a learner, journalled in /etc/etcd/joining (member/joining.h): killed anywhere and walked again it

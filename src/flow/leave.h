@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * This machine leaves its cluster while it still can: the others agree first, then etcd is stopped. Stopping it first would leave a cluster
  * of two without quorum, and then nobody could agree to anything.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A member that moves to another address. etcd itself notices nothing: once there is data it ignores what its settings say about its peer URL, and the
  * others go on dialling the old one. So the cluster is told, by a member update, and etcd is started on the new address.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * When so many members are lost for ever that the rest can never agree again: the data of this machine goes on as a cluster of one.
  */

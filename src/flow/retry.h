@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Waiting for other machines: how long, how often, and what is said about it meanwhile.
  */

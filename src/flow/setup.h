@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The one road: from wherever the machine stands to where cluster.conf says it should be. The package hook, the boot unit,
  * the retry timer and a person at the shell all walk it. Every step looks first, acts only if needed, and can be

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A machine that was installed without answers is a cluster of its own, of one member on loopback, with a CA of its own. When it is told later that
  * it belongs to another cluster, and nobody has ever written a key into its own, that one is in the way, and nothing but in the way.

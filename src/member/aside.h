@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What is given up is never deleted: it gets another name beside the old one, with the date in it, by one rename.
  */

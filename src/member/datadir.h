@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The data directory: whose data is in it, and may etcd be started on it. Everything is read from the files, so etcd need not run.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A whole copy of the data, beside it, before something is done to it that cannot be undone.
  */

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "member/env.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * etcd.env and etcdctl.env, made from cluster.conf for the etcd in use, and for a machine that was added to a running cluster from what that
  * said then (member/joining.h). Paths in them are those of the installed machine, without --root.

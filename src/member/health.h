@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What the members of the cluster say about themselves and each other, asked as the machine's own administrator
  * (the etcdctl-etcd-client certificate).

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * /etc/etcd/member-id: which member of which cluster this machine is, written after its first healthy start and kept
  * apart from the data. A machine that has it and finds its data gone must not start empty: it would vote again for what it has forgotten.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * /etc/etcd/joining: how this machine is being added to a cluster that runs, step by step, so that one that was killed goes on with
  * the member it has added instead of adding another. It is kept afterwards: etcd.env is made from it for as long as the member lives.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What a machine must be to be added to a cluster, and what its etcd is told about the others. Lists in, verdicts out: nobody is asked here.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Who is a member of the cluster, asked and changed through any voting member that can be reached: this machine's own, those of
  * MEMBERS and JOIN, and those that the list names.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What taking one member out of the list does to the votes. Arithmetic only: nobody is asked here. etcd's own check
  * (--strict-reconfig-check) looks at connections of the last five seconds, and only once the request is there; this one is asked before anything is changed.

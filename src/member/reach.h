@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which of many members can be reached: all are asked at once who they are, so that dead ones cost their time together.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which member is meant, and may it go: the questions before a removal, answered from a survey alone.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Where members can be asked, and as whom: as this machine's administrator, with the etcdctl-etcd-client certificate
  * (clientAuth, CN=root, so that it stays welcome when RBAC is switched on).

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * member_survey(): one thread for each member that is asked, and whoever comes to be known is asked at once.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * All certificates and keys that another machine needs in its /etc/etcd/pki, without the CA's key: for sites that copy files beforehand.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The certificate authority of this machine: shown, and carried elsewhere in one encrypted file.
  */

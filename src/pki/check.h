@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Compares the certificates that are there with what they should be. Decides; changes nothing.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The certificates of flow/certify.h as `status`, `check` and `cert list` show them: every problem becomes a line, none an end.
  */

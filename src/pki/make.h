@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * One walk along flow/certify.h's road: what is there, what each leaf needs, what was made for it, and how that gets into its place.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Where the certificates of this machine come from, told by the files in /etc/etcd/pki and, while there are none, by its ROLE.
  */

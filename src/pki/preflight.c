@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The part of flow/certify.h that looks at what is there with the eyes of etcd, which is about to start.
  */

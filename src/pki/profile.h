@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The leaf certificates of a machine, and what cluster.conf wants each of them to say.
  */

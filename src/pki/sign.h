@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Makes a CA and signs leaves with it: dates, names and the look at the result before anybody gets it.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put in its place by
  * one rename, so that no reader ever sees a certificate of one generation with a key of another. What the former one alone

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What an etcd program says about itself. It is run as nobody, and only after it was checked.
  */

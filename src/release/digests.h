@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides:
  * the table that this package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * From the first mirror that has the right bytes into the cache. Beside the file FILE that it makes there can be FILE.part (what a broken
  * transfer left), FILE.etag (what it may be resumed with) and FILE.bad (places that had wrong bytes, with what they looked like).

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Putting a release into its own directory, beside the others. Which one is used is release/switch.h's to say.
  */

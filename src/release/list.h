@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one; and whether it is still what it was.
  */

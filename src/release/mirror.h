@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The bases of RELEASE_URL: where on each a file should be, and fetching it from there. https, file: and directories; plain http too,
  * for mirrors inside a site, because nothing is believed that a digest does not prove.

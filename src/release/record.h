@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * `.release` in the directory of an installed release: what was put there, from where, and how large each program is, so that a later look
  * can tell in microseconds whether all is still there, and `release verify` whether it is still the same.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which etcd is installed, and bringing the one that cluster.conf names. A release is a directory below layout.releases:
  * vX.Y.Z with the binaries of upstream's tarball, or `system` with links to the distribution's; `current` points at one of them.

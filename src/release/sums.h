@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The third level of trust (release/digests.h): SHA256SUMS with SHA256SUMS.sig beside it, from the cache or a mirror, signed by a key that
  * the administrator has put on this machine. Upstream signs nothing today; a site that rebuilds or vets releases does.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which of the installed releases is used: `current`, and `previous` to go back to. A switch is one rename and restarts nothing.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The tarball of a release in the cache: its name, its proof, and getting it there.
  */

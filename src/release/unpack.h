@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * From a verified tarball to the programs of a release in a directory, with the digest of each.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * How the last `setup` ended, so that `status` can say it in a plain sentence: /run/etcd-cluster/setup.
  * Volatile on purpose: the boot unit walks the road again anyway.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The etcd unit under systemd, by systemctl(1). Every function does nothing on a machine that is not live.
  */

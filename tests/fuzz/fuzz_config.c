@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/config: each line of the input as a line of cluster.conf; a value that passes its check can be written to etcd.env.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Tables of digests from outside: whatever they hold, the answer is found, not found, or refused with a message.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/enroll_message, adapter/x509_csr: a question that passes can be put again and is the same; an answer and a request are read
  * or refused.

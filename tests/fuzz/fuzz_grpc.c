@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Bytes that a hostile server could send: up to the first empty line they are header lines, the rest is a body. Fed in uneven pieces.
  */

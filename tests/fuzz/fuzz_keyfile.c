@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/keyfile: whatever is read can be written, and comes back the same.
  */

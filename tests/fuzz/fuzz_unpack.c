@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Archives from outside. An input is a tar archive; one whose first byte is 0x1f is a gzip file already, others are wrapped
  * in stored blocks, so that the fuzzer reaches the tar reader without having to learn deflate.

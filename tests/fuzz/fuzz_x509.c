@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/x509, adapter/x509_key: any bytes as certificate and as key; what is read can be described, checked and printed.
  */

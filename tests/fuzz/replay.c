@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Feeds every file of a directory to a fuzz target, without a fuzzer: the corpus as a regression test.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A machine at the door, without the rest of `setup`, for tests:
  *   ask-server ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints

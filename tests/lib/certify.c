@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The certificates' part of `setup` alone, for tests and benchmarks that must not wait for the rest:
  *   certify ROOT                                pki_ensure on that machine; exit codes are those of the verbs

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A small program that answers --version and --help as etcd does, so that hundreds of archives can be tried in seconds.
  * tests/lib/archives.py writes the version into it.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A machine below a directory of its own, a survey of its cluster, and what must be found: for the tests of core/check.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * The machines at the door of test_enroll_rules, honest or not, one a line: what a line does not say is as with n2 of MEMBERS, which enrols for the
  * first time.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A fake etcd (tests/lib/fake-etcd) and certificates for it, for the tests of the gRPC client.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A machine whose etcd is a fake one (fake.h): a root with its certificates and a cluster.conf that names its port.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/channel: who gets in, who is believed, and that nothing is said to anybody else. The client is a child process.
  */

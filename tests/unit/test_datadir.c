@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/datadir, adapter/wal: whose data it is, and every reason not to start.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Who says which digest: hashing, the table's form, the order of the levels, names of tarballs.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/x509_csr, core/enroll_message: requests for certificates, and what goes through the door.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/enroll_rules: who gets certificates, machine by machine (enroll_table.h). And core/enroll_record.
  */

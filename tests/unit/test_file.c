@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * base/file: what replaces a file leaves the old one or the new one, and nothing beside it.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/grpc: every way in which an answer can be wrong has a message of its own, and none of them looks like success.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/handshake: what a server shows of itself: its certificate and its clock.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/joining, core/joining_rules: the journal comes back as it was written; what etcd is told about the others; which versions fit.
  */

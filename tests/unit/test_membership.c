@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/membership, core/reach and the calls of adapter/rpc below them: what is concluded from answers, refusals and silence, above all after a
  * change that may have taken effect or not.

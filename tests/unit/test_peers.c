@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/peers: how a member stands in the list that etcd gives on its peer port. The lists are what 3.4 to 3.7 say.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/pki: every cause of drift and what it replaces; every refusal, and that it changes nothing; what a kill leaves.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/pki on a machine whose certificates come through the door of a CA host: when it asks, with which keys, what it accepts, and what it does when
  * the door gives nothing. The door here is a function of this file, which can lie.

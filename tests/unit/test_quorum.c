@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * core/quorum: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to go. The matrix is held against what
  * the votes mean (counted voter by voter), not against the formula again.

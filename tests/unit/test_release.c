@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Which release is current and which should be: what release_ensure decides before anything is fetched or run.
  */

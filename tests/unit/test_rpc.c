@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/rpc: what etcd says ends up in our own types, and nonsense does not.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * Detached signatures: every kind of key that is accepted, both forms, and those that are not.
  */

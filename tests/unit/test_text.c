@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * base/text, base/buf, base/err and core/version: small things that everything trusts.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * adapter/x509, adapter/x509_key: what is issued says what was asked for, and what is read is told apart.
  */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * A machine below a directory of its own, with a secret that will do, for the tests of tokens.
  */

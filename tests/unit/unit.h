@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copyright The etcd-cluster Authors
  *
  * What every unit test includes: cmocka in the order it wants, and a directory of its own.
  */
