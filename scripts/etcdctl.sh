@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# etcdctl of the etcd in use, told where the member of this machine is and which certificate to show.
-# What the caller exports (ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, …) wins over /etc/etcd/etcdctl.env, and so do options: etcdctl refuses an
-# option whose variable is set, too, so the variable of an option that is given here is left out.
+# Runs etcdctl of the release in use with the endpoint and certificates from /etc/etcd/etcdctl.env.
+# Variables that the caller exports (ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, …) and options override the file. etcdctl
+# refuses an option whose variable is set, so the variable of a given option is not set.
 set -eu
 
-# ETCD_CLUSTER_ROOT puts every path below a directory and is for tests.
+# Tests set ETCD_CLUSTER_ROOT to put every path below a directory.
 root=${ETCD_CLUSTER_ROOT-}
 env=$root/etc/etcd/etcdctl.env
 etcdctl=$root/usr/libexec/etcd-cluster/releases/current/etcdctl
@@ -18,7 +18,7 @@ stop() {
 	exit "$1"
 }
 
-# given VARIABLE ARGUMENT…: true when the option of this variable, --dial-timeout for ETCDCTL_DIAL_TIMEOUT, is among the arguments.
+# given VARIABLE ARGUMENT…: true when the option of VARIABLE is among the arguments (ETCDCTL_KEY: --key).
 given() {
 	option=--$(printf '%s' "${1#ETCDCTL_}" | tr 'A-Z_' 'a-z-')
 	shift
@@ -31,11 +31,12 @@ given() {
 	return 1
 }
 
-[ -e "$env" ] || stop 1 "this machine is not set up: there is no $env" 'etcd-cluster status tells why; etcd-cluster setup tries again'
+[ -e "$env" ] || stop 1 "this machine is not set up: $env does not exist" \
+	'etcd-cluster status shows the reason; then: etcd-cluster setup'
 [ -r "$env" ] || stop 1 "$env cannot be read" 'run it as root'
-[ -x "$etcdctl" ] || stop 1 "there is no etcd release yet: $etcdctl is missing" 'etcd-cluster release install'
+[ -x "$etcdctl" ] || stop 1 "no etcd release is installed: $etcdctl does not exist" 'etcd-cluster setup'
 
-# Strictly KEY=VALUE; nothing in it is expanded, so it need not be run as shell code.
+# The lines are KEY=VALUE and are read as text, never run as shell code.
 while IFS= read -r line || [ -n "$line" ]; do
 	case $line in
 	ETCDCTL_[A-Z]*=*) ;;
@@ -55,12 +56,13 @@ while IFS= read -r line || [ -n "$line" ]; do
 	fi
 done <"$env"
 
-# The key is for root and the group etcd; of one it may not read etcdctl says nothing that helps.
+# Root and the group etcd can read the key. The error of etcdctl for an unreadable key does not name the cause.
 case ${1-} in
 '' | version | help | completion | -h | --help) ;;
 *)
 	if [ -n "${ETCDCTL_KEY-}" ] && [ ! -r "$root$ETCDCTL_KEY" ]; then
-		stop 1 "the key $ETCDCTL_KEY cannot be read" 'run it as root, or export ETCDCTL_CERT and ETCDCTL_KEY of your own'
+		stop 1 "the key $ETCDCTL_KEY cannot be read" \
+			'run it as root, or export ETCDCTL_CERT and ETCDCTL_KEY of another client'
 	fi
 	;;
 esac

@@ -68,7 +68,7 @@ setup() {
 @test "without a release it says so" {
 	rm "$current/etcdctl"
 	run -1 "$script" get x
-	[[ $output == *"no etcd release yet"* ]]
+	[[ $output == *"no etcd release is installed"* ]]
 }
 
 @test "a key that cannot be read is named; version needs none" {

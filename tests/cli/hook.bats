@@ -120,7 +120,7 @@ has_line() {
 	# shellcheck disable=SC2016
 	run configure '' 'NAME=$(reboot)' 'ADDRESS=10.0.0.1"' 'DATA_DIR=/srv/`id`' 'KEY_TYPE=a\b' "CLUSTER_TOKEN='h"$'\xe4\e'
 	[ "$status" -eq 0 ]
-	[[ "$output" == *"the answer for NAME has characters"* ]]
+	[[ "$output" == *"the answer for NAME contains a character"* ]]
 	has_line 'NAME=??reboot?'
 	has_line 'ADDRESS=10.0.0.1?'
 	has_line 'DATA_DIR=/srv/?id?'
@@ -130,6 +130,14 @@ has_line() {
 	# shellcheck disable=SC2016
 	configure '' 'NAME=$(reboot)'
 	[ "$configured" = "$(cat "$conf")" ]
+}
+
+@test "an answer of 200 KB is refused by name, and the others are written" {
+	run configure '' "NAME=$(head -c 200000 /dev/zero | tr '\0' n)" ADDRESS=10.0.0.1
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"the answer for NAME is longer than 4096 characters"* ]]
+	has_line 'NAME=?'
+	has_line ADDRESS=10.0.0.1
 }
 
 @test "setup does refuse each bad answer, with file and line" {
@@ -280,7 +288,7 @@ has_line() {
 	fake etcd-cluster "echo '/etc/etcd/pki: cannot write: No space left on device' >&2; exit 1"
 	run configure ''
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"could not be written to"* ]]
+	[[ "$output" == *"a file cannot be written"* ]]
 	not_called ' start '
 	# What setup itself sees coming is a refusal, and as much a full disk.
 	fake etcd-cluster "echo 'the file system of /etc/etcd is full: the certificates need 1024 KiB' >&2; exit 3"
@@ -373,7 +381,7 @@ has_line() {
 	fake etcd-cluster 'echo refused; exit 4'
 	run "$hook" bring 3.6.14
 	[ "$status" -eq 0 ]
-	[[ $output == *'not unpacked yet'* ]]
+	[[ $output == *'etcd 3.6.14 is not unpacked'* ]]
 	fake etcd-cluster 'echo "cannot write: No space left on device"; exit 1'
 	run "$hook" bring 3.6.14
 	[ "$status" -eq 1 ]
