@@ -24,7 +24,7 @@ test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
 	$(Q)$(ASAN_MAKE) build check-unit-programs
 check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/certify $(BUILD)/lib/ask-server
 
-$(BUILD)/tests/%: tests/unit/%.c $(LIB)
+$(BUILD)/tests/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machines at the door of test_enroll_rules, honest or not, one a line: what a line does not say is as with n2 of MEMBERS, which enrols for the
- * first time.
+ * The machines, honest or not, that ask the enrolment server of test_enroll_rules for certificates, one a line. What a
+ * line leaves out is as with n2 of MEMBERS, which enrols for the first time.
  */
 #ifndef ENROLL_TABLE_H
 #define ENROLL_TABLE_H
@@ -9,10 +9,9 @@
 #include "enroll/rules.h"
 #include "pki/profile.h"
 
-#define NOW 1795000000
-#define K1  "1111111111111111111111111111111111111111111111111111111111111111"
-#define K2  "2222222222222222222222222222222222222222222222222222222222222222"
-#define K3  "3333333333333333333333333333333333333333333333333333333333333333"
+#define K1 "1111111111111111111111111111111111111111111111111111111111111111"
+#define K2 "2222222222222222222222222222222222222222222222222222222222222222"
+#define K3 "3333333333333333333333333333333333333333333333333333333333333333"
 
 enum way {
 	FORMING,   /* the token for those of MEMBERS */
@@ -85,7 +84,7 @@ static const struct line {
 	{ .what = "31 minutes behind",
 	  .clock = -31 * 60,
 	  .want = -ERR_PENDING,
-	  .text = "and that of the CA host 2026-" },
+	  .text = "and that of the CA host 2027-" },
 	{ .what = "no battery", .clock = -NOW, .want = -ERR_PENDING, .text = "1970-01-01" },
 	{ .what = "a clock beyond reason", .clock = INT64_MAX - NOW, .want = -ERR_PENDING, .text = "the clock" },
 	{ .what = "other MEMBERS",
@@ -295,12 +294,12 @@ static const struct line {
 	  .past = OTHER_NOW,
 	  .want = -ERR_VERIFY,
 	  .text = "with this token already" },
-	{ .what = "an older token than the one that the name was given for",
+	{ .what = "an older token than the one that the name was used with",
 	  .past = LATER,
 	  .want = -ERR_VERIFY,
 	  .text = "after this token was made" },
 
-	/* Growing, and machines that were built anew. */
+	/* Growing, and machines that were rebuilt. */
 	{ .what = "a new name",
 	  .way = TOKEN,
 	  .name = "n4",
@@ -317,13 +316,13 @@ static const struct line {
 	  .formed = true,
 	  .want = -ERR_PENDING,
 	  .text = "cannot ask a quorum" },
-	{ .what = "built anew, the old one is dead", .past = OTHER, .formed = true, .view = ENROLL_MEMBER, .want = 1 },
-	{ .what = "built anew, the old one was removed",
+	{ .what = "rebuilt, the old one is dead", .past = OTHER, .formed = true, .view = ENROLL_MEMBER, .want = 1 },
+	{ .what = "rebuilt, the old one was removed",
 	  .past = OTHER,
 	  .formed = true,
 	  .view = ENROLL_STRANGER,
 	  .want = 1 },
-	{ .what = "built anew before there was a cluster", .past = OTHER, .want = 1 },
+	{ .what = "rebuilt before there was a cluster", .past = OTHER, .want = 1 },
 	{ .what = "a rogue with a good token as a live member",
 	  .past = OTHER,
 	  .formed = true,
@@ -335,7 +334,7 @@ static const struct line {
 	  .view = ENROLL_ALIVE,
 	  .want = -ERR_VERIFY,
 	  .text = "and it answers" },
-	{ .what = "built anew while nobody can be asked",
+	{ .what = "rebuilt while nobody can be asked",
 	  .past = OTHER,
 	  .formed = true,
 	  .want = -ERR_PENDING,
@@ -351,7 +350,11 @@ static const struct line {
 	  .past = LONG_AGO,
 	  .view = ENROLL_STRANGER,
 	  .want = 0 },
-	{ .what = "of a bundle: on no record", .way = CERT, .formed = true, .view = ENROLL_MEMBER, .want = 0 },
+	{ .what = "one with copied certificates: on no record",
+	  .way = CERT,
+	  .formed = true,
+	  .view = ENROLL_MEMBER,
+	  .want = 0 },
 	{ .what = "with MEMBERS that were edited since",
 	  .way = CERT,
 	  .past = LONG_AGO,
@@ -373,7 +376,7 @@ static const struct line {
 	  .formed = true,
 	  .view = ENROLL_ALIVE,
 	  .want = 0 },
-	{ .what = "a certificate from before the machine was built anew",
+	{ .what = "a certificate from before the machine was rebuilt",
 	  .way = CERT,
 	  .past = OTHER,
 	  .formed = true,

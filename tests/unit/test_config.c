@@ -1,64 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/config: defaults, every key, every refusal, drop-ins.
+ * config: defaults, every key, every refusal, drop-ins.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
-#include <sys/stat.h>
-
-#include "base/buf.h"
-#include "base/file.h"
-#include "config/config.h"
-
-/* A machine of its own: a root with a host name. */
-struct box {
-	char *root;
-	struct layout at;
-};
-
-static void put(const struct box *b, const char *path, const char *text)
+/* A machine called node-1, whose cluster.conf is not read yet: *state is its layout. */
+static int node_setup(void **state)
 {
-	auto_free char *full = xasprintf("%s%s", b->root, path);
-	auto_free char *dir = xstrndup(full, (size_t)(strrchr(full, '/') - full));
+	struct layout *at = xcalloc(1, sizeof(*at));
+	int rc = root_setup(state);
 
-	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
-	assert_ok(file_replace(full, FILE_MODE(0644), text, strlen(text), e));
+	layout_init(at, root, NULL);
+	put_file("/etc/hostname", "Node-1\n");
+	*state = at;
+	return rc;
 }
 
-static int box_open(void **state)
+static int node_teardown(void **state)
 {
-	struct box *b = xcalloc(1, sizeof(*b));
-
-	b->root = unit_dir();
-	layout_init(&b->at, b->root, NULL);
-	put(b, "/etc/hostname", "Node-1\n");
-	*state = b;
-	return 0;
+	layout_free(*state);
+	free(*state);
+	return root_teardown(state);
 }
 
-static int box_close(void **state)
+static void load(const struct layout *at, const char *text, struct config *c)
 {
-	struct box *b = *state;
-
-	assert_ok(file_remove_tree(b->root, e));
-	layout_free(&b->at);
-	free(b->root);
-	free(b);
-	return 0;
-}
-
-static void load(struct box *b, const char *text, struct config *c)
-{
-	put(b, "/etc/etcd/cluster.conf", text);
-	assert_ok(config_load(&b->at, c, e));
+	put_file("/etc/etcd/cluster.conf", text);
+	assert_ok(config_load(at, c, e));
 }
 
 static void defaults(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
-	assert_ok(config_load(&b->at, &c, e)); /* there is no file at all */
+	assert_ok(config_load(at, &c, e)); /* there is no file at all */
 	assert_int_equal(c.role, ROLE_SINGLE);
 	assert_string_equal(c.name, "node-1");
 	assert_string_equal(c.address, "127.0.0.1");
@@ -84,7 +60,7 @@ static void default_release_is_newest_3_6(void **state)
 	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
 	cleanup(config_free) struct config c = { 0 };
 	auto_buf struct buf table = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
 	for (const char *const *v = (const char *const[]){ "3.6.9", "3.6.14", "3.6.2", "3.5.30", "3.7.1", NULL }; *v;
 	     v++)
@@ -93,8 +69,8 @@ static void default_release_is_newest_3_6(void **state)
 			buf_printf(&table, "%s  etcd-v%s-linux-%s.tar.gz\n", zeros, *v, *arch);
 	buf_printf(&table, "%s  etcd-v3.6.20-linux-mips.tar.gz\n%s  etcd-v3.6.21-rc.0-linux-amd64.tar.gz\nshort\n",
 		   zeros, zeros);
-	put(b, "/usr/share/etcd-cluster/releases.sha256", table.data);
-	load(b, "", &c);
+	put_file("/usr/share/etcd-cluster/releases.sha256", table.data);
+	load(at, "", &c);
 	assert_string_equal(c.release, "3.6.14");
 	assert_false(c.release_given);
 }
@@ -213,22 +189,22 @@ static void prefers_a_literal_address(void **state)
 static void waits_for_a_name(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
-	put(b, "/etc/etcd/cluster.conf", "ROLE=cluster\nMEMBERS=n1=192.0.2.1,n2=nowhere.invalid\n");
-	assert_err(config_load(&b->at, &c, e), ERR_PENDING, "unless it is nowhere.invalid");
+	put_file("/etc/etcd/cluster.conf", "ROLE=cluster\nMEMBERS=n1=192.0.2.1,n2=nowhere.invalid\n");
+	assert_err(config_load(at, &c, e), ERR_PENDING, "unless it is nowhere.invalid");
 }
 
 static void dropins_win(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
-	put(b, "/etc/etcd/cluster.conf.d/20-b.conf", "CLIENT_PORT=3000\n");
-	put(b, "/etc/etcd/cluster.conf.d/10-a.conf", "CLIENT_PORT=2000\nPEER_PORT=2001\n");
-	put(b, "/etc/etcd/cluster.conf.d/30-c.conf.bak", "CLIENT_PORT=1\n");
-	put(b, "/etc/etcd/cluster.conf.d/.40-d.conf", "CLIENT_PORT=1\n");
-	load(b, "CLIENT_PORT=1000\nNAME=main\n", &c);
+	put_file("/etc/etcd/cluster.conf.d/20-b.conf", "CLIENT_PORT=3000\n");
+	put_file("/etc/etcd/cluster.conf.d/10-a.conf", "CLIENT_PORT=2000\nPEER_PORT=2001\n");
+	put_file("/etc/etcd/cluster.conf.d/30-c.conf.bak", "CLIENT_PORT=1\n");
+	put_file("/etc/etcd/cluster.conf.d/.40-d.conf", "CLIENT_PORT=1\n");
+	load(at, "CLIENT_PORT=1000\nNAME=main\n", &c);
 	assert_int_equal(c.client_port, 3000);
 	assert_int_equal(c.peer_port, 2001);
 	assert_string_equal(c.name, "main");
@@ -237,10 +213,10 @@ static void dropins_win(void **state)
 static void mistakes_in_dropins_are_named(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
-	put(b, "/etc/etcd/cluster.conf.d/10-a.conf", "\nNAEM=x\n");
-	assert_err(config_load(&b->at, &c, e), ERR_CONFIG, "10-a.conf:2: unknown key NAEM; did you mean NAME");
+	put_file("/etc/etcd/cluster.conf.d/10-a.conf", "\nNAEM=x\n");
+	assert_err(config_load(at, &c, e), ERR_CONFIG, "10-a.conf:2: unknown key NAEM; did you mean NAME");
 }
 
 static void config_option_must_exist(void **state)
@@ -368,29 +344,29 @@ static void refuses(void **state)
 		{ "ETCD_CONFIG_FILE=/etc/x\n", "ignore everything else" },
 		{ "ETCD_LISTEN_CLIENT_HTTP_URLS=https://a:1,http://b:1\n", "without TLS" },
 	};
-	struct box *b = *state;
+	const struct layout *at = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		cleanup(config_free) struct config c = { 0 };
 
-		put(b, "/etc/etcd/cluster.conf", cases[i].text);
-		assert_err(config_load(&b->at, &c, e), ERR_CONFIG, cases[i].says);
+		put_file("/etc/etcd/cluster.conf", cases[i].text);
+		assert_err(config_load(at, &c, e), ERR_CONFIG, cases[i].says);
 	}
 }
 
 static void unusable_host_name_says_what_to_write(void **state)
 {
 	cleanup(config_free) struct config c = { 0 }, named = { 0 }, shortened = { 0 }, idle = { 0 };
-	struct box *b = *state;
+	const struct layout *at = *state;
 
-	put(b, "/etc/hostname", "# the host\nmy_host\n");
-	assert_err(config_load(&b->at, &c, e), ERR_CONFIG, "write NAME=");
-	put(b, "/etc/hostname", "db1.a-very-long-name-of-a-department.a-very-long-name-of-a-company.example.com\n");
-	assert_ok(config_load(&b->at, &shortened, e));
+	put_file("/etc/hostname", "# the host\nmy_host\n");
+	assert_err(config_load(at, &c, e), ERR_CONFIG, "write NAME=");
+	put_file("/etc/hostname", "db1.a-very-long-name-of-a-department.a-very-long-name-of-a-company.example.com\n");
+	assert_ok(config_load(at, &shortened, e));
 	assert_string_equal(shortened.name, "db1");
-	put(b, "/etc/hostname", "my_host\n");
-	load(b, "NAME=my-host\n", &named);
-	load(b, "ROLE=none\n", &idle);
+	put_file("/etc/hostname", "my_host\n");
+	load(at, "NAME=my-host\n", &named);
+	load(at, "ROLE=none\n", &idle);
 	assert_int_equal(idle.role, ROLE_NONE);
 	assert_string_equal(named.name, "my-host");
 }
@@ -408,7 +384,7 @@ static void urls(void **state)
 	assert_false(config_is_ip("localhost"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, box_open, box_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, node_setup, node_teardown)
 
 int main(void)
 {

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/datadir, adapter/wal: whose data it is, and every reason not to start.
+ * member/datadir, adapter/wal: whose data it is, and every reason not to start.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
-#include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "adapter/wal.h"
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "member/datadir.h"
 #include "member/identity.h"
 #include "member/joining.h"
 
-#define SEGMENT "/member/wal/0000000000000000-0000000000000000.wal"
+#define DATA	"/var/lib/etcd-cluster"
+#define SEGMENT DATA "/member/wal/0000000000000000-0000000000000000.wal"
 
 /* First 76 bytes that etcd 3.4.23 wrote as `--name n1 --initial-cluster-token tok`, peer URL http://127.0.0.1:23891. */
 #define REAL_WAL                                                                                                       \
@@ -25,44 +22,6 @@
 	"0e000000000000820805"
 #define REAL_MEMBER  UINT64_C(0x864ec619bc75aa8b)
 #define REAL_CLUSTER UINT64_C(0xe04335eb2253e9c2)
-
-static int machine_setup(void **state)
-{
-	struct machine *m = xcalloc(1, sizeof(*m));
-	auto_free char *root = unit_dir();
-	auto_free char *etc = xasprintf("%s/etc/etcd", root);
-
-	assert_ok(file_mkdirs(etc, FILE_MODE(0755), e));
-	layout_init(&m->at, root, NULL);
-	m->conf = (struct config){ .role = ROLE_SINGLE,
-				   .name = xstrdup("n1"),
-				   .address = xstrdup("127.0.0.1"),
-				   .cluster_token = xstrdup("etcd-cluster"),
-				   .data_dir = xstrdup("/var/lib/etcd-cluster"),
-				   .peer_port = 2380 };
-	*state = m;
-	return 0;
-}
-
-static int machine_teardown(void **state)
-{
-	struct machine *m = *state;
-
-	assert_ok(file_remove_tree(m->at.root, e));
-	machine_free(m);
-	free(m);
-	return 0;
-}
-
-/* Writes a file below the data directory, with its directories. */
-static void put(const struct machine *m, const char *name, const void *data, size_t len)
-{
-	auto_free char *path = xasprintf("%s%s%s", m->at.root, m->conf.data_dir, name);
-	auto_free char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-
-	assert_ok(file_mkdirs(dir, FILE_MODE(0700), e));
-	assert_ok(file_replace(path, FILE_MODE(0600), data, len, e));
-}
 
 static void varint(struct buf *b, uint64_t v)
 {
@@ -84,7 +43,7 @@ static uint32_t crc32c(const struct buf *b)
 }
 
 /* A log of this member, as etcd begins one. */
-static void put_wal(const struct machine *m, uint64_t cluster, uint64_t member)
+static void put_wal(uint64_t cluster, uint64_t member)
 {
 	auto_buf struct buf meta = { 0 }, record = { 0 }, wal = { 0 };
 	size_t pad;
@@ -105,7 +64,7 @@ static void put_wal(const struct machine *m, uint64_t cluster, uint64_t member)
 	buf_add(&wal, &(uint8_t){ (uint8_t)(pad ? 0x80 | pad : 0) }, 1);
 	buf_add(&wal, record.data, record.len);
 	buf_add(&wal, "\0\0\0\0\0\0\0", pad);
-	put(m, SEGMENT, wal.data, wal.len);
+	put_bytes(SEGMENT, wal.data, wal.len);
 }
 
 static void put_identity(const struct machine *m, uint64_t cluster, uint64_t member)
@@ -181,10 +140,10 @@ static void empty_is_fine_the_first_time(void **state)
 	assert_ok(datadir_check(m, e)); /* not even a directory */
 	assert_ok(datadir_prepare(m, e));
 	assert_ok(datadir_check(m, e));
-	put(m, "/lost+found/x", "", 0);
-	put(m, "/.touch", "", 0);
-	put(m, "/member/snap/db", "half", 4); /* etcd was killed before it had a log */
-	put(m, "/member/wal/0.tmp", "", 0);
+	put_file(DATA "/lost+found/x", "");
+	put_file(DATA "/.touch", "");
+	put_file(DATA "/member/snap/db", "half"); /* etcd was killed before it had a log */
+	put_file(DATA "/member/wal/0.tmp", "");
 	assert_ok(datadir_check(m, e));
 	assert_ok(datadir_look(m, &look, &cluster, &member, e));
 	assert_int_equal(look, DATADIR_EMPTY);
@@ -199,7 +158,7 @@ static void own_data_is_fine(void **state)
 	uint64_t cluster, member;
 
 	free(url[0]);
-	put_wal(m, own.cluster, own.member);
+	put_wal(own.cluster, own.member);
 	assert_ok(datadir_check(m, e)); /* killed before member-id was written */
 	assert_ok(datadir_look(m, &look, &cluster, &member, e));
 	assert_int_equal(look, DATADIR_MEMBER);
@@ -207,7 +166,7 @@ static void own_data_is_fine(void **state)
 	assert_int_equal(member, own.member);
 	put_identity(m, 7, 8);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "0000000000000008 of 0000000000000007");
-	put_wal(m, 7, 8);
+	put_wal(7, 8);
 	assert_ok(datadir_check(m, e)); /* member-id vouches for it */
 }
 
@@ -226,16 +185,16 @@ static void distribution_default_is_refused(void **state)
 {
 	const struct machine *m = *state;
 
-	put_wal(m, UINT64_C(0xcdf818194e3a8c32), UINT64_C(0x8e9e05c52164694d));
+	put_wal(UINT64_C(0xcdf818194e3a8c32), UINT64_C(0x8e9e05c52164694d));
 	assert_err(datadir_check(m, e), ERR_CONFIG, "ran without any configuration");
-	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster.aside-19700101-000000");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster.aside-20270115-080000");
 }
 
 static void foreign_data_is_refused(void **state)
 {
 	struct machine *m = *state;
 
-	put_wal(m, 1, 2);
+	put_wal(1, 2);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000002 of cluster 0000000000000001");
 	assert_err(datadir_check(m, e), ERR_CONFIG, "to keep it and begin anew: mv ");
 	m->conf.role = ROLE_JOIN;
@@ -251,9 +210,9 @@ static void an_added_member_owns_its_data(void **state)
 	m->conf.role = ROLE_JOIN;
 	assert_ok(joining_write(m, &j, e));
 	assert_ok(datadir_check(m, e)); /* added, not started */
-	put_wal(m, 7, 9);
+	put_wal(7, 9);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000009 of cluster 0000000000000007");
-	put_wal(m, 7, 8);
+	put_wal(7, 8);
 	assert_ok(datadir_check(m, e)); /* killed before member-id was written */
 }
 
@@ -272,15 +231,15 @@ static void other_files_are_refused(void **state)
 {
 	const struct machine *m = *state;
 
-	put(m, "/holiday.jpg", "", 0);
+	put_file(DATA "/holiday.jpg", "");
 	assert_err(datadir_check(m, e), ERR_CONFIG, "not etcd's: holiday.jpg");
 }
 
-static void damage_is_not_emptiness(void **state)
+static void damaged_data_is_refused(void **state)
 {
 	const struct machine *m = *state;
 
-	put(m, SEGMENT, "", 0);
+	put_file(SEGMENT, "");
 	assert_err(datadir_check(m, e), ERR_FAIL, "is damaged");
 }
 
@@ -288,7 +247,7 @@ static void snapshots_without_their_log_are_refused(void **state)
 {
 	struct machine *m = *state;
 
-	put(m, "/member/snap/0000000000000002-00000000000186a1.snap", "x", 1);
+	put_file(DATA "/member/snap/0000000000000002-00000000000186a1.snap", "x");
 	m->conf.wal_dir = xstrdup("/srv/wal");
 	assert_err(datadir_check(m, e), ERR_CONFIG, "its log is not in");
 }
@@ -299,14 +258,14 @@ static void first_segment_counts(void **state)
 	enum datadir_state look;
 	uint64_t cluster, member;
 
-	put_wal(m, 7, 8);
-	put(m, "/member/wal/0000000000000001-00000000000003e8.wal", "later", 5);
-	put(m, "/member/wal/0.wal", "no segment", 10);
+	put_wal(7, 8);
+	put_file(DATA "/member/wal/0000000000000001-00000000000003e8.wal", "later");
+	put_file(DATA "/member/wal/0.wal", "no segment");
 	assert_ok(datadir_look(m, &look, &cluster, &member, e));
 	assert_int_equal(member, 8);
 }
 
-static void prepares_and_mends(void **state)
+static void prepares_and_repairs(void **state)
 {
 	struct machine *m = *state;
 	auto_free char *data = layout_path(&m->at, "/srv/x/data"), *parent = layout_path(&m->at, "/srv/x");
@@ -335,26 +294,24 @@ static void prepares_and_mends(void **state)
 	assert_err(datadir_prepare(m, e), ERR_CONFIG, "is not a directory");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_etcd_wrote),
 		cmocka_unit_test(notices_every_flipped_bit),
 		cmocka_unit_test(computes_ids_as_etcd_does),
-		TEST(empty_is_fine_the_first_time),
-		TEST(own_data_is_fine),
-		TEST(lost_data_is_refused),
-		TEST(distribution_default_is_refused),
-		TEST(foreign_data_is_refused),
-		TEST(an_added_member_owns_its_data),
-		TEST(an_added_member_does_not_begin_twice),
-		TEST(other_files_are_refused),
-		TEST(damage_is_not_emptiness),
-		TEST(snapshots_without_their_log_are_refused),
-		TEST(first_segment_counts),
-		TEST(prepares_and_mends),
+		WITH_MACHINE(empty_is_fine_the_first_time),
+		WITH_MACHINE(own_data_is_fine),
+		WITH_MACHINE(lost_data_is_refused),
+		WITH_MACHINE(distribution_default_is_refused),
+		WITH_MACHINE(foreign_data_is_refused),
+		WITH_MACHINE(an_added_member_owns_its_data),
+		WITH_MACHINE(an_added_member_does_not_begin_twice),
+		WITH_MACHINE(other_files_are_refused),
+		WITH_MACHINE(damaged_data_is_refused),
+		WITH_MACHINE(snapshots_without_their_log_are_refused),
+		WITH_MACHINE(first_segment_counts),
+		WITH_MACHINE(prepares_and_repairs),
 	};
 
 	return cmocka_run_group_tests_name("datadir", tests, NULL, NULL);

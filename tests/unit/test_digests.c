@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who says which digest: hashing, the table's form, the order of the levels, names of tarballs.
+ * release/digests, adapter/digest, release/tarball: hashing, the form of a table, which table decides, names of tarballs.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "release/digests.h"
 #include "release/tarball.h"
 
 #define A	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B	 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ADMIN	 "/etc/etcd/releases.sha256.d"
 #define FILENAME "etcd-v3.6.14-linux-amd64.tar.gz"
 
 static void sha256_is_the_standard_one(void **state)
@@ -76,37 +74,24 @@ static void a_table_is_read_as_sha256sum_writes_it(void **state)
 		   "table:1");
 }
 
-static void put(const char *dir, const char *name, const char *text)
-{
-	auto_free char *path = xasprintf("%s/%s", dir, name);
-
-	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
-	assert_ok(file_replace(path, FILE_MODE(0644), text, strlen(text), e));
-}
-
 static void the_first_level_that_knows_it_decides(void **state)
 {
-	auto_free char *root = unit_dir(), *pinned_dir = xasprintf("%s/usr/share/etcd-cluster", root);
+	const struct machine *m = *state;
 	struct digests_entry d;
-	struct layout at;
 
-	(void)state;
-	layout_init(&at, root, NULL);
-	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	assert_ok(digests_lookup(&m->at, FILENAME, &d, e));
 	assert_null(d.source);
-	put(at.admin_digests, "b", B "  " FILENAME "\n");
-	put(at.admin_digests, ".hidden", A "  " FILENAME "\n");
-	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	put_file(ADMIN "/b", B "  " FILENAME "\n");
+	put_file(ADMIN "/.hidden", A "  " FILENAME "\n");
+	assert_ok(digests_lookup(&m->at, FILENAME, &d, e));
 	assert_int_equal(d.sha256[0], 0xbb);
 	digests_entry_free(&d);
-	put(at.admin_digests, "c", A "  " FILENAME "\n");
-	assert_err(digests_lookup(&at, FILENAME, &d, e), ERR_VERIFY, "/c:1: another digest");
-	put(pinned_dir, "releases.sha256", A "  " FILENAME "\n");
-	assert_ok(digests_lookup(&at, FILENAME, &d, e));
+	put_file(ADMIN "/c", A "  " FILENAME "\n");
+	assert_err(digests_lookup(&m->at, FILENAME, &d, e), ERR_VERIFY, "/c:1: another digest");
+	put_file("/usr/share/etcd-cluster/releases.sha256", A "  " FILENAME "\n");
+	assert_ok(digests_lookup(&m->at, FILENAME, &d, e));
 	assert_int_equal(d.sha256[0], 0xaa);
 	digests_entry_free(&d);
-	layout_free(&at);
-	assert_ok(file_remove_tree(root, e));
 }
 
 static void names_of_tarballs_are_exact(void **state)
@@ -139,7 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_is_the_standard_one),
 		cmocka_unit_test(a_table_is_read_as_sha256sum_writes_it),
-		cmocka_unit_test(the_first_level_that_knows_it_decides),
+		WITH_MACHINE(the_first_level_that_knows_it_decides),
 		cmocka_unit_test(names_of_tarballs_are_exact),
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/enroll_rules: who gets certificates, machine by machine (enroll_table.h). And core/enroll_record.
+ * enroll/rules: who gets certificates, machine by machine (enroll_table.h); enroll/record.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
 #include <sys/stat.h>
 
@@ -180,19 +180,16 @@ static void records_come_back(void **state)
 					 .serials = (char *)(uintptr_t) "peer:01 server:02",
 					 .time = NOW };
 	auto_record struct enroll_record got = { .name = NULL };
-	auto_free char *root = unit_dir(), *path = NULL;
+	const struct machine *m = *state;
+	auto_free char *path = xasprintf("%s/members/n2", m->at.enroll);
 	auto_strv char **names = NULL;
-	struct machine m = { .now = NOW };
 	struct err er = { 0 };
 	struct stat st;
 
-	(void)state;
-	layout_init(&m.at, root, NULL);
-	path = xasprintf("%s/members/n2", m.at.enroll);
-	assert_null(enroll_record_names(&m));
-	assert_int_equal(enroll_record_read(&m, "n2", &got, &er), 0);
-	assert_ok(enroll_record_write(&m, &r, e));
-	assert_int_equal(enroll_record_read(&m, "n2", &got, &er), 1);
+	assert_null(enroll_record_names(m));
+	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 0);
+	assert_ok(enroll_record_write(m, &r, e));
+	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 1);
 	assert_string_equal(got.name, r.name);
 	assert_string_equal(got.address, r.address);
 	assert_string_equal(got.key, r.key);
@@ -202,17 +199,15 @@ static void records_come_back(void **state)
 	assert_int_equal(got.time, NOW);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	names = enroll_record_names(&m);
+	names = enroll_record_names(m);
 	assert_int_equal(strv_len(names), 1);
 	enroll_record_free(&got);
 	/* One that says it is another's, or nothing. */
 	assert_ok(file_replace(path, FILE_MODE(0600), "NAME=n3\nKEY=1\nTIME=1\n", 21, e));
-	assert_err(enroll_record_read(&m, "n2", &got, e), ERR_CONFIG, "not as it was written");
-	assert_int_equal(enroll_record_drop(&m, "n2", &er), 1);
-	assert_int_equal(enroll_record_drop(&m, "n2", &er), 0);
-	assert_int_equal(enroll_record_drop(&m, "../tokens/x", &er), 0);
-	assert_ok(file_remove_tree(root, e));
-	layout_free(&m.at);
+	assert_err(enroll_record_read(m, "n2", &got, e), ERR_CONFIG, "not as it was written");
+	assert_int_equal(enroll_record_drop(m, "n2", &er), 1);
+	assert_int_equal(enroll_record_drop(m, "n2", &er), 0);
+	assert_int_equal(enroll_record_drop(m, "../tokens/x", &er), 0);
 }
 
 int main(void)
@@ -220,7 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_line_by_line),
 		cmocka_unit_test(writes_down_what_both_sides_compare),
-		cmocka_unit_test(records_come_back),
+		WITH_MACHINE(records_come_back),
 	};
 
 	return cmocka_run_group_tests_name("enroll_rules", tests, NULL, NULL);

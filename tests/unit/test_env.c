@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/env: what is written for which etcd, what passes through, what is left alone.
+ * member/env: what is written for which etcd, what passes through, what is left alone.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
 #include <sys/stat.h>
 
 #include "adapter/keyfile.h"
-#include "base/file.h"
 #include "member/env.h"
 #include "member/joining.h"
 
@@ -41,38 +40,34 @@ static const char *const common[] = {
 	"logger",
 };
 
+/* A machine and its etcd. */
 struct box {
 	struct machine m;
 	char **options;
 	struct env_input in;
 };
 
-static int box_open(void **state)
+static int box_setup(void **state)
 {
 	struct box *b = xcalloc(1, sizeof(*b));
-	auto_free char *root = unit_dir();
+	int rc = root_setup(state);
 
-	layout_init(&b->m.at, root, NULL);
-	assert_ok(file_mkdirs(b->m.at.etc, FILE_MODE(0755), e));
-	assert_ok(config_load(&b->m.at, &b->m.conf, e));
-	free(b->m.conf.name);
-	b->m.conf.name = xstrdup("n1");
+	open_machine(&b->m, "NAME=n1\n");
 	for (size_t i = 0; i < ARRAY_LEN(common); i++)
 		strv_add(&b->options, common[i]);
 	b->in = (struct env_input){ .version = { 3, 6, 14 }, .options = b->options, .peer_cn = "etcd-peer" };
 	*state = b;
-	return 0;
+	return rc;
 }
 
-static int box_close(void **state)
+static int box_teardown(void **state)
 {
 	struct box *b = *state;
 
-	assert_ok(file_remove_tree(b->m.at.root, e));
 	strv_free(b->options);
 	machine_free(&b->m);
 	free(b);
-	return 0;
+	return root_teardown(state);
 }
 
 static void knows_also(struct box *b, const char *option)
@@ -204,7 +199,7 @@ static void repeats_what_the_cluster_said(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
-/* No variable is written that the version at hand does not know. */
+/* No variable is written that this version does not know. */
 static void fits_the_version(void **state)
 {
 	static const struct {
@@ -237,7 +232,7 @@ static void fits_the_version(void **state)
 		void *fresh = NULL;
 		struct box *b;
 
-		assert_int_equal(box_open(&fresh), 0);
+		assert_int_equal(box_setup(&fresh), 0);
 		b = fresh;
 		b->in.version = cases[i].version;
 		for (size_t j = 0; j < 4 && cases[i].options[j]; j++)
@@ -250,11 +245,11 @@ static void fits_the_version(void **state)
 		assert_ok(keyfile_read(b->m.at.etcdctl_env, &ctl, e));
 		/* etcdctl 3.6 warns about it. */
 		assert_int_equal(keyfile_get(&ctl, "ETCDCTL_API") != NULL, cases[i].version.minor < 6);
-		assert_int_equal(box_close(&fresh), 0);
+		assert_int_equal(box_teardown(&fresh), 0);
 	}
 }
 
-static void etcd_without_tls_is_no_etcd_of_ours(void **state)
+static void etcd_without_tls_options_is_refused(void **state)
 {
 	struct box *b = *state;
 	char *client_cert_auth = b->options[15];
@@ -280,7 +275,7 @@ static void passes_through_and_lets_win(void **state)
 	assert_value(&k, "ETCD_AUTO_COMPACTION_RETENTION", "1h");
 }
 
-static void refuses_options_that_are_none(void **state)
+static void refuses_unknown_options(void **state)
 {
 	struct box *b = *state;
 
@@ -306,7 +301,7 @@ static void twice_changes_nothing(void **state)
 	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
 	assert_int_equal(after.st_ino, before.st_ino);
 	assert_int_equal(chmod(b->m.at.etcd_env, 0666), 0);
-	assert_int_equal(ensure(b), 1); /* its mode is mended */
+	assert_int_equal(ensure(b), 1); /* its mode is set right */
 	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
 	assert_int_equal(after.st_mode & 07777, 0640);
 }
@@ -347,7 +342,7 @@ static void keeps_what_a_person_wrote(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
-static void removes_a_new_that_has_served(void **state)
+static void removes_a_new_file_after_use(void **state)
 {
 	auto_buf struct buf text = { 0 };
 	struct box *b = *state;
@@ -380,7 +375,7 @@ static void etcdctl_gets_paths_only(void **state)
 	assert_int_equal(st.st_mode & 07777, 0644);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, box_open, box_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_setup, box_teardown)
 
 int main(void)
 {
@@ -390,13 +385,13 @@ int main(void)
 		TEST(names_all_members),
 		TEST(repeats_what_the_cluster_said),
 		cmocka_unit_test(fits_the_version),
-		TEST(etcd_without_tls_is_no_etcd_of_ours),
+		TEST(etcd_without_tls_options_is_refused),
 		TEST(passes_through_and_lets_win),
-		TEST(refuses_options_that_are_none),
+		TEST(refuses_unknown_options),
 		TEST(twice_changes_nothing),
 		TEST(follows_cluster_conf),
 		TEST(keeps_what_a_person_wrote),
-		TEST(removes_a_new_that_has_served),
+		TEST(removes_a_new_file_after_use),
 		TEST(etcdctl_gets_paths_only),
 	};
 

@@ -2,7 +2,7 @@
  *
  * base/file: what replaces a file leaves the old one or the new one, and nothing beside it.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,34 +14,7 @@
 
 #include "base/file.h"
 
-static char *dir;
-
-static int setup(void **state)
-{
-	(void)state;
-	dir = unit_dir();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct err e = { 0 };
-
-	(void)state;
-	if (file_remove_tree(dir, &e) < 0)
-		return -1;
-	free(dir);
-	return 0;
-}
-
-static void assert_content(const char *path, const char *want)
-{
-	auto_buf struct buf got = { 0 };
-
-	assert_ok(file_read(path, 1 << 20, &got, e));
-	assert_string_equal(buf_str(&got), want);
-}
-
+/* Of the root: /etc, and what the test leaves. */
 static size_t count_entries(const char *path)
 {
 	auto_closedir DIR *d = opendir(path);
@@ -55,22 +28,22 @@ static size_t count_entries(const char *path)
 
 static void replaces_with_the_mode_asked_for(void **state)
 {
-	auto_free char *path = xasprintf("%s/f", dir);
+	auto_free char *path = root_path("/f");
 	struct stat st;
 
 	(void)state;
 	assert_ok(file_replace(path, FILE_MODE(0640), "one", 3, e));
-	assert_content(path, "one");
+	assert_file("/f", "one");
 	assert_ok(file_replace(path, FILE_MODE(0600), "", 0, e));
-	assert_content(path, "");
+	assert_file("/f", "");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(count_entries(dir), 1);
+	assert_int_equal(count_entries(root), 2);
 }
 
 static void a_full_disk_keeps_the_old_file(void **state)
 {
-	auto_free char *path = xasprintf("%s/f", dir);
+	auto_free char *path = root_path("/f");
 	static char big[65536];
 	int status;
 
@@ -87,13 +60,13 @@ static void a_full_disk_keeps_the_old_file(void **state)
 	}
 	assert_true(wait(&status) > 0);
 	assert_int_equal(status, 0);
-	assert_content(path, "old");
-	assert_int_equal(count_entries(dir), 1);
+	assert_file("/f", "old");
+	assert_int_equal(count_entries(root), 2);
 }
 
 static void refuses_what_it_cannot_write(void **state)
 {
-	auto_free char *path = xasprintf("%s/no/such/f", dir);
+	auto_free char *path = root_path("/no/such/f");
 
 	(void)state;
 	assert_err(file_replace(path, FILE_MODE(0600), "x", 1, e), ERR_FAIL, path);
@@ -101,24 +74,24 @@ static void refuses_what_it_cannot_write(void **state)
 
 static void reads_no_more_than_allowed(void **state)
 {
-	auto_free char *path = xasprintf("%s/f", dir);
+	auto_free char *path = root_path("/f");
 	auto_buf struct buf got = { 0 };
 	struct err missing = { 0 };
 
 	(void)state;
 	assert_ok(file_replace(path, FILE_MODE(0600), "12345", 5, e));
 	assert_err(file_read(path, 4, &got, e), ERR_FAIL, "larger than 4");
-	assert_err(file_read(dir, 4, &got, e), ERR_FAIL, "not a regular file");
+	assert_err(file_read(root, 4, &got, e), ERR_FAIL, "not a regular file");
 	assert_int_equal(file_read("/nonexistent/f", 4, &got, &missing), -1);
 	assert_int_equal(missing.sys, ENOENT);
 }
 
 static void makes_and_removes_trees(void **state)
 {
-	auto_free char *deep = xasprintf("%s/a/b/c", dir);
+	auto_free char *deep = root_path("/a/b/c");
 	auto_free char *file = xasprintf("%s/f", deep);
-	auto_free char *top = xasprintf("%s/a", dir);
-	auto_free char *link = xasprintf("%s/a/out", dir);
+	auto_free char *top = root_path("/a");
+	auto_free char *link = root_path("/a/out");
 
 	(void)state;
 	assert_ok(file_mkdirs(deep, FILE_MODE(0750), e));
@@ -135,8 +108,8 @@ static void makes_and_removes_trees(void **state)
 
 static void exchanges_directories(void **state)
 {
-	auto_free char *a = xasprintf("%s/a", dir), *b = xasprintf("%s/b", dir);
-	auto_free char *in_a = xasprintf("%s/a/new", dir), *in_b = xasprintf("%s/b/new", dir);
+	auto_free char *a = root_path("/a"), *b = root_path("/b");
+	auto_free char *in_a = root_path("/a/new"), *in_b = root_path("/b/new");
 
 	(void)state;
 	assert_ok(file_mkdirs(a, FILE_MODE(0700), e));
@@ -149,7 +122,7 @@ static void exchanges_directories(void **state)
 
 static void points_links(void **state)
 {
-	auto_free char *link = xasprintf("%s/current", dir);
+	auto_free char *link = root_path("/current");
 	struct err none = { 0 };
 	auto_free char *target = NULL;
 
@@ -158,25 +131,25 @@ static void points_links(void **state)
 	assert_ok(file_replace_link(link, "v2", e));
 	target = file_read_link(link, &none);
 	assert_string_equal(target, "v2");
-	assert_int_equal(count_entries(dir), 1);
+	assert_int_equal(count_entries(root), 2);
 	assert_true(file_exists(link)); /* although it dangles */
 }
 
 static void sweeps_only_its_own(void **state)
 {
-	auto_free char *left = xasprintf("%s/.new-0123", dir), *mine = xasprintf("%s/keep", dir);
+	auto_free char *left = root_path("/.new-0123"), *mine = root_path("/keep");
 
 	(void)state;
 	assert_ok(file_replace(left, FILE_MODE(0600), "x", 1, e));
 	assert_ok(file_replace(mine, FILE_MODE(0600), "x", 1, e));
-	file_sweep(dir);
+	file_sweep(root);
 	assert_false(file_exists(left));
 	assert_true(file_exists(mine));
 }
 
 static void distrusts_what_others_can_write(void **state)
 {
-	auto_free char *path = xasprintf("%s/f", dir);
+	auto_free char *path = root_path("/f");
 	auto_close int fd = -1;
 
 	(void)state;
@@ -189,7 +162,7 @@ static void distrusts_what_others_can_write(void **state)
 
 static void one_holds_the_lock(void **state)
 {
-	auto_free char *path = xasprintf("%s/lock", dir);
+	auto_free char *path = root_path("/lock");
 	auto_free char *me = xasprintf("process %ld", (long)getpid());
 	struct err first = { 0 };
 	int fd = file_lock(path, 0, &first);
@@ -205,7 +178,7 @@ static void one_holds_the_lock(void **state)
 
 static void tells_free_space_of_what_is_not_there_yet(void **state)
 {
-	auto_free char *path = xasprintf("%s/not/yet", dir);
+	auto_free char *path = root_path("/not/yet");
 	unsigned long long bytes = 0;
 
 	(void)state;
@@ -213,22 +186,20 @@ static void tells_free_space_of_what_is_not_there_yet(void **state)
 	assert_true(bytes > 0);
 }
 
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_DIR(replaces_with_the_mode_asked_for),
-		WITH_DIR(a_full_disk_keeps_the_old_file),
-		WITH_DIR(refuses_what_it_cannot_write),
-		WITH_DIR(reads_no_more_than_allowed),
-		WITH_DIR(makes_and_removes_trees),
-		WITH_DIR(exchanges_directories),
-		WITH_DIR(points_links),
-		WITH_DIR(sweeps_only_its_own),
-		WITH_DIR(distrusts_what_others_can_write),
-		WITH_DIR(one_holds_the_lock),
-		WITH_DIR(tells_free_space_of_what_is_not_there_yet),
+		WITH_ROOT(replaces_with_the_mode_asked_for),
+		WITH_ROOT(a_full_disk_keeps_the_old_file),
+		WITH_ROOT(refuses_what_it_cannot_write),
+		WITH_ROOT(reads_no_more_than_allowed),
+		WITH_ROOT(makes_and_removes_trees),
+		WITH_ROOT(exchanges_directories),
+		WITH_ROOT(points_links),
+		WITH_ROOT(sweeps_only_its_own),
+		WITH_ROOT(distrusts_what_others_can_write),
+		WITH_ROOT(one_holds_the_lock),
+		WITH_ROOT(tells_free_space_of_what_is_not_there_yet),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/identity: what is written is read again, and what is not ours is refused.
+ * member/identity: what is written is read again, and what is not ours is refused.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
-#include "base/file.h"
 #include "member/identity.h"
-
-static int machine_setup(void **state)
-{
-	struct machine *m = xcalloc(1, sizeof(*m));
-	auto_free char *root = unit_dir();
-
-	layout_init(&m->at, root, NULL);
-	assert_ok(file_mkdirs(m->at.etc, FILE_MODE(0755), e));
-	*state = m;
-	return 0;
-}
-
-static int machine_teardown(void **state)
-{
-	struct machine *m = *state;
-
-	assert_ok(file_remove_tree(m->at.root, e));
-	machine_free(m);
-	free(m);
-	return 0;
-}
 
 static void comes_back_as_written(void **state)
 {
@@ -64,18 +42,16 @@ static void refuses_what_it_did_not_write(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		cleanup(identity_free) struct identity got = { 0 };
 
-		assert_ok(file_replace(m->at.member_id, FILE_MODE(0644), texts[i], strlen(texts[i]), e));
+		put_file("/etc/etcd/member-id", texts[i]);
 		assert_err(identity_read(m, &got, e), ERR_CONFIG, "member-id does not say");
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(comes_back_as_written),
-		TEST(refuses_what_it_did_not_write),
+		WITH_MACHINE(comes_back_as_written),
+		WITH_MACHINE(refuses_what_it_did_not_write),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/joining, core/joining_rules: the journal comes back as it was written; what etcd is told about the others; which versions fit.
+ * member/joining, member/joining_rules: the journal comes back as it was written; what etcd is told about the others;
+ * which versions fit.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
-#include "base/file.h"
 #include "member/joining.h"
 #include "member/joining_rules.h"
-
-static int machine_setup(void **state)
-{
-	struct machine *m = xcalloc(1, sizeof(*m));
-	auto_free char *root = unit_dir();
-
-	layout_init(&m->at, root, NULL);
-	assert_ok(file_mkdirs(m->at.etc, FILE_MODE(0755), e));
-	*state = m;
-	return 0;
-}
-
-static int machine_teardown(void **state)
-{
-	struct machine *m = *state;
-
-	assert_ok(file_remove_tree(m->at.root, e));
-	machine_free(m);
-	free(m);
-	return 0;
-}
 
 static void comes_back_step_by_step(void **state)
 {
@@ -80,7 +59,7 @@ static void refuses_half_a_journal(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		auto_joining struct joining j = { 0 };
 
-		assert_ok(file_replace(m->at.joining, FILE_MODE(0644), texts[i], strlen(texts[i]), e));
+		put_file("/etc/etcd/joining", texts[i]);
 		assert_err(joining_read(m, &j, e), ERR_CONFIG, "/etc/etcd/joining does not say STEP");
 	}
 }
@@ -127,13 +106,11 @@ static void same_minor_or_the_next(void **state)
 	assert_ok(joining_check_version((struct version){ 3, 7, 1 }, none, e));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(comes_back_step_by_step),
-		TEST(refuses_half_a_journal),
+		WITH_MACHINE(comes_back_step_by_step),
+		WITH_MACHINE(refuses_half_a_journal),
 		cmocka_unit_test(others_are_named_or_numbered),
 		cmocka_unit_test(same_minor_or_the_next),
 	};

@@ -2,35 +2,21 @@
  *
  * Which release is current and which should be: what release_ensure decides before anything is fetched or run.
  */
-#include "unit.h"
+#include "machine_fixture.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "release/install.h"
 #include "release/record.h"
 #include "release/release.h"
 #include "release/switch.h"
 
-/* A machine with an empty tree and a configuration of its own. */
-static struct machine *make_machine(const char *release, bool given)
+/* Which release the machine is to have, and whether its cluster.conf says so. */
+static struct machine *want_release(void **state, const char *release, bool from_conf)
 {
-	struct machine *m = xcalloc(1, sizeof(*m));
-	auto_free char *root = unit_dir();
+	struct machine *m = *state;
 
-	layout_init(&m->at, root, NULL);
-	m->conf.release = release ? xstrdup(release) : NULL;
-	m->conf.release_given = given;
-	strv_add(&m->conf.release_urls, "https://mirror.invalid");
+	m->conf.release = xstrdup(release);
+	m->conf.release_given = from_conf;
 	return m;
-}
-
-static void free_machine(struct machine *m)
-{
-	assert_ok(file_remove_tree(m->at.root, e));
-	machine_free(m);
-	free(m);
 }
 
 /* A release as release_install leaves it, with programs of one byte. */
@@ -64,12 +50,11 @@ static void assert_current(const struct machine *m, const char *name)
 
 static void none_is_none_and_one_is_found_with_its_options(void **state)
 {
-	struct machine *m = make_machine("3.6.14", true);
+	struct machine *m = want_release(state, "3.6.14", true);
 	auto_strv char **options = NULL;
 	struct err none = { 0 };
 	struct release r;
 
-	(void)state;
 	assert_int_equal(release_current(m, &r, &none), 0);
 	put_release(m, "v3.6.14");
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
@@ -80,16 +65,14 @@ static void none_is_none_and_one_is_found_with_its_options(void **state)
 	assert_int_equal(strv_len(options), 2);
 	assert_string_equal(options[1], "data-dir");
 	release_free(&r);
-	free_machine(m);
 }
 
 static void without_the_network_it_is_pending(void **state)
 {
-	struct machine *m = make_machine("3.6.14", true);
+	struct machine *m = want_release(state, "3.6.14", true);
 	auto_free char *line = NULL, *path = xasprintf("%s/x", m->at.admin_digests), *file = NULL;
 	struct err none = { 0 };
 
-	(void)state;
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "nobody vouches");
 	file = tarball_name((struct version){ 3, 6, 14 }, &none);
 	line = xasprintf("%064d  %s\n", 0, file);
@@ -100,15 +83,13 @@ static void without_the_network_it_is_pending(void **state)
 	m->conf.release_urls = NULL;
 	assert_err(release_ensure(m, RELEASE_ANY, false, e), ERR_PENDING, "forbids fetching");
 	assert_false(file_exists(m->at.releases));
-	free_machine(m);
 }
 
 static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
 {
-	struct machine *m = make_machine("3.6.14", false);
+	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
 
-	(void)state;
 	put_release(m, "v3.6.13");
 	put_release(m, "v3.6.14");
 	assert_int_equal(release_use(m, "v3.6.13", &none), 1);
@@ -121,20 +102,17 @@ static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
 	assert_current(m, "v3.6.14");
 	assert_int_equal(release_rollback(m, &none), 1);
 	assert_current(m, "v3.6.13");
-	free_machine(m);
 }
 
 static void a_member_that_lost_its_link_is_not_guessed_for(void **state)
 {
-	struct machine *m = make_machine("3.6.14", false);
+	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
 
-	(void)state;
 	put_release(m, "v3.6.14");
 	assert_err(release_ensure(m, RELEASE_LOCAL, true, e), ERR_CONFIG, "is gone");
 	m->conf.release_given = true;
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 1);
-	free_machine(m);
 }
 
 /* An archive that a package brought: of no use, but there. Not reached: nobody vouches for it. */
@@ -149,10 +127,9 @@ static void put_bundle(const struct machine *m, struct version v)
 
 static void the_only_one_that_is_here_wins_over_the_default(void **state)
 {
-	struct machine *m = make_machine("3.6.14", false);
+	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
 
-	(void)state;
 	put_bundle(m, (struct version){ 3, 5, 33 });
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.5.33-");
 	put_release(m, "v3.5.33"); /* the same, unpacked */
@@ -160,15 +137,13 @@ static void the_only_one_that_is_here_wins_over_the_default(void **state)
 	assert_current(m, "v3.5.33");
 	put_bundle(m, (struct version){ 3, 6, 13 }); /* what is current stays */
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
-	free_machine(m);
 }
 
 static void of_several_none_is_guessed_and_cluster_conf_wins(void **state)
 {
-	struct machine *m = make_machine("3.6.14", false);
+	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
 
-	(void)state;
 	put_release(m, "v3.5.33");
 	m->conf.release_given = true;
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
@@ -178,17 +153,15 @@ static void of_several_none_is_guessed_and_cluster_conf_wins(void **state)
 	put_release(m, "v3.6.14"); /* the default is among them */
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
 	assert_current(m, "v3.6.14");
-	free_machine(m);
 }
 
 static void damage_is_noticed(void **state)
 {
-	struct machine *m = make_machine("3.6.14", true);
+	struct machine *m = want_release(state, "3.6.14", true);
 	auto_free char *etcdctl = NULL, *record = NULL;
 	struct err none = { 0 };
 	struct release r;
 
-	(void)state;
 	put_release(m, "v3.6.14");
 	assert_int_equal(release_use(m, "v3.6.14", &none), 1);
 	etcdctl = xasprintf("%s/v3.6.14/etcdctl", m->at.releases);
@@ -201,19 +174,18 @@ static void damage_is_noticed(void **state)
 	assert_err(release_current(m, &r, e), ERR_FAIL, "is damaged");
 	assert_ok(file_replace_link(m->at.current, "../../etc", e));
 	assert_err(release_current(m, &r, e), ERR_FAIL, "not a link to a release");
-	free_machine(m);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(none_is_none_and_one_is_found_with_its_options),
-		cmocka_unit_test(without_the_network_it_is_pending),
-		cmocka_unit_test(what_runs_stays_unless_cluster_conf_says_otherwise),
-		cmocka_unit_test(a_member_that_lost_its_link_is_not_guessed_for),
-		cmocka_unit_test(the_only_one_that_is_here_wins_over_the_default),
-		cmocka_unit_test(of_several_none_is_guessed_and_cluster_conf_wins),
-		cmocka_unit_test(damage_is_noticed),
+		WITH_MACHINE(none_is_none_and_one_is_found_with_its_options),
+		WITH_MACHINE(without_the_network_it_is_pending),
+		WITH_MACHINE(what_runs_stays_unless_cluster_conf_says_otherwise),
+		WITH_MACHINE(a_member_that_lost_its_link_is_not_guessed_for),
+		WITH_MACHINE(the_only_one_that_is_here_wins_over_the_default),
+		WITH_MACHINE(of_several_none_is_guessed_and_cluster_conf_wins),
+		WITH_MACHINE(damage_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/token: which secrets will do, and the file that one is given in.
+ * enroll/token: which secrets are strong enough, and the file that holds one.
  */
-#include "token_root.h"
+#include "token_fixture.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -166,7 +166,7 @@ static void derives_what_the_contract_says(void **state)
 	assert_false(token_is_id("0123456789abcde"));
 }
 
-/* --- The file that it is given in. */
+/* --- The file that holds it. */
 
 static void reads_a_private_file(void **state)
 {
@@ -179,13 +179,13 @@ static void reads_a_private_file(void **state)
 	token_derive(TEXT, &want);
 	assert_int_equal(token_read_file(m, &t, &er), 0);
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		auto_free char *path = given(m, good[i], 0600);
+		auto_free char *path = put_secret(m, good[i], 0600);
 
 		assert_int_equal(token_read_file(m, &t, &er), 1);
 		assert_memory_equal(&t, &want, sizeof(t));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
-		auto_free char *path = given(m, empty[i], 0600);
+		auto_free char *path = put_secret(m, empty[i], 0600);
 
 		assert_int_equal(token_read_file(m, &t, &er), 0);
 	}
@@ -194,7 +194,7 @@ static void reads_a_private_file(void **state)
 static void refuses_a_file_that_others_see(void **state)
 {
 	const struct machine *m = *state;
-	auto_free char *path = given(m, TEXT "\n", 0640);
+	auto_free char *path = put_secret(m, TEXT "\n", 0640);
 	auto_free char *elsewhere = xasprintf("%s/elsewhere", m->at.etc);
 	struct token t;
 
@@ -217,7 +217,7 @@ static void refuses_a_file_that_others_see(void **state)
 static void refuses_a_weak_one_without_showing_it(void **state)
 {
 	const struct machine *m = *state;
-	auto_free char *path = given(m, "changeme123\n", 0600);
+	auto_free char *path = put_secret(m, "changeme123\n", 0600);
 	struct err er = { 0 };
 	struct token t;
 
@@ -234,7 +234,7 @@ static void refuses_a_weak_one_without_showing_it(void **state)
 static void wipes_all_names_of_the_file(void **state)
 {
 	struct machine *m = *state;
-	auto_free char *path = given(m, TEXT "\n", 0600);
+	auto_free char *path = put_secret(m, TEXT "\n", 0600);
 	auto_free char *other = xasprintf("%s/other", m->at.etc);
 	auto_buf struct buf left = { 0 };
 	struct err er = { 0 };
@@ -256,15 +256,15 @@ static void wipes_all_names_of_the_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(judges_texts),
-		TEST(judges_length),
-		TEST(takes_what_is_random),
-		TEST(makes_good_ones),
-		TEST(derives_what_the_contract_says),
-		TEST(reads_a_private_file),
-		TEST(refuses_a_file_that_others_see),
-		TEST(refuses_a_weak_one_without_showing_it),
-		TEST(wipes_all_names_of_the_file),
+		WITH_MACHINE(judges_texts),
+		WITH_MACHINE(judges_length),
+		WITH_MACHINE(takes_what_is_random),
+		WITH_MACHINE(makes_good_ones),
+		WITH_MACHINE(derives_what_the_contract_says),
+		WITH_MACHINE(reads_a_private_file),
+		WITH_MACHINE(refuses_a_file_that_others_see),
+		WITH_MACHINE(refuses_a_weak_one_without_showing_it),
+		WITH_MACHINE(wipes_all_names_of_the_file),
 	};
 
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/token_store: the last use of a token is had once, whoever is killed.
+ * enroll/token_store: a use of a token is counted once, whichever process is killed.
  */
-#include "token_root.h"
+#include "token_fixture.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -108,7 +108,7 @@ static void refuses_what_it_did_not_write(void **state)
 	assert_int_equal(token_store_find(m, "../../../../etc/", &t, NULL), 0);
 }
 
-static void the_last_use_is_had_once(void **state)
+static void the_last_use_is_counted_once(void **state)
 {
 	const struct machine *m = *state;
 	auto_token_entry struct token_entry t = entry(1);
@@ -249,7 +249,7 @@ static void sweeps_what_is_spent(void **state)
 static void forms_once(void **state)
 {
 	struct machine *m = *state;
-	auto_free char *path = given(m, TEXT "\n", 0600);
+	auto_free char *path = put_secret(m, TEXT "\n", 0600);
 	auto_token_entry struct token_entry got = { 0 };
 	struct err er = { 0 };
 	struct token t;
@@ -272,9 +272,9 @@ static void forms_once(void **state)
 	assert_int_equal(got.uses, 2);
 	assert_true(got.members);
 	assert_int_equal(got.expires, NOW + 7 * 86400);
-	/* Killed before the file was wiped, or written anew at the next boot: it is not good for more machines than before. */
+	/* Killed before the file was wiped, or written again at the next boot: it is not good for more machines than before. */
 	assert_int_equal(use(m, "n1", &er), 1);
-	free(given(m, TEXT "\n", 0600));
+	free(put_secret(m, TEXT "\n", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);
 	assert_false(file_exists(path));
 	token_entry_free(&got);
@@ -282,11 +282,11 @@ static void forms_once(void **state)
 	assert_int_equal(token_left(&got, NOW), 1);
 	/* Nor when it was removed since. Another one is. */
 	assert_int_equal(token_store_remove(m, t.id, &er), 1);
-	free(given(m, TEXT "\n", 0600));
+	free(put_secret(m, TEXT "\n", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);
 	token_entry_free(&got);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 0);
-	free(given(m, TEXT "00", 0600));
+	free(put_secret(m, TEXT "00", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);
 	token_derive(TEXT "00", &t);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
@@ -295,13 +295,13 @@ static void forms_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(comes_back_as_written),
-		TEST(refuses_what_it_did_not_write),
-		TEST(the_last_use_is_had_once),
-		TEST(a_kill_costs_nothing),
-		TEST(lists_by_id_and_removes),
-		TEST(sweeps_what_is_spent),
-		TEST(forms_once),
+		WITH_MACHINE(comes_back_as_written),
+		WITH_MACHINE(refuses_what_it_did_not_write),
+		WITH_MACHINE(the_last_use_is_counted_once),
+		WITH_MACHINE(a_kill_costs_nothing),
+		WITH_MACHINE(lists_by_id_and_removes),
+		WITH_MACHINE(sweeps_what_is_spent),
+		WITH_MACHINE(forms_once),
 	};
 
 	return cmocka_run_group_tests_name("token_store", tests, NULL, NULL);

@@ -27,7 +27,10 @@
 			fail_msg("%s: %s (%s)", #call, e_.msg, e_.hint);                                               \
 	} while (0)
 
-/* A call that must fail with this class, and whose message or hint holds this text. Both macros name the error object `e`. */
+/*
+ * A call that must fail with this class, and whose message or hint holds this text. Both macros name the error
+ * object `e`.
+ */
 #define assert_err(call, want_class, text)                                                                             \
 	do {                                                                                                           \
 		struct err e_ = { 0 };                                                                                 \
@@ -38,7 +41,18 @@
 			fail_msg("%s: \"%s\" is not in: %s (%s)", #call, text, e_.msg, e_.hint);                       \
 	} while (0)
 
-/* An empty directory of this test, below TMPDIR. The caller frees the name; unit_rmdir removes it. */
+/*
+ * Makes each row of a table a test of its own. A row begins with its name; `run` finds the row in *state. `setup` and
+ * `teardown` may be NULL, and leave *state alone.
+ */
+#define unit_rows(tests, rows, run, setup, teardown)                                                                   \
+	do {                                                                                                           \
+		for (size_t i_ = 0; i_ < ARRAY_LEN(rows); i_++)                                                        \
+			(tests)[i_] = (struct CMUnitTest){ (rows)[i_].what, run, setup, teardown,                      \
+							   (void *)(uintptr_t) & (rows)[i_] };                         \
+	} while (0)
+
+/* An empty directory of this test, below TMPDIR. The caller frees the name; file_remove_tree removes it. */
 static inline char *unit_dir(void)
 {
 	const char *tmp = getenv("TMPDIR");
