@@ -10,6 +10,7 @@
 #include "cmd/kubeadm.h"
 #include "flow/certify.h"
 #include "pki/export.h"
+#include "pki/list.h"
 
 #define DAY (24 * 60 * 60)
 
@@ -141,7 +142,7 @@ static int renew_work(const struct machine *m, const void *arg, struct err *e)
 {
 	const struct renewal *r = arg;
 
-	return pki_renew(m, r->names, r->force, e);
+	return certify_renew(m, r->names, r->force, e);
 }
 
 static int cert_renew(int argc, char **argv, const struct machine_options *o, struct err *e)
@@ -166,7 +167,7 @@ static int export_work(const struct machine *m, const void *arg, struct err *e)
 
 	if (rc < 0)
 		return -1;
-	pki_kubeadm(m, &snippet);
+	cmd_kubeadm(m, &snippet);
 	(void)fputs(buf_str(&snippet), stdout);
 	return rc;
 }

@@ -29,7 +29,7 @@ static bool put_members(const struct machine *m, struct buf *out)
 	return n > 0;
 }
 
-void pki_kubeadm(const struct machine *m, struct buf *out)
+void cmd_kubeadm(const struct machine *m, struct buf *out)
 {
 	buf_puts(out, "# Belongs into kubeadm's ClusterConfiguration, and the files into " THERE ".\n"
 		      "etcd:\n  external:\n    endpoints:\n");

@@ -47,6 +47,11 @@ void machine_free(struct machine *m)
 	layout_free(&m->at);
 }
 
+char *machine_pki_path(const struct machine *m, const char *name, const char *ext)
+{
+	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
+}
+
 /* Longer than any step between two looks at the network; a boot unit and a person may well meet. */
 #define LOCK_SECONDS 60
 

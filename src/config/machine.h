@@ -37,6 +37,9 @@ void machine_free(struct machine *m);
  */
 int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
 
+/* "<pki>/server.crt" for "server", "crt". The caller frees. */
+char *machine_pki_path(const struct machine *m, const char *name, const char *ext);
+
 /*
  * Owner and mode for a file that the etcd user must read: root:etcd when we are root and the machine knows
  * the group, else whoever runs us. And for one that the etcd user owns.

@@ -6,9 +6,10 @@
 
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "flow/certify.h"
 #include "member/datadir.h"
 #include "member/env.h"
+#include "pki/list.h"
+#include "pki/preflight.h"
 #include "release/digests.h"
 #include "release/tarball.h"
 

@@ -9,8 +9,8 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "flow/certify.h"
 #include "member/session.h"
+#include "pki/list.h"
 
 /* For all connections together; they are tried at once. */
 #define REACH_MS 2000

@@ -7,8 +7,8 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/machine.h"
 #include "doctor/parts.h"
-#include "flow/certify.h"
 
 /* Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go, reservedInternalFDNum). */
 #define OPEN_FILES_LOW 8192
@@ -34,7 +34,7 @@ static void check_program(const struct machine *m, pid_t pid, struct check_repor
 /* etcd reads this file at its start only, up to 3.7 (etcd-io/etcd#11555). */
 static void check_ca_age(const struct machine *m, pid_t pid, struct check_report *r)
 {
-	auto_free char *ca = pki_path(m, "ca", "crt");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	time_t started = probe_started(pid);
 	struct stat st;
 

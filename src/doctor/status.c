@@ -11,7 +11,7 @@
 /* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
 static bool was_set_up(const struct machine *m)
 {
-	auto_free char *cert = pki_path(m, "etcdctl-etcd-client", "crt");
+	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
 
 	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }

@@ -6,9 +6,9 @@
 #define DOCTOR_STATUS_H
 
 #include "doctor/check.h"
-#include "flow/certify.h"
 #include "member/health.h"
 #include "member/joining.h"
+#include "pki/list.h"
 #include "release/release.h"
 #include "service/outcome.h"
 

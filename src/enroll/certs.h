@@ -13,13 +13,7 @@
  * the one in `ca`, or, when that has no certificate, the one that comes along. Errors are those of enroll_request, and ERR_VERIFY.
  * Changes no file. The caller frees the answer in any case.
  */
-int pki_enroll(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
-	       struct enroll_answer *a, struct err *e) MUST_CHECK;
-
-/*
- * Before a machine that is first of MEMBERS makes the CA of its cluster: whether another member answers on its peer port. Then a cluster
- * runs, it has a CA, and a second one would be a second cluster. 1 somebody answers, and *who (freed by the caller) is its address; 0 nobody does.
- */
-int pki_enroll_others(const struct machine *m, char **who);
+int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
+		 struct pki_made *a, struct err *e) MUST_CHECK;
 
 #endif

@@ -9,10 +9,10 @@
 #include "adapter/x509_csr.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/machine.h"
 #include "enroll/message.h"
 #include "enroll/record.h"
 #include "enroll/token_store.h"
-#include "flow/certify.h"
 #include "member/session.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
@@ -41,15 +41,6 @@ static void visit_free(struct visit *v)
 	free(v->cert);
 	free(v->key);
 	buf_free(&v->question);
-}
-
-void enroll_answer_free(struct enroll_answer *a)
-{
-	buf_free(&a->ca_pem);
-	for (int i = 0; i < PKI_LEAVES; i++)
-		buf_free(&a->cert[i]);
-	free(a->door);
-	memset(a, 0, sizeof(*a));
 }
 
 /* A pair that will not do is as none: the token may help, and the error says that both are missing. */
@@ -89,9 +80,9 @@ static int prepare(struct visit *v, const struct enroll_leaf *leaves, size_t n, 
 	const char *peer = pki_profile(PKI_PEER)->name;
 	int rc;
 
-	v->ca = pki_path(v->m, "ca", "crt");
-	v->cert = pki_path(v->m, peer, "crt");
-	v->key = pki_path(v->m, peer, "key");
+	v->ca = machine_pki_path(v->m, "ca", "crt");
+	v->cert = machine_pki_path(v->m, peer, "crt");
+	v->key = machine_pki_path(v->m, peer, "key");
 	v->has_pair = usable_pair(v->m, v->ca);
 	rc = token_read_file(v->m, &v->token, e);
 	if (rc < 0 && !v->has_pair)
@@ -196,7 +187,7 @@ static int hint_token(const struct visit *v, bool pair, struct err *e)
 
 /* One visit to one door. 1 got all, 0 nobody there, -1. */
 static int visit(const struct visit *v, const char *door, bool pair, const struct enroll_leaf *leaves, size_t n,
-		 struct enroll_answer *a, struct err *e)
+		 struct pki_made *a, struct err *e)
 {
 	struct dial to = { .from = own_end(v->m) };
 	auto_free char *host = NULL, *url = xasprintf("https://%s", door);
@@ -216,7 +207,7 @@ static int visit(const struct visit *v, const char *door, bool pair, const struc
 	memcpy(a->cert, r.cert, sizeof(a->cert));
 	r.ca_pem = (struct buf){ 0 };
 	memset(r.cert, 0, sizeof(r.cert));
-	a->door = xstrdup(door);
+	a->server = xstrdup(door);
 	return 1;
 }
 
@@ -243,14 +234,14 @@ static void keep_worst(struct err *worst, struct err *one, const char *door)
 		*worst = *one;
 }
 
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct enroll_answer *a,
+int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
 		   struct err *e)
 {
 	auto_visit struct visit v = { .m = m };
 	auto_strv char **doors = NULL;
 	struct err worst = { 0 };
 
-	*a = (struct enroll_answer){ 0 };
+	*a = (struct pki_made){ 0 };
 	if (prepare(&v, leaves, n, e) < 0)
 		return -1;
 	doors = doors_of(m, e);
@@ -314,7 +305,7 @@ static int sweep(const struct machine *m, struct err *e)
 
 int enroll_prepare(const struct machine *m, struct err *e)
 {
-	auto_free char *cert = pki_path(m, "ca", "crt"), *key = pki_path(m, "ca", "key");
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
 	int formed = 0, open = 0, door;
 
 	if (m->conf.role != ROLE_NONE && file_exists(cert) && file_exists(key)) {

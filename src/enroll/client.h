@@ -8,22 +8,13 @@
 
 #include "adapter/x509_key.h"
 #include "config/machine.h"
-#include "pki/profile.h"
+#include "pki/made.h"
 
 /* A certificate that is wanted: for which purpose, and for whose key. */
 struct enroll_leaf {
 	enum pki_leaf profile;
 	x509_key *key;
 };
-
-struct enroll_answer {
-	struct buf ca_pem;	     /* the CA, or the bundle of CAs, to trust: what ca.crt is to hold */
-	struct buf cert[PKI_LEAVES]; /* PEM, by profile; empty for one that was not asked for */
-	char *door;		     /* "10.0.0.1:2382", "[fd00::1]:2382": who signed, for DOOR= in <pki>/ca.host */
-};
-
-#define auto_answer cleanup(enroll_answer_free)
-void enroll_answer_free(struct enroll_answer *a);
 
 /*
  * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS, at the doors in this order until one gives them: the one of <pki>/ca.host, MEMBERS,
@@ -35,7 +26,7 @@ void enroll_answer_free(struct enroll_answer *a);
  *   ERR_CONFIG   there is neither a certificate to show nor a token; the token or its file is unfit; nobody to ask
  *   ERR_VERIFY   a door refused (in its own words), does not know the token, or is not who it should be
  */
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct enroll_answer *a,
+int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
 		   struct err *e) MUST_CHECK;
 
 /* The certificates are in place: wipes the token file, if there is one. 1 wiped, 0 there was none, -1. */

@@ -11,10 +11,10 @@
 #include "adapter/x509_csr.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/machine.h"
 #include "enroll/message.h"
 #include "enroll/rules.h"
 #include "enroll/token_store.h"
-#include "flow/certify.h"
 #include "member/health.h"
 #include "member/identity.h"
 #include "member/session.h"
@@ -94,8 +94,8 @@ static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_
 static int let_in(struct visitor *v, int fd, struct err *e)
 {
 	const char *server = pki_profile(PKI_SERVER)->name;
-	auto_free char *ca = pki_path(v->m, "ca", "crt"), *cert = pki_path(v->m, server, "crt"),
-		       *key = pki_path(v->m, server, "key");
+	auto_free char *ca = machine_pki_path(v->m, "ca", "crt"), *cert = machine_pki_path(v->m, server, "crt"),
+		       *key = machine_pki_path(v->m, server, "key");
 	bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
 	const struct channel_side side = { .find = find_token,
 					   .arg = v,

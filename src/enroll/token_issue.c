@@ -6,14 +6,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/check.h"
+#include "config/machine.h"
 #include "enroll/client.h"
-#include "flow/certify.h"
 #include "pki/origin.h"
 
 /* Only where the CA's key is can anybody be let in. */
 static int check_ca_host(const struct machine *m, struct err *e)
 {
-	auto_free char *cert = pki_path(m, "ca", "crt"), *key = pki_path(m, "ca", "key"), *door = NULL;
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key"), *door = NULL;
 	struct err none = { 0 };
 
 	if (file_exists(key))

@@ -8,15 +8,11 @@
 #include "base/log.h"
 #include "enroll/certs.h"
 #include "enroll/token.h"
+#include "flow/form.h"
 #include "pki/check.h"
 #include "pki/make.h"
 #include "pki/prove.h"
 #include "pki/store.h"
-
-char *pki_path(const struct machine *m, const char *name, const char *ext)
-{
-	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
-}
 
 static int load(struct pki_run *w, struct err *e)
 {
@@ -55,7 +51,7 @@ static int check_alone(struct pki_run *w, bool local, struct err *e)
 	/* Its certificates were lost, and it is a member that other machines know by them. */
 	if (file_exists(w->m->at.member_id))
 		why = xstrdup("this machine is a member already");
-	else if (pki_enroll_others(w->m, &who) > 0)
+	else if (form_others_answer(w->m, &who))
 		why = xasprintf("%s answers on port %u", who, (unsigned int)w->m->conf.peer_port);
 	if (!why)
 		return 0;
@@ -174,7 +170,7 @@ static void log_plan(const struct pki_run *w)
 /* 1 when a mode or an owner had to be set, 0. The file may be missing. */
 static int fix_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, struct err *e)
 {
-	auto_free char *path = pki_path(m, name, ext);
+	auto_free char *path = machine_pki_path(m, name, ext);
 	struct stat st;
 
 	/* A symbolic link is the administrator's, and so is what it points at. */
@@ -247,9 +243,22 @@ static int first_keys(struct pki_run *w, struct err *e)
 static void log_made(const struct pki_run *w)
 {
 	if (w->origin == PKI_TO_ENROLL)
-		log_info("the certificates of this machine came from the CA host at %s", w->made.door);
+		log_info("the certificates of this machine came from the CA host at %s", w->made.server);
 	else if (w->origin != PKI_ENROLLED && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
 		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
+}
+
+/* A certificate for every leaf that needs one, in memory: signed here, or by a CA host. */
+static int make_certs(struct pki_run *w, struct err *e)
+{
+	x509_key *keys[PKI_LEAVES] = { NULL };
+
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (w->todo[i] != PKI_FINE)
+			keys[i] = w->fresh[i] ? w->fresh[i] : w->leaf[i].key;
+	if (w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL)
+		return enroll_certs(w->m, &w->ca, keys, &w->made, e);
+	return pki_sign_here(w, keys, e);
 }
 
 /* 1 done; 0 the door gave nothing, and what is there will do until it does. asked: somebody wants it now. */
@@ -261,7 +270,7 @@ static int carry_out(struct pki_run *w, bool asked, struct err *e)
 		most = w->todo[i] > most ? w->todo[i] : most;
 	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
-	if (pki_make_certs(w, e) < 0) {
+	if (make_certs(w, e) < 0) {
 		if (w->origin != PKI_ENROLLED || asked || !usable(w))
 			return -1;
 		log_error(LOG_LEVEL_WARN, e);
@@ -342,7 +351,7 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	return mended < 0 ? -1 : n > 0 || mended > 0;
 }
 
-int pki_ensure(const struct machine *m, bool local, struct err *e)
+int certify(const struct machine *m, bool local, struct err *e)
 {
 	return run(m, &(struct order){ .local = local }, e);
 }
@@ -356,9 +365,9 @@ static int check_name(const char *name, struct err *e)
 	return err_hint(e, "etcd-cluster cert list shows their names");
 }
 
-int pki_renew(const struct machine *m, char *const *names, bool force, struct err *e)
+int certify_renew(const struct machine *m, char *const *names, bool force, struct err *e)
 {
-	auto_free char *ca = pki_path(m, "ca", "crt");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 
 	for (char *const *name = names; name && *name; name++)
 		if (check_name(*name, e) < 0)

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "adapter/peers.h"
+#include "adapter/probe.h"
 #include "base/mem.h"
-#include "flow/certify.h"
 #include "member/datadir.h"
 
 /* For the answers of the others. Those that are down cost it all, those that are not set up yet refuse at once. */
@@ -17,6 +17,9 @@
 /* An etcd that has just begun may not have read its own MEMBERS yet: how often, and after how long, it is asked again. */
 #define LOOKS	3
 #define LOOK_MS 300
+
+/* A machine that is up refuses or accepts a connection at once; one that is off does not answer. */
+#define CONNECT_MS 1000
 
 static int refuse_rebuilt(const struct machine *m, const char *url, uint64_t cluster, struct err *e)
 {
@@ -68,8 +71,8 @@ static int weigh(const struct machine *m, char *const *urls, const struct peers_
 int form_check(const struct machine *m, struct err *e)
 {
 	const struct timespec moment = { .tv_nsec = LOOK_MS * 1000L * 1000L };
-	auto_free char *ca = pki_path(m, "ca", "crt");
-	auto_free char *cert = pki_path(m, "peer", "crt"), *key = pki_path(m, "peer", "key");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
+	auto_free char *cert = machine_pki_path(m, "peer", "crt"), *key = machine_pki_path(m, "peer", "key");
 	const struct peers_pair as = { .ca_file = ca, .cert_file = cert, .key_file = key };
 	struct peers_answer *answers = xcalloc(m->conf.n_members, sizeof(*answers));
 	auto_strv char **urls = NULL;
@@ -93,4 +96,17 @@ int form_check(const struct machine *m, struct err *e)
 	}
 	free(answers);
 	return rc;
+}
+
+bool form_others_answer(const struct machine *m, char **who)
+{
+	auto_strv char **addresses = NULL;
+	const char *answered;
+
+	for (size_t i = 0; i < m->conf.n_members; i++)
+		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
+			strv_add(&addresses, m->conf.members[i].address);
+	answered = probe_listening(addresses, m->conf.peer_port, CONNECT_MS);
+	*who = answered ? xstrdup(answered) : NULL;
+	return answered != NULL;
 }

@@ -19,4 +19,10 @@ enum form_verdict {
  */
 int form_check(const struct machine *m, struct err *e) MUST_CHECK;
 
+/*
+ * Whether another of MEMBERS answers on its peer port: then a cluster runs, it has a CA, and a second CA would make a second cluster. *who is
+ * its address (the caller frees), or NULL.
+ */
+bool form_others_answer(const struct machine *m, char **who);
+
 #endif

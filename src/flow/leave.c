@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/edit.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "member/aside.h"
 #include "member/health.h"
 #include "member/identity.h"
@@ -127,7 +127,7 @@ static bool has_other_door(const struct leaving *l)
 /* The others need a CA key one day: for renewals, and for whoever joins. */
 static int check_ca(const struct leaving *l, struct err *e)
 {
-	auto_free char *key = pki_path(l->m, "ca", "key");
+	auto_free char *key = machine_pki_path(l->m, "ca", "key");
 
 	if (l->how->ca_elsewhere || !file_exists(key) || has_other_door(l))
 		return 0;

@@ -114,7 +114,7 @@ static int prepare(const struct machine *m, const char *member, struct err *e)
 	if (rc <= 0)
 		return rc < 0 ? -1 : 1;
 	/* Whoever lost /etc/etcd/pki needs certificates before anybody listens. Nobody comes back to this by itself. */
-	if (pki_ensure(m, false, e) < 0) {
+	if (certify(m, false, e) < 0) {
 		e->class = e->class == ERR_PENDING ? ERR_HEALTH : e->class;
 		return -1;
 	}

@@ -17,6 +17,7 @@
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/env.h"
+#include "pki/preflight.h"
 #include "release/release.h"
 #include "service/outcome.h"
 #include "service/service.h"
@@ -89,7 +90,7 @@ static int prepare(struct setup_run *r, struct err *e)
 	const enum release_step step = r->how->local ? RELEASE_LOCAL : RELEASE_ANY;
 	int rc;
 
-	if (setup_took_others(r, pki_ensure(r->m, r->how->local, e), e) < 0)
+	if (setup_took_others(r, certify(r->m, r->how->local, e), e) < 0)
 		return -1;
 	if (r->others.class == ERR_NONE && !r->how->local && setup_took(r, enroll_prepare(r->m, e)) < 0)
 		return -1;

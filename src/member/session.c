@@ -7,16 +7,16 @@
 #include "adapter/keyfile.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 
 #define CLIENT_PAIR "etcdctl-etcd-client"
 
 struct grpc *session_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
 			  struct err *e)
 {
-	auto_free char *ca = pki_path(m, "ca", "crt");
-	auto_free char *cert = pki_path(m, CLIENT_PAIR, "crt");
-	auto_free char *key = pki_path(m, CLIENT_PAIR, "key");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
+	auto_free char *cert = machine_pki_path(m, CLIENT_PAIR, "crt");
+	auto_free char *key = machine_pki_path(m, CLIENT_PAIR, "key");
 	const struct grpc_endpoint to = { .url = url,
 					  .ca_file = ca,
 					  .cert_file = cert,

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "member/datadir.h"
 #include "member/health.h"
 #include "member/identity.h"
@@ -58,9 +58,9 @@ struct inquiry {
 static void look_at(struct question *q)
 {
 	const struct machine *m = q->in->m;
-	auto_free char *ca = pki_path(m, "ca", "crt");
-	auto_free char *cert = pki_path(m, "etcdctl-etcd-client", "crt");
-	auto_free char *key = pki_path(m, "etcdctl-etcd-client", "key");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
+	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
+	auto_free char *key = machine_pki_path(m, "etcdctl-etcd-client", "key");
 	auto_free char *host = NULL;
 	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = q->in->timeout_ms, .ask = "/version" };
 	struct handshake_seen seen;

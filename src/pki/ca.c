@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "pki/check.h"
 #include "pki/store.h"
 
@@ -119,7 +119,7 @@ static int unwrap(const struct machine *m, const char *file, const char *passphr
 static int compare(const struct machine *m, const struct pki_pair *new, struct err *e)
 {
 	auto_pair struct pki_pair old = { 0 };
-	auto_free char *key = pki_path(m, "ca", "key");
+	auto_free char *key = machine_pki_path(m, "ca", "key");
 
 	if (pki_pair_load(m, "ca", false, &old, e) < 0)
 		return -1;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "pki/origin.h"
 
 #define EARLIEST 1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
@@ -151,8 +151,8 @@ static int check_ca_dates(const struct machine *m, const struct pki_pair *ca, co
 
 int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err *e)
 {
-	auto_free char *cert = pki_path(m, "ca", "crt");
-	auto_free char *key = pki_path(m, "ca", "key");
+	auto_free char *cert = machine_pki_path(m, "ca", "crt");
+	auto_free char *key = machine_pki_path(m, "ca", "key");
 
 	if (!ca->info.ca) {
 		(void)err_set(e, ERR_VERIFY, "%s is not the certificate of a CA", cert);
@@ -200,8 +200,8 @@ static int check_now(const struct machine *m, const struct x509_info *info, cons
 static int check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		     const struct pki_pair *leaf, struct err *e)
 {
-	auto_free char *cert = pki_path(m, profile->name, "crt");
-	auto_free char *key = pki_path(m, profile->name, "key");
+	auto_free char *cert = machine_pki_path(m, profile->name, "crt");
+	auto_free char *key = machine_pki_path(m, profile->name, "key");
 
 	if (!leaf->cert || !leaf->key)
 		return err_set(e, ERR_CONFIG, "%s is missing", leaf->cert ? key : cert);

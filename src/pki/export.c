@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "pki/check.h"
 #include "pki/sign.h"
 
@@ -195,7 +195,7 @@ int pki_export(const struct machine *m, const char *dir, struct err *e)
 	if (!m->dry_run && file_mkdirs(dir, own(0700), e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		auto_free char *from = pki_path(m, files[i].name, files[i].ext);
+		auto_free char *from = machine_pki_path(m, files[i].name, files[i].ext);
 		auto_free char *to = xasprintf("%s/%s.%s", dir, files[i].name, files[i].ext);
 		auto_buf struct buf data = { 0 };
 		int rc;

@@ -2,9 +2,10 @@
  *
  * The certificates of flow/certify.h as `status`, `check` and `cert list` show them: every problem becomes a line, none an end.
  */
+#include "pki/list.h"
+
 #include <stdlib.h>
 
-#include "flow/certify.h"
 #include "pki/check.h"
 #include "pki/origin.h"
 
@@ -24,7 +25,7 @@ static void problem_of(struct pki_entry *entry, const struct err *e)
 static void describe(struct pki_entry *entry, const char *name, const struct machine *m, const struct pki_pair *pair)
 {
 	entry->name = xstrdup(name);
-	entry->path = pki_path(m, name, "crt");
+	entry->path = machine_pki_path(m, name, "crt");
 	entry->present = pair->cert != NULL;
 	if (!entry->present)
 		return;
@@ -88,7 +89,7 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 static void judge(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct pki_entry *entry)
 {
-	auto_free char *path = pki_path(m, profile->name, "crt");
+	auto_free char *path = machine_pki_path(m, profile->name, "crt");
 	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
 	auto_free char *why = NULL;
 	struct err e = { 0 };

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enroll/certs.h"
-#include "flow/certify.h"
 #include "pki/sign.h"
 #include "pki/store.h"
 
@@ -17,7 +15,7 @@ void pki_run_free(struct pki_run *w)
 		free(w->why[i]);
 		x509_key_free_ptr(&w->fresh[i]);
 	}
-	enroll_answer_free(&w->made);
+	pki_made_free(&w->made);
 }
 
 int pki_make_keys(struct pki_run *w, struct err *e)
@@ -32,7 +30,7 @@ int pki_make_keys(struct pki_run *w, struct err *e)
 	return 0;
 }
 
-static int sign(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e)
+int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e)
 {
 	if (w->origin == PKI_NEW_CA && pki_sign_ca(w->m, &w->ca, e) < 0)
 		return -1;
@@ -51,18 +49,6 @@ static int sign(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err 
 	return 0;
 }
 
-int pki_make_certs(struct pki_run *w, struct err *e)
-{
-	x509_key *keys[PKI_LEAVES] = { NULL };
-
-	for (int i = 0; i < PKI_LEAVES; i++)
-		if (w->todo[i] != PKI_FINE)
-			keys[i] = w->fresh[i] ? w->fresh[i] : w->leaf[i].key;
-	if (w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL)
-		return pki_enroll(w->m, &w->ca, keys, &w->made, e);
-	return sign(w, keys, e);
-}
-
 static int stage(const char *dir, const char *name, const char *ext, struct file_mode how, const struct buf *data,
 		 struct err *e)
 {
@@ -77,9 +63,9 @@ static int new_host(const struct pki_run *w, struct buf *text, struct err *e)
 	auto_free char *before = NULL;
 	struct err unreadable = { 0 };
 
-	if (!w->made.door || (pki_host_read(w->m, &before, &unreadable) > 0 && strcmp(before, w->made.door) == 0))
+	if (!w->made.server || (pki_host_read(w->m, &before, &unreadable) > 0 && strcmp(before, w->made.server) == 0))
 		return 0;
-	return pki_host_text(w->made.door, text, e);
+	return pki_host_text(w->made.server, text, e);
 }
 
 static int stage_ca(const struct pki_run *w, const char *dir, struct err *e)
@@ -137,12 +123,12 @@ int pki_put_files(const struct pki_run *w, struct err *e)
 	if (new_host(w, &text, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		auto_free char *path = pki_path(w->m, pki_profile((enum pki_leaf)i)->name, "crt");
+		auto_free char *path = machine_pki_path(w->m, pki_profile((enum pki_leaf)i)->name, "crt");
 		const struct buf *cert = &w->made.cert[i];
 
 		if (cert->len > 0 && file_replace(path, pki_cert_mode(), cert->data, cert->len, e) < 0)
 			return -1;
 	}
-	host = pki_path(w->m, "ca", "host");
+	host = machine_pki_path(w->m, "ca", "host");
 	return text.len > 0 ? file_replace(host, pki_cert_mode(), text.data, text.len, e) : 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One walk along flow/certify.h's road: what is there, what each leaf needs, what was made for it, and how that gets into its place.
+ * One run of flow/certify.h: what is there, what each leaf needs, what was made for it, and how that is put in place.
  */
 #ifndef PKI_MAKE_H
 #define PKI_MAKE_H
 
-#include "enroll/client.h"
 #include "pki/check.h"
+#include "pki/made.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 
@@ -18,7 +18,7 @@ struct pki_run {
 	enum pki_todo todo[PKI_LEAVES];
 	char *why[PKI_LEAVES];
 	x509_key *fresh[PKI_LEAVES]; /* new keys, which leaf[].key gives way to */
-	struct enroll_answer made;   /* new certificates, whoever signed them */
+	struct pki_made made;	     /* new certificates, whoever signed them */
 };
 
 #define auto_pki_run cleanup(pki_run_free)
@@ -27,8 +27,8 @@ void pki_run_free(struct pki_run *w);
 /* New keys where they are needed, in memory. */
 int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 
-/* A certificate for every leaf that needs one, in memory: signed here, or at the door (enroll/certs.h). */
-int pki_make_certs(struct pki_run *w, struct err *e) MUST_CHECK;
+/* A certificate for each key that is not NULL, in memory, signed by the CA of this machine, which is made first when it is to be new. */
+int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e) MUST_CHECK;
 
 /* Keys, or the CA, change: everything that was made goes into its place at once. */
 int pki_put_generation(const struct pki_run *w, struct err *e) MUST_CHECK;

@@ -4,12 +4,12 @@
 #include <errno.h>
 
 #include "adapter/keyfile.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 
 enum pki_origin pki_origin(const struct machine *m)
 {
-	auto_free char *cert = pki_path(m, "ca", "crt"), *key = pki_path(m, "ca", "key");
-	auto_free char *host = pki_path(m, "ca", "host");
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
+	auto_free char *host = machine_pki_path(m, "ca", "host");
 
 	if (file_exists(key))
 		return PKI_CA;
@@ -20,7 +20,7 @@ enum pki_origin pki_origin(const struct machine *m)
 
 int pki_host_read(const struct machine *m, char **door, struct err *e)
 {
-	auto_free char *path = pki_path(m, "ca", "host");
+	auto_free char *path = machine_pki_path(m, "ca", "host");
 	auto_keyfile struct keyfile k = { 0 };
 	const char *value;
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "pki/profile.h"
 
 #define MAX_FILE 262144 /* a trust bundle of a hundred CAs fits */
@@ -82,8 +82,8 @@ static int load_key(const struct machine *m, const char *path, bool for_etcd, st
 
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair, struct err *e)
 {
-	auto_free char *cert = pki_path(m, name, "crt");
-	auto_free char *key = pki_path(m, name, "key");
+	auto_free char *cert = machine_pki_path(m, name, "crt");
+	auto_free char *key = machine_pki_path(m, name, "key");
 
 	*pair = (struct pki_pair){ 0 };
 	if (load_cert(cert, pair, e) < 0)

@@ -2,15 +2,16 @@
  *
  * The part of flow/certify.h that looks at what is there with the eyes of etcd, which is about to start.
  */
+#include "pki/preflight.h"
+
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "flow/certify.h"
 #include "pki/check.h"
 
 char *pki_peer_cn(const struct machine *m, struct err *e)
 {
-	auto_free char *path = pki_path(m, pki_profile(PKI_PEER)->name, "crt");
+	auto_free char *path = machine_pki_path(m, pki_profile(PKI_PEER)->name, "crt");
 	auto_cert x509_cert *cert = x509_cert_read(path, e);
 	struct x509_info info;
 	char *cn;
@@ -27,7 +28,7 @@ char *pki_peer_cn(const struct machine *m, struct err *e)
 static int check_readable(const struct machine *m, const char *name, const char *ext, struct err *e)
 {
 	const struct file_mode want = pki_key_mode(m, true);
-	auto_free char *path = pki_path(m, name, ext);
+	auto_free char *path = machine_pki_path(m, name, ext);
 	struct stat st;
 
 	if (want.gid == (gid_t)-1 || stat(path, &st) < 0 || (st.st_mode & 0004) ||

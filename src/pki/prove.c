@@ -5,7 +5,7 @@
 
 #include "adapter/handshake.h"
 #include "base/log.h"
-#include "flow/certify.h"
+#include "config/machine.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
 
@@ -33,10 +33,10 @@ static int compare(const char *address, uint16_t port, const char *path, const c
 static int prove_at(const struct machine *m, const struct door *door, const char *address, const char *want,
 		    struct err *e)
 {
-	auto_free char *ca = pki_path(m, "ca", "crt");
-	auto_free char *cert = pki_path(m, pki_profile(door->shown)->name, "crt");
-	auto_free char *key = pki_path(m, pki_profile(door->shown)->name, "key");
-	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
+	auto_free char *cert = machine_pki_path(m, pki_profile(door->shown)->name, "crt");
+	auto_free char *key = machine_pki_path(m, pki_profile(door->shown)->name, "key");
+	auto_free char *path = machine_pki_path(m, pki_profile(door->served)->name, "crt");
 	auto_free char *served = NULL;
 	const struct handshake h = {
 		.address = address, .port = door->port, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
@@ -59,7 +59,7 @@ static int prove_at(const struct machine *m, const struct door *door, const char
 static int prove_port(const struct machine *m, const struct door *door, struct err *e)
 {
 	const char *const addresses[] = { "127.0.0.1", "::1", m->conf.address };
-	auto_free char *path = pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_free char *path = machine_pki_path(m, pki_profile(door->served)->name, "crt");
 	auto_cert x509_cert *cert = x509_cert_read(path, e);
 	struct x509_info info;
 	int rc = 0;

@@ -12,14 +12,14 @@
 
 #include "adapter/x509_key.h"
 #include "base/log.h"
+#include "config/machine.h"
 #include "enroll/client.h"
-#include "flow/certify.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 
 static int put(const struct machine *m, const char *name, const char *ext, const struct buf *text, struct err *e)
 {
-	auto_free char *path = pki_path(m, name, ext);
+	auto_free char *path = machine_pki_path(m, name, ext);
 
 	return file_replace(path, FILE_MODE(0600), text->data, text->len, e);
 }
@@ -27,7 +27,7 @@ static int put(const struct machine *m, const char *name, const char *ext, const
 /* The key on file, or a new one, which is kept. */
 static x509_key *key_of(const struct machine *m, const char *name, struct err *e)
 {
-	auto_free char *path = pki_path(m, name, "key");
+	auto_free char *path = machine_pki_path(m, name, "key");
 	auto_buf struct buf pem = { 0 };
 	x509_key *key;
 
@@ -44,7 +44,7 @@ static x509_key *key_of(const struct machine *m, const char *name, struct err *e
 
 static int ask(const struct machine *m, struct enroll_leaf *leaves, struct err *e)
 {
-	auto_answer struct enroll_answer answer = { 0 };
+	auto_made struct pki_made answer = { 0 };
 
 	if (file_mkdirs(m->at.pki, FILE_MODE(0700), e) < 0)
 		return -1;
@@ -59,7 +59,7 @@ static int ask(const struct machine *m, struct enroll_leaf *leaves, struct err *
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		if (put(m, pki_profile(wanted[i])->name, "crt", &answer.cert[wanted[i]], e) < 0)
 			return -1;
-	(void)puts(answer.door);
+	(void)puts(answer.server);
 	return 0;
 }
 

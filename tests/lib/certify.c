@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The certificates' part of `setup` alone, for tests and benchmarks that must not wait for the rest:
- *   certify ROOT                                pki_ensure on that machine; exit codes are those of the verbs
+ *   certify ROOT                                certify on that machine; exit codes are those of the verbs
  *   certify ROOT ADDRESS PORT PROFILE SECONDS   handshakes until then with that port, showing that profile's pair; prints
  *                                                "handshakes N failed N serials N"
  */
@@ -18,7 +18,7 @@
 static int ensure(const struct machine *m, struct err *e)
 {
 	auto_close int lock = machine_lock(m, e);
-	int rc = lock < 0 ? -1 : pki_ensure(m, false, e);
+	int rc = lock < 0 ? -1 : certify(m, false, e);
 
 	return rc == 0 ? 2 : rc < 0 ? -1 : 0;
 }
@@ -49,8 +49,8 @@ static void count(const struct handshake *h, time_t until)
 
 static int shake(const struct machine *m, char **argv, struct err *e)
 {
-	auto_free char *ca = pki_path(m, "ca", "crt"), *cert = pki_path(m, argv[4], "crt"),
-		       *key = pki_path(m, argv[4], "key");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, argv[4], "crt"),
+		       *key = machine_pki_path(m, argv[4], "key");
 	struct handshake h = { .address = argv[2], .ca = ca, .cert = cert, .key = key, .timeout_ms = 5000 };
 	uint64_t port, seconds;
 

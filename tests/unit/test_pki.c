@@ -14,6 +14,8 @@
 #include "base/text.h"
 #include "flow/certify.h"
 #include "pki/check.h"
+#include "pki/list.h"
+#include "pki/preflight.h"
 #include "pki/profile.h"
 #include "pki/store.h"
 
@@ -94,7 +96,7 @@ static void assert_settled(const struct machine *m)
 	size_t n;
 
 	assert_ok(pki_check_start(m, e));
-	assert_int_equal(pki_ensure(m, false, &why), 0);
+	assert_int_equal(certify(m, false, &why), 0);
 	after = tree();
 	assert_string_equal(before, after);
 	assert_null(strstr(after, ".pki.new"));
@@ -110,10 +112,10 @@ static void assert_settled(const struct machine *m)
 static void ensure(const struct machine *m, int want)
 {
 	struct err why = { 0 };
-	int rc = pki_ensure(m, false, &why);
+	int rc = certify(m, false, &why);
 
 	if (rc != want)
-		fail_msg("pki_ensure: %d instead of %d: %s", rc, want, why.msg);
+		fail_msg("certify: %d instead of %d: %s", rc, want, why.msg);
 }
 
 static void first_issue(void **state)
@@ -149,8 +151,8 @@ static void forge_server(const struct machine *m, const char *cn, bool client)
 					.not_before = NOW,
 					.not_after = NOW + 300LL * PKI_DAY };
 	struct err why = { 0 };
-	auto_free char *path = pki_path(m, "server", "crt"), *key_path = pki_path(m, "server", "key");
-	auto_free char *ca_path = pki_path(m, "ca", "crt"), *ca_key_path = pki_path(m, "ca", "key");
+	auto_free char *path = machine_pki_path(m, "server", "crt"), *key_path = machine_pki_path(m, "server", "key");
+	auto_free char *ca_path = machine_pki_path(m, "ca", "crt"), *ca_key_path = machine_pki_path(m, "ca", "key");
 	auto_key x509_key *key = x509_key_read(key_path, &why), *ca_key = x509_key_read(ca_key_path, &why);
 	auto_cert x509_cert *ca = x509_cert_read(ca_path, &why);
 	auto_cert x509_cert *cert = x509_issue(&r, key, ca, ca_key, &why);
@@ -312,7 +314,7 @@ static void run_refusal(const struct refusal *r)
 	free(shell(r->script));
 	m.now += (time_t)r->days * PKI_DAY;
 	before = tree();
-	if (pki_ensure(&m, false, &why) >= 0)
+	if (certify(&m, false, &why) >= 0)
 		fail_msg("%s: not refused", r->what);
 	if (why.class != r->class || !strstr(why.msg, r->says) || !why.hint[0])
 		fail_msg("%s: class %d, %s (%s)", r->what, (int)why.class, why.msg, why.hint);
@@ -372,7 +374,7 @@ static void leaves_only_are_enough(void **state)
 	assert_ok(pki_check_start(&m, e));
 	after = tree();
 	assert_string_equal(before, after);
-	assert_err(pki_renew(&m, NULL, true, e), ERR_CONFIG, "no ca.key");
+	assert_err(certify_renew(&m, NULL, true, e), ERR_CONFIG, "no ca.key");
 }
 
 static void no_leaf_outlives_its_ca(void **state)
@@ -421,17 +423,17 @@ static void renewal_is_by_name_and_by_force(void **state)
 
 	(void)state;
 	open_machine(&m, "");
-	assert_int_equal(pki_renew(&m, NULL, false, &why), 0); /* the timer of an idle machine makes no CA */
+	assert_int_equal(certify_renew(&m, NULL, false, &why), 0); /* the timer of an idle machine makes no CA */
 	assert_false(file_exists(m.at.pki));
 	ensure(&m, 1);
 	server_crt = digest("server.crt");
 	peer_crt = digest("peer.crt");
 	peer_key = digest("peer.key");
-	assert_int_equal(pki_renew(&m, peer, false, &why), 0);
-	assert_int_equal(pki_renew(&m, peer, true, &why), 1);
+	assert_int_equal(certify_renew(&m, peer, false, &why), 0);
+	assert_int_equal(certify_renew(&m, peer, true, &why), 1);
 	assert_true(replaced("peer", "crt", peer_crt));
 	assert_false(replaced("peer", "key", peer_key) || replaced("server", "crt", server_crt));
-	assert_err(pki_renew(&m, unknown, false, e), ERR_CONFIG, "cert list");
+	assert_err(certify_renew(&m, unknown, false, e), ERR_CONFIG, "cert list");
 }
 
 /* What a kill right after the exchange leaves: the former generation under the name of the staging directory. */

@@ -16,7 +16,9 @@
 #include "enroll/client.h"
 #include "flow/certify.h"
 #include "pki/check.h"
+#include "pki/list.h"
 #include "pki/origin.h"
+#include "pki/preflight.h"
 #include "pki/sign.h"
 
 #define NOW   1800000000 /* 2027-01-15 */
@@ -35,14 +37,6 @@ static struct {
 	enum pki_leaf asked[PKI_LEAVES];
 	struct buf keys; /* the asked keys, as PEM */
 } door;
-
-void enroll_answer_free(struct enroll_answer *a)
-{
-	buf_free(&a->ca_pem);
-	for (int i = 0; i < PKI_LEAVES; i++)
-		buf_free(&a->cert[i]);
-	free(a->door);
-}
 
 int enroll_done(const struct machine *m, struct err *e)
 {
@@ -72,7 +66,7 @@ static int sign(const struct machine *m, const struct pki_pair *ca, const struct
 	return rc;
 }
 
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct enroll_answer *a,
+int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
 		   struct err *e)
 {
 	auto_free char *token = layout_path(&m->at, m->conf.enroll_token_file);
@@ -93,7 +87,7 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 		return err_set(e, ERR_VERIFY, "10.0.0.1:2382 refuses: n2 is not a member any more");
 	if (pki_pair_load(door.ca, "ca", false, &ca, e) < 0 || pki_sign_ca(door.ca, &other, e) < 0)
 		return -1;
-	a->door = xstrdup(door.name);
+	a->server = xstrdup(door.name);
 	for (size_t i = 0; i < n; i++)
 		if ((i < n - 1 || door.does != LACKS_ONE) &&
 		    sign(m, door.does == OTHER_CA ? &other : &ca, &leaves[i], &a->cert[leaves[i].profile], e) < 0)
@@ -131,7 +125,7 @@ static int setup(void **state)
 	root = unit_dir();
 	open_at(&ca_host, "n1", "NAME=n1\nADDRESS=10.0.0.1\n");
 	ca_host.now = NOW - 800LL * PKI_DAY;
-	assert_ok(pki_ensure(&ca_host, false, e));
+	assert_ok(certify(&ca_host, false, e));
 	memset(&door, 0, sizeof(door));
 	door.ca = &ca_host;
 	door.name = "10.0.0.1:2382";
@@ -170,10 +164,10 @@ static char *tree(void)
 static void ensure(const struct machine *m, int want)
 {
 	struct err why = { 0 };
-	int rc = pki_ensure(m, false, &why);
+	int rc = certify(m, false, &why);
 
 	if (rc != want)
-		fail_msg("pki_ensure: %d instead of %d: %s", rc, want, why.msg);
+		fail_msg("certify: %d instead of %d: %s", rc, want, why.msg);
 }
 
 /* What every good end looks like: fit to start, shown without a problem, nobody asked again. */
@@ -214,10 +208,10 @@ static void nothing_is_made_before_there_is_a_token(void **state)
 	(void)state;
 	open_at(&m, "n2", JOIN);
 	free(shell("rm enroll-token"));
-	assert_err(pki_ensure(&m, false, e), ERR_CONFIG, "no token");
+	assert_err(certify(&m, false, e), ERR_CONFIG, "no token");
 	assert_false(file_exists(m.at.pki));
 	door.calls = 0;
-	assert_err(pki_ensure(&m, true, e), ERR_PENDING, "has to be asked");
+	assert_err(certify(&m, true, e), ERR_PENDING, "has to be asked");
 	m.dry_run = true;
 	ensure(&m, 1);
 	assert_int_equal(door.calls, 0);
@@ -233,7 +227,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 	(void)state;
 	open_at(&m, "n2", JOIN);
 	door.does = BUSY;
-	assert_err(pki_ensure(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
 	assert_int_equal(door.n, PKI_LEAVES);
 	first = xstrdup(buf_str(&door.keys));
 	files = shell("cd pki && echo *");
@@ -241,7 +235,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 			    "apiserver-etcd-client.key etcdctl-etcd-client.key generation healthcheck-client.key "
 			    "peer.key server.key\n");
 	before = tree();
-	assert_err(pki_ensure(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
 	after = tree();
 	assert_string_equal(before, after);
 	assert_string_equal(first, buf_str(&door.keys));
@@ -272,14 +266,14 @@ static void what_a_lying_door_gives_is_thrown_away(void **state)
 	(void)state;
 	open_at(&m, "n2", JOIN);
 	door.does = BUSY;
-	assert_err(pki_ensure(&m, false, e), ERR_PENDING, "");
+	assert_err(certify(&m, false, e), ERR_PENDING, "");
 	before = tree();
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
 		auto_free char *after = NULL;
 
 		door.does = lies[i].does;
-		assert_err(pki_ensure(&m, false, e), ERR_VERIFY, lies[i].says);
-		assert_err(pki_ensure(&m, false, e), ERR_VERIFY, "10.0.0.1:2382 was thrown away");
+		assert_err(certify(&m, false, e), ERR_VERIFY, lies[i].says);
+		assert_err(certify(&m, false, e), ERR_VERIFY, "10.0.0.1:2382 was thrown away");
 		after = tree();
 		assert_string_equal(before, after);
 	}
@@ -296,8 +290,8 @@ static void a_new_ca_does_not_slip_in(void **state)
 	enrolled(&m);
 	before = tree();
 	door.does = OTHER_CA;
-	assert_err(pki_renew(&m, NULL, true, e), ERR_VERIFY, "was not issued by this ca.crt");
-	assert_err(pki_renew(&m, NULL, true, e), ERR_VERIFY, "enrol again with a new token");
+	assert_err(certify_renew(&m, NULL, true, e), ERR_VERIFY, "was not issued by this ca.crt");
+	assert_err(certify_renew(&m, NULL, true, e), ERR_VERIFY, "enrol again with a new token");
 	m.now += 300LL * PKI_DAY; /* due, and the present ones will do: only a warning */
 	ensure(&m, 0);
 	after = tree();
@@ -316,7 +310,7 @@ static void what_is_due_comes_for_the_same_keys(void **state)
 	crt = shell("cat pki/peer.crt");
 	m.now += 300LL * PKI_DAY;
 	door.name = "[fd00::1]:2382"; /* another CA host by now */
-	assert_int_equal(pki_renew(&m, NULL, false, &why), 1);
+	assert_int_equal(certify_renew(&m, NULL, false, &why), 1);
 	assert_int_equal(door.n, PKI_LEAVES);
 	now = shell("cat pki/*.key");
 	assert_string_equal(keys, now);
@@ -342,12 +336,12 @@ static void a_door_that_gives_nothing_is_a_warning_until_it_matters(void **state
 		door.does = ways[i];
 		m.now = NOW + 300LL * PKI_DAY;
 		ensure(&m, 0);
-		assert_int_equal(pki_renew(&m, NULL, false, &why), 0);
-		assert_err(pki_renew(&m, NULL, true, e), class, ""); /* somebody wanted it now */
-		assert_int_equal(pki_ensure(&m, true, &why), 0);
+		assert_int_equal(certify_renew(&m, NULL, false, &why), 0);
+		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* somebody wanted it now */
+		assert_int_equal(certify(&m, true, &why), 0);
 		m.now = NOW + 400LL * PKI_DAY; /* expired */
-		assert_err(pki_ensure(&m, false, e), class, "");
-		assert_err(pki_ensure(&m, true, e), ERR_PENDING, "");
+		assert_err(certify(&m, false, e), class, "");
+		assert_err(certify(&m, true, e), ERR_PENDING, "");
 		after = tree();
 		assert_string_equal(before, after);
 	}
@@ -376,7 +370,7 @@ static void drift_is_mended_through_the_door(void **state)
 	assert_settled(&named);
 	open_at(&moved, "n2", "NAME=n2\nADDRESS=10.0.0.22\nROLE=join\nJOIN=10.0.0.1\n");
 	door.does = BUSY;
-	assert_err(pki_ensure(&moved, false, e), ERR_PENDING, ""); /* nobody could dial this machine */
+	assert_err(certify(&moved, false, e), ERR_PENDING, ""); /* nobody could dial this machine */
 	door.does = GIVES;
 	ensure(&moved, 1);
 	assert_settled(&moved);
@@ -420,7 +414,7 @@ static void with_the_key_of_the_ca_nobody_is_asked(void **state)
 	door.does = REFUSES;
 	free(shell("cp -p ../../../n1/etc/etcd/pki/ca.key pki/"));
 	assert_int_equal(pki_origin(&m), PKI_CA);
-	assert_int_equal(pki_renew(&m, NULL, true, &why), 1);
+	assert_int_equal(certify_renew(&m, NULL, true, &why), 1);
 	assert_ok(pki_list(&m, &list, &n, e));
 	assert_string_equal(list[0].source, "this machine");
 	pki_list_free(list, n);
@@ -428,7 +422,7 @@ static void with_the_key_of_the_ca_nobody_is_asked(void **state)
 	free(shell("rm -r pki"));
 	door.does = BUSY;
 	open_at(&waiting, "n2", JOIN);
-	assert_err(pki_ensure(&waiting, false, e), ERR_PENDING, "");
+	assert_err(certify(&waiting, false, e), ERR_PENDING, "");
 	assert_int_equal(door.calls, 1);
 	free(shell("cp -p ../../../n1/etc/etcd/pki/ca.* pki/"));
 	ensure(&waiting, 1);
@@ -445,7 +439,7 @@ static void what_does_not_belong_together_is_refused(void **state)
 	enrolled(&m);
 	free(shell("mv pki/ca.crt x.crt"));
 	before = tree();
-	assert_err(pki_ensure(&m, false, e), ERR_CONFIG, "no ca.crt");
+	assert_err(certify(&m, false, e), ERR_CONFIG, "no ca.crt");
 	after = tree();
 	assert_string_equal(before, after);
 	free(shell("mv x.crt pki/ca.crt && echo >pki/ca.host"));
@@ -478,21 +472,21 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 
 	(void)state;
 	open_at(&m, "n2", conf);
-	assert_err(pki_ensure(&m, true, e), ERR_PENDING, "other MEMBERS");
-	assert_err(pki_ensure(&m, false, e), ERR_CONFIG, "127.0.0.9 answers");
+	assert_err(certify(&m, true, e), ERR_PENDING, "other MEMBERS");
+	assert_err(certify(&m, false, e), ERR_CONFIG, "127.0.0.9 answers");
 	assert_false(file_exists(m.at.pki));
 	assert_int_equal(door.calls, 0);
 	/* It was rebuilt: it takes certificates from another CA host, as any other machine. */
 	open_at(&rebuilt, "n2", replace);
 	door.does = BUSY;
-	assert_err(pki_ensure(&rebuilt, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&rebuilt, false, e), ERR_PENDING, "nobody answers");
 	door.does = GIVES;
 	ensure(&rebuilt, 1);
 	assert_settled(&rebuilt);
 	/* A member that lost its certificates, while the others are off. */
 	free(shell("rm -r pki && echo >member-id"));
 	(void)close(steal_fd(&fd));
-	assert_err(pki_ensure(&m, false, e), ERR_CONFIG, "is a member already");
+	assert_err(certify(&m, false, e), ERR_CONFIG, "is a member already");
 	/* When the cluster is formed nobody listens yet. */
 	free(shell("rm member-id"));
 	ensure(&m, 1);
@@ -506,7 +500,7 @@ static void only_the_first_of_members_makes_one(void **state)
 	(void)state;
 	open_at(&m, "n2", "NAME=n2\nROLE=cluster\nMEMBERS=n1=127.0.0.8,n2=127.0.0.9\n");
 	door.does = BUSY;
-	assert_err(pki_ensure(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
 	free(shell("test ! -e pki/ca.key"));
 	door.does = GIVES;
 	ensure(&m, 1);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The certificates as `status`, `check` and `cert list` show them.
+ */
+#ifndef PKI_LIST_H
+#define PKI_LIST_H
+
+#include "config/machine.h"
+
+/* One certificate as `status`, `check` and `cert list` show it. */
+struct pki_entry {
+	char *name; /* "ca", "server", … */
+	char *path;
+	bool present;			 /* and readable; only then do the next lines say something */
+	char *subject, *serial, *issuer; /* printable text; serial in hex */
+	time_t not_before, not_after;
+	char **sans; /* strv or NULL */
+	char *source; /* of the CA's entry: who signs, "this machine", "10.0.0.1:2382" (a door), "the CA host", "copied"; else NULL */
+	char *problem; /* a plain sentence, or NULL */
+	char *fix;     /* the command that fixes it, or NULL */
+};
+
+/* All of them, the CA first. Only reads. The caller frees with pki_list_free. */
+int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e) MUST_CHECK;
+void pki_list_free(struct pki_entry *list, size_t n);
+
+#endif
