@@ -1,5 +1,5 @@
-# The Debian package, built in a clean copy of the working tree so that nothing of the build stays in it.
-# DEB_VERSION=0.1.1~test gives it another version than debian/changelog (for trying upgrades).
+# The Debian package, built in a copy of the working tree, which stays clean.
+# DEB_VERSION=0.1.1~test overrides the version of debian/changelog, to try upgrades.
 
 DEB_COPY := build/deb/etcd-cluster
 
