@@ -242,12 +242,13 @@ static inline struct grpc *fake_open(const struct fake_etcd *p, const char *ca, 
 	return g;
 }
 
-/* The machine whose etcd it is, with further lines of cluster.conf. */
-static inline void open_client_of(struct machine *m, int port, const char *more)
+/* The machine whose etcd listens on this port, with further lines of cluster.conf. Its clock is right: so is the etcd's. */
+static inline void open_machine_of(struct machine *m, int port, const char *more)
 {
 	auto_free char *conf = xasprintf("NAME=n1\nCLIENT_PORT=%d\n%s", port, more);
 
 	open_machine(m, conf);
+	m->now = time(NULL);
 }
 
 #endif

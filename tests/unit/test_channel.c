@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/channel: who gets in, who is believed, and that nothing is said to anybody else. The client is a child process.
+ * adapter/channel: who is let in, who is believed, and that nobody else learns anything. The client is a child process.
  */
-#include "fake.h"
+#include "machine_fixture.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -43,9 +43,9 @@ static struct side make_side(const char *id, const unsigned char *key, const cha
 
 	if (!name)
 		return s;
-	s.side.ca = s.ca = xasprintf("%s/ca.crt", pki);
-	s.side.cert = s.cert = xasprintf("%s/%s.crt", pki, name);
-	s.side.cert_key = s.key = xasprintf("%s/%s.key", pki, name);
+	s.side.ca = s.ca = cert_path("ca", "crt");
+	s.side.cert = s.cert = cert_path(name, "crt");
+	s.side.cert_key = s.key = cert_path(name, "key");
 	return s;
 }
 
@@ -141,10 +141,10 @@ static void who_does_not_know_the_secret_gets_nothing(void **state)
 	}
 }
 
-static void a_false_door_with_a_fine_certificate_hears_nothing(void **state)
+static void a_server_that_does_not_know_the_secret_hears_nothing(void **state)
 {
 	(void)state;
-	/* Even one of the right CA: who has a token talks to those who have it, too. */
+	/* Even with a certificate of the right CA: who has a token talks only to those who have it, too. */
 	struct outcome o = meet("unknown-here", key_a, NULL, "server");
 
 	assert_int_equal(o.client, ERR_VERIFY);
@@ -153,11 +153,11 @@ static void a_false_door_with_a_fine_certificate_hears_nothing(void **state)
 
 static void certificates_of_one_ca_are_enough_expired_or_not(void **state)
 {
-	static const char *const certs[] = { "client", "expired" };
+	static const char *const names[] = { "client", "expired" };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
-		struct outcome o = meet(NULL, NULL, certs[i], "server");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct outcome o = meet(NULL, NULL, names[i], "server");
 
 		assert_int_equal(o.client, 0);
 		assert_int_equal(o.server, 0);
@@ -258,7 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shared_secret_is_enough_on_both_sides),
 		cmocka_unit_test(who_does_not_know_the_secret_gets_nothing),
-		cmocka_unit_test(a_false_door_with_a_fine_certificate_hears_nothing),
+		cmocka_unit_test(a_server_that_does_not_know_the_secret_hears_nothing),
 		cmocka_unit_test(certificates_of_one_ca_are_enough_expired_or_not),
 		cmocka_unit_test(certificates_of_strangers_are_not),
 		cmocka_unit_test(silence_ends_at_the_deadline),
@@ -266,5 +266,5 @@ int main(void)
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
-	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests(tests, certs_setup, certs_teardown);
 }

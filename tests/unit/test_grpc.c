@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/grpc: every way in which an answer can be wrong has a message of its own, and none of them looks like success.
+ * adapter/grpc: every way in which an answer can be wrong has a message of its own, and none of them looks like
+ * success.
  */
-#include "unit.h"
-
-#include "fake.h"
+#include "machine_fixture.h"
 
 /* --- Frames. */
 
@@ -121,7 +120,7 @@ static void a_verdict_for_every_defect(void **state)
 /* One unary call, on a connection of its own. */
 static int call(const struct fake_etcd *p, const char *ca, const char *client, struct buf *reply, struct err *e)
 {
-	auto_grpc struct grpc *g = fake_open(p, pki, ca, client, 500);
+	auto_grpc struct grpc *g = fake_open(p, ca, client, 500);
 	const struct buf nothing = { 0 };
 
 	return grpc_unary(g, "/etcdserverpb.Maintenance/Status", &nothing, reply, e);
@@ -129,7 +128,7 @@ static int call(const struct fake_etcd *p, const char *ca, const char *client, s
 
 static void an_answer_arrives(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "ok:68656c6c6f");
+	struct fake_etcd p = fake_start("server", "ok:68656c6c6f");
 	auto_buf struct buf reply = { 0 };
 
 	(void)state;
@@ -168,7 +167,7 @@ static void wrong_answers_are_told_apart(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		buf_printf(&script, " %s", cases[i].script);
-	p = fake_start(pki, "server", buf_str(&script));
+	p = fake_start("server", buf_str(&script));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		auto_buf struct buf reply = { 0 };
 		struct err e = { 0 };
@@ -183,7 +182,7 @@ static void wrong_answers_are_told_apart(void **state)
 /* A server with one of the certificates, met by a client that trusts one of the CAs and has one of the pairs. */
 static void assert_distrust(const char *server, const char *ca, const char *client, const char *want)
 {
-	struct fake_etcd p = fake_start(pki, server, "ok:00");
+	struct fake_etcd p = fake_start(server, "ok:00");
 	auto_buf struct buf reply = { 0 };
 	struct err e = { 0 };
 
@@ -207,9 +206,9 @@ static void distrust_names_its_reason(void **state)
 	assert_distrust("server", "ca", "stranger", "refuses our certificate");
 }
 
-static void a_web_server_is_no_etcd(void **state)
+static void a_web_server_is_not_an_etcd(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "http1");
+	struct fake_etcd p = fake_start("server", "http1");
 	auto_buf struct buf reply = { 0 };
 
 	(void)state;
@@ -220,8 +219,8 @@ static void a_web_server_is_no_etcd(void **state)
 static void one_connection_serves_many_calls(void **state)
 {
 	/* The server takes one connection after the other: a second one, beside the first, would find nobody. */
-	struct fake_etcd p = fake_start(pki, "server", "ok:31 error:5:no ok:32");
-	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start("server", "ok:31 error:5:no ok:32");
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 	auto_buf struct buf reply = { 0 };
 	const struct buf nothing = { 0 };
 
@@ -235,7 +234,7 @@ static void one_connection_serves_many_calls(void **state)
 
 static void nobody_listens(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "ok:00");
+	struct fake_etcd p = fake_start("server", "ok:00");
 	auto_buf struct buf reply = { 0 };
 	const struct buf nothing = { 0 };
 	struct err e = { 0 };
@@ -243,7 +242,7 @@ static void nobody_listens(void **state)
 	(void)state;
 	fake_stop(&p);
 	{
-		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 500);
+		auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 500);
 
 		assert_int_equal(grpc_unary(g, "/a/b", &nothing, &reply, &e), -1);
 	}
@@ -253,8 +252,8 @@ static void nobody_listens(void **state)
 
 static int open_with(const char *url, const char *cert, struct err *e)
 {
-	auto_free char *ca = xasprintf("%s/ca.crt", pki);
-	auto_free char *key = xasprintf("%s/client.key", pki);
+	auto_free char *ca = cert_path("ca", "crt");
+	auto_free char *key = cert_path("client", "key");
 	const struct grpc_endpoint to = {
 		.url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .timeout_ms = 500
 	};
@@ -267,10 +266,10 @@ static int open_with(const char *url, const char *cert, struct err *e)
 
 static void what_is_ours_is_checked_first(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "ok:00");
+	struct fake_etcd p = fake_start("server", "ok:00");
 	auto_free char *url = xasprintf("https://127.0.0.1:%d", p.port);
-	auto_free char *no_match = xasprintf("%s/server.crt", pki);
-	auto_free char *no_cert = xasprintf("%s/openssl.log", pki);
+	auto_free char *no_match = cert_path("server", "crt");
+	auto_free char *no_cert = cert_path("openssl", "log");
 
 	(void)state;
 	assert_err(open_with("http://127.0.0.1:1", no_match, e), ERR_CONFIG, "not an https:// address");
@@ -291,11 +290,11 @@ int main(void)
 		cmocka_unit_test(an_answer_arrives),
 		cmocka_unit_test(wrong_answers_are_told_apart),
 		cmocka_unit_test(distrust_names_its_reason),
-		cmocka_unit_test(a_web_server_is_no_etcd),
+		cmocka_unit_test(a_web_server_is_not_an_etcd),
 		cmocka_unit_test(one_connection_serves_many_calls),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(what_is_ours_is_checked_first),
 	};
 
-	return cmocka_run_group_tests_name("grpc", tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests_name("grpc", tests, certs_setup, certs_teardown);
 }

@@ -2,15 +2,15 @@
  *
  * adapter/handshake: what a server shows of itself: its certificate and its clock.
  */
-#include "fake.h"
+#include "machine_fixture.h"
 
 #include "adapter/handshake.h"
 
 static struct handshake to(const struct fake_etcd *p, char **ca, char **cert, char **key)
 {
-	*ca = xasprintf("%s/ca.crt", pki);
-	*cert = xasprintf("%s/client.crt", pki);
-	*key = xasprintf("%s/client.key", pki);
+	*ca = cert_path("ca", "crt");
+	*cert = cert_path("client", "crt");
+	*key = cert_path("client", "key");
 	return (struct handshake){ .address = "127.0.0.1",
 				   .port = (uint16_t)p->port,
 				   .ca = *ca,
@@ -22,7 +22,7 @@ static struct handshake to(const struct fake_etcd *p, char **ca, char **cert, ch
 
 static void the_certificate_and_the_clock(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "close");
+	struct fake_etcd p = fake_start("server", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *serial = NULL;
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
@@ -42,10 +42,10 @@ static void the_certificate_and_the_clock(void **state)
 	fake_stop(&p);
 }
 
-static void a_server_without_words_still_shows_its_certificate(void **state)
+static void a_server_that_closes_still_shows_its_certificate(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "close");
-	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *other = xasprintf("%s/other-ca.crt", pki);
+	struct fake_etcd p = fake_start("server", "close");
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *other = cert_path("other-ca", "crt");
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
 
@@ -64,9 +64,9 @@ static void a_server_without_words_still_shows_its_certificate(void **state)
 	assert_int_equal(handshake_look(&h, &seen, NULL), 0);
 }
 
-static void one_that_has_expired_is_shown_all_the_same(void **state)
+static void an_expired_certificate_is_shown(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "expired", "close");
+	struct fake_etcd p = fake_start("expired", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
 	struct handshake h = to(&p, &ca, &cert, &key);
 	struct handshake_seen seen;
@@ -98,10 +98,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_certificate_and_the_clock),
-		cmocka_unit_test(a_server_without_words_still_shows_its_certificate),
-		cmocka_unit_test(one_that_has_expired_is_shown_all_the_same),
+		cmocka_unit_test(a_server_that_closes_still_shows_its_certificate),
+		cmocka_unit_test(an_expired_certificate_is_shown),
 		cmocka_unit_test(a_date_is_read_or_not),
 	};
 
-	return cmocka_run_group_tests_name("handshake", tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests_name("handshake", tests, certs_setup, certs_teardown);
 }

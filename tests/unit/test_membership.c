@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/membership, core/reach and the calls of adapter/rpc below them: what is concluded from answers, refusals and silence, above all after a
- * change that may have taken effect or not.
+ * member/membership, member/reach and the calls of adapter/rpc below them: what is concluded from answers, refusals and
+ * silence, above all after a change that may have taken effect or not.
  */
-#include "fake_machine.h"
+#include "machine_fixture.h"
 
 #include "base/text.h"
 #include "member/membership.h"
@@ -13,9 +13,7 @@
 #define STATUS                                                                                                         \
 	"ok:" HEAD "1206332e362e3134"                                                                                  \
 	"2002" /* 3.6.14, leader 2 */
-#define LEARNER STATUS "5001"
-#define OK	"ok:" HEAD
-#define LOST	"error:14:etcdserver%3A%20request%20timed%20out"
+#define OK "ok:" HEAD
 
 #define PEER "https://10.0.0.9:2380"
 
@@ -51,299 +49,190 @@ static void put_member(struct buf *out, char tag, const struct listed *one)
 
 static const struct listed n1 = { 2, "n1", "https://10.0.0.1:2380", "https://127.0.0.1:1", false };
 static const struct listed ours = { 9, NULL, PEER, NULL, true };
-static const struct listed ours_voting = { 9, "n9", PEER, "https://127.0.0.1:1", false };
+static const struct listed voting = { 9, "n9", PEER, "https://127.0.0.1:1", false };
+static const struct listed moved = { 9, "n9", "https://10.0.0.8:2380", "https://127.0.0.1:1", false };
 static const struct listed other = { 7, NULL, "https://10.0.0.7:2380", NULL, true };
 
-/* Appends " ok:HEX": the list of these members. */
-static void say_list(struct buf *script, const struct listed *a, const struct listed *b)
+/* What the fake etcd answers with, by the words of the tables below. Any other word is the fake etcd's own. */
+static const struct answer {
+	const char *word;
+	const char *script;		 /* as the fake etcd has it */
+	const struct listed *members[2]; /* or a list of these */
+	bool added;			 /* or the answer to MemberAdd */
+} answers[] = {
+	{ "status", .script = STATUS },
+	{ "learner-status", .script = STATUS "5001" },
+	{ "done", .script = OK },
+	{ "lost", .script = "error:14:etcdserver%3A%20request%20timed%20out" },
+	{ "n1", .members = { &n1 } },
+	{ "n1+ours", .members = { &n1, &ours } },
+	{ "n1+voting", .members = { &n1, &voting } },
+	{ "n1+moved", .members = { &n1, &moved } },
+	{ "n1+other", .members = { &n1, &other } },
+	{ "added", .added = true },
+};
+
+static void add_answer(struct buf *script, const struct answer *a)
 {
 	auto_buf struct buf body = { 0 };
 	auto_free char *hex = NULL;
 
-	put_member(&body, 0x12, a);
-	if (b)
-		put_member(&body, 0x12, b);
+	if (a->script) {
+		buf_puts(script, a->script);
+		return;
+	}
+	if (a->added) {
+		put_member(&body, 0x12, &ours);
+		put_member(&body, 0x1a, &n1);
+		put_member(&body, 0x1a, &ours);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(a->members) && a->members[i]; i++)
+		put_member(&body, 0x12, a->members[i]);
 	hex = xcalloc(body.len * 2 + 1, 1);
 	text_hex((const uint8_t *)body.data, body.len, hex);
-	buf_printf(script, " " OK "%s", hex);
+	buf_printf(script, OK "%s", hex);
 }
 
-/* What the answer to MemberAdd says: ours, and the members with it. */
-static void say_added(struct buf *script)
+/* A fake etcd that answers with these words. */
+static struct fake_etcd start(const char *words)
 {
-	auto_buf struct buf body = { 0 };
-	auto_free char *hex = NULL;
+	auto_strv char **word = text_split(words, "");
+	auto_buf struct buf script = { 0 };
 
-	put_member(&body, 0x12, &ours);
-	put_member(&body, 0x1a, &n1);
-	put_member(&body, 0x1a, &ours);
-	hex = xcalloc(body.len * 2 + 1, 1);
-	text_hex((const uint8_t *)body.data, body.len, hex);
-	buf_printf(script, " " OK "%s", hex);
+	for (char **w = word; *w; w++) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(answers) && strcmp(answers[i].word, *w) != 0)
+			i++;
+		if (i < ARRAY_LEN(answers))
+			add_answer(&script, &answers[i]);
+		else
+			buf_puts(&script, *w);
+		buf_puts(&script, " ");
+	}
+	return fake_start("server", buf_str(&script));
 }
 
-/* One change against a member that follows the script. */
-enum what { ADD, PROMOTE, REMOVE, UPDATE };
-
-static int run(const struct buf *script, enum what what, struct err *e)
+static int add(const struct machine *m, struct err *e)
 {
-	struct fake_etcd p = fake_start(pki, "server", buf_str(script));
 	struct rpc_members after = { 0 };
 	uint64_t id = 0;
-	struct machine m;
-	int rc = -1;
+	int rc = membership_add_learner(m, PEER, &id, &after, e);
 
-	open_machine(&m, p.port);
-	switch (what) {
-	case ADD:
-		rc = membership_add_learner(&m, PEER, &id, &after, e);
-		if (rc >= 0) {
-			assert_int_equal(id, 9);
-			assert_int_equal(after.cluster_id, 1);
-			assert_int_equal(after.n, 2);
-			assert_string_equal(membership_by_id(&after, 9)->peer_urls[0], PEER);
-			assert_string_equal(membership_by_name(&after, "n1")->peer_urls[0], n1.peer);
-		}
-		rpc_members_free(&after);
-		break;
-	case PROMOTE:
-		rc = membership_promote(&m, 9, e);
-		break;
-	case REMOVE:
-		rc = membership_remove(&m, 9, e);
-		break;
-	case UPDATE:
-		rc = membership_update(&m, 9, PEER, e);
-		break;
+	if (rc >= 0) {
+		assert_int_equal(id, 9);
+		assert_int_equal(after.cluster_id, 1);
+		assert_int_equal(after.n, 2);
+		assert_string_equal(membership_by_id(&after, 9)->peer_urls[0], PEER);
+		assert_string_equal(membership_by_name(&after, "n1")->peer_urls[0], n1.peer);
 	}
-	machine_free(&m);
-	fake_stop(&p);
+	rpc_members_free(&after);
 	return rc;
 }
 
-static void added_at_once(void **state)
+static int promote(const struct machine *m, struct err *e)
 {
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, NULL);
-	say_added(&script);
-	assert_int_equal(run(&script, ADD, &e), 1);
-	assert_int_equal(e.class, ERR_NONE);
+	return membership_promote(m, 9, e);
 }
 
-static void added_though_the_answer_was_lost(void **state)
+static int drop(const struct machine *m, struct err *e)
 {
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, NULL);
-	buf_puts(&script, " " LOST);
-	say_list(&script, &n1, &ours);
-	assert_int_equal(run(&script, ADD, &e), 1);
-	assert_int_equal(e.class, ERR_NONE);
+	return membership_remove(m, 9, e);
 }
 
-static void added_by_an_earlier_try(void **state)
+static int update(const struct machine *m, struct err *e)
 {
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, &ours);
-	assert_int_equal(run(&script, ADD, &e), 0);
+	return membership_update(m, 9, PEER, e);
 }
 
-static void not_added_twice(void **state)
+/* One change against a member that answers so. */
+static const struct change {
+	const char *what;
+	int (*make)(const struct machine *m, struct err *e);
+	const char *answers;
+	int want;
+	enum err_class class;
+	const char *message, *hint; /* parts of them */
+	enum rpc_refusal refusal;
+} changes[] = {
+	{ "added at once", add, "status n1 added", .want = 1 },
+	{ "added, and the answer is lost", add, "status n1 lost n1+ours", .want = 1 },
+	{ "added by an earlier try", add, "status n1+ours", .want = 0 },
+	{ "a voting member is not added again", add, "status n1+voting", .want = -1, .class = ERR_CONFIG,
+	  .message = "member n9 (0000000000000009) has the address " PEER " already" },
+	{ "not added, and the answer is lost", add, "status n1 lost n1", .want = -1, .class = ERR_HEALTH },
+	{ "another member is being added", add,
+	  "status n1+other error:9:etcdserver%3A%20too%20many%20learner%20members%20in%20cluster n1+other", .want = -1,
+	  .class = ERR_HEALTH, .message = "(0000000000000007) is being added", .hint = "remove 0000000000000007" },
+	{ "the member that is down is named", add, "status n1 error:14:etcdserver%3A%20unhealthy%20cluster n1",
+	  .want = -1, .class = ERR_HEALTH, .message = "member n1 (0000000000000002) does not answer",
+	  .hint = "etcd-cluster remove 0000000000000002" },
+	{ "learners decide nothing", drop, "learner-status", .want = -1, .class = ERR_HEALTH,
+	  .message = "only learners answer" },
+	{ "promoted too early", promote,
+	  "status n1+ours error:9:etcdserver%3A%20can%20only%20promote%20a%20learner%20member%20which%20is%20in%20"
+	  "sync%20with%20leader n1+ours",
+	  .want = -1, .class = ERR_HEALTH, .refusal = RPC_NOT_IN_SYNC },
+	{ "promoted at once", promote, "status n1+ours done", .want = 1 },
+	{ "promoted before", promote, "status n1+voting", .want = 0 },
+	{ "promoted by somebody else meanwhile", promote,
+	  "status n1+ours error:9:etcdserver%3A%20can%20only%20promote%20a%20learner%20member n1+voting", .want = 1 },
+	{ "a member that is gone is not promoted", promote, "status n1", .want = -1, .class = ERR_CONFIG },
+	{ "removed at once", drop, "status n1+voting done", .want = 1 },
+	{ "removed before", drop, "status n1", .want = 0 },
+	{ "removed by somebody else meanwhile", drop,
+	  "status n1+voting error:5:etcdserver%3A%20member%20not%20found n1", .want = 1 },
+	{ "an address that differs is updated", update, "status n1+moved done", .want = 1 },
+	{ "an address that is right is not updated", update, "status n1+voting", .want = 0 },
+	{ "a member that is gone is not updated", update, "status n1", .want = -1, .class = ERR_CONFIG },
+};
+
+static void make_change(void **state)
 {
-	auto_buf struct buf script = { 0 };
+	const struct change *c = *state;
+	struct fake_etcd p = start(c->answers);
 	struct err e = { 0 };
+	struct machine m;
 
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, &ours_voting);
-	assert_int_equal(run(&script, ADD, &e), -1);
-	assert_int_equal(e.class, ERR_CONFIG);
-	assert_non_null(strstr(e.msg, "member n9 (0000000000000009) has the address " PEER " already"));
-}
-
-static void lost_for_good_is_an_error(void **state)
-{
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, NULL);
-	buf_puts(&script, " " LOST);
-	say_list(&script, &n1, NULL);
-	assert_int_equal(run(&script, ADD, &e), -1);
-	assert_int_equal(e.class, ERR_HEALTH);
-}
-
-static void another_one_is_being_added(void **state)
-{
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, &other);
-	buf_puts(&script, " error:9:etcdserver%3A%20too%20many%20learner%20members%20in%20cluster");
-	say_list(&script, &n1, &other);
-	assert_int_equal(run(&script, ADD, &e), -1);
-	assert_int_equal(e.class, ERR_HEALTH);
-	assert_non_null(strstr(e.msg, "(0000000000000007) is being added"));
-	assert_non_null(strstr(e.hint, "remove 0000000000000007"));
-}
-
-static void the_dead_one_is_named(void **state)
-{
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, NULL);
-	buf_puts(&script, " error:14:etcdserver%3A%20unhealthy%20cluster");
-	say_list(&script, &n1, NULL);
-	assert_int_equal(run(&script, ADD, &e), -1);
-	assert_int_equal(e.class, ERR_HEALTH);
-	assert_non_null(strstr(e.msg, "member n1 (0000000000000002) does not answer"));
-	assert_non_null(strstr(e.hint, "etcd-cluster remove 0000000000000002"));
-}
-
-static void learners_decide_nothing(void **state)
-{
-	auto_buf struct buf script = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&script, LEARNER);
-	assert_int_equal(run(&script, REMOVE, &e), -1);
-	assert_int_equal(e.class, ERR_HEALTH);
-	assert_non_null(strstr(e.msg, "only learners answer"));
-}
-
-static void promoted_when_in_step(void **state)
-{
-	auto_buf struct buf early = { 0 }, now = { 0 }, again = { 0 }, gone = { 0 }, race = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&early, STATUS);
-	say_list(&early, &n1, &ours);
-	buf_puts(&early,
-		 " error:9:etcdserver%3A%20can%20only%20promote%20a%20learner%20member%20which%20is%20in%20sync%20"
-		 "with%20leader");
-	say_list(&early, &n1, &ours);
-	assert_int_equal(run(&early, PROMOTE, &e), -1);
-	assert_int_equal(e.class, ERR_HEALTH);
-	assert_int_equal(rpc_refusal(&e), RPC_NOT_IN_SYNC);
-	err_clear(&e);
-
-	buf_puts(&now, STATUS);
-	say_list(&now, &n1, &ours);
-	buf_puts(&now, " " OK);
-	assert_int_equal(run(&now, PROMOTE, &e), 1);
-
-	buf_puts(&again, STATUS);
-	say_list(&again, &n1, &ours_voting);
-	assert_int_equal(run(&again, PROMOTE, &e), 0);
-
-	/* Somebody else was faster. */
-	buf_puts(&race, STATUS);
-	say_list(&race, &n1, &ours);
-	buf_puts(&race, " error:9:etcdserver%3A%20can%20only%20promote%20a%20learner%20member");
-	say_list(&race, &n1, &ours_voting);
-	assert_int_equal(run(&race, PROMOTE, &e), 1);
-
-	buf_puts(&gone, STATUS);
-	say_list(&gone, &n1, NULL);
-	assert_int_equal(run(&gone, PROMOTE, &e), -1);
-	assert_int_equal(e.class, ERR_CONFIG);
-}
-
-static void removed_or_not_there(void **state)
-{
-	auto_buf struct buf now = { 0 }, gone = { 0 }, late = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&now, STATUS);
-	say_list(&now, &n1, &ours_voting);
-	buf_puts(&now, " " OK);
-	assert_int_equal(run(&now, REMOVE, &e), 1);
-
-	buf_puts(&gone, STATUS);
-	say_list(&gone, &n1, NULL);
-	assert_int_equal(run(&gone, REMOVE, &e), 0);
-
-	buf_puts(&late, STATUS);
-	say_list(&late, &n1, &ours_voting);
-	buf_puts(&late, " error:5:etcdserver%3A%20member%20not%20found");
-	say_list(&late, &n1, NULL);
-	assert_int_equal(run(&late, REMOVE, &e), 1);
-	assert_int_equal(e.class, ERR_NONE);
-}
-
-static void updated_when_it_differs(void **state)
-{
-	static const struct listed moved = { 9, "n9", "https://10.0.0.8:2380", "https://127.0.0.1:1", false };
-	auto_buf struct buf now = { 0 }, same = { 0 }, none = { 0 };
-	struct err e = { 0 };
-
-	(void)state;
-	buf_puts(&now, STATUS);
-	say_list(&now, &n1, &moved);
-	buf_puts(&now, " " OK);
-	assert_int_equal(run(&now, UPDATE, &e), 1);
-
-	buf_puts(&same, STATUS);
-	say_list(&same, &n1, &ours_voting);
-	assert_int_equal(run(&same, UPDATE, &e), 0);
-
-	buf_puts(&none, STATUS);
-	say_list(&none, &n1, NULL);
-	assert_int_equal(run(&none, UPDATE, &e), -1);
-	assert_int_equal(e.class, ERR_CONFIG);
+	open_machine_of(&m, p.port, "");
+	assert_int_equal(c->make(&m, &e), c->want);
+	assert_int_equal(e.class, c->class);
+	if (c->message)
+		assert_non_null(strstr(e.msg, c->message));
+	if (c->hint)
+		assert_non_null(strstr(e.hint, c->hint));
+	if (c->refusal)
+		assert_int_equal(rpc_refusal(&e), c->refusal);
+	machine_free(&m);
+	fake_stop(&p);
 }
 
 static void nobody_answers(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "close"), stranger = fake_start(pki, "stranger", STATUS);
+	struct fake_etcd p = fake_start("server", "close"), stranger = fake_start("stranger", STATUS);
 	struct rpc_members list = { 0 };
 	struct machine m;
 
 	(void)state;
 	fake_stop(&p);
-	open_machine(&m, p.port);
+	open_machine_of(&m, p.port, "");
 	assert_err(membership_list(&m, &list, e), ERR_HEALTH, "no member of the cluster answers: https://127.0.0.1:");
 	assert_err(membership_look(&m, 500, &list, e), ERR_HEALTH, "Connection refused");
 	machine_free(&m);
-	open_machine(&m, stranger.port);
+	open_machine_of(&m, stranger.port, "");
 	assert_err(membership_list(&m, &list, e), ERR_VERIFY, "is not from the CA in");
 	machine_free(&m);
 	fake_stop(&stranger);
 }
 
-static void a_look_needs_no_quorum(void **state)
+static void a_look_works_without_a_quorum(void **state)
 {
-	auto_buf struct buf script = { 0 };
+	struct fake_etcd p = start("status n1+ours");
 	struct rpc_members list = { 0 };
-	struct fake_etcd p;
 	struct machine m;
 
 	(void)state;
-	buf_puts(&script, STATUS);
-	say_list(&script, &n1, &ours);
-	p = fake_start(pki, "server", buf_str(&script));
-	open_machine(&m, p.port);
+	open_machine_of(&m, p.port, "");
 	assert_ok(membership_look(&m, 2000, &list, e));
 	assert_int_equal(list.n, 2);
 	assert_true(membership_has_started(&list.list[0]));
@@ -353,7 +242,7 @@ static void a_look_needs_no_quorum(void **state)
 	fake_stop(&p);
 }
 
-static void refusals_are_told_apart(void **state)
+static void refusals_are_distinguished(void **state)
 {
 	static const struct {
 		int code;
@@ -390,22 +279,10 @@ static void refusals_are_told_apart(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(added_at_once),
-		cmocka_unit_test(added_though_the_answer_was_lost),
-		cmocka_unit_test(added_by_an_earlier_try),
-		cmocka_unit_test(not_added_twice),
-		cmocka_unit_test(lost_for_good_is_an_error),
-		cmocka_unit_test(another_one_is_being_added),
-		cmocka_unit_test(the_dead_one_is_named),
-		cmocka_unit_test(learners_decide_nothing),
-		cmocka_unit_test(promoted_when_in_step),
-		cmocka_unit_test(removed_or_not_there),
-		cmocka_unit_test(updated_when_it_differs),
-		cmocka_unit_test(nobody_answers),
-		cmocka_unit_test(a_look_needs_no_quorum),
-		cmocka_unit_test(refusals_are_told_apart),
-	};
+	struct CMUnitTest tests[ARRAY_LEN(changes) + 3] = { WITH_CLIENT(nobody_answers),
+							    WITH_CLIENT(a_look_works_without_a_quorum),
+							    cmocka_unit_test(refusals_are_distinguished) };
 
-	return cmocka_run_group_tests_name("membership", tests, setup, teardown);
+	unit_rows(tests + 3, changes, make_change, client_setup, root_teardown);
+	return cmocka_run_group_tests_name("membership", tests, certs_setup, certs_teardown);
 }

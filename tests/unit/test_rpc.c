@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/rpc: what etcd says ends up in our own types, and nonsense does not.
+ * adapter/rpc: the answers of etcd end up in our own types, and nonsense does not.
  */
-#include "fake.h"
+#include "machine_fixture.h"
 
 #include "adapter/rpc.h"
 
@@ -13,23 +13,24 @@
 
 static void status_is_copied_field_by_field(void **state)
 {
-	/* version "3.6.14", db_size 16384, leader 2, raft 9 6 9, error "x\e", in use 8192, learner, storage "3.6.0", quota 2 GiB,
-	 * and a field 99 that we do not know. */
-	struct fake_etcd p = fake_start(pki, "server",
-					"ok:" HEADER "1206332e362e3134"
-					"18808001"
-					"2002"
-					"2809"
-					"3006"
-					"3809"
-					"4202781b"
-					"4880"
-					"40"
-					"5001"
-					"5a05332e362e30"
-					"608080808008"
-					"980601");
-	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+	/*
+	 * version "3.6.14", db_size 16384, leader 2, raft 9 6 9, error "x\e", in use 8192, learner, storage "3.6.0",
+	 * quota 2 GiB, and a field 99 that we do not know.
+	 */
+	struct fake_etcd p = fake_start("server", "ok:" HEADER "1206332e362e3134"
+						  "18808001"
+						  "2002"
+						  "2809"
+						  "3006"
+						  "3809"
+						  "4202781b"
+						  "4880"
+						  "40"
+						  "5001"
+						  "5a05332e362e30"
+						  "608080808008"
+						  "980601");
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 	struct rpc_status s;
 
 	(void)state;
@@ -55,8 +56,8 @@ static void status_is_copied_field_by_field(void **state)
 
 static void an_empty_answer_is_all_zeros(void **state)
 {
-	struct fake_etcd p = fake_start(pki, "server", "ok:");
-	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start("server", "ok:");
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 	struct rpc_status s;
 	struct rpc_members m;
 	struct rpc_alarm *alarms;
@@ -79,14 +80,13 @@ static void an_empty_answer_is_all_zeros(void **state)
 static void members_and_alarms(void **state)
 {
 	/* members { 1 "n1" peer "p" client "c" } { 2, learner, not started }, then alarm { 2 NOSPACE } { 1 77 }. */
-	struct fake_etcd p = fake_start(pki, "server",
-					"ok:" HEADER "120c080112026e311a0170220163"
-					"1204"
-					"08022801"
-					" ok:"
-					"120408021001"
-					"12040801104d");
-	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start("server", "ok:" HEADER "120c080112026e311a0170220163"
+						  "1204"
+						  "08022801"
+						  " ok:"
+						  "120408021001"
+						  "12040801104d");
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 	struct rpc_members m;
 	struct rpc_alarm *alarms;
 	size_t n;
@@ -122,9 +122,9 @@ static void nonsense_is_refused(void **state)
 	struct rpc_members m;
 
 	(void)state;
-	p = fake_start(pki, "server", "ok:12ff ok:08");
+	p = fake_start("server", "ok:12ff ok:08");
 	{
-		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+		auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 
 		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "Status: https://127.0.0.1");
 		assert_err(rpc_status(g, &s, e), ERR_HEALTH, "cannot be decoded");
@@ -132,9 +132,9 @@ static void nonsense_is_refused(void **state)
 	fake_stop(&p);
 	for (size_t i = 0; i < 300; i++)
 		strcat(many, "1200");
-	p = fake_start(pki, "server", many);
+	p = fake_start("server", many);
 	{
-		auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+		auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 
 		assert_err(rpc_member_list(g, true, &m, e), ERR_HEALTH, "300 members");
 	}
@@ -143,9 +143,8 @@ static void nonsense_is_refused(void **state)
 
 static void permission_denied_is_health(void **state)
 {
-	struct fake_etcd p =
-		fake_start(pki, "server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
-	auto_grpc struct grpc *g = fake_open(&p, pki, "ca", "client", 2000);
+	struct fake_etcd p = fake_start("server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
 	struct err e = { 0 };
 
 	(void)state;
@@ -168,5 +167,5 @@ int main(void)
 		cmocka_unit_test(permission_denied_is_health),
 	};
 
-	return cmocka_run_group_tests_name("rpc", tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests_name("rpc", tests, certs_setup, certs_teardown);
 }
