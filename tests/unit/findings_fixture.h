@@ -1,52 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine below a directory of its own, a survey of its cluster, and what must be found: for the tests of core/check.
+ * A survey of a cluster to start from, and what must be found in it: for the tests of doctor.
  */
-#ifndef CHECK_SCENE_H
-#define CHECK_SCENE_H
+#ifndef FINDINGS_FIXTURE_H
+#define FINDINGS_FIXTURE_H
 
-#include "unit.h"
+#include "machine_fixture.h"
 
 #include "doctor/parts.h"
-
-static char *root;
-
-static inline int setup(void **state)
-{
-	auto_free char *etc = NULL;
-
-	(void)state;
-	root = unit_dir();
-	etc = xasprintf("%s/etc/etcd", root);
-	assert_ok(file_mkdirs(etc, FILE_MODE(0755), e));
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	struct err e = { 0 };
-
-	(void)state;
-	if (file_remove_tree(root, &e) < 0)
-		return -1;
-	free(root);
-	return 0;
-}
-
-static inline void put(const char *name, const char *text)
-{
-	auto_free char *path = xasprintf("%s/etc/etcd/%s", root, name);
-
-	assert_ok(file_replace(path, FILE_MODE(0600), text, strlen(text), e));
-}
-
-static inline void open_machine(struct machine *m, const char *conf)
-{
-	const struct machine_options o = { .root = root };
-
-	put("cluster.conf", conf);
-	assert_ok(machine_open(m, &o, e));
-}
 
 /* The finding whose sentence has this text. */
 static inline const struct check_finding *find(const struct check_report *r, const char *text)
@@ -66,15 +27,15 @@ static inline void assert_finding(const struct check_report *r, enum check_level
 	if (!f) {
 		for (size_t i = 0; i < r->n; i++)
 			print_message("# %s: %s\n", check_level_name(r->list[i].level), r->list[i].what);
-		fail_msg("no finding says \"%s\"", what);
+		fail_msg("no finding has \"%s\"", what);
 		return;
 	}
 	assert_int_equal(f->level, level);
 	if (!strstr(f->fix, fix))
-		fail_msg("\"%s\" is not what fixes \"%s\": %s", fix, f->what, f->fix);
+		fail_msg("\"%s\" is not in the fix of \"%s\": %s", fix, f->what, f->fix);
 }
 
-/* A survey of three healthy members, the first one here and leader, as the starting point of each case. */
+/* A survey of three healthy members; the first one is here and leads. */
 static inline struct member_survey three(struct member list[3])
 {
 	static char names[3][3] = { "n1", "n2", "n3" };

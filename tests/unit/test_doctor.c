@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/check: every situation has its sentence, its level and something to type.
+ * doctor/check, doctor/host, doctor/peers, doctor/ca: every situation has its message, its level and a command to type.
  */
-#include "check_scene.h"
+#include "findings_fixture.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,14 +15,15 @@
 
 /* --- Before the first start. */
 
-static int listener(uint16_t *port)
+/* A listener on 127.0.0.`host`: 1 is this machine, others stand for another one. */
+static int listener(uint32_t host, uint16_t *port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host) };
 	socklen_t len = sizeof(at);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(listen(fd, 16), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	*port = ntohs(at.sin_port);
 	return fd;
@@ -42,27 +43,28 @@ static int before_start(const char *conf, struct err *e)
 static void a_port_that_is_taken_names_the_program(void **state)
 {
 	uint16_t port;
-	auto_close int fd = listener(&port);
+	auto_close int fd = listener(1, &port);
 	auto_free char *conf = xasprintf("CLIENT_PORT=%u\nPEER_PORT=10223\nMETRICS_URL=\"\"\n", port);
 	auto_free char *want =
-		xasprintf("https://127.0.0.1:%u is taken by test_check (process %d)", port, (int)getpid());
+		xasprintf("https://127.0.0.1:%u is taken by test_doctor (process %d)", port, (int)getpid());
 	auto_free char *env = xasprintf("ETCD_LISTEN_CLIENT_URLS=https://0.0.0.0:%u\n", port);
 
 	(void)state;
 	assert_err(before_start(conf, e), ERR_CONFIG, want);
 	/* etcd.env decides, once it is there; and a listener on one address is in the way of one on all of them. */
-	put("etcd.env", env);
-	assert_err(before_start("CLIENT_PORT=10222\n", e), ERR_CONFIG, "is taken by test_check");
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:10222\n");
+	put_file("/etc/etcd/etcd.env", env);
+	assert_err(before_start("CLIENT_PORT=10222\n", e), ERR_CONFIG, "is taken by test_doctor");
+	put_file("/etc/etcd/etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:10222\n");
 	assert_ok(before_start(conf, e));
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:10222\n");
-	/* A build may be without a network. */
+	put_file("/etc/etcd/etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:10222\n");
+	/* A build environment may have no network. */
 	assert_err(before_start(conf, e), config_is_offline() ? ERR_PENDING : ERR_CONFIG,
 		   "192.0.2.77 is not an address of this machine");
-	put("etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:10222,http://name.invalid:1\n");
+	put_file("/etc/etcd/etcd.env",
+		 "ETCD_LISTEN_CLIENT_URLS=https://[::ffff:c000:24d]:10222,http://name.invalid:1\n");
 	assert_err(before_start(conf, e), config_is_offline() ? ERR_PENDING : ERR_CONFIG,
 		   "::ffff:c000:24d is not an address of this machine");
-	put("etcd.env", "ETCD_NAME=n1\n");
+	put_file("/etc/etcd/etcd.env", "ETCD_NAME=n1\n");
 	assert_ok(before_start(conf, e));
 }
 
@@ -76,24 +78,10 @@ static void an_address_that_is_a_name_must_lead_here(void **state)
 
 /* --- The other machines. */
 
-/* A listener on 127.0.0.2, as if it were another machine. */
-static int other_listener(uint16_t *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	*port = ntohs(at.sin_port);
-	return fd;
-}
-
-/* Its queue is full, so that no further connection is answered: what a firewall that drops looks like. */
+/* Another machine whose queue is full, so that no further connection is answered: as behind a firewall that drops. */
 static int silent_listener(uint16_t *port, int full[2])
 {
-	int fd = other_listener(port);
+	int fd = listener(2, port);
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1),
 				  .sin_port = htons(*port) };
@@ -106,7 +94,8 @@ static int silent_listener(uint16_t *port, int full[2])
 	return fd;
 }
 
-static struct check_report look_around(const char *conf, const struct member_survey *s, size_t *doors)
+/* *servers: how many other enrolment servers are known; on return how many are there. NULL: those that were found. */
+static struct check_report look_around(const char *conf, const struct member_survey *s, size_t *servers)
 {
 	struct check_report r = { .running = true };
 	size_t n = 0;
@@ -114,9 +103,9 @@ static struct check_report look_around(const char *conf, const struct member_sur
 
 	open_machine(&m, conf);
 	check_peers(&m, s, &n, &r);
-	check_ca(&m, s, doors ? *doors : n, &r);
-	if (doors)
-		*doors = n;
+	check_ca(&m, s, servers ? *servers : n, &r);
+	if (servers)
+		*servers = n;
 	machine_free(&m);
 	return r;
 }
@@ -125,7 +114,7 @@ static void the_ports_of_the_others_are_tried(void **state)
 {
 	uint16_t port, shut, deaf;
 	int full[2];
-	auto_close int fd = other_listener(&port), gone = other_listener(&shut), dead = silent_listener(&deaf, full);
+	auto_close int fd = listener(2, &port), gone = listener(2, &shut), dead = silent_listener(&deaf, full);
 	auto_free char *conf = xasprintf("ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=%u\nPEER_PORT=%u\n"
 					 "ENROLL_PORT=%u\nMEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=no-such-host.invalid\n",
 					 port, shut, port + 1U == shut ? shut + 1U : port + 1U);
@@ -140,16 +129,16 @@ static void the_ports_of_the_others_are_tried(void **state)
 	struct member_survey s = { 0 };
 	struct member list[3];
 	struct check_report r;
-	size_t doors = 0;
+	size_t servers = 0;
 
 	(void)state;
 	(void)close(gone);
 	gone = -1;
-	r = look_around(conf, &s, &doors);
+	r = look_around(conf, &s, &servers);
 	assert_finding(&r, CHECK_OK, open, "");
 	assert_finding(&r, CHECK_OK, yet, "");
 	assert_finding(&r, CHECK_BAD, "no-such-host.invalid cannot be resolved", "/etc/hosts");
-	assert_int_equal(doors, 0);
+	assert_int_equal(servers, 0);
 	check_report_free(&r);
 
 	/* Where the cluster says they are counts, once it can be asked. */
@@ -158,7 +147,7 @@ static void the_ports_of_the_others_are_tried(void **state)
 	list[1].peer_urls = at;
 	list[2].url = far;
 	list[2].peer_urls = far_at;
-	r = look_around(conf, &s, &doors);
+	r = look_around(conf, &s, &servers);
 	assert_finding(&r, CHECK_OK, open, "");
 	assert_finding(&r, CHECK_WARN, refuses, "on that machine: etcd-cluster check");
 	assert_finding(&r, CHECK_WARN, lost, "firewall");
@@ -181,13 +170,12 @@ static void two_members_are_advised_against(void **state)
 	check_report_free(&r);
 }
 
-static void who_asks_for_certificates_needs_a_token_and_a_door(void **state)
+static void a_machine_without_certificates_needs_a_token_and_an_enrolment_server(void **state)
 {
 #define JOINER "ROLE=join\nNAME=n4\nADDRESS=127.0.0.1\nJOIN=127.0.0.2\nCLIENT_PORT=9\n"
 	uint16_t port;
-	auto_close int fd = other_listener(&port);
-	auto_free char *with_door = xasprintf(JOINER "ENROLL_PORT=%u\n", port);
-	auto_free char *token = xasprintf("%s/etc/etcd/enroll-token", root);
+	auto_close int fd = listener(2, &port);
+	auto_free char *with_server = xasprintf(JOINER "ENROLL_PORT=%u\n", port);
 	struct member_survey s = { 0 };
 	struct check_report r;
 
@@ -196,39 +184,36 @@ static void who_asks_for_certificates_needs_a_token_and_a_door(void **state)
 	assert_finding(&r, CHECK_WARN, "has neither certificates nor an enrolment token", "etcd-cluster token new");
 	assert_finding(&r, CHECK_WARN, "no CA host can be reached on the enrolment port 11", "TCP port 11");
 	check_report_free(&r);
-	put("enroll-token", "hunter2\n");
-	r = look_around(with_door, &s, NULL);
+	put_file("/etc/etcd/enroll-token", "hunter2\n");
+	r = look_around(with_server, &s, NULL);
 	assert_int_equal(find(&r, "token")->level, CHECK_BAD);
 	assert_null(find(&r, "hunter2"));
 	assert_finding(&r, CHECK_OK, "the enrolment port of a CA host can be reached", "");
 	check_report_free(&r);
-	put("enroll-token", "9f3c52a7e1b8460dd47a05c6f21b93e8c05d7714\n");
-	r = look_around(with_door, &s, NULL);
+	put_file("/etc/etcd/enroll-token", "9f3c52a7e1b8460dd47a05c6f21b93e8c05d7714\n");
+	r = look_around(with_server, &s, NULL);
 	assert_finding(&r, CHECK_OK, "is strong and nobody else can read it", "");
 	check_report_free(&r);
-	assert_ok(file_remove_tree(token, e));
 #undef JOINER
 }
 
-static void a_ca_host_has_a_door_and_somebody_to_wait_for(void **state)
+static void a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others(void **state)
 {
 	uint16_t port;
-	auto_close int fd = listener(&port);
-	auto_free char *dir = xasprintf("%s/etc/etcd/pki", root);
+	auto_close int fd = listener(1, &port);
 	const char *const members = "ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=9\nPEER_PORT=10\n"
 				    "MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3\n";
 	auto_free char *taken = xasprintf("%sENROLL_PORT=%u\n", members, port);
 	auto_free char *free_port = xasprintf("%sENROLL_PORT=10221\n", members);
-	auto_free char *want = xasprintf("the enrolment port %u is taken by test_check", port);
+	auto_free char *want = xasprintf("the enrolment port %u is taken by test_doctor", port);
 	struct member_survey s = { 0 };
 	struct member list[3];
 	struct check_report r;
-	size_t doors = 1;
+	size_t servers = 1;
 
 	(void)state;
-	assert_ok(file_mkdirs(dir, FILE_MODE(0755), e));
-	put("pki/ca.crt", "");
-	put("pki/ca.key", "");
+	put_file("/etc/etcd/pki/ca.crt", "");
+	put_file("/etc/etcd/pki/ca.key", "");
 	r = look_around(taken, &s, NULL);
 	assert_finding(&r, CHECK_BAD, want, "ENROLL_PORT");
 	assert_finding(&r, CHECK_WARN, "n2, n3 of MEMBERS got no certificates yet, and the tokens here do for 0",
@@ -237,12 +222,11 @@ static void a_ca_host_has_a_door_and_somebody_to_wait_for(void **state)
 	check_report_free(&r);
 
 	s = three(list);
-	r = look_around(free_port, &s, &doors);
+	r = look_around(free_port, &s, &servers);
 	assert_finding(&r, CHECK_OK, "the enrolment port 10221 is free", "");
 	assert_null(find(&r, "of MEMBERS got no certificates"));
 	assert_null(find(&r, "no other machine is a CA host"));
 	check_report_free(&r);
-	assert_ok(file_remove_tree(dir, e));
 }
 
 /* --- Probes. */
@@ -256,7 +240,7 @@ static void probes_see_this_process(void **state)
 
 	(void)state;
 	assert_true(strv_len(env) > 0);
-	assert_non_null(strstr(program, "test_check"));
+	assert_non_null(strstr(program, "test_doctor"));
 	assert_in_range(started, time(NULL) - 600, time(NULL) + 2);
 	assert_int_equal(probe_open_files(getpid()), sysconf(_SC_OPEN_MAX));
 	assert_null(probe_environ(INT32_MAX));
@@ -288,15 +272,15 @@ static void the_verdict_is_the_first_bad_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_port_that_is_taken_names_the_program),
-		cmocka_unit_test(an_address_that_is_a_name_must_lead_here),
-		cmocka_unit_test(the_ports_of_the_others_are_tried),
-		cmocka_unit_test(two_members_are_advised_against),
-		cmocka_unit_test(who_asks_for_certificates_needs_a_token_and_a_door),
-		cmocka_unit_test(a_ca_host_has_a_door_and_somebody_to_wait_for),
-		cmocka_unit_test(probes_see_this_process),
-		cmocka_unit_test(the_verdict_is_the_first_bad_one),
+		WITH_ROOT(a_port_that_is_taken_names_the_program),
+		WITH_ROOT(an_address_that_is_a_name_must_lead_here),
+		WITH_ROOT(the_ports_of_the_others_are_tried),
+		WITH_ROOT(two_members_are_advised_against),
+		WITH_ROOT(a_machine_without_certificates_needs_a_token_and_an_enrolment_server),
+		WITH_ROOT(a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others),
+		WITH_ROOT(probes_see_this_process),
+		WITH_ROOT(the_verdict_is_the_first_bad_one),
 	};
 
-	return cmocka_run_group_tests_name("check", tests, setup, teardown);
+	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/check_members, core/check_drift: what the answers of the members mean.
+ * doctor/members, doctor/drift: what the answers of the members mean.
  */
-#include "check_scene.h"
+#include "findings_fixture.h"
 
-static void a_healthy_cluster_has_nothing_to_say(void **state)
+static void a_healthy_cluster_has_no_warnings(void **state)
 {
 	struct member list[3];
 	struct member_survey s = three(list);
@@ -31,7 +31,8 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	r = judge("", &s);
 	assert_finding(&r, CHECK_WARN, "member n3 does not answer: Connection refused",
 		       "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove n3");
-	assert_finding(&r, CHECK_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster", "repair");
+	assert_finding(&r, CHECK_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster",
+		       "repair");
 	assert_ok(check_verdict(&r, e));
 	check_report_free(&r);
 
@@ -60,7 +61,7 @@ static void the_member_here_being_down_is_bad(void **state)
 	check_report_free(&r);
 }
 
-static void what_is_odd_about_a_member(void **state)
+static void each_oddity_of_a_member_is_a_finding(void **state)
 {
 	struct member list[3];
 	struct member_survey s = three(list);
@@ -123,7 +124,7 @@ static void the_machine_remembers_who_it_is(void **state)
 	check_report_free(&r);
 }
 
-static void one_that_is_no_member_is_told_how_to_become_one(void **state)
+static void a_machine_that_is_not_a_member_gets_the_command_to_become_one(void **state)
 {
 	struct member list[3];
 	struct member_survey s = three(list);
@@ -192,7 +193,7 @@ static void members_that_cluster_conf_does_not_know(void **state)
 	assert_finding(&r, CHECK_WARN, "n9 (https://10.0.0.9:2380) is a member, but MEMBERS", "add it to MEMBERS");
 	check_report_free(&r);
 
-	/* Added, never started: not drift but one that is missed. */
+	/* Added, never started: a member that is missing, not drift. */
 	list[2].peer_urls = at[2];
 	list[2].name = nobody;
 	list[2].url = nobody;
@@ -208,7 +209,7 @@ static void certificates_and_clocks_of_the_others(void **state)
 {
 	struct member list[3];
 	struct member_survey s = three(list);
-	const time_t now = time(NULL);
+	const time_t now = NOW;
 	struct check_report r;
 
 	(void)state;
@@ -252,15 +253,15 @@ static void certificates_and_clocks_of_the_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_healthy_cluster_has_nothing_to_say),
-		cmocka_unit_test(one_of_three_down_is_a_warning_two_are_no_quorum),
-		cmocka_unit_test(the_member_here_being_down_is_bad),
-		cmocka_unit_test(what_is_odd_about_a_member),
-		cmocka_unit_test(the_machine_remembers_who_it_is),
-		cmocka_unit_test(one_that_is_no_member_is_told_how_to_become_one),
-		cmocka_unit_test(members_that_cluster_conf_does_not_know),
-		cmocka_unit_test(certificates_and_clocks_of_the_others),
+		WITH_ROOT(a_healthy_cluster_has_no_warnings),
+		WITH_ROOT(one_of_three_down_is_a_warning_two_are_no_quorum),
+		WITH_ROOT(the_member_here_being_down_is_bad),
+		WITH_ROOT(each_oddity_of_a_member_is_a_finding),
+		WITH_ROOT(the_machine_remembers_who_it_is),
+		WITH_ROOT(a_machine_that_is_not_a_member_gets_the_command_to_become_one),
+		WITH_ROOT(members_that_cluster_conf_does_not_know),
+		WITH_ROOT(certificates_and_clocks_of_the_others),
 	};
 
-	return cmocka_run_group_tests_name("check_members", tests, setup, teardown);
+	return cmocka_run_group_tests_name("doctor_members", tests, NULL, NULL);
 }
