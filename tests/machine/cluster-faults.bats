@@ -15,7 +15,7 @@ setup_file() {
 setup() {
 	local name
 	for name in $MACHINES; do
-		[ -s "$top/dist/machines/$name/pid" ] || "$machine" start "$name"
+		[ -s "$set_dir/$name/pid" ] || "$machine" start "$name"
 		"$machine" link "$name" up
 		"$machine" loss "$name" 0
 	done

@@ -164,18 +164,18 @@ failed_here() {
 	: >"$BATS_FILE_TMPDIR/failed"
 	mkdir -p "$top/dist/failed"
 	for MACHINE in $MACHINES; do
-		[ -d "$top/dist/machines/$MACHINE" ] || continue
-		m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE.journal" 2>&1 || true
-		echo "machine $MACHINE: its journal is in dist/failed/$MACHINE.journal; the end of what is ours in it:"
+		[ -d "$set_dir/$MACHINE" ] || continue
+		m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE_SET.$MACHINE.journal" 2>&1 || true
+		echo "machine $MACHINE: its journal is in dist/failed/$MACHINE_SET.$MACHINE.journal; the end of what is ours in it:"
 		m 'journalctl --no-pager -o cat -n 12 -u "etcd*" | cut -c 1-200' || true
 	done
-	echo "to get a shell in one: KEEP=1 bats $BATS_TEST_FILENAME; tests/lib/machine shell n1"
+	echo "to get a shell in one: KEEP=1 bats $BATS_TEST_FILENAME; tests/lib/machine shell $MACHINE_SET/n1"
 }
 
 teardown_file() {
 	local name
 	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
 	for name in ${MACHINES-}; do
-		[ ! -d "$top/dist/machines/$name" ] || "$machine" destroy "$name"
+		[ ! -d "$set_dir/$name" ] || "$machine" destroy "$name"
 	done
 }

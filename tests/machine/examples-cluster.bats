@@ -119,8 +119,8 @@ image() {
 	cp "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$root/root/e.deb"
 	chroot "$root" env DEBIAN_FRONTEND=noninteractive dpkg -i /root/e.deb
 	grep -- "-v$etcd_version-" "$top/dist/releases/SHA256SUMS" >"$root/etc/etcd/releases.sha256.d/test.sha256"
-	mkdir "$top/dist/machines/$1/credentials"
-	site systemd-credential-cluster.conf >"$top/dist/machines/$1/credentials/tmpfiles.extra"
+	mkdir "$set_dir/$1/credentials"
+	site systemd-credential-cluster.conf >"$set_dir/$1/credentials/tmpfiles.extra"
 }
 
 @test "systemd-credential-cluster.conf: handed to three images at their first boot" {

@@ -108,8 +108,8 @@ play() {
 
 @test "systemd-credential.conf: handed to an image at its first boot, and an edit stays" {
 	image
-	mkdir "$top/dist/machines/$MACHINE/credentials"
-	site systemd-credential.conf >"$top/dist/machines/$MACHINE/credentials/tmpfiles.extra"
+	mkdir "$set_dir/$MACHINE/credentials"
+	site systemd-credential.conf >"$set_dir/$MACHINE/credentials/tmpfiles.extra"
 	"$machine" start "$MACHINE"
 	as_answered
 	m 'echo CERT_DAYS=200 >>/etc/etcd/cluster.conf.d/50-credential.conf'

@@ -9,6 +9,11 @@ bats_require_minimum_version 1.5.0
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 machine=$top/tests/lib/machine
 
+# The machines of a file are a set: files run side by side.
+MACHINE_SET=$(basename "$BATS_TEST_FILENAME" .bats)
+export MACHINE_SET
+set_dir=$top/dist/machines/$MACHINE_SET
+
 need_root() {
 	[ "$(id -u)" = 0 ] || skip 'booting a machine needs root'
 }
@@ -142,16 +147,16 @@ teardown() {
 }
 
 failed_here() {
-	[ -d "$top/dist/machines/$MACHINE" ] || return 0
+	[ -d "$set_dir/$MACHINE" ] || return 0
 	mkdir -p "$top/dist/failed"
 	: >"$BATS_FILE_TMPDIR/failed"
-	m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE.journal" 2>&1 || true
-	echo "machine $MACHINE: its journal is in dist/failed/$MACHINE.journal; the end of what is ours in it:"
+	m 'journalctl --no-pager -o short-precise' >"$top/dist/failed/$MACHINE_SET.$MACHINE.journal" 2>&1 || true
+	echo "machine $MACHINE: its journal is in dist/failed/$MACHINE_SET.$MACHINE.journal; the end of what is ours in it:"
 	m 'journalctl --no-pager -o cat -n 12 -u "etcd*" | cut -c 1-200' || true
-	echo "to get a shell in it: KEEP=1 bats $BATS_TEST_FILENAME; tests/lib/machine shell $MACHINE"
+	echo "to get a shell in it: KEEP=1 bats $BATS_TEST_FILENAME; tests/lib/machine shell $MACHINE_SET/$MACHINE"
 }
 
 teardown_file() {
 	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
-	[ -z "${MACHINE-}" ] || [ ! -d "$top/dist/machines/$MACHINE" ] || "$machine" destroy "$MACHINE"
+	[ -z "${MACHINE-}" ] || [ ! -d "$set_dir/$MACHINE" ] || "$machine" destroy "$MACHINE"
 }

@@ -19,7 +19,7 @@ teardown_file() {
 	local name
 	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
 	for name in ${ALL-}; do
-		[ ! -d "$top/dist/machines/$name" ] || "$machine" destroy "$name"
+		[ ! -d "$set_dir/$name" ] || "$machine" destroy "$name"
 	done
 }
 

@@ -55,7 +55,7 @@ setup_file() {
 teardown_file() {
 	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
 	for kind in deb rpm; do
-		[ ! -d "$top/dist/machines/parity-$kind" ] || "$machine" destroy "parity-$kind"
+		[ ! -d "$set_dir/parity-$kind" ] || "$machine" destroy "parity-$kind"
 	done
 }
 

@@ -10,8 +10,7 @@ setup_file() {
 	need_root
 	boot "$MACHINE" bookworm 10.77.3.1
 	# The worst of networks: names and addresses that never answer, instead of errors that come at once.
-	ns=$(basename /run/netns/ec-"$MACHINE"-*)
-	ip netns exec "$ns" nft 'table inet silence {
+	"$machine" net "$MACHINE" nft 'table inet silence {
 		chain arriving { type filter hook input priority 0; policy drop; }
 		chain passing { type filter hook forward priority 0; policy drop; }
 	}'

@@ -24,7 +24,7 @@ site() {
 secrets() {
 	local pid leader
 	on "$1" 'journalctl --no-pager -o export >/tmp/journal.export'
-	pid=$(cat "$top/dist/machines/$1/pid")
+	pid=$(cat "$set_dir/$1/pid")
 	leader=$(cat "/proc/$pid/task/$pid/children")
 	"$top/tests/lib/secrets.py" "/proc/${leader%% *}/root" token "$token" key "$2"
 }

@@ -30,12 +30,11 @@ setup_file() {
 }
 
 @test "what others see from outside: no door without a certificate" {
-	ns=$(basename /run/netns/ec-"$MACHINE"-*)
-	run ! ip netns exec "$ns" curl -sS -m 5 http://10.77.2.1:2379/health
-	run ! ip netns exec "$ns" curl -ksS -m 5 https://10.77.2.1:2379/health
-	run ! ip netns exec "$ns" curl -sS -m 5 http://10.77.2.1:2381/health
+	run ! "$machine" net "$MACHINE" curl -sS -m 5 http://10.77.2.1:2379/health
+	run ! "$machine" net "$MACHINE" curl -ksS -m 5 https://10.77.2.1:2379/health
+	run ! "$machine" net "$MACHINE" curl -sS -m 5 http://10.77.2.1:2381/health
 	# It is there, though, and shows who it is. (What curl says of a refusal depends on whether the alert or the reset is first.)
-	run ip netns exec "$ns" timeout 5 openssl s_client -connect 10.77.2.1:2379 </dev/null
+	run "$machine" net "$MACHINE" timeout 5 openssl s_client -connect 10.77.2.1:2379 </dev/null
 	[[ "$output" == *"BEGIN CERTIFICATE"* ]]
 }
 

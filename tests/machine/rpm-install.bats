@@ -161,8 +161,7 @@ stays() {
 
 @test "bare, on a network that swallows everything: exit 0 in seconds, pending, and finished by the timer" {
 	m gone
-	ns=$(basename /run/netns/ec-"$MACHINE"-*)
-	ip netns exec "$ns" nft 'table inet silence {
+	"$machine" net "$MACHINE" nft 'table inet silence {
 		chain arriving { type filter hook input priority 0; policy drop; }
 		chain passing { type filter hook forward priority 0; policy drop; }
 	}'
@@ -184,7 +183,7 @@ stays() {
 	healthy 60
 	m 'fails systemctl is-active etcd-cluster-setup.timer
 	rm -r /etc/systemd/system/etcd-cluster-setup.timer.d /etc/resolv.conf'
-	ip netns exec "$ns" nft delete table inet silence
+	"$machine" net "$MACHINE" nft delete table inet silence
 }
 
 @test "answers that make no sense: exit 0, idle, explained with file and line; corrected, it walks on" {
