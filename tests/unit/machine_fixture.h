@@ -8,8 +8,11 @@
 
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +127,20 @@ static inline int machine_teardown(void **state)
 }
 
 #define WITH_MACHINE(f) cmocka_unit_test_setup_teardown(f, machine_setup, machine_teardown)
+
+/* A listener on 127.0.0.`host` and a port of its own: 1 is this machine, others stand for another one. */
+static inline int listener(uint32_t host, uint16_t *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
 
 /* --- Certificates, made once for all tests of a program: NAME.crt and NAME.key of ca, server, client… */
 

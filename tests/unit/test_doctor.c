@@ -4,30 +4,10 @@
  */
 #include "findings_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "adapter/probe.h"
 #include "config/default.h"
 
 /* --- Before the first start. */
-
-/* A listener on 127.0.0.`host`: 1 is this machine, others stand for another one. */
-static int listener(uint32_t host, uint16_t *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	*port = ntohs(at.sin_port);
-	return fd;
-}
 
 static int before_start(const char *conf, struct err *e)
 {

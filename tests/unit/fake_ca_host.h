@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The enrolment server of a CA host, in place of enroll/client: a function that can send wrong answers.
+ */
+#ifndef FAKE_CA_HOST_H
+#define FAKE_CA_HOST_H
+
+#include "certify_fixture.h"
+
+#include "adapter/x509_key.h"
+#include "enroll/client.h"
+#include "pki/sign.h"
+
+/* How it behaves, and what it saw. */
+static struct {
+	enum { ISSUES, BUSY, REFUSES, WRONG_NAME, WRONG_KEY, OTHER_CA, NO_CA, OLD, GARBAGE, LACKS_ONE } does;
+	const struct machine *ca; /* the CA host */
+	const char *name;	  /* host and port */
+	int calls, done;
+	size_t n;
+	enum pki_leaf asked[PKI_LEAVES];
+	struct buf keys; /* the asked keys, as PEM */
+} server;
+
+int enroll_done(const struct machine *m, struct err *e)
+{
+	(void)m;
+	(void)e;
+	server.done++;
+	return 0;
+}
+
+/* One certificate. */
+static int sign(const struct machine *m, const struct pki_pair *ca, const struct enroll_leaf *leaf, struct buf *out,
+		struct err *e)
+{
+	auto_key x509_key *another = x509_key_new(X509_ECDSA_P256, e);
+	struct machine signer = *server.ca;
+	auto_strv char **sans = NULL;
+	struct pki_want want;
+	int rc;
+
+	signer.now = server.does == OLD ? m->now - 700LL * PKI_DAY : m->now;
+	strv_add(&sans, server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address);
+	for (char **san = m->conf.extra_sans; san && *san; san++)
+		strv_add(&sans, *san);
+	pki_want_for(m->conf.name, sans, pki_profile(leaf->profile), &want);
+	rc = pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : leaf->key, out, e);
+	pki_want_free(&want);
+	return rc;
+}
+
+int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
+		   struct err *e)
+{
+	auto_free char *token = layout_path(&m->at, m->conf.enroll_token_file);
+	auto_pair struct pki_pair ca = { 0 }, other = { 0 };
+
+	server.calls++;
+	server.n = n;
+	buf_free(&server.keys);
+	for (size_t i = 0; i < n; i++) {
+		server.asked[i] = leaves[i].profile;
+		x509_key_pem(leaves[i].key, &server.keys);
+	}
+	if (!file_exists(m->at.pki) && !file_exists(token))
+		return err_set(e, ERR_CONFIG, "no token");
+	if (server.does == BUSY)
+		return err_set(e, ERR_PENDING, "nobody answers");
+	if (server.does == REFUSES)
+		return err_set(e, ERR_VERIFY, "10.0.0.1:2382 refuses: n2 is not a member any more");
+	if (pki_pair_load(server.ca, "ca", false, &ca, e) < 0 || pki_sign_ca(server.ca, &other, e) < 0)
+		return -1;
+	a->server = xstrdup(server.name);
+	for (size_t i = 0; i < n; i++)
+		if ((i < n - 1 || server.does != LACKS_ONE) &&
+		    sign(m, server.does == OTHER_CA ? &other : &ca, &leaves[i], &a->cert[leaves[i].profile], e) < 0)
+			return -1;
+	if (server.does == GARBAGE)
+		buf_puts(&a->ca_pem, "not a certificate");
+	else if (server.does == NO_CA)
+		buf_add(&a->ca_pem, a->cert[PKI_SERVER].data, a->cert[PKI_SERVER].len);
+	else if (server.does == OTHER_CA)
+		buf_add(&a->ca_pem, other.pem.data, other.pem.len);
+	else
+		buf_add(&a->ca_pem, ca.pem.data, ca.pem.len);
+	return 0;
+}
+
+static char *ca_root;
+static struct machine ca_host;
+
+static inline int ca_host_setup(void **state)
+{
+	int rc = root_setup(state);
+
+	ca_root = unit_dir();
+	open_machine_at(&ca_host, ca_root, "NAME=n1\nADDRESS=10.0.0.1\n");
+	ca_host.now = NOW - 800LL * PKI_DAY;
+	assert_ok(certify(&ca_host, false, e));
+	memset(&server, 0, sizeof(server));
+	server.ca = &ca_host;
+	server.name = "10.0.0.1:2382";
+	return rc;
+}
+
+static inline int ca_host_teardown(void **state)
+{
+	machine_free(&ca_host);
+	buf_free(&server.keys);
+	assert_ok(file_remove_tree(ca_root, e));
+	free(ca_root);
+	return root_teardown(state);
+}
+
+#define WITH_CA_HOST(f) cmocka_unit_test_setup_teardown(f, ca_host_setup, ca_host_teardown)
+
+#endif
