@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the steps of one walk learn from each other.
+ * One run of setup: what was asked for, and what its steps learn from each other.
  */
-#ifndef FLOW_ROAD_H
-#define FLOW_ROAD_H
+#ifndef FLOW_RUN_H
+#define FLOW_RUN_H
 
 #include <stdbool.h>
 
 #include "config/machine.h"
-#include "flow/setup.h"
 #include "member/health.h"
 #include "member/identity.h"
+
+struct setup_options {
+	bool local;   /* no network, no waiting: certificates, directories, and what the cache allows; starts nothing */
+	bool wait;    /* while other machines are not ready yet, look again for 20 minutes instead of 10 seconds */
+	bool replace; /* as REPLACE=yes in cluster.conf */
+};
 
 struct setup_run {
 	struct machine *m;
@@ -22,20 +27,8 @@ struct setup_run {
 	bool changed;		     /* some step did something */
 	bool moves;		     /* etcd.env is for another address than cluster.conf says */
 	bool restart;		     /* etcd runs with settings that are no longer those of its files */
-	struct err release;	     /* ERR_PENDING: what the release waits for */
-	struct err others; /* ERR_PENDING: what other machines have to do first; worth another look in a moment */
+	struct err others;	     /* ERR_PENDING: what other machines have to do first; may change any moment */
+	struct err release;	     /* ERR_PENDING: what the release waits for; the retry timer's */
 };
-
-/* Folds the 1 / 0 / -1 of a step into the road. */
-int setup_took(struct setup_run *r, int rc) MUST_CHECK;
-
-/* The same of a step that may have to wait for other machines, whose error is in e: ERR_PENDING goes to r->others, and counts as nothing done. */
-int setup_took_others(struct setup_run *r, int rc, struct err *e) MUST_CHECK;
-
-/*
- * The last part of the road: starts etcd, waits until it is healthy, and writes down which member this machine is (flow/start.c).
- * What it has to wait for longer is in r->others.
- */
-int setup_start(struct setup_run *r, struct err *e) MUST_CHECK;
 
 #endif

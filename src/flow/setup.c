@@ -13,7 +13,7 @@
 #include "flow/join.h"
 #include "flow/move.h"
 #include "flow/retry.h"
-#include "flow/run.h"
+#include "flow/start.h"
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/env.h"
@@ -31,23 +31,6 @@
  */
 #define WAIT_SECONDS   (20 * 60)
 #define ANSWER_SECONDS 10
-
-int setup_took(struct setup_run *r, int rc)
-{
-	if (rc > 0)
-		r->changed = true;
-	return rc < 0 ? -1 : 0;
-}
-
-int setup_took_others(struct setup_run *r, int rc, struct err *e)
-{
-	if (rc >= 0 || e->class != ERR_PENDING)
-		return setup_took(r, rc);
-	if (r->others.class == ERR_NONE)
-		r->others = *e;
-	err_clear(e);
-	return 0;
-}
 
 /* Everything that can say no says it here, before anything is changed. */
 static int look_first(struct setup_run *r, struct err *e)
@@ -81,28 +64,31 @@ static int look_first(struct setup_run *r, struct err *e)
 	return rc;
 }
 
-/*
- * Certificates come before the release here although etcd needs both: a machine that waits for its mirror has done all the rest,
- * and a CA host can serve the others meanwhile. Neither of the two keeps the other from being fetched.
- */
-static int prepare(struct setup_run *r, struct err *e)
+static int give_up_unused(struct setup_run *r, struct err *e)
 {
-	const enum release_step step = r->how->local ? RELEASE_LOCAL : RELEASE_ANY;
-	int rc;
+	return unused_give_up(r->m, false, r->how->local, e);
+}
 
-	if (setup_took_others(r, certify(r->m, r->how->local, e), e) < 0)
-		return -1;
-	if (r->others.class == ERR_NONE && !r->how->local && setup_took(r, enroll_prepare(r->m, e)) < 0)
-		return -1;
-	if (setup_took(r, datadir_prepare(r->m, e)) < 0 || setup_took(r, service_paths(r->m, e)) < 0)
-		return -1;
-	rc = release_ensure(r->m, step, r->has_id, e);
-	if (rc < 0 && e->class == ERR_PENDING) {
-		r->release = *e;
-		err_clear(e);
-		rc = 0;
-	}
-	return setup_took(r, rc);
+static int get_certificates(struct setup_run *r, struct err *e)
+{
+	return certify(r->m, r->how->local, e);
+}
+
+static int open_enrolment(struct setup_run *r, struct err *e)
+{
+	return enroll_prepare(r->m, e);
+}
+
+static int make_directories(struct setup_run *r, struct err *e)
+{
+	int data = datadir_prepare(r->m, e), paths = data < 0 ? -1 : service_paths(r->m, e);
+
+	return paths < 0 ? -1 : data || paths;
+}
+
+static int get_release(struct setup_run *r, struct err *e)
+{
+	return release_ensure(r->m, r->how->local ? RELEASE_LOCAL : RELEASE_ANY, r->has_id, e);
 }
 
 /* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
@@ -122,25 +108,17 @@ static int rebuilt(struct setup_run *r, struct err *e)
 	return rc < 0 ? -1 : rc == FORM_REPLACE;
 }
 
-/*
- * How this machine becomes a member, if it is none yet. It comes after all that can go wrong on the machine itself, and just before
- * etcd starts: what the cluster has been told is not taken back so easily.
- */
+/* How this machine becomes a member of a cluster that runs, if it is none yet. */
 static int enter(struct setup_run *r, struct err *e)
 {
-	int replace;
+	int replace = r->runs ? 0 : rebuilt(r, e);
 
-	if (r->how->local || r->runs)
-		return 0;
-	replace = rebuilt(r, e);
 	if (replace < 0)
 		return -1;
-	if (!join_wanted(r->m, replace > 0))
-		return 0;
-	return setup_took_others(r, join_enter(r->m, replace > 0, e), e);
+	return !r->runs && join_wanted(r->m, replace > 0) ? join_enter(r->m, replace > 0, e) : 0;
 }
 
-static int render(struct setup_run *r, struct err *e)
+static int write_env(struct setup_run *r, struct err *e)
 {
 	struct release release cleanup(release_free) = { 0 };
 	auto_strv char **options = NULL;
@@ -161,36 +139,77 @@ static int render(struct setup_run *r, struct err *e)
 			e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
-	return setup_took(r, rc);
+	return rc;
+}
+
+/* What a step waits for when it fails with ERR_PENDING. Others: worth another look in a moment. Release: the retry timer comes back to it. */
+enum wait { ENDS, WAITS_FOR_OTHERS, WAITS_FOR_RELEASE };
+
+/* When a step is skipped. An etcd that runs needs no new release. */
+enum { NEVER = 0, IF_LOCAL = 1, WITHOUT_OTHERS = 2, WITHOUT_RELEASE = 4 };
+
+/*
+ * All of setup, in order. Each step returns 1 changed, 0 nothing to do, -1. Certificates come before the release although etcd needs both: a machine
+ * that waits for its mirror has done all the rest, and a CA host can serve the others meanwhile; neither keeps the other from being
+ * fetched. The membership changes just before etcd starts: what the cluster has been told is not taken back so easily.
+ */
+static const struct step {
+	int (*take)(struct setup_run *r, struct err *e);
+	enum wait wait;
+	unsigned int skip;
+} steps[] = {
+	{ give_up_unused, ENDS, NEVER },
+	{ look_first, ENDS, NEVER },
+	{ get_certificates, WAITS_FOR_OTHERS, NEVER },
+	{ open_enrolment, ENDS, IF_LOCAL | WITHOUT_OTHERS },
+	{ make_directories, ENDS, NEVER },
+	{ get_release, WAITS_FOR_RELEASE, NEVER },
+	{ enter, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ move_announce, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ write_env, ENDS, WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ start_run, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+};
+
+static bool is_skipped(const struct step *s, const struct setup_run *r)
+{
+	return (s->skip & IF_LOCAL && r->how->local) || (s->skip & WITHOUT_OTHERS && r->others.class != ERR_NONE) ||
+	       (s->skip & WITHOUT_RELEASE && r->release.class != ERR_NONE && !r->runs);
+}
+
+/* A step that has to wait does not keep the next ones from being taken. */
+static int put_off(struct setup_run *r, const struct step *s, struct err *e)
+{
+	if (s->wait == ENDS || e->class != ERR_PENDING)
+		return -1;
+	*(s->wait == WAITS_FOR_OTHERS ? &r->others : &r->release) = *e;
+	err_clear(e);
+	return 0;
 }
 
 /* Every reason why it is not done yet, and what to type about the first that knows. */
 static int not_yet(const struct setup_run *r, struct err *e)
 {
-	const struct err *first = r->others.class != ERR_NONE ? &r->others : &r->release;
-
-	*e = *first;
-	if (first == &r->release || r->release.class == ERR_NONE)
+	*e = r->others.class != ERR_NONE ? r->others : r->release;
+	if (r->others.class == ERR_NONE || r->release.class == ERR_NONE)
 		return -1;
 	(void)err_set(e, ERR_PENDING, "%s; and %s", r->others.msg, r->release.msg);
 	return err_hint(e, "%s", r->others.hint[0] ? r->others.hint : r->release.hint);
 }
 
-static int run_steps(struct setup_run *r, struct err *e)
+static int take_steps(struct setup_run *r, struct err *e)
 {
 	auto_close int lock = machine_lock(r->m, e);
-	int rc = lock < 0 ? -1 : unused_give_up(r->m, false, r->how->local, e);
 
-	if (rc > 0 && r->m->dry_run)
-		return SETUP_DONE; /* what comes after it is that of another machine */
-	if (setup_took(r, rc) < 0 || look_first(r, e) < 0 || prepare(r, e) < 0)
+	if (lock < 0)
 		return -1;
-	/* Settings of an etcd that runs need no new release. */
-	if (r->others.class == ERR_NONE && (r->release.class == ERR_NONE || r->runs)) {
-		if (enter(r, e) < 0 || (!r->how->local && setup_took_others(r, move_announce(r, e), e) < 0))
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		int rc = is_skipped(&steps[i], r) ? 0 : steps[i].take(r, e);
+
+		if (rc < 0 && put_off(r, &steps[i], e) < 0)
 			return -1;
-		if (r->others.class == ERR_NONE && (render(r, e) < 0 || (!r->how->local && setup_start(r, e) < 0)))
-			return -1;
+		r->changed = r->changed || rc > 0;
+		if (rc > 0 && steps[i].take == give_up_unused && r->m->dry_run)
+			return SETUP_DONE; /* the further steps depend on what was not done */
 	}
 	if (r->others.class != ERR_NONE || r->release.class != ERR_NONE)
 		return not_yet(r, e);
@@ -231,7 +250,7 @@ static int run_once(const struct machine_options *where, const struct setup_opti
 	*again = rc < 0 && e->class == ERR_PENDING;
 	if (rc == 0) {
 		m.conf.replace = m.conf.replace || how->replace;
-		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : run_steps(&run, e);
+		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : take_steps(&run, e);
 		*again = rc < 0 && e->class == ERR_PENDING && run.release.class == ERR_NONE &&
 			 run.others.class != ERR_NONE;
 	}

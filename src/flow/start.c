@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/start.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -7,7 +9,6 @@
 #include "base/mem.h"
 #include "flow/join.h"
 #include "flow/move.h"
-#include "flow/run.h"
 #include "service/service.h"
 
 /*
@@ -81,8 +82,7 @@ static int remember(struct setup_run *r, struct err *e)
 	if (r->has_id)
 		return 0;
 	log_info("member %016" PRIx64 " of cluster %016" PRIx64 " is healthy", id.member_id, id.cluster_id);
-	r->changed = true;
-	return identity_write(r->m, &id, e) < 0 ? -1 : 0;
+	return identity_write(r->m, &id, e) < 0 ? -1 : 1;
 }
 
 /* Nobody starts etcd for us; but a machine that was added has to vote once somebody has. */
@@ -98,38 +98,39 @@ static int start_by_hand(struct setup_run *r, struct err *e)
 	if (r->has_id || !file_exists(r->m->at.joining))
 		return 0;
 	if (member_probe(r->m, PROBE_MS, &r->health, &silent) < 0) {
-		(void)err_set(&r->others, ERR_PENDING,
+		(void)err_set(e, ERR_PENDING,
 			      "this machine was added to its cluster, and its etcd was not started yet");
-		(void)err_hint(&r->others, "start %s/etcd with the settings of %s, then: etcd-cluster setup",
-			       r->m->at.current, r->m->at.etcd_env);
-		return 0;
+		return err_hint(e, "start %s/etcd with the settings of %s, then: etcd-cluster setup", r->m->at.current,
+				r->m->at.etcd_env);
 	}
-	if (setup_took_others(r, join_finish(r->m, e), e) < 0)
-		return -1;
-	return r->others.class == ERR_NONE ? remember(r, e) : 0;
+	return join_finish(r->m, e) < 0 ? -1 : remember(r, e);
 }
 
-int setup_start(struct setup_run *r, struct err *e)
+/* Under systemd. An etcd that still runs and was not heard listens where nobody comes by any more. */
+static int start_unit(struct setup_run *r, struct err *e)
 {
+	return r->moves ? service_start_anew(r->m, e) : service_start(r->m, e);
+}
+
+int start_run(struct setup_run *r, struct err *e)
+{
+	int moved, noted;
+
 	if (!r->m->live)
 		return start_by_hand(r, e);
-	if (!r->runs) {
-		r->changed = true;
-		/* One that still runs and was not heard listens where nobody comes by any more. */
-		if ((r->moves ? service_start_anew(r->m, e) : service_start(r->m, e)) < 0)
-			return -1;
-		if (r->m->dry_run)
-			return 0;
-	}
-	if (!r->health.healthy && setup_took_others(r, wait_healthy(r, e), e) < 0)
+	if (!r->runs && start_unit(r, e) < 0)
 		return -1;
-	if (r->others.class == ERR_NONE && !r->has_id && setup_took_others(r, join_finish(r->m, e), e) < 0)
+	if (!r->runs && r->m->dry_run)
+		return 1;
+	if (!r->health.healthy && wait_healthy(r, e) < 0)
 		return -1;
-	if (r->others.class != ERR_NONE)
-		return 0;
-	if (setup_took(r, move_settle(r, e)) < 0)
+	if (!r->has_id && join_finish(r->m, e) < 0)
+		return -1;
+	moved = move_settle(r, e);
+	if (moved < 0)
 		return -1;
 	if (r->restart)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
-	return remember(r, e);
+	noted = remember(r, e);
+	return noted < 0 ? -1 : !r->runs || moved || noted;
 }
