@@ -34,7 +34,7 @@ void channel_free(struct channel **c);
 
 /*
  * Client, over a connected descriptor, which stays the caller's. With a secret: only a server that knows it, too. With a certificate: only one whose
- * certificate is of side->ca and covers `host`. Everything up to the last message must be over by the deadline (dial_now). NULL: ERR_VERIFY when the other side
+ * certificate is of side->ca and covers `host`. Everything up to the last message must be over by the deadline (clock_ms). NULL: ERR_VERIFY when the other side
  * is not who it must be or does not take us for one, ERR_FAIL when it went away or took too long.
  */
 struct channel *channel_connect(const struct channel_side *side, int fd, const char *host, long long deadline,

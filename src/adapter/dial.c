@@ -8,18 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
-
-long long dial_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 bool dial_ready(int fd, short events, long long deadline)
 {
@@ -28,7 +20,7 @@ bool dial_ready(int fd, short events, long long deadline)
 	int n;
 
 	do {
-		left = deadline - dial_now();
+		left = deadline - clock_ms();
 		n = left > 0 ? poll(&p, 1, (int)left) : 0;
 	} while (n < 0 && errno == EINTR);
 	return n > 0;

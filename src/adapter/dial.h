@@ -16,10 +16,7 @@ struct dial {
 	const char *from; /* IPv4 or IPv6 of this machine to come from; NULL: as the kernel chooses */
 };
 
-/* Milliseconds of the monotonic clock: deadlines are counted in these. */
-long long dial_now(void);
-
-/* Waits for poll(2) events until the deadline; false when it has passed. */
+/* Waits for poll(2) events until the deadline (clock_ms, base/clock.h); false when it has passed. */
 bool dial_ready(int fd, short events, long long deadline);
 
 /*

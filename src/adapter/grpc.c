@@ -5,9 +5,9 @@
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -141,23 +141,15 @@ void grpc_close_ptr(struct grpc **g)
 	grpc_close(*g);
 }
 
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void grpc_until(struct grpc *g, unsigned int ms)
 {
-	g->end = now_ms() + ms;
+	g->end = clock_ms() + ms;
 }
 
 /* How long the next call may take, at least 1 ms: to libcurl 0 means for ever. */
 static long call_ms(const struct grpc *g)
 {
-	long long left = g->end ? g->end - now_ms() : (long long)g->timeout_ms;
+	long long left = g->end ? g->end - clock_ms() : (long long)g->timeout_ms;
 
 	if (left > (long long)g->timeout_ms)
 		return (long)g->timeout_ms;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "adapter/dial.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -124,7 +125,7 @@ void handshake_seen_free(struct handshake_seen *seen)
 int handshake_look(const struct handshake *h, struct handshake_seen *seen, struct err *e)
 {
 	const struct dial to = { .address = h->address, .port = h->port };
-	long long deadline = dial_now() + h->timeout_ms;
+	long long deadline = clock_ms() + h->timeout_ms;
 	auto_close int fd = -1;
 	SSL_CTX *ctx;
 	SSL *tls;

@@ -4,10 +4,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define MAX_TRIES 128U /* seven members with a few addresses and ports each */
@@ -75,21 +75,13 @@ static void end(struct tries *t)
 			(void)close(t->poll[i].fd);
 }
 
-static long long now_ms(void)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The index in t of the first that stands, or -1. */
 static ssize_t wait_for_one(struct tries *t, long long until)
 {
 	size_t open = t->n;
 
 	while (open > 0) {
-		long long left = until - now_ms();
+		long long left = until - clock_ms();
 
 		if (left <= 0 || poll(t->poll, t->n, (int)left) <= 0)
 			return -1;
@@ -110,7 +102,7 @@ const char *probe_listening(char *const *addresses, uint16_t port, unsigned int 
 
 	for (size_t i = 0; addresses && addresses[i]; i++)
 		(void)begin(&t, addresses[i], i, port);
-	at = wait_for_one(&t, now_ms() + timeout_ms);
+	at = wait_for_one(&t, clock_ms() + timeout_ms);
 	end(&t);
 	return at < 0 ? NULL : addresses[t.which[at]];
 }
@@ -151,7 +143,7 @@ void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms)
 
 		list[i].error = why ? why : ETIMEDOUT;
 	}
-	for (until = now_ms() + left; left > 0 && collect(&t, list) > 0; left = until - now_ms())
+	for (until = clock_ms() + left; left > 0 && collect(&t, list) > 0; left = until - clock_ms())
 		(void)poll(t.poll, t.n, (int)left);
 	end(&t);
 }

@@ -2,24 +2,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/timex.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define DISK_WRITES 64
 #define DISK_BLOCK                                                                                                     \
 	2048 /* what etcd's own hardware guide has fio write (op-guide/hardware.md, 2300 bytes, rounded to sectors) */
-#define DISK_SECONDS 2.0
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
+#define DISK_US 2000000
 
 static int by_size(const void *a, const void *b)
 {
@@ -34,17 +26,17 @@ int probe_disk(const char *dir, struct probe_disk *d, struct err *e)
 	auto_close int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	static const char block[DISK_BLOCK];
 	double took[DISK_WRITES];
-	double begin = now_ms();
+	long long begin = clock_us();
 
 	*d = (struct probe_disk){ 0 };
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot write a test file in %s", dir);
-	while (d->writes < DISK_WRITES && now_ms() - begin < DISK_SECONDS * 1e3) {
-		double start = now_ms();
+	while (d->writes < DISK_WRITES && clock_us() - begin < DISK_US) {
+		long long start = clock_us();
 
 		if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block) || fdatasync(fd) < 0)
 			return err_sys(e, ERR_FAIL, "cannot write a test file in %s", dir);
-		took[d->writes++] = now_ms() - start;
+		took[d->writes++] = (double)(clock_us() - start) / 1e3;
 	}
 	qsort(took, d->writes, sizeof(took[0]), by_size);
 	d->median_ms = took[d->writes / 2];

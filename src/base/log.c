@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 static struct {
@@ -72,13 +72,9 @@ void log_error(enum log_level level, const struct err *e)
 
 void log_progress(unsigned long long done, unsigned long long total)
 {
-	struct timespec now;
-	long tenths;
+	long tenths = (long)(clock_ms() / 100);
 
-	if (settings.journal || !isatty(STDERR_FILENO) || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
-		return;
-	tenths = (long)now.tv_sec * 10 + now.tv_nsec / 100000000;
-	if (tenths == settings.progress)
+	if (settings.journal || !isatty(STDERR_FILENO) || tenths == settings.progress)
 		return;
 	settings.progress = tenths;
 	if (total > 0)

@@ -13,19 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/jail.h"
 #include "base/mem.h"
 
 #define OUTPUT_MAX   (1024 * 1024)
 #define CHILD_FAILED 127 /* what a shell says for a program that could not be started */
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* One captured stream: the read end (-1 when closed or not wanted) and where it goes. */
 struct stream {
@@ -92,7 +85,7 @@ static const char *collect(struct stream *streams, long long deadline)
 	while (streams[0].fd >= 0 || streams[1].fd >= 0) {
 		struct pollfd fds[2] = { { .fd = streams[0].fd, .events = POLLIN },
 					 { .fd = streams[1].fd, .events = POLLIN } };
-		long long left = deadline - now_ms();
+		long long left = deadline - clock_ms();
 
 		if (left <= 0)
 			return "it took too long";
@@ -117,7 +110,7 @@ static const char *reap(pid_t pid, long long deadline, int *status)
 			return NULL;
 		if (done < 0 && errno != EINTR)
 			return "it could not be waited for";
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return "it took too long";
 		(void)nanosleep(&tick, NULL);
 		if (tick.tv_nsec < 10 * 1000 * 1000)
@@ -148,7 +141,7 @@ int proc_start(const struct proc_run *run, struct proc_child *child, struct err 
 	pid_t parent = getpid();
 	int out[2] = { -1, -1 }, diag[2] = { -1, -1 };
 
-	*child = (struct proc_child){ .run = *run, .deadline = now_ms() + 1000LL * run->timeout, .pid = -1 };
+	*child = (struct proc_child){ .run = *run, .deadline = clock_ms() + 1000LL * run->timeout, .pid = -1 };
 	if ((!run->out || pipe2(out, O_CLOEXEC) == 0) && (!run->diag || pipe2(diag, O_CLOEXEC) == 0))
 		child->pid = fork();
 	if (child->pid == 0)
@@ -201,7 +194,7 @@ bool proc_ended(const struct proc_child *child)
 int proc_end(struct proc_child *child, unsigned int seconds, struct err *e)
 {
 	(void)kill(child->pid, SIGTERM);
-	child->deadline = now_ms() + 1000LL * seconds;
+	child->deadline = clock_ms() + 1000LL * seconds;
 	return proc_finish(child, e);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -11,8 +12,6 @@
 #include "flow/certify.h"
 #include "pki/export.h"
 #include "pki/list.h"
-
-#define DAY (24 * 60 * 60)
 
 static long long days_left(const struct pki_entry *c, time_t now)
 {

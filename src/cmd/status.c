@@ -3,6 +3,7 @@
  * etcd-cluster status: what runs, how it is, and what to do about it.
  */
 #include "doctor/status.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,8 +18,6 @@
 
 /* Long enough for a member under load, short enough for a person. */
 #define TIMEOUT_MS 2000
-
-#define DAY 86400
 
 /* How far it is on its way into a running cluster, for programs and for people. */
 static const struct {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
 #include "member/datadir.h"
@@ -12,8 +13,6 @@
 #include "pki/preflight.h"
 #include "release/digests.h"
 #include "release/tarball.h"
-
-#define DAY 86400
 
 void check_release(const struct machine *m, struct check_report *r)
 {

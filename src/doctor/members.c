@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/parts.h"
@@ -15,8 +16,6 @@
 
 /* --quota-backend-bytes when it is not given. */
 #define QUOTA_DEFAULT ((long long)2 << 30)
-
-#define DAY (24 * 60 * 60)
 
 /* A database that is half air is worth a defragmentation, once it is large. */
 #define DEFRAG_BYTES ((long long)100 << 20)

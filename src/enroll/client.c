@@ -7,6 +7,7 @@
 #include "adapter/channel.h"
 #include "adapter/dial.h"
 #include "adapter/x509_csr.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "config/machine.h"
@@ -145,7 +146,7 @@ static int talk(const struct visit *v, bool pair, int fd, const char *host, stru
 					   .ca = v->ca,
 					   .cert = v->cert,
 					   .cert_key = v->key };
-	const long long begin = dial_now();
+	const long long begin = clock_ms();
 	auto_channel struct channel *c = channel_connect(&side, fd, host, begin + HANDSHAKE_MS, e);
 	auto_buf struct buf text = { 0 };
 
@@ -198,7 +199,7 @@ static int visit(const struct visit *v, const char *door, bool pair, const struc
 	if (!session_split_url(url, &host, &to.port))
 		return err_set(e, ERR_CONFIG, "%s is no ADDRESS:PORT", door);
 	to.address = host;
-	rc = dial(&to, dial_now() + CONNECT_MS, &fd, e);
+	rc = dial(&to, clock_ms() + CONNECT_MS, &fd, e);
 	if (rc <= 0)
 		return rc;
 	if (talk(v, pair, fd, host, &r, e) < 0 || judge(&r, leaves, n, e) < 0)

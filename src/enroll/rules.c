@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "config/check.h"
 #include "pki/check.h"
@@ -14,7 +15,7 @@
 
 #define CLOCK_SECONDS (30 * 60)
 /* A machine that enrolled and is waiting to be added is no member yet. */
-#define WAIT_SECONDS (7L * PKI_DAY)
+#define WAIT_SECONDS (7L * DAY)
 
 #define NEW_TOKEN "on the CA host: etcd-cluster token new; then on this machine: etcd-cluster setup"
 

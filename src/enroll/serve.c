@@ -9,6 +9,7 @@
 #include "adapter/channel.h"
 #include "adapter/dial.h"
 #include "adapter/x509_csr.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "config/machine.h"
@@ -103,7 +104,7 @@ static int let_in(struct visitor *v, int fd, struct err *e)
 					   .cert = pair ? cert : NULL,
 					   .cert_key = pair ? key : NULL };
 
-	v->channel = channel_accept(&side, fd, dial_now() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	v->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
 	return v->channel ? 0 : -1;
 }
 
@@ -340,7 +341,7 @@ static int answer(struct visitor *v, const struct enroll_reply *r, long long dea
 
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
 {
-	const long long deadline = dial_now() + 1000LL * ENROLL_WHOLE_SECONDS;
+	const long long deadline = clock_ms() + 1000LL * ENROLL_WHOLE_SECONDS;
 	auto_visitor struct visitor v = { .m = m, .source = source };
 	auto_reply struct enroll_reply r = { 0 };
 	struct err deaf = { 0 };

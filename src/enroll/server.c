@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "adapter/dial.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "enroll/serve.h"
 
@@ -100,7 +101,7 @@ static void refused(struct door *d, const struct report *r)
 		return;
 	}
 	if (n->since == 0)
-		n->since = dial_now();
+		n->since = clock_ms();
 	if (n->lines == LINES_NOTED || strcmp(n->last.why, r->why) == 0) {
 		n->more++;
 		return;
@@ -112,7 +113,7 @@ static void refused(struct door *d, const struct report *r)
 
 static void tick(struct door *d, bool all)
 {
-	long long now = dial_now();
+	long long now = clock_ms();
 
 	for (size_t i = 0; i < SOURCES_NOTED; i++)
 		if (d->notes[i].since != 0 && (all || now - d->notes[i].since >= MINUTE_MS))
@@ -145,7 +146,7 @@ static struct report report_of(const char *source, const char *why)
 /* Closing with something unread would cut off what was said last (RFC 9112, 9.6 tells of it): waits for the visitor to go first. */
 static void part(int fd)
 {
-	const long long deadline = dial_now() + PARTING_MS;
+	const long long deadline = clock_ms() + PARTING_MS;
 	char rest[4096];
 	ssize_t n = 1;
 
@@ -201,7 +202,7 @@ static void welcome(struct door *d)
 
 	if (fd < 0)
 		return; /* gone again, or no descriptors or memory now: the next tick comes */
-	d->last = dial_now();
+	d->last = clock_ms();
 	source = enroll_source(&from);
 	g = place_for(d, source);
 	if (!g) {
@@ -235,7 +236,7 @@ static void reap(struct door *d)
 			if (WIFSIGNALED(status))
 				refused(d, &r);
 			d->guests[i].pid = 0;
-			d->last = dial_now();
+			d->last = clock_ms();
 		}
 	}
 }
@@ -250,13 +251,13 @@ static bool empty(const struct door *d)
 
 int server_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
 {
-	struct door d = { .o = o, .fd = fd, .last = dial_now() };
+	struct door d = { .o = o, .fd = fd, .last = clock_ms() };
 	const struct timespec wait = { .tv_nsec = TICK_MS * 1000000L % 1000000000, .tv_sec = TICK_MS / 1000 };
 
 	if (pipe2(d.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, ERR_FAIL, "cannot prepare to serve");
 	catch_signals(&d);
-	while (!ended && !(idle_seconds > 0 && empty(&d) && dial_now() - d.last > 1000LL * idle_seconds)) {
+	while (!ended && !(idle_seconds > 0 && empty(&d) && clock_ms() - d.last > 1000LL * idle_seconds)) {
 		struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = d.reports[0], .events = POLLIN } };
 		int n = ppoll(p, ARRAY_LEN(p), &wait, &d.open);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "pki/check.h"
@@ -14,7 +15,7 @@
 #define LOCK_SECONDS 10
 /* A machine whose answer got lost asks again within seconds, or when it has booted again. */
 #define RETRY_SECONDS (60 * 60)
-#define FORM_SECONDS  (7L * PKI_DAY)
+#define FORM_SECONDS  (7L * DAY)
 
 void token_entry_free(struct token_entry *t)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* A pause is this part of the time that has passed, within these limits: who was early by a minute is late by a second at most. */
@@ -13,17 +14,9 @@
 #define LEAST_MS 250
 #define MOST_MS	 3000
 
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void retry_begin(struct retry *p, unsigned int seconds)
 {
-	*p = (struct retry){ .began = now_ms() };
+	*p = (struct retry){ .began = clock_ms() };
 	p->end = p->began + 1000LL * seconds;
 }
 
@@ -38,7 +31,7 @@ static long long spread(long long ms)
 
 bool retry_pause(struct retry *p, const struct err *why)
 {
-	long long now = now_ms(), pause = (now - p->began) / PART;
+	long long now = clock_ms(), pause = (now - p->began) / PART;
 	struct timespec t;
 
 	if (now >= p->end)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapter/handshake.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -166,14 +167,6 @@ static const char *client_url(const struct rpc_member *from)
 	return "";
 }
 
-static long long now_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	(void)clock_gettime(clock, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /*
  * Where else to ask by now: the members that were named; and on loopback, where etcd listens, too, when nobody is at the own
  * address any more, which may have changed. (Not after a timeout: that would be a second one.) With the lock held. NULL: nowhere.
@@ -185,7 +178,7 @@ static char **unasked(const struct inquiry *in)
 	char **more = NULL;
 
 	if (own->done && !own->answers && !is_asked(in, loopback) &&
-	    now_ms(CLOCK_MONOTONIC) - in->begin_ms < (long long)in->timeout_ms / 2)
+	    clock_ms() - in->begin_ms < (long long)in->timeout_ms / 2)
 		strv_add(&more, loopback);
 	for (size_t i = 0; i < in->n; i++) {
 		const struct rpc_members *list = &in->asked[i]->list;
@@ -451,7 +444,7 @@ int member_survey(const struct machine *m, unsigned int timeout_ms, struct membe
 			      .shift_ms = (long long)(m->now - time(NULL)) * 1000,
 			      .lock = PTHREAD_MUTEX_INITIALIZER,
 			      .news = PTHREAD_COND_INITIALIZER,
-			      .begin_ms = now_ms(CLOCK_MONOTONIC) };
+			      .begin_ms = clock_ms() };
 	int rc = 0;
 
 	*s = (struct member_survey){ 0 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "config/machine.h"
 #include "pki/origin.h"
 
@@ -20,14 +21,14 @@ struct pki_date pki_date(time_t when)
 
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca)
 {
-	time_t end = m->now + (time_t)m->conf.cert_days * PKI_DAY;
+	time_t end = m->now + (time_t)m->conf.cert_days * DAY;
 
 	return end < ca->info.not_after ? end : ca->info.not_after;
 }
 
 bool pki_near_end(const struct machine *m, const struct x509_info *info)
 {
-	time_t life = info->not_after - info->not_before, before = (time_t)m->conf.renew_before_days * PKI_DAY;
+	time_t life = info->not_after - info->not_before, before = (time_t)m->conf.renew_before_days * DAY;
 
 	if (before >= life)
 		before = life / 3;

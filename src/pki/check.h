@@ -46,6 +46,4 @@ struct pki_date {
 };
 struct pki_date pki_date(time_t when);
 
-#define PKI_DAY (24 * 60 * 60)
-
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "pki/check.h"
 
@@ -22,7 +23,7 @@ int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 	const struct x509_request request = { .cn = cn,
 					      .ca = true,
 					      .not_before = m->now - BACKDATE,
-					      .not_after = m->now + (time_t)m->conf.ca_days * PKI_DAY };
+					      .not_after = m->now + (time_t)m->conf.ca_days * DAY };
 
 	ca->key = x509_key_new(m->conf.key_type, e);
 	if (!ca->key)

@@ -40,7 +40,7 @@ static int sign(const struct machine *m, const struct pki_pair *ca, const struct
 	struct pki_want want;
 	int rc;
 
-	signer.now = server.does == OLD ? m->now - 700LL * PKI_DAY : m->now;
+	signer.now = server.does == OLD ? m->now - 700LL * DAY : m->now;
 	strv_add(&sans, server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address);
 	for (char **san = m->conf.extra_sans; san && *san; san++)
 		strv_add(&sans, *san);
@@ -96,7 +96,7 @@ static inline int ca_host_setup(void **state)
 
 	ca_root = unit_dir();
 	open_machine_at(&ca_host, ca_root, "NAME=n1\nADDRESS=10.0.0.1\n");
-	ca_host.now = NOW - 800LL * PKI_DAY;
+	ca_host.now = NOW - 800LL * DAY;
 	assert_ok(certify(&ca_host, false, e));
 	memset(&server, 0, sizeof(server));
 	server.ca = &ca_host;

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "adapter/x509_key.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "pki/store.h"
 
@@ -67,7 +68,7 @@ static void forge_server(const struct machine *m, const char *cn, bool client)
 					.server = true,
 					.client = client,
 					.not_before = NOW,
-					.not_after = NOW + 300LL * PKI_DAY };
+					.not_after = NOW + 300LL * DAY };
 	struct err why = { 0 };
 	auto_free char *path = machine_pki_path(m, "server", "crt"), *key_path = machine_pki_path(m, "server", "key");
 	auto_free char *ca_path = machine_pki_path(m, "ca", "crt"), *ca_key_path = machine_pki_path(m, "ca", "key");
@@ -93,9 +94,7 @@ static void wrong_use(const struct machine *m)
 /* Another CA in the place of ours: its key, and its certificate unless only the key is to be there. */
 static void put_ca(const struct machine *m, x509_key *key, bool cert)
 {
-	const struct x509_request r = {
-		.cn = "given", .ca = true, .not_before = NOW, .not_after = NOW + 3000LL * PKI_DAY
-	};
+	const struct x509_request r = { .cn = "given", .ca = true, .not_before = NOW, .not_after = NOW + 3000LL * DAY };
 	struct err why = { 0 };
 	auto_free char *path = machine_pki_path(m, "ca", "crt"), *key_path = machine_pki_path(m, "ca", "key");
 	auto_cert x509_cert *ca = x509_issue(&r, key, NULL, NULL, &why);
@@ -184,7 +183,7 @@ static void drift_is_fixed(void **state)
 	if (d->script)
 		free(shell(d->script));
 	open_node(&drifted, d->conf ? d->conf : "");
-	drifted.now += (time_t)d->days * PKI_DAY;
+	drifted.now += (time_t)d->days * DAY;
 	ensure(&drifted, d->server_crt || d->peer_crt);
 	assert_settled(&drifted);
 	for (size_t i = 0; i < 3; i++) {
@@ -257,7 +256,7 @@ static void a_refusal_changes_nothing(void **state)
 	if (r->forge)
 		r->forge(&m);
 	free(shell(r->script));
-	m.now += (time_t)r->days * PKI_DAY;
+	m.now += (time_t)r->days * DAY;
 	before = tree();
 	assert_true(certify(&m, false, &why) < 0);
 	if (why.class != r->class || !strstr(why.msg, r->message) || !why.hint[0])
@@ -278,7 +277,7 @@ static void the_preflight_names_the_fix(void **state)
 	open_node(&m, "");
 	assert_err(pki_check_start(&m, e), ERR_CONFIG, "etcd-cluster setup");
 	ensure(&m, 1);
-	m.now += 400LL * PKI_DAY;
+	m.now += 400LL * DAY;
 	assert_err(pki_check_start(&m, e), ERR_VERIFY, "server.crt has expired");
 	assert_err(pki_check_start(&m, e), ERR_VERIFY, "etcd-cluster setup");
 	m.now = NOW;
@@ -304,7 +303,7 @@ static void copied_certificates_are_enough(void **state)
 	free(shell("rm pki/ca.key pki/apiserver* pki/healthcheck*"));
 	before = tree();
 	ensure(&m, 0);
-	m.now += 300LL * PKI_DAY; /* near their end: logged, not refused */
+	m.now += 300LL * DAY; /* near their end: logged, not refused */
 	ensure(&m, 0);
 	assert_ok(pki_check_start(&m, e));
 	assert_tree(before);
@@ -321,12 +320,12 @@ static void no_certificate_outlives_its_ca(void **state)
 	(void)state;
 	open_node(&m, "CA_DAYS=100\nCERT_DAYS=90\n");
 	ensure(&m, 1);
-	m.now += 80LL * PKI_DAY;
+	m.now += 80LL * DAY;
 	ensure(&m, 1);
 	ensure(&m, 0); /* they cannot be made to last longer: not renewed for ever */
 	assert_ok(pki_list(&m, &list, &n, e));
 	end = list[0].not_after;
-	assert_int_equal(end, NOW + 100LL * PKI_DAY);
+	assert_int_equal(end, NOW + 100LL * DAY);
 	assert_non_null(strstr(list[0].problem, "ends on"));
 	for (size_t i = 1; i < n; i++)
 		assert_int_equal(list[i].not_after, end);
@@ -341,9 +340,9 @@ static void short_lives_are_not_renewed_at_every_run(void **state)
 	(void)state;
 	open_node(&m, "CERT_DAYS=9\n");
 	ensure(&m, 1);
-	m.now += 5LL * PKI_DAY;
+	m.now += 5LL * DAY;
 	ensure(&m, 0);
-	m.now += 2LL * PKI_DAY;
+	m.now += 2LL * DAY;
 	ensure(&m, 1);
 	assert_settled(&m);
 }

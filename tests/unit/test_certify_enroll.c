@@ -5,6 +5,7 @@
  */
 #include "fake_ca_host.h"
 
+#include "base/clock.h"
 #include "pki/origin.h"
 
 #define TOKEN "5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f"
@@ -127,7 +128,7 @@ static void a_new_ca_is_refused(void **state)
 	server.does = OTHER_CA;
 	assert_err(certify_renew(&m, NULL, true, e), ERR_VERIFY, "was not issued by this ca.crt");
 	assert_err(certify_renew(&m, NULL, true, e), ERR_VERIFY, "enrol again with a new token");
-	m.now += 300LL * PKI_DAY; /* due, but the present ones are still valid: only a warning */
+	m.now += 300LL * DAY; /* due, but the present ones are still valid: only a warning */
 	ensure(&m, 0);
 	assert_tree(before);
 }
@@ -142,7 +143,7 @@ static void certificates_are_renewed_for_the_same_keys(void **state)
 	enrolled(&m);
 	keys = shell("cat pki/*.key");
 	crt = shell("cat pki/peer.crt");
-	m.now += 300LL * PKI_DAY;
+	m.now += 300LL * DAY;
 	server.name = "[fd00::1]:2382"; /* another CA host by now */
 	assert_int_equal(certify_renew(&m, NULL, false, &why), 1);
 	assert_int_equal(server.n, PKI_LEAVES);
@@ -168,12 +169,12 @@ static void a_missing_answer_is_a_warning_until_expiry(void **state)
 		auto_free char *before = tree();
 
 		server.does = ways[i];
-		m.now = NOW + 300LL * PKI_DAY;
+		m.now = NOW + 300LL * DAY;
 		ensure(&m, 0);
 		assert_int_equal(certify_renew(&m, NULL, false, &why), 0);
 		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* somebody wanted it now */
 		assert_int_equal(certify(&m, true, &why), 0);
-		m.now = NOW + 400LL * PKI_DAY; /* expired */
+		m.now = NOW + 400LL * DAY; /* expired */
 		assert_err(certify(&m, false, e), class, "");
 		assert_err(certify(&m, true, e), ERR_PENDING, "");
 		assert_tree(before);

@@ -9,6 +9,7 @@
 
 #include "adapter/channel.h"
 #include "adapter/dial.h"
+#include "base/clock.h"
 
 #define SECONDS 10
 
@@ -52,7 +53,7 @@ static struct side make_side(const char *id, const unsigned char *key, const cha
 /* What a client makes of it: 0 its question was answered with itself, else the class of the error. */
 static int client(const struct channel_side *side, int fd)
 {
-	const long long deadline = dial_now() + 1000 * SECONDS;
+	const long long deadline = clock_ms() + 1000 * SECONDS;
 	struct err e = { 0 };
 	auto_channel struct channel *c = channel_connect(side, fd, "127.0.0.1", deadline, &e);
 	auto_buf struct buf question = { 0 }, answer = { 0 };
@@ -74,7 +75,7 @@ struct outcome {
 
 static void serve(const struct channel_side *side, int fd, struct outcome *o)
 {
-	const long long deadline = dial_now() + 1000 * SECONDS;
+	const long long deadline = clock_ms() + 1000 * SECONDS;
 	struct err e = { 0 };
 	auto_channel struct channel *c = channel_accept(side, fd, deadline, &e);
 	auto_buf struct buf message = { 0 };
@@ -194,7 +195,7 @@ static void silence_ends_at_the_deadline(void **state)
 	cleanup(side_free) struct side here = make_side(NULL, NULL, "server");
 	unsigned int asked = 0;
 	struct err e = { 0 };
-	long long begin = dial_now();
+	long long begin = clock_ms();
 	int fd[2];
 
 	(void)state;
@@ -204,11 +205,11 @@ static void silence_ends_at_the_deadline(void **state)
 	assert_null(channel_accept(&here.side, fd[0], begin + 300, &e));
 	assert_int_equal(e.class, ERR_FAIL);
 	assert_non_null(strstr(e.msg, "too long"));
-	assert_in_range(dial_now() - begin, 300, 5000);
+	assert_in_range(clock_ms() - begin, 300, 5000);
 
 	err_clear(&e);
 	(void)close(fd[1]);
-	assert_null(channel_accept(&here.side, fd[0], dial_now() + 5000, &e));
+	assert_null(channel_accept(&here.side, fd[0], clock_ms() + 5000, &e));
 	assert_int_equal(e.class, ERR_FAIL);
 	(void)close(fd[0]);
 }
@@ -231,24 +232,24 @@ static void messages_have_a_largest_size(void **state)
 	pid = fork();
 	if (pid == 0) {
 		struct err e = { 0 };
-		struct channel *c = channel_connect(&there.side, fd[1], "127.0.0.1", dial_now() + 5000, &e);
-		int rc = c ? channel_send(c, &big, dial_now() + 5000, &e) : -1;
+		struct channel *c = channel_connect(&there.side, fd[1], "127.0.0.1", clock_ms() + 5000, &e);
+		int rc = c ? channel_send(c, &big, clock_ms() + 5000, &e) : -1;
 
 		buf_puts(&big, "x");
-		_exit(rc == 0 && channel_send(c, &big, dial_now() + 5000, &e) < 0 ? 0 : 1);
+		_exit(rc == 0 && channel_send(c, &big, clock_ms() + 5000, &e) < 0 ? 0 : 1);
 	}
 	(void)close(fd[1]);
 	{
 		struct err why = { 0 };
-		auto_channel struct channel *c = channel_accept(&here.side, fd[0], dial_now() + 5000, &why);
+		auto_channel struct channel *c = channel_accept(&here.side, fd[0], clock_ms() + 5000, &why);
 		int status;
 
 		assert_non_null(c);
-		assert_ok(channel_receive(c, dial_now() + 5000, &got, e));
+		assert_ok(channel_receive(c, clock_ms() + 5000, &got, e));
 		assert_int_equal(got.len, CHANNEL_MESSAGE_MAX);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(status, 0);
-		assert_err(channel_receive(c, dial_now() + 5000, &got, e), ERR_FAIL, "closed");
+		assert_err(channel_receive(c, clock_ms() + 5000, &got, e), ERR_FAIL, "closed");
 	}
 	(void)close(fd[0]);
 }

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "member/health.h"
 
@@ -29,14 +30,6 @@
 
 #define TIMEOUT_MS 1500 /* long enough that one timeout differs from two on a busy machine */
 
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 /* With further lines of cluster.conf. Returns how long it took, in ms. */
 static long long survey(const char *script, const char *conf, struct member_survey *s)
 {
@@ -45,9 +38,9 @@ static long long survey(const char *script, const char *conf, struct member_surv
 	struct machine m;
 
 	open_machine_of(&m, p.port, conf);
-	begin = now_ms();
+	begin = clock_ms();
 	assert_ok(member_survey(&m, TIMEOUT_MS, s, e));
-	begin = now_ms() - begin;
+	begin = clock_ms() - begin;
 	machine_free(&m);
 	fake_stop(&p);
 	return begin;

@@ -4,35 +4,26 @@
  */
 #include "unit.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "flow/retry.h"
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void none_is_none(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
 	struct retry p;
-	long long began = now_ms();
+	long long began = clock_ms();
 
 	(void)state;
 	retry_begin(&p, 0);
 	assert_false(retry_pause(&p, &why));
-	assert_true(now_ms() - began < 100);
+	assert_true(clock_ms() - began < 100);
 }
 
 static void ends_in_time(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
 	struct retry p;
-	long long began = now_ms();
+	long long began = clock_ms();
 	unsigned int looks = 0;
 
 	(void)state;
@@ -41,7 +32,7 @@ static void ends_in_time(void **state)
 		looks++;
 	/* Pauses of 188 to 312 ms; a busy machine makes them longer. */
 	assert_in_range(looks, 1, 6);
-	assert_in_range(now_ms() - began, 1000, 5000);
+	assert_in_range(clock_ms() - began, 1000, 5000);
 	assert_string_equal(p.said, "nobody answers");
 }
 

@@ -8,10 +8,10 @@
 #include <openssl/pem.h>
 
 #include "adapter/x509_key.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #define NOW 1800000000
-#define DAY 86400
 
 static const enum x509_key_type all_types[] = { X509_ECDSA_P256, X509_ECDSA_P384, X509_RSA_2048, X509_RSA_4096,
 						X509_ED25519 };
