@@ -11,7 +11,7 @@
 #include "adapter/signature.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "release/tarball.h"
+#include "release/name.h"
 
 #define KEY_MAX_BYTES (64UL * 1024UL)
 

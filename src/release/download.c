@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "release/mirror.h"
-#include "release/tarball.h"
+#include "release/name.h"
 
 #define NOTES_MAX_BYTES (64UL * 1024UL)
 

@@ -14,17 +14,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "release/binary.h"
-#include "release/list.h"
 #include "release/record.h"
 #include "release/unpack.h"
 
 #define STAGING ".new-v" /* not file_replace's: a directory, swept by release_sweep */
 #define MIB	(1024ULL * 1024ULL)
-
-char *release_dir(const struct machine *m, const char *name)
-{
-	return xasprintf("%s/%s", m->at.releases, name);
-}
 
 void release_sweep(const struct machine *m)
 {

@@ -26,7 +26,4 @@ int release_install_system(const struct machine *m, struct err *e) MUST_CHECK;
 /* Removes what a killed run left below releases. */
 void release_sweep(const struct machine *m);
 
-/* The directory of a release by its name ("v3.6.14", "system"). The caller frees. */
-char *release_dir(const struct machine *m, const char *name);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one; and whether it is still what it was.
+ * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one.
  */
 #ifndef RELEASE_LIST_H
 #define RELEASE_LIST_H
@@ -26,8 +26,5 @@ struct release_list {
 /* The caller frees, also after a failure. */
 int release_list(const struct machine *m, struct release_list *l, struct err *e) MUST_CHECK;
 void release_list_free(struct release_list *l);
-
-/* Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed. */
-int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 
 #endif

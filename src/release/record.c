@@ -2,6 +2,7 @@
 #include "release/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "adapter/keyfile.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "release/name.h"
 
 const char *const release_binary_names[RELEASE_BINARIES] = { "etcd", "etcdctl", "etcdutl" };
 
@@ -138,4 +140,43 @@ bool release_record_fits(const char *dir, const struct release_record *r)
 			return false;
 	}
 	return file_exists(options);
+}
+
+static int verify_binary(const char *dir, int which, const struct release_binary *b, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[which]);
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	uint8_t sha256[DIGEST_LEN];
+	char hex[DIGEST_HEX];
+
+	if (fd < 0)
+		return err_sys(e, ERR_VERIFY, "cannot open %s", path);
+	if (file_check_trusted(fd, path, e) < 0 || digest_file(fd, path, sha256, e) < 0)
+		return -1;
+	text_hex(sha256, DIGEST_LEN, hex);
+	if (strcmp(hex, b->sha256) != 0)
+		return err_set(e, ERR_VERIFY, "%s is not what was installed", path);
+	return 0;
+}
+
+int release_verify(const struct machine *m, const char *name, struct err *e)
+{
+	auto_free char *dir = release_dir(m, name);
+	cleanup(release_record_free) struct release_record r = { 0 };
+	int rc = release_record_read(dir, &r, e);
+
+	if (rc == 0)
+		return err_set(e, ERR_CONFIG, "%s is not installed", name);
+	if (rc < 0)
+		return -1;
+	if (!r.sha256) {
+		(void)err_set(e, ERR_CONFIG, "%s is the distribution's: its package manager verifies it", name);
+		return err_hint(e, "dpkg --verify, or rpm --verify, with the package's name");
+	}
+	for (int i = 0; i < RELEASE_BINARIES; i++)
+		if (r.binaries[i].there && verify_binary(dir, i, &r.binaries[i], e) < 0)
+			return err_hint(e, "etcd-cluster release install %s", name);
+	if (!release_record_fits(dir, &r))
+		return err_set(e, ERR_VERIFY, "in %s there is not exactly what was installed", dir);
+	return 0;
 }

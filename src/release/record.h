@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "adapter/digest.h"
+#include "config/machine.h"
 #include "config/version.h"
 
 enum { RELEASE_ETCD, RELEASE_ETCDCTL, RELEASE_ETCDUTL, RELEASE_BINARIES };
@@ -42,6 +43,12 @@ int release_record_write(const char *dir, const struct release_record *r, const 
 
 /* True when each binary that the record has, and no other, is there with that size (`system`: and date), and `options` too. Hashes nothing. */
 bool release_record_fits(const char *dir, const struct release_record *r);
+
+/*
+ * Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed; ERR_CONFIG: it is
+ * not installed, or the distribution's.
+ */
+int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 
 /* Fills size and date of a binary of dir (following a link); `there` is false when there is none. */
 void release_binary_look(const char *dir, int which, struct release_binary *b);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "release/binary.h"
 #include "release/install.h"
+#include "release/name.h"
 #include "release/record.h"
 #include "release/switch.h"
 

@@ -1,56 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/switch.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "release/install.h"
+#include "release/name.h"
 #include "release/record.h"
-
-#define SYSTEM "system"
-
-char *release_name(const char *text, struct err *e)
-{
-	struct version v;
-
-	if (strcmp(text, SYSTEM) == 0)
-		return xstrdup(SYSTEM);
-	if (version_parse(text, &v))
-		return xasprintf("v" VERSION_FMT, VERSION_ARGS(v));
-	(void)err_set(e, ERR_CONFIG, "\"%.40s\" is no version of etcd", text);
-	(void)err_hint(e, "write it as 3.6.14, or system for the distribution's etcd");
-	return NULL;
-}
-
-/* True for a name as release_name makes it. */
-static bool is_name(const char *name)
-{
-	struct err ignored = { 0 };
-	auto_free char *canonical = release_name(name, &ignored);
-
-	return canonical && strcmp(canonical, name) == 0;
-}
-
-int release_link_name(const struct machine *m, const char *link, char **name, struct err *e)
-{
-	auto_free char *path = release_dir(m, link);
-	struct err why = { 0 };
-
-	*name = file_read_link(path, &why);
-	if (!*name && why.sys == ENOENT)
-		return 0;
-	if (*name && is_name(*name))
-		return 1;
-	(void)err_set(e, ERR_FAIL, "%s is not a link to a release", path);
-	(void)err_hint(e, "remove it, then: etcd-cluster setup");
-	free(steal(name));
-	return -1;
-}
 
 /* The version of a release. 1 installed, 0 not, -1. */
 static int version_of(const struct machine *m, const char *name, struct version *v, struct err *e)
@@ -129,30 +87,6 @@ int release_rollback(const struct machine *m, struct err *e)
 	if (rc == 0)
 		return err_set(e, ERR_CONFIG, "there is no previous release to go back to");
 	return release_use(m, name, e);
-}
-
-/* Newest first; `system`, which is no version, last. */
-static int by_version(const void *a, const void *b)
-{
-	struct version va = { 0 }, vb = { 0 };
-
-	(void)version_parse(*(char *const *)a, &va);
-	(void)version_parse(*(char *const *)b, &vb);
-	return version_cmp(vb, va);
-}
-
-char **release_names(const struct machine *m)
-{
-	auto_closedir DIR *d = opendir(m->at.releases);
-	const struct dirent *entry;
-	char **names = NULL;
-
-	while (d && (entry = readdir(d)))
-		if (is_name(entry->d_name))
-			strv_add(&names, entry->d_name);
-	if (names)
-		qsort(names, strv_len(names), sizeof(*names), by_version);
-	return names;
 }
 
 static int remove_release(const struct machine *m, const char *name, struct err *e)

@@ -5,16 +5,7 @@
 #ifndef RELEASE_SWITCH_H
 #define RELEASE_SWITCH_H
 
-#include "release/release.h"
-
-/*
- * The name that current or previous (`link`) points at: "vX.Y.Z" or "system". 1 there is one, 0 there is none, -1 it points somewhere strange. The caller
- * frees *name.
- */
-int release_link_name(const struct machine *m, const char *link, char **name, struct err *e) MUST_CHECK;
-
-/* The name of a release as a person may write it: "3.6.14", "v3.6.14", "system". NULL, ERR_CONFIG, for anything else. The caller frees. */
-char *release_name(const char *text, struct err *e);
+#include "config/machine.h"
 
 /*
  * Makes an installed release current and keeps the former one as previous. 1 switched, 0 it was current. ERR_CONFIG: it is not installed or known to be
@@ -25,9 +16,6 @@ int release_use(const struct machine *m, const char *name, struct err *e) MUST_C
 
 /* Makes the previous release current, under the same conditions. */
 int release_rollback(const struct machine *m, struct err *e) MUST_CHECK;
-
-/* Names of the installed releases, newest first, `system` last. NULL when there are none. The caller frees. */
-char **release_names(const struct machine *m);
 
 /* Removes all releases but current, previous and the `keep` newest others, with their tarballs in the cache. How many, or -1. */
 int release_prune(const struct machine *m, size_t keep, struct err *e) MUST_CHECK;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/tarball.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -16,68 +15,6 @@
 #include "release/digests.h"
 #include "release/download.h"
 #include "release/sums.h"
-
-/* Go's names of the architectures that upstream publishes for; a release without one ends in the mirrors' 404 or a missing digest. */
-#if defined(__x86_64__) && !defined(__ILP32__)
-#define ARCH "amd64"
-#elif defined(__aarch64__)
-#define ARCH "arm64"
-#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
-#define ARCH "ppc64le"
-#elif defined(__s390x__)
-#define ARCH "s390x"
-#else
-#define ARCH NULL
-#endif
-
-#define PREFIX "etcd-v"
-#define SUFFIX ".tar.gz"
-
-const char *tarball_arch(void)
-{
-	return ARCH;
-}
-
-char *tarball_name(struct version v, struct err *e)
-{
-	if (tarball_arch())
-		return xasprintf(PREFIX VERSION_FMT "-linux-%s" SUFFIX, VERSION_ARGS(v), tarball_arch());
-	(void)err_set(e, ERR_CONFIG, "etcd publishes no release for this machine's architecture");
-	(void)err_hint(e, "install the distribution's etcd and write RELEASE=system");
-	return NULL;
-}
-
-bool tarball_name_parse(const char *name, struct version *v)
-{
-	auto_free char *end = tarball_arch() ? xasprintf("-linux-%s" SUFFIX, tarball_arch()) : NULL;
-	size_t len = strlen(name), tail = end ? strlen(end) : 0;
-	auto_free char *number = NULL;
-
-	if (!end || !text_starts(name, PREFIX) || len <= strlen(PREFIX) + tail || strcmp(name + len - tail, end) != 0)
-		return false;
-	number = xstrndup(name + strlen(PREFIX), len - tail - strlen(PREFIX));
-	return number[0] != 'v' && version_parse(number, v);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-char **tarball_list(const char *dir)
-{
-	auto_closedir DIR *d = opendir(dir);
-	const struct dirent *entry;
-	char **files = NULL;
-	struct version v;
-
-	while (d && (entry = readdir(d)))
-		if (tarball_name_parse(entry->d_name, &v))
-			strv_add(&files, entry->d_name);
-	if (files)
-		qsort(files, strv_len(files), sizeof(*files), by_name);
-	return files;
-}
 
 void tarball_free(struct tarball *t)
 {
@@ -95,7 +32,7 @@ static int init(const struct machine *m, struct version v, struct tarball *t, st
 	*t = (struct tarball){ .fd = -1, .file = tarball_name(v, e) };
 	if (!t->file)
 		return -1;
-	t->top = xstrndup(t->file, strlen(t->file) - strlen(SUFFIX));
+	t->top = xstrndup(t->file, strlen(t->file) - strlen(TARBALL_SUFFIX));
 	t->path = xasprintf("%s/%s", m->at.cache, t->file);
 	return 0;
 }

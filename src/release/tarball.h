@@ -11,9 +11,7 @@
 #include "adapter/digest.h"
 #include "config/machine.h"
 #include "config/version.h"
-
-/* A larger one is not a release of etcd: upstream's have 15 to 30 MiB. */
-#define TARBALL_MAX_BYTES (256ULL << 20)
+#include "release/name.h"
 
 struct tarball {
 	char *file; /* "etcd-v3.6.14-linux-amd64.tar.gz" */
@@ -28,18 +26,6 @@ struct tarball {
 #define auto_tarball cleanup(tarball_free)
 
 void tarball_free(struct tarball *t);
-
-/* etcd's name for the architecture that we were built for; NULL when upstream has no release for it. */
-const char *tarball_arch(void);
-
-/* The file name of v here. NULL, ERR_CONFIG, when there is none. The caller frees. */
-char *tarball_name(struct version v, struct err *e);
-
-/* The reverse: the version, when it is the name of a tarball for this architecture. */
-bool tarball_name_parse(const char *name, struct version *v);
-
-/* The names of the tarballs for this architecture in a directory, sorted. NULL when there are none. The caller frees. */
-char **tarball_list(const char *dir);
 
 enum tarball_from {
 	TARBALL_CACHE, /* only what is there, in the cache or from a package */

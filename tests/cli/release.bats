@@ -184,7 +184,7 @@ refused() {
 	refused 3 "3.5.0 to 3.5.2 can lose data" install 3.5.1
 	refused 3 "only etcd 3.4 to 3.7" install 2.3.8
 	for v in 3.6 latest 3.6.14-rc.0 ../3.6.14 ""; do
-		refused 3 "is no version of etcd" install "$v"
+		refused 3 "is not a valid etcd version" install "$v"
 	done
 	refused 3 "not installed" use 3.7.1
 }

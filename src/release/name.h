@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Releases and their tarballs by name, and where they are.
+ */
+#ifndef RELEASE_NAME_H
+#define RELEASE_NAME_H
+
+#include <stdbool.h>
+
+#include "config/machine.h"
+#include "config/version.h"
+
+/* "vX.Y.Z" or "system" for what a person writes: "3.6.14", "v3.6.14", "system". NULL, ERR_CONFIG, for anything else. The caller frees. */
+char *release_name(const char *text, struct err *e);
+
+/* The directory of a release (or the path of a link) below layout.releases. The caller frees. */
+char *release_dir(const struct machine *m, const char *name);
+
+/*
+ * The name that `current` or `previous` (link) points at. 1 there is one, 0 there is none, -1 it points at something else. The
+ * caller frees *name.
+ */
+int release_link_name(const struct machine *m, const char *link, char **name, struct err *e) MUST_CHECK;
+
+/* Names of the installed releases, newest first, `system` last. NULL when there are none. The caller frees. */
+char **release_names(const struct machine *m);
+
+/* A larger file is not a release of etcd: upstream's have 15 to 30 MiB. */
+#define TARBALL_MAX_BYTES (256ULL << 20)
+
+#define TARBALL_SUFFIX ".tar.gz"
+
+/* etcd's name for the architecture that this program was built for; NULL when upstream publishes no release for it. */
+const char *tarball_arch(void);
+
+/* The file name of v here: "etcd-v3.6.14-linux-amd64.tar.gz". NULL, ERR_CONFIG, when there is none. The caller frees. */
+char *tarball_name(struct version v, struct err *e);
+
+/* The reverse: the version, when it is the name of a tarball for this architecture. */
+bool tarball_name_parse(const char *name, struct version *v);
+
+/* The names of the tarballs for this architecture in a directory, sorted. NULL when there are none. The caller frees. */
+char **tarball_list(const char *dir);
+
+#endif
