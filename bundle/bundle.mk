@@ -1,5 +1,5 @@
-# A release of etcd as a deb and an rpm, for machines without a way to the internet (bundle/make says how).
+# A release of etcd as a deb and an rpm, for machines without internet (see bundle/make).
 
 .PHONY: bundle
-bundle: build ## RELEASE_TARBALL= [BUNDLE_DIGESTS=]: that release as etcd-cluster-release, deb and rpm, in dist/
+bundle: build ## RELEASE_TARBALL= [BUNDLE_DIGESTS=]: a release as etcd-cluster-release, deb and rpm, in dist/
 	$(Q)ETCD_CLUSTER=$(BIN) bundle/make '$(RELEASE_TARBALL)' '$(BUNDLE_DIGESTS)' dist

@@ -1,14 +1,14 @@
-# What both packages install, and where: the only list of shipped files.
+# The only list of installed files, for both packages.
 
 PKGLIBEXECDIR := $(LIBEXECDIR)/etcd-cluster
 PKGDATADIR    := $(DATADIR)/etcd-cluster
 UNITS         := $(wildcard conf/units/*)
 EXAMPLES      := $(wildcard docs/examples/*)
 MAN           := $(wildcard docs/*.[1-8])
-# Installed empty: the administrator's drop-ins and digests, and the place of fetched releases.
-EMPTY_DIRS    := $(SYSCONFDIR)/etcd/cluster.conf.d $(SYSCONFDIR)/etcd/releases.sha256.d $(SYSCONFDIR)/etcd/release-keys.d \
-                 $(PKGLIBEXECDIR)/releases
-# Run through `current`, which setup makes and flips; dangling until then.
+# Empty directories: drop-ins and digests of the administrator, and unpacked releases.
+EMPTY_DIRS    := $(SYSCONFDIR)/etcd/cluster.conf.d $(SYSCONFDIR)/etcd/releases.sha256.d \
+                 $(SYSCONFDIR)/etcd/release-keys.d $(PKGLIBEXECDIR)/releases
+# Links into `current`, which setup creates; dangling until then.
 PAYLOAD       := etcd etcdctl etcdutl
 
 D = $(DESTDIR)

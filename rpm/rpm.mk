@@ -1,25 +1,23 @@
-# The source tarball and the rpm packages, which are built as on Fedora: from the tarball, by the spec, in a tree of
-# rpmbuild's own. RPM_VERSION=0.1.1 gives them another version than the spec's (for trying upgrades), as DEB_VERSION
-# does for the deb.
+# The source tarball and the rpm packages. rpmbuild builds them from the tarball, as on Fedora.
+# RPM_VERSION=0.1.1 overrides the version of the spec, to try upgrades.
 
 RPM_VERSION  ?= $(VERSION)
 RPM_TOP      := build/rpm
 DIST_NAME     = etcd-cluster-$(RPM_VERSION)
-# The day of the last change in the spec: no time of ours gets into what is built. Its first second, since make builds
-# what is older than its source.
+# The first second of the day of the last change in the spec, so that the build time is in no file.
 RPM_DAY       = $(shell sed -n '/^%changelog/{n;s/^\* \(... ... [0-9]* [0-9]*\) .*/\1/p}' rpm/etcd-cluster.spec)
 RPM_EPOCH     = $(shell LC_ALL=C date -u -d '$(RPM_DAY) 00:00 UTC' +%s)
 
-# rpm 4.18 leaves all of these off; 4.20 has build_mtime_policy in the place of the clamp. The links by build id are
-# for debuggers and would be the one directory that the deb does not have.
+# rpm 4.18 has all of these off; 4.20 has build_mtime_policy instead of the clamp. The deb does not have the links by
+# build id, which are for debuggers.
 RPM_REPRODUCIBLE = --define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
 	--define 'build_mtime_policy clamp_to_source_date_epoch' --define '_buildhost localhost' \
 	--define '_build_id_links none' --define '_docdir_fmt %%{NAME}'
-# $$PWD is for the shell that compiles, since the flags stand in the package. The empty library: rpm/stub-libcurl.
+# The shell that compiles expands $$PWD, because the package records the flags. rpm/stub-libcurl makes the stub.
 RPM_FLAGS = --define 'optflags -O2 -g -ffile-prefix-map=$$PWD=.' \
 	--define 'build_ldflags -L$(CURDIR)/$(RPM_TOP)/stub'
-# Debian's brp-compress says #!/bin/sh and means bash: manual pages would stay uncompressed. Its brp-strip leaves the
-# symbols, since on Fedora another script takes them.
+# Debian's brp-compress needs bash although it says #!/bin/sh; manual pages would stay uncompressed. Its brp-strip keeps
+# the symbols, which another script removes on Fedora.
 RPM_POST = --define '__os_install_post bash /usr/lib/rpm/brp-compress /usr && \
 	strip --remove-section=.comment %{buildroot}%{_sbindir}/etcd-cluster'
 
@@ -31,9 +29,9 @@ dist: ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL an
 	$(Q)sed -i 's/^\(Version: *\).*/\1$(RPM_VERSION)/' $(RPM_TOP)/dist/$(DIST_NAME)/rpm/etcd-cluster.spec
 	$(Q)tar -C $(RPM_TOP)/dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
 		--mtime=@$(RPM_EPOCH) --format=gnu -cf - $(DIST_NAME) | gzip -9n >dist/$(DIST_NAME).tar.gz
-	$(Q)chmod 0644 dist/$(DIST_NAME).tar.gz # as the source package will have it
+	$(Q)chmod 0644 dist/$(DIST_NAME).tar.gz # the mode in the source package
 
-# Without dependencies: on Debian rpm knows of no package that is installed. `make deps` has installed them.
+# --nodeps: rpm does not know the installed packages of Debian. `make deps` installs them.
 rpm: dist $(LIB) ## the rpm packages (source and binary), in dist/
 	$(Q)rpm/stub-libcurl $(LIB) $(RPM_TOP)/stub
 	$(Q)umask 022 && MAKEFLAGS= SOURCE_DATE_EPOCH=$(RPM_EPOCH) TZ=UTC LC_ALL=C rpmbuild -ta --nodeps \
