@@ -7,6 +7,7 @@
 #include "adapter/probe.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
+#include "doctor/examine.h"
 
 int cmd_check(int argc, char **argv, const struct machine_options *o, struct err *e)
 {
@@ -14,7 +15,7 @@ int cmd_check(int argc, char **argv, const struct machine_options *o, struct err
 	const struct cmd_option options[] = { { "start", &start, NULL },
 					      { "json", &json, NULL },
 					      { NULL, NULL, NULL } };
-	struct check_report report = { 0 };
+	struct doctor_exam x = { 0 };
 	struct machine m = { 0 };
 	int rc = -1;
 
@@ -23,18 +24,21 @@ int cmd_check(int argc, char **argv, const struct machine_options *o, struct err
 	probe_hasten_names();
 	if (machine_open(&m, o, e) == 0) {
 		/* Before a start only what is wrong is worth a line in the journal. */
-		const enum check_level least = start ? CHECK_WARN : CHECK_OK;
+		const enum doctor_level least = start ? DOCTOR_WARN : DOCTOR_OK;
 
-		(start ? check_start : check_all)(&m, &report);
+		if (start)
+			doctor_start(&m, &x.report);
+		else
+			doctor_examine(&m, true, &x);
 		if (json) {
-			report_json(&report, least);
+			report_json(&x.report, least);
 			(void)putchar('\n');
 		} else {
-			(void)report_print(&report, least);
+			(void)report_print(&x.report, least);
 		}
-		rc = check_verdict(&report, e) < 0 ? -1 : CMD_DONE;
+		rc = doctor_verdict(&x.report, e) < 0 ? -1 : CMD_DONE;
 	}
-	check_report_free(&report);
+	doctor_exam_free(&x);
 	machine_free(&m);
 	return rc;
 }

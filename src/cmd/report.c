@@ -6,16 +6,16 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-size_t report_print(const struct check_report *r, enum check_level least)
+size_t report_print(const struct doctor_report *r, enum doctor_level least)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct check_finding *f = &r->list[i];
+		const struct doctor_finding *f = &r->list[i];
 
 		if (f->level < least)
 			continue;
-		(void)printf("%-4s  %s\n", check_level_name(f->level), f->what);
+		(void)printf("%-4s  %s\n", doctor_level_name(f->level), f->what);
 		if (f->fix[0])
 			(void)printf("      -> %s\n", f->fix);
 		n++;
@@ -30,17 +30,17 @@ void report_json_string(const char *text)
 	(void)fputs(quoted, stdout);
 }
 
-void report_json(const struct check_report *r, enum check_level least)
+void report_json(const struct doctor_report *r, enum doctor_level least)
 {
 	const char *comma = "";
 
 	(void)putchar('[');
 	for (size_t i = 0; i < r->n; i++) {
-		const struct check_finding *f = &r->list[i];
+		const struct doctor_finding *f = &r->list[i];
 
 		if (f->level < least)
 			continue;
-		(void)printf("%s{\"level\":\"%s\",\"what\":", comma, check_level_name(f->level));
+		(void)printf("%s{\"level\":\"%s\",\"what\":", comma, doctor_level_name(f->level));
 		report_json_string(f->what);
 		(void)fputs(",\"fix\":", stdout);
 		report_json_string(f->fix[0] ? f->fix : NULL);

@@ -2,8 +2,7 @@
  *
  * etcd-cluster status: what runs, how it is, and what to do about it.
  */
-#include "doctor/status.h"
-#include "base/clock.h"
+#include "doctor/examine.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,13 +10,10 @@
 #include <string.h>
 
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
-#include "doctor/parts.h"
-
-/* Long enough for a member under load, short enough for a person. */
-#define TIMEOUT_MS 2000
 
 /* How far it is on its way into a running cluster, for programs and for people. */
 static const struct {
@@ -29,7 +25,7 @@ static const struct {
 	[JOINING_MEMBER] = { "member", "" },
 };
 
-static const char *role_of(const struct status *s, const struct member *one)
+static const char *role_of(const struct doctor_exam *s, const struct member *one)
 {
 	if (one->learner)
 		return "learner";
@@ -38,11 +34,11 @@ static const char *role_of(const struct status *s, const struct member *one)
 	return one->id == s->survey.leader ? "leader" : "follower";
 }
 
-static const char *health_of(const struct status *s, const struct member *one)
+static const char *health_of(const struct doctor_exam *s, const struct member *one)
 {
 	if (one->healthy)
 		return "healthy";
-	if (one->here && status_removed(s))
+	if (one->here && doctor_removed(s))
 		return "removed";
 	if (one->answers)
 		return "no quorum";
@@ -50,7 +46,7 @@ static const char *health_of(const struct status *s, const struct member *one)
 }
 
 /* Entries of the log that it has not applied yet, as far as its leader knows. */
-static uint64_t lag_of(const struct status *s, const struct member *one)
+static uint64_t lag_of(const struct doctor_exam *s, const struct member *one)
 {
 	uint64_t newest = one->status.raft_index;
 
@@ -75,7 +71,7 @@ static char *size_text(long long bytes)
 
 static long long percent_of(const struct machine *m, const struct member *one)
 {
-	return (long long)one->status.db_size * 100 / check_quota(m, one);
+	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
 }
 
 static long long days_left(const struct machine *m, time_t end)
@@ -85,9 +81,9 @@ static long long days_left(const struct machine *m, time_t end)
 
 /* --- For people. */
 
-static void print_machine(const struct machine *m, const struct status *s)
+static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
-	const struct member *here = status_here(s);
+	const struct member *here = doctor_here(s);
 	struct member_votes votes = member_count_votes(&s->survey);
 
 	(void)printf("machine       %s, ROLE=%s, %s\n", m->conf.name, config_role_name(m->conf.role), m->conf.address);
@@ -118,7 +114,8 @@ static void print_machine(const struct machine *m, const struct status *s)
 }
 
 /* One row, or with one NULL the headings. */
-static void print_member(const struct machine *m, const struct status *s, const struct member *one, int name, int url)
+static void print_member(const struct machine *m, const struct doctor_exam *s, const struct member *one, int name,
+			 int url)
 {
 	static const char format[] = "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n";
 	auto_free char *id = one ? xasprintf("%" PRIx64, one->id) : NULL;
@@ -130,7 +127,7 @@ static void print_member(const struct machine *m, const struct status *s, const 
 		return;
 	}
 	if (one->answers) {
-		auto_free char *used = size_text(one->status.db_size), *quota = size_text(check_quota(m, one));
+		auto_free char *used = size_text(one->status.db_size), *quota = size_text(doctor_quota(m, one));
 
 		free(db);
 		free(lag);
@@ -145,7 +142,7 @@ static void print_member(const struct machine *m, const struct status *s, const 
 		     health_of(s, one), role_of(s, one), one->answers ? one->status.version : "-", db, lag, cert);
 }
 
-static void print_members(const struct machine *m, const struct status *s)
+static void print_members(const struct machine *m, const struct doctor_exam *s)
 {
 	int name = 4, url = 8;
 
@@ -163,14 +160,14 @@ static void print_members(const struct machine *m, const struct status *s)
 		print_member(m, s, &s->survey.list[i], name, url);
 }
 
-static void print_alarms(const struct status *s)
+static void print_alarms(const struct doctor_exam *s)
 {
 	for (size_t i = 0; i < s->survey.n_alarms; i++)
 		(void)printf("%salarm %s raised by member %" PRIx64 "\n", i == 0 ? "\n" : "",
 			     rpc_alarm_name(s->survey.alarms[i].kind), s->survey.alarms[i].member_id);
 }
 
-static void print_all(const struct machine *m, const struct status *s)
+static void print_all(const struct machine *m, const struct doctor_exam *s)
 {
 	print_machine(m, s);
 	if (m->conf.role == ROLE_NONE) {
@@ -182,12 +179,12 @@ static void print_all(const struct machine *m, const struct status *s)
 	print_members(m, s);
 	print_alarms(s);
 	for (size_t i = 0; i < s->report.n; i++) {
-		if (s->report.list[i].level > CHECK_OK) {
+		if (s->report.list[i].level > DOCTOR_OK) {
 			(void)putchar('\n');
 			break;
 		}
 	}
-	(void)report_print(&s->report, CHECK_WARN);
+	(void)report_print(&s->report, DOCTOR_WARN);
 }
 
 /* --- For programs. IDs are hex strings, as etcdctl shows them: JSON numbers lose the last digits of 64 bits. */
@@ -198,7 +195,7 @@ static void json_field(const char *before, const char *name, const char *value)
 	report_json_string(value);
 }
 
-static void json_member(const struct machine *m, const struct status *s, const struct member *one)
+static void json_member(const struct machine *m, const struct doctor_exam *s, const struct member *one)
 {
 	json_field("{", "name", one->name);
 	(void)printf(",\"id\":\"%" PRIx64 "\"", one->id);
@@ -219,8 +216,8 @@ static void json_member(const struct machine *m, const struct status *s, const s
 		(void)printf(",\"db_size\":%" PRId64 ",\"db_in_use\":%" PRId64
 			     ",\"db_quota\":%lld,\"revision\":%" PRId64 ",\"raft_term\":%" PRIu64
 			     ",\"raft_index\":%" PRIu64 ",\"raft_lag\":%" PRIu64,
-			     one->status.db_size, one->status.db_size_in_use, check_quota(m, one), one->status.revision,
-			     one->status.raft_term, one->status.raft_index, lag_of(s, one));
+			     one->status.db_size, one->status.db_size_in_use, doctor_quota(m, one),
+			     one->status.revision, one->status.raft_term, one->status.raft_index, lag_of(s, one));
 	if (one->answers)
 		(void)printf(",\"db_quota_percent\":%lld", percent_of(m, one));
 	if (one->cert_end != 0)
@@ -231,9 +228,9 @@ static void json_member(const struct machine *m, const struct status *s, const s
 	(void)putchar('}');
 }
 
-static void json_machine(const struct machine *m, const struct status *s)
+static void json_machine(const struct machine *m, const struct doctor_exam *s)
 {
-	const struct member *here = status_here(s);
+	const struct member *here = doctor_here(s);
 
 	json_field("{", "name", m->conf.name);
 	json_field(",", "role", config_role_name(m->conf.role));
@@ -255,14 +252,14 @@ static void json_machine(const struct machine *m, const struct status *s)
 	(void)putchar('}');
 }
 
-static void json_cluster(const struct machine *m, const struct status *s)
+static void json_cluster(const struct machine *m, const struct doctor_exam *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
 
 	(void)printf(",\"cluster_id\":\"%" PRIx64 "\",\"leader\":\"%" PRIx64
 		     "\",\"quorum\":%s,\"removed\":%s,\"members\":[",
 		     s->survey.cluster_id, s->survey.leader, s->survey.agreed ? "true" : "false",
-		     status_removed(s) ? "true" : "false");
+		     doctor_removed(s) ? "true" : "false");
 	for (size_t i = 0; i < s->survey.n; i++) {
 		(void)fputs(i ? "," : "", stdout);
 		json_member(m, s, &s->survey.list[i]);
@@ -275,7 +272,7 @@ static void json_cluster(const struct machine *m, const struct status *s)
 	(void)putchar(']');
 }
 
-static void json_all(const struct machine *m, const struct status *s)
+static void json_all(const struct machine *m, const struct doctor_exam *s)
 {
 	json_machine(m, s);
 	json_cluster(m, s);
@@ -289,7 +286,7 @@ static void json_all(const struct machine *m, const struct status *s)
 		(void)putchar('}');
 	}
 	(void)fputs("],\"findings\":", stdout);
-	report_json(&s->report, CHECK_WARN);
+	report_json(&s->report, DOCTOR_WARN);
 	(void)fputs("}\n", stdout);
 }
 
@@ -297,7 +294,7 @@ int cmd_status(int argc, char **argv, const struct machine_options *o, struct er
 {
 	bool json = false;
 	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-	struct status s = { 0 };
+	struct doctor_exam s = { 0 };
 	struct machine m = { 0 };
 	int rc = -1;
 
@@ -305,11 +302,11 @@ int cmd_status(int argc, char **argv, const struct machine_options *o, struct er
 		return -1;
 	probe_hasten_names();
 	if (machine_open(&m, o, e) == 0) {
-		status_gather(&m, TIMEOUT_MS, &s);
+		doctor_examine(&m, false, &s);
 		(json ? json_all : print_all)(&m, &s);
-		rc = status_verdict(&m, &s, e) < 0 ? -1 : CMD_DONE;
+		rc = doctor_health(&m, &s, e) < 0 ? -1 : CMD_DONE;
 	}
-	status_free(&s);
+	doctor_exam_free(&s);
 	machine_free(&m);
 	return rc;
 }

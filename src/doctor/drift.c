@@ -40,51 +40,52 @@ static char *join_address(const struct member_survey *s)
 
 /* A member that is up or was one: is it still? */
 static bool check_removed(const struct machine *m, const struct member_survey *s, const struct member *own,
-			  struct check_report *r)
+			  struct doctor_report *r)
 {
 	auto_free char *address = join_address(s);
 
 	if (own->listed || !s->agreed || own->healthy)
 		return false;
 	if (s->home_member == 0) {
-		check_fix(check_warn(r, "this machine is not a member of the cluster %" PRIx64 " yet", s->cluster_id),
-			  m->conf.role == ROLE_JOIN ? "etcd-cluster setup" : "etcd-cluster join %s", address);
+		doctor_fix(doctor_warn(r, "this machine is not a member of the cluster %" PRIx64 " yet", s->cluster_id),
+			   m->conf.role == ROLE_JOIN ? "etcd-cluster setup" : "etcd-cluster join %s", address);
 	} else if (s->home_cluster != s->cluster_id) {
-		check_fix(check_bad(r, ERR_HEALTH,
-				    "the members that answer are of the cluster %" PRIx64
-				    ", this machine's data is of the cluster %" PRIx64,
-				    s->cluster_id, s->home_cluster),
-			  "look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
-			  "there: etcd-cluster join %s",
-			  address);
+		doctor_fix(doctor_bad(r, ERR_HEALTH,
+				      "the members that answer are of the cluster %" PRIx64
+				      ", this machine's data is of the cluster %" PRIx64,
+				      s->cluster_id, s->home_cluster),
+			   "look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
+			   "there: etcd-cluster join %s",
+			   address);
 	} else {
-		check_fix(check_bad(r, ERR_HEALTH, "this machine's member %" PRIx64 " was removed from the cluster",
-				    s->home_member),
-			  "to add it again, with the data moved aside: etcd-cluster join %s", address);
+		doctor_fix(doctor_bad(r, ERR_HEALTH, "this machine's member %" PRIx64 " was removed from the cluster",
+				      s->home_member),
+			   "to add it again, with the data moved aside: etcd-cluster join %s", address);
 	}
 	return true;
 }
 
-bool check_own(const struct machine *m, const struct member_survey *s, const struct member *own, struct check_report *r)
+bool doctor_own(const struct machine *m, const struct member_survey *s, const struct member *own,
+		struct doctor_report *r)
 {
 	auto_free char *peer = config_url("https", m->conf.address, m->conf.peer_port);
 
 	if (s->home_member != 0 && own->answers &&
 	    (own->id != s->home_member || own->status.cluster_id != s->home_cluster))
-		check_fix(check_bad(r, ERR_HEALTH,
-				    "the running etcd is member %" PRIx64 " of cluster %" PRIx64
-				    ", but this machine is member %" PRIx64 " of %" PRIx64,
-				    own->id, own->status.cluster_id, s->home_member, s->home_cluster),
-			  "systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s", m->at.member_id);
+		doctor_fix(doctor_bad(r, ERR_HEALTH,
+				      "the running etcd is member %" PRIx64 " of cluster %" PRIx64
+				      ", but this machine is member %" PRIx64 " of %" PRIx64,
+				      own->id, own->status.cluster_id, s->home_member, s->home_cluster),
+			   "systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s", m->at.member_id);
 	if (check_removed(m, s, own, r))
 		return true;
 	if (own->listed && own->peer_urls && !has_peer(own, peer))
-		check_fix(
-			check_warn(r, "the cluster dials this member at %s, cluster.conf says %s", peer_of(own), peer),
+		doctor_fix(
+			doctor_warn(r, "the cluster dials this member at %s, cluster.conf says %s", peer_of(own), peer),
 			"etcd-cluster setup, which tells the cluster; or correct ADDRESS in cluster.conf");
 	if (own->listed && own->name[0] && strcmp(own->name, m->conf.name) != 0)
-		check_fix(check_warn(r, "the cluster calls this member %s, cluster.conf %s", own->name, m->conf.name),
-			  "etcd-cluster setup && systemctl restart etcd; or correct NAME in cluster.conf");
+		doctor_fix(doctor_warn(r, "the cluster calls this member %s, cluster.conf %s", own->name, m->conf.name),
+			   "etcd-cluster setup && systemctl restart etcd; or correct NAME in cluster.conf");
 	return false;
 }
 
@@ -108,7 +109,7 @@ static const struct member *by_peer(const struct member_survey *s, const char *u
 
 /* One entry of MEMBERS that is not this machine. */
 static void check_expected(const struct machine *m, const struct member_survey *s, const struct config_member *want,
-			   struct check_report *r)
+			   struct doctor_report *r)
 {
 	auto_free char *url = config_url("https", want->address, m->conf.peer_port);
 	const struct member *is = by_name(s, want->name), *there = by_peer(s, url);
@@ -116,18 +117,18 @@ static void check_expected(const struct machine *m, const struct member_survey *
 	if (is && has_peer(is, url))
 		return;
 	if (is)
-		check_fix(check_warn(r, "the cluster dials %s at %s, MEMBERS in cluster.conf says %s", is->name,
-				     peer_of(is), url),
-			  "etcd-cluster setup on that machine tells the cluster; or correct MEMBERS on every machine");
+		doctor_fix(doctor_warn(r, "the cluster dials %s at %s, MEMBERS in cluster.conf says %s", is->name,
+				       peer_of(is), url),
+			   "etcd-cluster setup on that machine tells the cluster; or correct MEMBERS on every machine");
 	else if (there && there->name[0])
-		check_fix(check_warn(r, "the member at %s calls itself %s, MEMBERS in cluster.conf calls it %s", url,
-				     there->name, want->name),
-			  "correct MEMBERS on every machine");
+		doctor_fix(doctor_warn(r, "the member at %s calls itself %s, MEMBERS in cluster.conf calls it %s", url,
+				       there->name, want->name),
+			   "correct MEMBERS on every machine");
 	else if (!there)
-		check_fix(check_warn(r, "MEMBERS in cluster.conf has %s (%s), which is no member of the cluster",
-				     want->name, want->address),
-			  "on that machine: etcd-cluster join %s; or take it out of MEMBERS on every machine",
-			  m->conf.address);
+		doctor_fix(doctor_warn(r, "MEMBERS in cluster.conf has %s (%s), which is no member of the cluster",
+				       want->name, want->address),
+			   "on that machine: etcd-cluster join %s; or take it out of MEMBERS on every machine",
+			   m->conf.address);
 }
 
 /* A member that MEMBERS has neither by name nor by address. */
@@ -142,7 +143,7 @@ static bool is_expected(const struct machine *m, const struct member *one)
 	return false;
 }
 
-void check_drift(const struct machine *m, const struct member_survey *s, struct check_report *r)
+void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
 {
 	size_t before = r->n;
 
@@ -156,10 +157,10 @@ void check_drift(const struct machine *m, const struct member_survey *s, struct 
 		const struct member *one = &s->list[i];
 
 		if (one->listed && !one->here && !is_expected(m, one))
-			check_fix(check_warn(r, "%s (%s) is a member, but MEMBERS in cluster.conf does not have it",
-					     one->name[0] ? one->name : "one without a name", peer_of(one)),
-				  "add it to MEMBERS on every machine");
+			doctor_fix(doctor_warn(r, "%s (%s) is a member, but MEMBERS in cluster.conf does not have it",
+					       one->name[0] ? one->name : "one without a name", peer_of(one)),
+				   "add it to MEMBERS on every machine");
 	}
 	if (r->n == before)
-		check_ok(r, "the members are those of MEMBERS in cluster.conf");
+		doctor_ok(r, "the members are those of MEMBERS in cluster.conf");
 }

@@ -12,9 +12,10 @@
 #include "pki/list.h"
 #include "pki/preflight.h"
 #include "release/digests.h"
+#include "release/release.h"
 #include "release/tarball.h"
 
-void check_release(const struct machine *m, struct check_report *r)
+void doctor_release(const struct machine *m, struct doctor_report *r)
 {
 	struct release now = { 0 };
 	struct err e = { 0 };
@@ -23,69 +24,69 @@ void check_release(const struct machine *m, struct check_report *r)
 	auto_free char *etcd = found > 0 ? xasprintf("%s/etcd", now.dir) : NULL;
 
 	if (found < 0) {
-		check_error(r, &e);
+		doctor_error(r, &e);
 	} else if (found == 0) {
-		check_fix(check_bad(r, ERR_CONFIG, "no etcd release is installed"), "etcd-cluster setup");
+		doctor_fix(doctor_bad(r, ERR_CONFIG, "no etcd release is installed"), "etcd-cluster setup");
 	} else if (access(etcd, X_OK) < 0) {
-		check_fix(check_bad(r, ERR_CONFIG, "%s cannot be run", etcd), "etcd-cluster setup");
+		doctor_fix(doctor_bad(r, ERR_CONFIG, "%s cannot be run", etcd), "etcd-cluster setup");
 	} else if (bad) {
-		check_fix(check_bad(r, ERR_VERIFY, "etcd " VERSION_FMT " must not be run: %s",
-				    VERSION_ARGS(now.version), bad),
-			  "etcd-cluster release install VERSION, then etcd-cluster release use VERSION");
+		doctor_fix(doctor_bad(r, ERR_VERIFY, "etcd " VERSION_FMT " must not be run: %s",
+				      VERSION_ARGS(now.version), bad),
+			   "etcd-cluster release install VERSION, then etcd-cluster release use VERSION");
 	} else {
-		check_ok(r, "etcd " VERSION_FMT " is installed (%s)", VERSION_ARGS(now.version), now.name);
+		doctor_ok(r, "etcd " VERSION_FMT " is installed (%s)", VERSION_ARGS(now.version), now.name);
 	}
 	release_free(&now);
 }
 
-void check_pki(const struct machine *m, struct check_report *r)
+void doctor_pki(const struct machine *m, struct doctor_report *r)
 {
 	struct err e = { 0 };
 
 	if (pki_check_start(m, &e) < 0)
-		check_error(r, &e);
+		doctor_error(r, &e);
 	else
-		check_ok(r, "the certificates in %s fit this machine", m->at.pki);
+		doctor_ok(r, "the certificates in %s fit this machine", m->at.pki);
 }
 
-void check_data(const struct machine *m, struct check_report *r)
+void doctor_data(const struct machine *m, struct doctor_report *r)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	struct err e = { 0 };
 
 	if (datadir_check(m, &e) < 0)
-		check_error(r, &e);
+		doctor_error(r, &e);
 	else
-		check_ok(r, "the data directory %s is this member's", data);
+		doctor_ok(r, "the data directory %s is this member's", data);
 }
 
 /* etcd itself only warns about it (measured, 3.4 and 3.5). */
-static void check_mode(const struct machine *m, struct check_report *r)
+static void check_mode(const struct machine *m, struct doctor_report *r)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	struct stat st;
 
 	if (stat(data, &st) == 0 && (st.st_mode & 077) != 0)
-		check_fix(check_warn(r, "%s can be read by others (mode %04o)", data, st.st_mode & 07777),
-			  "chmod 0700 %s", data);
+		doctor_fix(doctor_warn(r, "%s can be read by others (mode %04o)", data, st.st_mode & 07777),
+			   "chmod 0700 %s", data);
 }
 
 /* cluster.conf decides what runs as root here; config_load refuses it outright when we are root. */
-static void check_conf(const struct machine *m, struct check_report *r)
+static void check_conf(const struct machine *m, struct doctor_report *r)
 {
 	struct stat st;
 
 	if (stat(m->at.conf, &st) < 0)
-		check_ok(r, "there is no %s: every setting has its default", m->at.conf);
+		doctor_ok(r, "there is no %s: every setting has its default", m->at.conf);
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		check_fix(check_bad(r, ERR_VERIFY, "%s can be written by others than its owner", m->at.conf),
-			  "chmod go-w %s", m->at.conf);
+		doctor_fix(doctor_bad(r, ERR_VERIFY, "%s can be written by others than its owner", m->at.conf),
+			   "chmod go-w %s", m->at.conf);
 	else
-		check_ok(r, "%s is well-formed and only its owner can write it", m->at.conf);
+		doctor_ok(r, "%s is well-formed and only its owner can write it", m->at.conf);
 }
 
 /* A release that nobody vouches for could not be fetched, or mended, when it has to be. */
-static void check_digest(const struct machine *m, const char *version, struct check_report *r)
+static void check_digest(const struct machine *m, const char *version, struct doctor_report *r)
 {
 	cleanup(digests_entry_free) struct digests_entry known = { 0 };
 	auto_free char *file = NULL;
@@ -98,15 +99,15 @@ static void check_digest(const struct machine *m, const char *version, struct ch
 	file = tarball_name(v, &e);
 	found = file ? digests_lookup(&m->at, file, &known, &e) : -1;
 	if (found < 0)
-		check_error(r, &e);
+		doctor_error(r, &e);
 	else if (found > 0)
-		check_ok(r, "the digest of etcd %s is known (%s)", version, known.source);
+		doctor_ok(r, "the digest of etcd %s is known (%s)", version, known.source);
 	else if (!digests_have_keys(&m->at))
-		check_fix(check_warn(r, "nobody vouches for %s: its digest is in no table", file),
-			  "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
+		doctor_fix(doctor_warn(r, "nobody vouches for %s: its digest is in no table", file),
+			   "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
 }
 
-static void check_wanted(const struct machine *m, const struct release *now, struct check_report *r)
+static void check_wanted(const struct machine *m, const struct release *now, struct doctor_report *r)
 {
 	struct version want;
 
@@ -115,11 +116,11 @@ static void check_wanted(const struct machine *m, const struct release *now, str
 	if (version_parse(m->conf.release, &want) ? version_cmp(want, now->version) == 0
 						  : strcmp(m->conf.release, now->name) == 0)
 		return;
-	check_fix(check_warn(r, "cluster.conf has RELEASE=%s, but %s is in use", m->conf.release, now->name),
-		  "etcd-cluster release use %s && systemctl restart etcd", m->conf.release);
+	doctor_fix(doctor_warn(r, "cluster.conf has RELEASE=%s, but %s is in use", m->conf.release, now->name),
+		   "etcd-cluster release use %s && systemctl restart etcd", m->conf.release);
 }
 
-static void check_env(const struct machine *m, const struct release *now, struct check_report *r)
+static void check_env(const struct machine *m, const struct release *now, struct doctor_report *r)
 {
 	struct env_input in = { .version = now->version };
 	auto_strv char **options = NULL;
@@ -129,44 +130,44 @@ static void check_env(const struct machine *m, const struct release *now, struct
 
 	peer_cn = pki_peer_cn(m, &e);
 	if (!peer_cn)
-		return; /* check_pki has said it */
+		return; /* doctor_pki has reported it */
 	in.peer_cn = peer_cn;
 	if (release_options(m, now, &options, &e) < 0) {
-		check_error(r, &e);
+		doctor_error(r, &e);
 		return;
 	}
 	in.options = options;
 	if (env_drift(m, &in, &state, &e) < 0) {
-		check_error(r, &e);
+		doctor_error(r, &e);
 		return;
 	}
 	switch (state) {
 	case ENV_CURRENT:
-		check_ok(r, "%s is what cluster.conf says", m->at.etcd_env);
+		doctor_ok(r, "%s is what cluster.conf says", m->at.etcd_env);
 		break;
 	case ENV_ABSENT:
-		check_fix(check_bad(r, ERR_CONFIG, "%s is missing", m->at.etcd_env), "etcd-cluster setup");
+		doctor_fix(doctor_bad(r, ERR_CONFIG, "%s is missing", m->at.etcd_env), "etcd-cluster setup");
 		break;
 	case ENV_STALE:
-		check_fix(check_warn(r, "cluster.conf or the release has changed since %s was made", m->at.etcd_env),
-			  "etcd-cluster setup && systemctl restart etcd");
+		doctor_fix(doctor_warn(r, "cluster.conf or the release has changed since %s was made", m->at.etcd_env),
+			   "etcd-cluster setup && systemctl restart etcd");
 		break;
 	case ENV_EDITED:
-		check_fix(check_warn(r, "%s was edited by hand, so setup leaves it alone", m->at.etcd_env),
-			  "write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup", m->at.conf,
-			  m->at.etcd_env);
+		doctor_fix(doctor_warn(r, "%s was edited by hand, so setup leaves it alone", m->at.etcd_env),
+			   "write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup", m->at.conf,
+			   m->at.etcd_env);
 		break;
 	}
 }
 
-static void check_certificates(const struct machine *m, struct check_report *r)
+static void check_certificates(const struct machine *m, struct doctor_report *r)
 {
 	struct pki_entry *list = NULL;
 	struct err e = { 0 };
 	size_t n = 0;
 
 	if (pki_list(m, &list, &n, &e) < 0) {
-		check_error(r, &e);
+		doctor_error(r, &e);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -174,15 +175,15 @@ static void check_certificates(const struct machine *m, struct check_report *r)
 		long long days = one->present ? (long long)(one->not_after - m->now) / DAY : 0;
 
 		if (one->problem)
-			check_fix(check_warn(r, "certificate %s: %s", one->name, one->problem), "%s",
-				  one->fix ? one->fix : "");
+			doctor_fix(doctor_warn(r, "certificate %s: %s", one->name, one->problem), "%s",
+				   one->fix ? one->fix : "");
 		else if (one->present)
-			check_ok(r, "certificate %s is good for %lld more days", one->name, days);
+			doctor_ok(r, "certificate %s is good for %lld more days", one->name, days);
 	}
 	pki_list_free(list, n);
 }
 
-void check_files(const struct machine *m, struct check_report *r)
+void doctor_files(const struct machine *m, struct doctor_report *r)
 {
 	struct release now = { 0 };
 	struct err e = { 0 };

@@ -47,22 +47,22 @@ static char **listen_urls(const struct machine *m)
 	return urls;
 }
 
-static void report_taken(const char *url, const struct probe_holder *who, struct check_report *r)
+static void report_taken(const char *url, const struct probe_holder *who, struct doctor_report *r)
 {
-	struct check_finding *f;
+	struct doctor_finding *f;
 
 	if (who->pid == 0) {
-		f = check_bad(r, ERR_CONFIG, "%s is taken by another program", url);
-		check_fix(f, "as root, ss -tlnp shows which; stop it, or set CLIENT_PORT, PEER_PORT or METRICS_URL in "
-			     "cluster.conf");
+		f = doctor_bad(r, ERR_CONFIG, "%s is taken by another program", url);
+		doctor_fix(f, "as root, ss -tlnp shows which; stop it, or set CLIENT_PORT, PEER_PORT or METRICS_URL in "
+			      "cluster.conf");
 		return;
 	}
-	f = check_bad(r, ERR_CONFIG, "%s is taken by %s (process %d)", url, who->name, (int)who->pid);
-	check_fix(f, "stop %s, or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf", who->name);
+	f = doctor_bad(r, ERR_CONFIG, "%s is taken by %s (process %d)", url, who->name, (int)who->pid);
+	doctor_fix(f, "stop %s, or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf", who->name);
 }
 
 /* True when this one is in order. */
-static bool check_port(const char *url, pid_t own, struct check_report *r)
+static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 {
 	auto_free char *host = NULL;
 	struct probe_holder who;
@@ -79,10 +79,10 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 		return false;
 	case PROBE_PORT_NOT_LOCAL:
 		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
-		check_fix(check_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
-				    "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
-				    config_is_offline() ? ", which has no network" : "", url),
-			  "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
+		doctor_fix(doctor_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
+				      "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
+				      config_is_offline() ? ", which has no network" : "", url),
+			   "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
 		return false;
 	case PROBE_PORT_REFUSED:
 	case PROBE_PORT_FREE:
@@ -92,7 +92,7 @@ static bool check_port(const char *url, pid_t own, struct check_report *r)
 }
 
 /* An ADDRESS that is a name must lead to this machine. */
-static void check_address(const struct machine *m, struct check_report *r)
+static void check_address(const struct machine *m, struct doctor_report *r)
 {
 	struct probe_holder ignored;
 	struct err e = { 0 };
@@ -103,21 +103,21 @@ static void check_address(const struct machine *m, struct check_report *r)
 	found = probe_resolve(m->conf.address, &e);
 	if (!found) {
 		(void)err_hint(&e, "add it to DNS or /etc/hosts, or set ADDRESS in cluster.conf");
-		check_error(r, &e);
+		doctor_error(r, &e);
 		return;
 	}
 	for (size_t i = 0; found[i]; i++) {
 		if (probe_port(found[i], 0, &ignored) != PROBE_PORT_NOT_LOCAL) {
-			check_ok(r, "the name %s leads to this machine (%s)", m->conf.address, found[i]);
+			doctor_ok(r, "the name %s leads to this machine (%s)", m->conf.address, found[i]);
 			return;
 		}
 	}
-	check_fix(check_bad(r, ERR_CONFIG, "the name %s leads to %s, which is not this machine", m->conf.address,
-			    found[0]),
-		  "correct DNS or /etc/hosts, or set ADDRESS in cluster.conf");
+	doctor_fix(doctor_bad(r, ERR_CONFIG, "the name %s leads to %s, which is not this machine", m->conf.address,
+			      found[0]),
+		   "correct DNS or /etc/hosts, or set ADDRESS in cluster.conf");
 }
 
-void check_ports(const struct machine *m, pid_t own, struct check_report *r)
+void doctor_ports(const struct machine *m, pid_t own, struct doctor_report *r)
 {
 	auto_strv char **urls = listen_urls(m);
 	auto_buf struct buf good = { 0 };
@@ -128,12 +128,12 @@ void check_ports(const struct machine *m, pid_t own, struct check_report *r)
 			buf_printf(&good, " %s", urls[i]);
 	}
 	if (good.len > 0)
-		check_ok(r, own != 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
+		doctor_ok(r, own != 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
 }
 
 /* --- Disk and clock. */
 
-void check_space(const struct machine *m, struct check_report *r)
+void doctor_space(const struct machine *m, struct doctor_report *r)
 {
 	const char *const dirs[] = { m->conf.data_dir, m->conf.wal_dir };
 
@@ -141,27 +141,27 @@ void check_space(const struct machine *m, struct check_report *r)
 		auto_free char *dir = layout_path(&m->at, dirs[i]);
 		unsigned long long bytes = 0;
 		struct err e = { 0 };
-		struct check_finding *f;
+		struct doctor_finding *f;
 
 		if (file_free_space(dir, &bytes, &e) < 0) {
-			check_error(r, &e);
+			doctor_error(r, &e);
 			continue;
 		}
 		if (bytes >= SPACE_LOW) {
-			check_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
+			doctor_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
 			continue;
 		}
 		/* An etcd that runs has made its log segments already. */
 		if (bytes < SPACE_FIRST && !r->running)
-			f = check_bad(r, ERR_CONFIG, "only %llu MiB are free for %s; etcd needs %llu to begin with",
-				      bytes / MIB, dir, SPACE_FIRST / MIB);
+			f = doctor_bad(r, ERR_CONFIG, "only %llu MiB are free for %s; etcd needs %llu to begin with",
+				       bytes / MIB, dir, SPACE_FIRST / MIB);
 		else
-			f = check_warn(r, "only %llu MiB are free for %s", bytes / MIB, dir);
-		check_fix(f, "make room there, or set DATA_DIR in cluster.conf");
+			f = doctor_warn(r, "only %llu MiB are free for %s", bytes / MIB, dir);
+		doctor_fix(f, "make room there, or set DATA_DIR in cluster.conf");
 	}
 }
 
-static void check_disk(const struct machine *m, struct check_report *r)
+static void check_disk(const struct machine *m, struct doctor_report *r)
 {
 	auto_free char *dir = layout_path(&m->at, m->conf.wal_dir ? m->conf.wal_dir : m->conf.data_dir);
 	struct probe_disk d;
@@ -170,31 +170,31 @@ static void check_disk(const struct machine *m, struct check_report *r)
 	if (!file_is_dir(dir) || probe_disk(dir, &d, &ignored) < 0)
 		return; /* not there yet, or not for us: other findings say so */
 	if (d.p99_ms > FSYNC_P99_MS)
-		check_fix(check_warn(r,
-				     "the disk of %s is slow: a write takes %.1f ms to be safe (99 of 100 of %u), "
-				     "%.1f in the middle",
-				     dir, d.p99_ms, d.writes, d.median_ms),
-			  "put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms", FSYNC_P99_MS);
+		doctor_fix(doctor_warn(r,
+				       "the disk of %s is slow: a write takes %.1f ms to be safe (99 of 100 of %u), "
+				       "%.1f in the middle",
+				       dir, d.p99_ms, d.writes, d.median_ms),
+			   "put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms", FSYNC_P99_MS);
 	else
-		check_ok(r, "the disk of %s makes a write safe in %.1f ms (99 of 100)", dir, d.p99_ms);
+		doctor_ok(r, "the disk of %s makes a write safe in %.1f ms (99 of 100)", dir, d.p99_ms);
 }
 
-static void check_clock(const struct machine *m, struct check_report *r)
+static void check_clock(const struct machine *m, struct doctor_report *r)
 {
 	if (m->now < CLOCK_SANE)
-		check_fix(check_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
-			  "timedatectl set-ntp true, or date --set=TIME");
+		doctor_fix(doctor_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
+			   "timedatectl set-ntp true, or date --set=TIME");
 	else if (probe_clock_synced() == 0)
-		check_fix(
-			check_warn(r, "nothing keeps the clock in step"),
+		doctor_fix(
+			doctor_warn(r, "nothing keeps the clock in step"),
 			"timedatectl set-ntp true (or apt install chrony); certificates and leases depend on the time");
 	else
-		check_ok(r, "the clock is sane");
+		doctor_ok(r, "the clock is sane");
 }
 
 /* --- Other etcds. */
 
-static void check_others(const struct machine *m, struct check_report *r)
+static void check_others(const struct machine *m, struct doctor_report *r)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	auto_free char *unit = layout_path(&m->at, "/etc/systemd/system/etcd.service");
@@ -203,17 +203,17 @@ static void check_others(const struct machine *m, struct check_report *r)
 
 	(void)probe_etcd(data, &others);
 	if (others.n > 0)
-		check_fix(check_warn(r, "%u other etcd run%s here (process %d)", others.n, others.n == 1 ? "s" : "",
-				     (int)others.first),
-			  "ps -fp %d", (int)others.first);
+		doctor_fix(doctor_warn(r, "%u other etcd run%s here (process %d)", others.n, others.n == 1 ? "s" : "",
+				       (int)others.first),
+			   "ps -fp %d", (int)others.first);
 	if (file_exists(unit))
-		check_fix(check_warn(r, "%s hides the etcd.service of this package", unit),
-			  "systemctl revert etcd.service");
+		doctor_fix(doctor_warn(r, "%s hides the etcd.service of this package", unit),
+			   "systemctl revert etcd.service");
 	if (file_exists(package))
-		check_fix(check_warn(r, "the package etcd-server is installed, too"), "apt remove etcd-server");
+		doctor_fix(doctor_warn(r, "the package etcd-server is installed, too"), "apt remove etcd-server");
 }
 
-void check_host(const struct machine *m, struct check_report *r)
+void doctor_host(const struct machine *m, struct doctor_report *r)
 {
 	check_disk(m, r);
 	check_clock(m, r);

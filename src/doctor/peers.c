@@ -18,8 +18,8 @@
 /* Of one name. */
 #define MAX_ADDRESSES 4
 
-/* The ports of one machine: for clients, for peers, and of its door. */
-enum { CLIENT, PEER, DOOR, PORTS };
+/* The ports of one machine: for clients, for peers, for enrolment. */
+enum { CLIENT, PEER, ENROLL, PORTS };
 
 struct other {
 	char *name, *address;
@@ -37,12 +37,12 @@ struct others {
 };
 
 static void add(struct others *all, const char *name, const char *address, uint16_t client, uint16_t peer,
-		uint16_t door)
+		uint16_t enroll)
 {
 	all->list = xrealloc(all->list, all->n + 1, sizeof(*all->list));
 	all->list[all->n++] = (struct other){ .name = xstrdup(name),
 					      .address = xstrdup(address),
-					      .port = { [CLIENT] = client, [PEER] = peer, [DOOR] = door } };
+					      .port = { [CLIENT] = client, [PEER] = peer, [ENROLL] = enroll } };
 }
 
 static void add_listed(const struct machine *m, const struct member *one, struct others *all)
@@ -129,7 +129,7 @@ static void ports_with(const struct other *one, int error, struct buf *out)
 	}
 }
 
-static void check_reach(const struct other *one, struct check_report *r)
+static void check_reach(const struct other *one, struct doctor_report *r)
 {
 	auto_buf struct buf good = { 0 }, refused = { 0 }, lost = { 0 };
 	int why = 0;
@@ -143,55 +143,55 @@ static void check_reach(const struct other *one, struct check_report *r)
 		why = one->error[i];
 	}
 	if (good.len > 0)
-		check_ok(r, "%s (%s) can be reached: port %s", one->name, one->address, buf_str(&good));
+		doctor_ok(r, "%s (%s) can be reached: port %s", one->name, one->address, buf_str(&good));
 	/* A name without an address was told by check_route. */
 	if (lost.len > 0 && why != ENOENT)
-		check_fix(check_warn(r, "%s (%s) cannot be reached on port %s: %s", one->name, one->address,
-				     buf_str(&lost), strerror(why)),
-			  "is that machine on? If it is, open these ports in its firewall, and on the way there");
+		doctor_fix(doctor_warn(r, "%s (%s) cannot be reached on port %s: %s", one->name, one->address,
+				       buf_str(&lost), strerror(why)),
+			   "is that machine on? If it is, open these ports in its firewall, and on the way there");
 	if (refused.len == 0)
 		return;
 	if (one->known && one->answers)
-		check_fix(check_warn(r, "%s (%s) refuses connections to port %s", one->name, one->address,
-				     buf_str(&refused)),
-			  "on that machine: etcd-cluster check");
+		doctor_fix(doctor_warn(r, "%s (%s) refuses connections to port %s", one->name, one->address,
+				       buf_str(&refused)),
+			   "on that machine: etcd-cluster check");
 	else if (!one->known) /* one that is down is told as a member that is down */
-		check_ok(r, "%s (%s) is there; nobody listens on port %s yet", one->name, one->address,
-			 buf_str(&refused));
+		doctor_ok(r, "%s (%s) is there; nobody listens on port %s yet", one->name, one->address,
+			  buf_str(&refused));
 }
 
 /*
  * etcd compares the address a peer's connection comes from with the names in its certificate (etcd-io/etcd#8797): on a machine with
  * two networks they may differ.
  */
-static void check_route(struct other *peer, const struct pki_entry *certificate, struct check_report *r)
+static void check_route(struct other *peer, const struct pki_entry *certificate, struct doctor_report *r)
 {
 	auto_free char *source = NULL;
 
 	if (!peer->found) {
 		(void)err_hint(&peer->unknown, "add it to DNS or /etc/hosts");
-		check_error(r, &peer->unknown);
+		doctor_error(r, &peer->unknown);
 		return;
 	}
 	source = probe_source(peer->found[0]);
 	if (!source)
-		check_fix(check_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]), "ip route get %s",
-			  peer->found[0]);
+		doctor_fix(doctor_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]),
+			   "ip route get %s", peer->found[0]);
 	else if (certificate && certificate->present && !strv_has(certificate->sans, source))
-		check_fix(check_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
-				     peer->name, source),
-			  "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
+		doctor_fix(doctor_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
+				       peer->name, source),
+			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
 }
 
 /* Two members are worse than one: either of them stops both. */
-static void check_count(const struct machine *m, const struct member_survey *s, struct check_report *r)
+static void check_count(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
 {
 	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(s).all == 0)
-		check_fix(check_warn(r, "MEMBERS in cluster.conf has two members: one that is down will stop both"),
-			  "have one, or three");
+		doctor_fix(doctor_warn(r, "MEMBERS in cluster.conf has two members: one that is down will stop both"),
+			   "have one, or three");
 }
 
-void check_peers(const struct machine *m, const struct member_survey *s, size_t *doors, struct check_report *r)
+void doctor_peers(const struct machine *m, const struct member_survey *s, size_t *servers, struct doctor_report *r)
 {
 	const struct pki_entry *certificate = NULL;
 	struct pki_entry *certs = NULL;
@@ -199,7 +199,7 @@ void check_peers(const struct machine *m, const struct member_survey *s, size_t 
 	struct err ignored = { 0 };
 	size_t n = 0;
 
-	*doors = 0;
+	*servers = 0;
 	find_others(m, s, &all);
 	if (all.n > 0 && pki_list(m, &certs, &n, &ignored) == 0) {
 		for (size_t i = 0; i < n; i++) {
@@ -212,7 +212,7 @@ void check_peers(const struct machine *m, const struct member_survey *s, size_t 
 	for (size_t i = 0; i < all.n; i++) {
 		check_route(&all.list[i], certificate, r);
 		check_reach(&all.list[i], r);
-		*doors += all.list[i].error[DOOR] == 0;
+		*servers += all.list[i].error[ENROLL] == 0;
 	}
 	check_count(m, s, r);
 	for (size_t i = 0; i < all.n; i++) {

@@ -16,7 +16,7 @@
 #define RESTART "systemctl restart etcd"
 
 /* /proc shows "... (deleted)" after the program file when it was replaced. */
-static void check_program(const struct machine *m, pid_t pid, struct check_report *r)
+static void check_program(const struct machine *m, pid_t pid, struct doctor_report *r)
 {
 	auto_free char *installed = xasprintf("%s/etcd", m->at.current);
 	auto_free char *want = realpath(installed, NULL);
@@ -25,14 +25,14 @@ static void check_program(const struct machine *m, pid_t pid, struct check_repor
 	if (!want || !have)
 		return;
 	if (strcmp(want, have) == 0)
-		check_ok(r, "the running etcd (process %d) is the installed one", (int)pid);
+		doctor_ok(r, "the running etcd (process %d) is the installed one", (int)pid);
 	else
-		check_fix(check_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
-			  RESTART);
+		doctor_fix(doctor_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
+			   RESTART);
 }
 
 /* etcd reads this file at its start only, up to 3.7 (etcd-io/etcd#11555). */
-static void check_ca_age(const struct machine *m, pid_t pid, struct check_report *r)
+static void check_ca_age(const struct machine *m, pid_t pid, struct doctor_report *r)
 {
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	time_t started = probe_started(pid);
@@ -40,7 +40,7 @@ static void check_ca_age(const struct machine *m, pid_t pid, struct check_report
 
 	/* Both in whole seconds: one of grace. */
 	if (started > 0 && stat(ca, &st) == 0 && st.st_mtime > started + 1)
-		check_fix(check_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
+		doctor_fix(doctor_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
 }
 
 static bool env_has(char *const *env, const char *root, const char *key, const char *value)
@@ -60,7 +60,7 @@ static bool env_has(char *const *env, const char *root, const char *key, const c
 	return false;
 }
 
-static void check_settings(const struct machine *m, pid_t pid, struct check_report *r)
+static void check_settings(const struct machine *m, pid_t pid, struct doctor_report *r)
 {
 	auto_strv char **running = probe_environ(pid);
 	auto_keyfile struct keyfile file = { 0 };
@@ -71,14 +71,14 @@ static void check_settings(const struct machine *m, pid_t pid, struct check_repo
 	for (size_t i = 0; i < file.n; i++) {
 		if (env_has(running, m->at.root, file.entries[i].key, file.entries[i].value))
 			continue;
-		check_fix(check_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
-			  RESTART);
+		doctor_fix(doctor_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
+			   RESTART);
 		return;
 	}
-	check_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
+	doctor_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
 }
 
-void check_process(const struct machine *m, pid_t pid, struct check_report *r)
+void doctor_process(const struct machine *m, pid_t pid, struct doctor_report *r)
 {
 	long long files = probe_open_files(pid);
 
@@ -86,6 +86,6 @@ void check_process(const struct machine *m, pid_t pid, struct check_report *r)
 	check_settings(m, pid, r);
 	check_ca_age(m, pid, r);
 	if (files >= 0 && files < OPEN_FILES_LOW)
-		check_fix(check_warn(r, "etcd may open only %lld files at once", files),
-			  "systemctl edit etcd: [Service] LimitNOFILE=65536");
+		doctor_fix(doctor_warn(r, "etcd may open only %lld files at once", files),
+			   "systemctl edit etcd: [Service] LimitNOFILE=65536");
 }

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "doctor/parts.h"
+#include "doctor/examine.h"
 #include "member/datadir.h"
 #include "member/datadir_copy.h"
 #include "member/health.h"
@@ -46,8 +46,6 @@ struct recovery {
 static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 {
 	enum datadir_state state = DATADIR_EMPTY;
-	struct check_report report = { 0 };
-	int rc;
 
 	if (datadir_look(r->m, &state, &r->cluster_id, &r->member_id, e) < 0)
 		return -1;
@@ -66,11 +64,7 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 	/* Whose data it is has been typed; a member-id, where there is one, must agree. */
 	if (file_exists(r->m->at.member_id) && datadir_check(r->m, e) < 0)
 		return -1;
-	check_release(r->m, &report);
-	check_pki(r->m, &report);
-	rc = check_verdict(&report, e);
-	check_report_free(&report);
-	return rc < 0 ? -1 : keyfile_read(r->m->at.etcd_env, &r->env, e);
+	return doctor_can_start(r->m, e) < 0 ? -1 : keyfile_read(r->m->at.etcd_env, &r->env, e);
 }
 
 static void add_other(struct recovery *r, const char *url)

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "doctor/check.h"
+#include "doctor/examine.h"
 #include "enroll/client.h"
 #include "flow/certify.h"
 #include "flow/form.h"
@@ -58,7 +58,7 @@ static int look_first(struct setup_run *r, struct err *e)
 	}
 	if (move_check(r, e) < 0)
 		return -1;
-	rc = r->runs || r->moves ? 0 : check_before_start(r->m, e);
+	rc = r->runs || r->moves ? 0 : doctor_before_start(r->m, e);
 	if (rc < 0 && e->class == ERR_PENDING)
 		r->others = *e; /* a network that comes in a moment */
 	return rc;

@@ -7,10 +7,11 @@
 
 #include "machine_fixture.h"
 
+#include "doctor/examine.h"
 #include "doctor/parts.h"
 
 /* The finding whose sentence has this text. */
-static inline const struct check_finding *find(const struct check_report *r, const char *text)
+static inline const struct doctor_finding *find(const struct doctor_report *r, const char *text)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		if (strstr(r->list[i].what, text))
@@ -19,14 +20,14 @@ static inline const struct check_finding *find(const struct check_report *r, con
 	return NULL;
 }
 
-static inline void assert_finding(const struct check_report *r, enum check_level level, const char *what,
+static inline void assert_finding(const struct doctor_report *r, enum doctor_level level, const char *what,
 				  const char *fix)
 {
-	const struct check_finding *f = find(r, what);
+	const struct doctor_finding *f = find(r, what);
 
 	if (!f) {
 		for (size_t i = 0; i < r->n; i++)
-			print_message("# %s: %s\n", check_level_name(r->list[i].level), r->list[i].what);
+			print_message("# %s: %s\n", doctor_level_name(r->list[i].level), r->list[i].what);
 		fail_msg("no finding has \"%s\"", what);
 		return;
 	}
@@ -66,14 +67,14 @@ static inline void down(struct member *one)
 	(void)err_set(&one->why, ERR_HEALTH, "Connection refused");
 }
 
-static inline struct check_report judge(const char *conf, const struct member_survey *s)
+static inline struct doctor_report judge(const char *conf, const struct member_survey *s)
 {
-	struct check_report r = { .running = true };
+	struct doctor_report r = { .running = true };
 	auto_free char *text = xasprintf("%s%s", strstr(conf, "NAME=") ? "" : "NAME=n1\n", conf);
 	struct machine m;
 
 	open_machine(&m, text);
-	check_members(&m, s, &r);
+	doctor_members(&m, s, &r);
 	machine_free(&m);
 	return r;
 }

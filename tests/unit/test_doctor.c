@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor/check, doctor/host, doctor/peers, doctor/ca: every situation has its message, its level and a command to type.
+ * doctor/examine, doctor/host, doctor/peers, doctor/ca: every situation has its message, its level and a command to type.
  */
 #include "findings_fixture.h"
 
@@ -15,7 +15,7 @@ static int before_start(const char *conf, struct err *e)
 	int rc;
 
 	open_machine(&m, conf);
-	rc = check_before_start(&m, e);
+	rc = doctor_before_start(&m, e);
 	machine_free(&m);
 	return rc;
 }
@@ -75,15 +75,15 @@ static int silent_listener(uint16_t *port, int full[2])
 }
 
 /* *servers: how many other enrolment servers are known; on return how many are there. NULL: those that were found. */
-static struct check_report look_around(const char *conf, const struct member_survey *s, size_t *servers)
+static struct doctor_report look_around(const char *conf, const struct member_survey *s, size_t *servers)
 {
-	struct check_report r = { .running = true };
+	struct doctor_report r = { .running = true };
 	size_t n = 0;
 	struct machine m;
 
 	open_machine(&m, conf);
-	check_peers(&m, s, &n, &r);
-	check_ca(&m, s, servers ? *servers : n, &r);
+	doctor_peers(&m, s, &n, &r);
+	doctor_ca(&m, s, servers ? *servers : n, &r);
 	if (servers)
 		*servers = n;
 	machine_free(&m);
@@ -108,18 +108,18 @@ static void the_ports_of_the_others_are_tried(void **state)
 	char *at[] = { peer, NULL }, *far_at[] = { far, NULL };
 	struct member_survey s = { 0 };
 	struct member list[3];
-	struct check_report r;
+	struct doctor_report r;
 	size_t servers = 0;
 
 	(void)state;
 	(void)close(gone);
 	gone = -1;
 	r = look_around(conf, &s, &servers);
-	assert_finding(&r, CHECK_OK, open, "");
-	assert_finding(&r, CHECK_OK, yet, "");
-	assert_finding(&r, CHECK_BAD, "no-such-host.invalid cannot be resolved", "/etc/hosts");
+	assert_finding(&r, DOCTOR_OK, open, "");
+	assert_finding(&r, DOCTOR_OK, yet, "");
+	assert_finding(&r, DOCTOR_BAD, "no-such-host.invalid cannot be resolved", "/etc/hosts");
 	assert_int_equal(servers, 0);
-	check_report_free(&r);
+	doctor_report_free(&r);
 
 	/* Where the cluster says they are counts, once it can be asked. */
 	s = three(list);
@@ -128,11 +128,11 @@ static void the_ports_of_the_others_are_tried(void **state)
 	list[2].url = far;
 	list[2].peer_urls = far_at;
 	r = look_around(conf, &s, &servers);
-	assert_finding(&r, CHECK_OK, open, "");
-	assert_finding(&r, CHECK_WARN, refuses, "on that machine: etcd-cluster check");
-	assert_finding(&r, CHECK_WARN, lost, "firewall");
+	assert_finding(&r, DOCTOR_OK, open, "");
+	assert_finding(&r, DOCTOR_WARN, refuses, "on that machine: etcd-cluster check");
+	assert_finding(&r, DOCTOR_WARN, lost, "firewall");
 	assert_null(find(&r, "no-such-host"));
-	check_report_free(&r);
+	doctor_report_free(&r);
 	(void)close(full[0]);
 	(void)close(full[1]);
 }
@@ -140,14 +140,14 @@ static void the_ports_of_the_others_are_tried(void **state)
 static void two_members_are_advised_against(void **state)
 {
 	struct member_survey s = { 0 };
-	struct check_report r =
+	struct doctor_report r =
 		look_around("ROLE=cluster\nNAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=9\nPEER_PORT=10\nENROLL_PORT=11\n"
 			    "MEMBERS=n1=127.0.0.1,n2=127.0.0.2\n",
 			    &s, NULL);
 
 	(void)state;
-	assert_finding(&r, CHECK_WARN, "MEMBERS in cluster.conf has two members", "three");
-	check_report_free(&r);
+	assert_finding(&r, DOCTOR_WARN, "MEMBERS in cluster.conf has two members", "three");
+	doctor_report_free(&r);
 }
 
 static void a_machine_without_certificates_needs_a_token_and_an_enrolment_server(void **state)
@@ -157,23 +157,23 @@ static void a_machine_without_certificates_needs_a_token_and_an_enrolment_server
 	auto_close int fd = listener(2, &port);
 	auto_free char *with_server = xasprintf(JOINER "ENROLL_PORT=%u\n", port);
 	struct member_survey s = { 0 };
-	struct check_report r;
+	struct doctor_report r;
 
 	(void)state;
 	r = look_around(JOINER "ENROLL_PORT=11\n", &s, NULL);
-	assert_finding(&r, CHECK_WARN, "has neither certificates nor an enrolment token", "etcd-cluster token new");
-	assert_finding(&r, CHECK_WARN, "no CA host can be reached on the enrolment port 11", "TCP port 11");
-	check_report_free(&r);
+	assert_finding(&r, DOCTOR_WARN, "has neither certificates nor an enrolment token", "etcd-cluster token new");
+	assert_finding(&r, DOCTOR_WARN, "no CA host can be reached on the enrolment port 11", "TCP port 11");
+	doctor_report_free(&r);
 	put_file("/etc/etcd/enroll-token", "hunter2\n");
 	r = look_around(with_server, &s, NULL);
-	assert_int_equal(find(&r, "token")->level, CHECK_BAD);
+	assert_int_equal(find(&r, "token")->level, DOCTOR_BAD);
 	assert_null(find(&r, "hunter2"));
-	assert_finding(&r, CHECK_OK, "the enrolment port of a CA host can be reached", "");
-	check_report_free(&r);
+	assert_finding(&r, DOCTOR_OK, "the enrolment port of a CA host can be reached", "");
+	doctor_report_free(&r);
 	put_file("/etc/etcd/enroll-token", "9f3c52a7e1b8460dd47a05c6f21b93e8c05d7714\n");
 	r = look_around(with_server, &s, NULL);
-	assert_finding(&r, CHECK_OK, "is strong and nobody else can read it", "");
-	check_report_free(&r);
+	assert_finding(&r, DOCTOR_OK, "is strong and nobody else can read it", "");
+	doctor_report_free(&r);
 #undef JOINER
 }
 
@@ -188,25 +188,25 @@ static void a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others(void **
 	auto_free char *want = xasprintf("the enrolment port %u is taken by test_doctor", port);
 	struct member_survey s = { 0 };
 	struct member list[3];
-	struct check_report r;
+	struct doctor_report r;
 	size_t servers = 1;
 
 	(void)state;
 	put_file("/etc/etcd/pki/ca.crt", "");
 	put_file("/etc/etcd/pki/ca.key", "");
 	r = look_around(taken, &s, NULL);
-	assert_finding(&r, CHECK_BAD, want, "ENROLL_PORT");
-	assert_finding(&r, CHECK_WARN, "n2, n3 of MEMBERS got no certificates yet, and the tokens here do for 0",
+	assert_finding(&r, DOCTOR_BAD, want, "ENROLL_PORT");
+	assert_finding(&r, DOCTOR_WARN, "n2, n3 of MEMBERS got no certificates yet, and the tokens here do for 0",
 		       "etcd-cluster token new --uses 2");
-	assert_finding(&r, CHECK_OK, "no other machine is a CA host", "ca export");
-	check_report_free(&r);
+	assert_finding(&r, DOCTOR_OK, "no other machine is a CA host", "ca export");
+	doctor_report_free(&r);
 
 	s = three(list);
 	r = look_around(free_port, &s, &servers);
-	assert_finding(&r, CHECK_OK, "the enrolment port 10221 is free", "");
+	assert_finding(&r, DOCTOR_OK, "the enrolment port 10221 is free", "");
 	assert_null(find(&r, "of MEMBERS got no certificates"));
 	assert_null(find(&r, "no other machine is a CA host"));
-	check_report_free(&r);
+	doctor_report_free(&r);
 }
 
 /* --- Probes. */
@@ -234,19 +234,19 @@ static void probes_see_this_process(void **state)
 
 static void the_verdict_is_the_first_bad_one(void **state)
 {
-	struct check_report r = { 0 };
+	struct doctor_report r = { 0 };
 
 	(void)state;
-	check_ok(&r, "fine");
-	check_fix(check_warn(&r, "odd"), "look");
-	assert_ok(check_verdict(&r, e));
-	check_fix(check_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "fix it");
-	(void)check_bad(&r, ERR_CONFIG, "later");
-	assert_err(check_verdict(&r, e), ERR_VERIFY, "broken?[1m");
-	assert_err(check_verdict(&r, e), ERR_VERIFY, "fix it");
+	doctor_ok(&r, "fine");
+	doctor_fix(doctor_warn(&r, "odd"), "look");
+	assert_ok(doctor_verdict(&r, e));
+	doctor_fix(doctor_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "fix it");
+	(void)doctor_bad(&r, ERR_CONFIG, "later");
+	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "broken?[1m");
+	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "fix it");
 	r.running = true;
-	assert_err(check_verdict(&r, e), ERR_HEALTH, "broken");
-	check_report_free(&r);
+	assert_err(doctor_verdict(&r, e), ERR_HEALTH, "broken");
+	doctor_report_free(&r);
 }
 
 int main(void)

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doctor/examine.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "adapter/probe.h"
+#include "base/mem.h"
+#include "doctor/parts.h"
+#include "member/identity.h"
+
+#define SURVEY_MS 2000
+
+void doctor_start(const struct machine *m, struct doctor_report *r)
+{
+	doctor_release(m, r);
+	doctor_pki(m, r);
+	doctor_data(m, r);
+}
+
+int doctor_can_start(const struct machine *m, struct err *e)
+{
+	cleanup(doctor_report_free) struct doctor_report r = { 0 };
+
+	doctor_release(m, &r);
+	doctor_pki(m, &r);
+	return doctor_verdict(&r, e);
+}
+
+int doctor_before_start(const struct machine *m, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	cleanup(doctor_report_free) struct doctor_report r = { 0 };
+
+	doctor_ports(m, probe_etcd(data, NULL), &r);
+	doctor_space(m, &r);
+	return doctor_verdict(&r, e);
+}
+
+/* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
+static bool was_set_up(const struct machine *m)
+{
+	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
+
+	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
+}
+
+/* Without certificates nobody can be asked; setup's own words (its outcome) say what it waits for. */
+static void check_not_set_up(struct doctor_exam *x)
+{
+	bool waits = x->has_outcome && x->outcome.state == OUTCOME_PENDING;
+	struct doctor_finding *f = doctor_bad(&x->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s",
+					      waits ? ": setup waits, and tries again by itself" : "");
+
+	doctor_fix(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
+}
+
+/* Where the journal of a join stands, until the member votes. */
+static void read_joining(const struct machine *m, struct doctor_exam *x)
+{
+	auto_joining struct joining j = { 0 };
+	struct err ignored = { 0 };
+
+	x->joins = joining_read(m, &j, &ignored) > 0 && j.step != JOINING_MEMBER;
+	x->joining = j.step;
+}
+
+/* etcd does not run. That is as it should be before the first setup, and a fault after it. */
+static void check_stopped(const struct machine *m, struct doctor_report *r)
+{
+	struct identity id = { 0 };
+	struct err e = { 0 };
+	int known = identity_read(m, &id, &e);
+
+	identity_free(&id);
+	if (known < 0)
+		doctor_error(r, &e);
+	else if (known == 0)
+		doctor_fix(doctor_warn(r, "etcd does not run, and has not been healthy here yet"),
+			   "etcd-cluster setup");
+	else
+		doctor_fix(doctor_bad(r, ERR_HEALTH, "etcd does not run"),
+			   "systemctl start etcd; if it does not stay up: journalctl -u etcd -n 50");
+}
+
+/* Asks the members. The pid of this machine's etcd; in a container root may not see whose files are open, and an answer is proof enough. */
+static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *unasked)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	pid_t pid = probe_etcd(data, NULL);
+
+	if (member_survey(m, SURVEY_MS, &x->survey, unasked) == 0)
+		err_clear(unasked);
+	for (size_t i = 0; i < x->survey.n && pid == 0; i++)
+		if (x->survey.list[i].here && x->survey.list[i].answers)
+			pid = PROBE_PID_UNKNOWN;
+	x->report.running = pid != 0;
+	return pid;
+}
+
+/* What takes a moment: the disk is measured, and the ports of the other machines are tried. */
+static void look_around(const struct machine *m, pid_t pid, struct doctor_exam *x)
+{
+	size_t servers = 0;
+
+	doctor_ports(m, pid, &x->report);
+	doctor_space(m, &x->report);
+	doctor_host(m, &x->report);
+	doctor_peers(m, &x->survey, &servers, &x->report);
+	doctor_ca(m, &x->survey, servers, &x->report);
+	if (!x->report.running)
+		check_stopped(m, &x->report);
+}
+
+static void examine(const struct machine *m, bool thorough, struct doctor_exam *x)
+{
+	struct err unasked = { 0 };
+	pid_t pid = ask(m, x, &unasked);
+
+	doctor_release(m, &x->report);
+	if (thorough) {
+		doctor_pki(m, &x->report);
+		doctor_data(m, &x->report);
+	}
+	doctor_files(m, &x->report);
+	if (thorough)
+		look_around(m, pid, x);
+	if (pid > 0)
+		doctor_process(m, pid, &x->report);
+	/* That a stopped etcd does not answer was found already. */
+	if (thorough && !x->report.running && !x->survey.agreed)
+		return;
+	if (unasked.class != ERR_NONE)
+		doctor_error(&x->report, &unasked);
+	else
+		doctor_members(m, &x->survey, &x->report);
+}
+
+void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x)
+{
+	struct err e = { 0 };
+	int found;
+
+	*x = (struct doctor_exam){ 0 };
+	found = outcome_read(m, &x->outcome, &e);
+	x->has_outcome = found > 0;
+	if (found < 0)
+		doctor_error(&x->report, &e);
+	x->has_release = release_current(m, &x->release, &e) > 0;
+	if (m->conf.role == ROLE_NONE) {
+		doctor_ok(&x->report, "ROLE=none: etcd-cluster is installed and idle");
+		return;
+	}
+	read_joining(m, x);
+	if (!thorough && !was_set_up(m)) {
+		check_not_set_up(x);
+		return;
+	}
+	examine(m, thorough, x);
+	if (pki_list(m, &x->certs, &x->n_certs, &e) < 0)
+		x->n_certs = 0; /* doctor_files has said why */
+}
+
+void doctor_exam_free(struct doctor_exam *x)
+{
+	outcome_free(&x->outcome);
+	release_free(&x->release);
+	member_survey_free(&x->survey);
+	pki_list_free(x->certs, x->n_certs);
+	doctor_report_free(&x->report);
+	*x = (struct doctor_exam){ 0 };
+}
+
+const struct member *doctor_here(const struct doctor_exam *x)
+{
+	for (size_t i = 0; i < x->survey.n; i++) {
+		if (x->survey.list[i].here)
+			return &x->survey.list[i];
+	}
+	return NULL;
+}
+
+bool doctor_removed(const struct doctor_exam *x)
+{
+	const struct member *here = doctor_here(x);
+
+	return here && !here->listed && !here->healthy && x->survey.agreed && x->survey.home_member != 0 &&
+	       x->survey.home_cluster == x->survey.cluster_id;
+}
+
+int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e)
+{
+	const struct member *here = doctor_here(x);
+
+	if (m->conf.role == ROLE_NONE)
+		return 0;
+	if ((!here || !here->healthy) && x->has_outcome && x->outcome.state == OUTCOME_PENDING) {
+		(void)err_set(e, ERR_PENDING, "setup is not done yet: %s", x->outcome.message);
+		return x->outcome.hint[0] ? err_hint(e, "%s", x->outcome.hint) : -1;
+	}
+	for (size_t i = 0; i < x->report.n; i++) {
+		const struct doctor_finding *f = &x->report.list[i];
+
+		if (f->level == DOCTOR_BAD && (f->class == ERR_HEALTH || !here || !here->healthy)) {
+			(void)err_set(e, ERR_HEALTH, "%s", f->what);
+			return f->fix[0] ? err_hint(e, "%s", f->fix) : -1;
+		}
+	}
+	if (here && here->healthy)
+		return 0;
+	(void)err_set(e, ERR_HEALTH, "etcd is not healthy on this machine");
+	return err_hint(e, "etcd-cluster setup");
+}

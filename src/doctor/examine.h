@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one examination of a machine and its cluster, for `status` and `check`. Nothing here changes the machine.
+ */
+#ifndef DOCTOR_EXAMINE_H
+#define DOCTOR_EXAMINE_H
+
+#include "config/machine.h"
+#include "doctor/report.h"
+#include "member/health.h"
+#include "member/joining.h"
+#include "pki/list.h"
+#include "release/release.h"
+#include "service/outcome.h"
+
+struct doctor_exam {
+	bool has_outcome; /* setup has run since boot */
+	struct outcome outcome;
+	bool joins;		   /* this machine is on its way into a running cluster */
+	enum joining_step joining; /* how far */
+	bool has_release;
+	struct release release;	     /* the installed one */
+	struct member_survey survey; /* empty when nobody could be asked */
+	struct pki_entry *certs;
+	size_t n_certs;
+	struct doctor_report report; /* with the "ok" findings */
+};
+
+/*
+ * Asks and reads all of it; what cannot be had is a finding. thorough: also what takes a few seconds, as the disk's speed and the way to the other
+ * machines, and what is wrong before the first setup. The caller frees.
+ */
+void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x);
+void doctor_exam_free(struct doctor_exam *x);
+
+/* The member on this machine, or NULL. */
+const struct member *doctor_here(const struct doctor_exam *x);
+
+/* True when a quorum of this machine's cluster says that it is not a member any more. */
+bool doctor_removed(const struct doctor_exam *x);
+
+/* 0 when this machine is healthy or meant to be idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
+int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
+
+/* The size in bytes at which this member refuses writes. */
+long long doctor_quota(const struct machine *m, const struct member *member);
+
+/* What etcd.service asks before each start: release, certificates, data directory. Offline, reads a few files only. */
+void doctor_start(const struct machine *m, struct doctor_report *r);
+
+/* Whether etcd can be started with this release and these certificates. */
+int doctor_can_start(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * What setup asks before the very first start: ports free (else the program that holds them is named), the address is this machine's,
+ * room on the disk. ERR_CONFIG.
+ */
+int doctor_before_start(const struct machine *m, struct err *e) MUST_CHECK;
+
+#endif
