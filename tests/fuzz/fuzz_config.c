@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/config: each line of the input as a line of cluster.conf; a value that passes its check can be written to etcd.env.
+ * config/key: each line of the input as a line of cluster.conf; a value that passes its check can be written to
+ * etcd.env.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tables of digests from outside: whatever they hold, the answer is found, not found, or refused with a message.
+ * release/digests: in a table from outside a digest is found or not, or the table is refused with a message.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/enroll_message, adapter/x509_csr: a question that passes can be put again and is the same; an answer and a request are read
- * or refused.
+ * enroll/message, adapter/x509_csr: a question that is read can be written again and is the same; an answer and a
+ * request are read or refused.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bytes that a hostile server could send: up to the first empty line they are header lines, the rest is a body. Fed in uneven pieces.
+ * adapter/grpc: bytes that a hostile server could send, in uneven pieces. Up to the first empty line they are header
+ * lines, the rest is a body.
  */
 #include <stdlib.h>
 #include <string.h>

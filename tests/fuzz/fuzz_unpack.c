@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Archives from outside. An input is a tar archive; one whose first byte is 0x1f is a gzip file already, others are wrapped
- * in stored blocks, so that the fuzzer reaches the tar reader without having to learn deflate.
+ * adapter/unpack: archives from outside. An input whose first byte is 0x1f is a gzip file, any other a tar archive that
+ * is wrapped in stored blocks, so that the fuzzer reaches the tar reader without having to learn deflate.
  */
 #include <stdint.h>
 #include <stdlib.h>

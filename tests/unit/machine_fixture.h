@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "adapter/grpc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "config/machine.h"
@@ -259,7 +260,7 @@ static inline struct grpc *fake_open(const struct fake_etcd *p, const char *ca, 
 	return g;
 }
 
-/* The machine whose etcd listens on this port, with further lines of cluster.conf. Its clock is right: so is the etcd's. */
+/* The machine whose etcd has this port, with further lines of cluster.conf. Its clock is right, as that of the etcd. */
 static inline void open_machine_of(struct machine *m, int port, const char *more)
 {
 	auto_free char *conf = xasprintf("NAME=n1\nCLIENT_PORT=%d\n%s", port, more);

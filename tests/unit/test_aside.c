@@ -8,7 +8,7 @@
 
 #define ASIDE ".aside-20270115-080000"
 
-static void a_taken_name_is_not_taken_again(void **state)
+static void a_name_in_use_is_not_used_again(void **state)
 {
 	const struct machine *m = *state;
 	auto_free char *path = root_path("/it");
@@ -27,7 +27,7 @@ static void a_taken_name_is_not_taken_again(void **state)
 	assert_file("/it" ASIDE "-3", "3");
 }
 
-static void data_and_log_move_where_they_are(void **state)
+static void data_and_log_are_renamed_in_place(void **state)
 {
 	struct machine *m = *state;
 	auto_free char *db = root_path("/data/member/snap/db"), *wal = root_path("/logs/wal/0.wal");
@@ -50,8 +50,8 @@ static void data_and_log_move_where_they_are(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { WITH_MACHINE(a_taken_name_is_not_taken_again),
-					    WITH_MACHINE(data_and_log_move_where_they_are) };
+	const struct CMUnitTest tests[] = { WITH_MACHINE(a_name_in_use_is_not_used_again),
+					    WITH_MACHINE(data_and_log_are_renamed_in_place) };
 
 	return cmocka_run_group_tests_name("aside", tests, NULL, NULL);
 }

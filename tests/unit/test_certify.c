@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow/certify on a machine that has its own CA or copied certificates: every cause of drift and what it replaces; every
- * refusal, and that it changes nothing; what a kill leaves.
+ * flow/certify on a machine that has its own CA or copied certificates: every cause of drift and what it replaces;
+ * every refusal, and that it changes nothing; what a kill leaves.
  */
 #include "certify_fixture.h"
 
 #include <openssl/evp.h>
 
 #include "adapter/x509_key.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "pki/store.h"
 
@@ -37,7 +36,7 @@ static bool replaced(const char *name, const char *ext, const char *before)
 	return strcmp(now, before) != 0;
 }
 
-static void first_issue(void **state)
+static void every_certificate_is_issued_at_first(void **state)
 {
 	cleanup(machine_free) struct machine m;
 	auto_free char *cn = NULL, *modes = NULL;
@@ -94,7 +93,9 @@ static void wrong_use(const struct machine *m)
 /* Another CA in the place of ours: its key, and its certificate unless only the key is to be there. */
 static void put_ca(const struct machine *m, x509_key *key, bool cert)
 {
-	const struct x509_request r = { .cn = "given", .ca = true, .not_before = NOW, .not_after = NOW + 3000LL * DAY };
+	const struct x509_request r = {
+		.cn = "copied", .ca = true, .not_before = NOW, .not_after = NOW + 3000LL * DAY
+	};
 	struct err why = { 0 };
 	auto_free char *path = machine_pki_path(m, "ca", "crt"), *key_path = machine_pki_path(m, "ca", "key");
 	auto_cert x509_cert *ca = x509_issue(&r, key, NULL, NULL, &why);
@@ -248,7 +249,7 @@ static void a_refusal_changes_nothing(void **state)
 	auto_free char *before = NULL;
 	struct err why = { 0 };
 	struct pki_entry *list;
-	bool shown = r->days < 0; /* a clock is no problem of a certificate */
+	bool shown = r->days < 0; /* a wrong clock is not shown with a certificate */
 	size_t n;
 
 	open_node(&m, "");
@@ -423,7 +424,7 @@ static void narrow_modes_are_set_right(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[9 + ARRAY_LEN(drifts) + ARRAY_LEN(refusals)] = {
-		WITH_ROOT(first_issue),
+		WITH_ROOT(every_certificate_is_issued_at_first),
 		WITH_ROOT(the_preflight_names_the_fix),
 		WITH_ROOT(copied_certificates_are_enough),
 		WITH_ROOT(no_certificate_outlives_its_ca),

@@ -5,7 +5,6 @@
  */
 #include "fake_ca_host.h"
 
-#include "base/clock.h"
 #include "pki/origin.h"
 
 #define TOKEN "5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f"
@@ -172,7 +171,7 @@ static void a_missing_answer_is_a_warning_until_expiry(void **state)
 		m.now = NOW + 300LL * DAY;
 		ensure(&m, 0);
 		assert_int_equal(certify_renew(&m, NULL, false, &why), 0);
-		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* somebody wanted it now */
+		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* the command asks for it now */
 		assert_int_equal(certify(&m, true, &why), 0);
 		m.now = NOW + 400LL * DAY; /* expired */
 		assert_err(certify(&m, false, e), class, "");

@@ -126,7 +126,7 @@ static void a_shared_secret_is_enough_on_both_sides(void **state)
 	}
 }
 
-static void who_does_not_know_the_secret_gets_nothing(void **state)
+static void a_client_without_the_secret_gets_nothing(void **state)
 {
 	(void)state;
 	/* The right name for the wrong secret; then no such name; the server with and without a certificate. */
@@ -152,7 +152,7 @@ static void a_server_that_does_not_know_the_secret_hears_nothing(void **state)
 	assert_int_equal(o.heard, 0);
 }
 
-static void certificates_of_one_ca_are_enough_expired_or_not(void **state)
+static void certificates_of_one_ca_are_enough_even_expired(void **state)
 {
 	static const char *const names[] = { "client", "expired" };
 
@@ -167,7 +167,7 @@ static void certificates_of_one_ca_are_enough_expired_or_not(void **state)
 	}
 }
 
-static void certificates_of_strangers_are_not(void **state)
+static void certificates_of_another_ca_are_refused(void **state)
 {
 	struct outcome o = meet(NULL, NULL, "stranger", "server");
 
@@ -214,7 +214,7 @@ static void silence_ends_at_the_deadline(void **state)
 	(void)close(fd[0]);
 }
 
-static void messages_have_a_largest_size(void **state)
+static void a_message_has_a_maximum_size(void **state)
 {
 	cleanup(side_free) struct side here = make_side(NULL, NULL, NULL), there = make_side("a", key_a, NULL);
 	auto_buf struct buf big = { 0 }, got = { 0 };
@@ -258,14 +258,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shared_secret_is_enough_on_both_sides),
-		cmocka_unit_test(who_does_not_know_the_secret_gets_nothing),
+		cmocka_unit_test(a_client_without_the_secret_gets_nothing),
 		cmocka_unit_test(a_server_that_does_not_know_the_secret_hears_nothing),
-		cmocka_unit_test(certificates_of_one_ca_are_enough_expired_or_not),
-		cmocka_unit_test(certificates_of_strangers_are_not),
+		cmocka_unit_test(certificates_of_one_ca_are_enough_even_expired),
+		cmocka_unit_test(certificates_of_another_ca_are_refused),
 		cmocka_unit_test(silence_ends_at_the_deadline),
-		cmocka_unit_test(messages_have_a_largest_size),
+		cmocka_unit_test(a_message_has_a_maximum_size),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
-	return cmocka_run_group_tests(tests, certs_setup, certs_teardown);
+	return cmocka_run_group_tests_name("channel", tests, certs_setup, certs_teardown);
 }

@@ -29,7 +29,7 @@ static void load(const struct layout *at, const char *text, struct config *c)
 	assert_ok(config_load(at, c, e));
 }
 
-static void defaults(void **state)
+static void defaults_apply_without_a_file(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 	const struct layout *at = *state;
@@ -55,7 +55,7 @@ static void defaults(void **state)
 	assert_int_equal(c.n_etcd, 0);
 }
 
-static void default_release_is_newest_3_6(void **state)
+static void the_default_release_is_the_newest_3_6(void **state)
 {
 	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
 	cleanup(config_free) struct config c = { 0 };
@@ -75,7 +75,7 @@ static void default_release_is_newest_3_6(void **state)
 	assert_false(c.release_given);
 }
 
-static void takes_every_key(void **state)
+static void every_key_is_read(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -118,7 +118,7 @@ static void takes_every_key(void **state)
 	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:23"));
 }
 
-static void empty_value_is_the_default(void **state)
+static void an_empty_value_is_the_default(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -127,7 +127,7 @@ static void empty_value_is_the_default(void **state)
 	assert_int_equal(c.client_port, 2379);
 }
 
-static void short_lives_renew_at_a_third(void **state)
+static void short_lived_certificates_renew_at_a_third(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -135,7 +135,7 @@ static void short_lives_renew_at_a_third(void **state)
 	assert_int_equal(c.renew_before_days, 10);
 }
 
-static void urls_can_be_forbidden(void **state)
+static void release_urls_can_be_forbidden(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -143,7 +143,7 @@ static void urls_can_be_forbidden(void **state)
 	assert_null(c.release_urls);
 }
 
-static void finds_itself_among_members(void **state)
+static void the_machine_is_found_among_members(void **state)
 {
 	static const char *const texts[] = {
 		"ROLE=cluster\nMEMBERS=n0=192.0.2.9,node-1=192.0.2.1\n",		    /* by host name */
@@ -160,7 +160,7 @@ static void finds_itself_among_members(void **state)
 	}
 }
 
-static void finds_itself_by_interface(void **state)
+static void the_machine_is_found_by_interface(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -168,7 +168,7 @@ static void finds_itself_by_interface(void **state)
 	assert_string_equal(c.name, "n2");
 }
 
-static void finds_itself_by_a_name_that_leads_here(void **state)
+static void the_machine_is_found_by_a_name_that_resolves_here(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -178,7 +178,7 @@ static void finds_itself_by_a_name_that_leads_here(void **state)
 }
 
 /* A literal address decides before any name is looked up. */
-static void prefers_a_literal_address(void **state)
+static void a_literal_address_is_preferred(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 
@@ -186,7 +186,7 @@ static void prefers_a_literal_address(void **state)
 	assert_string_equal(c.name, "n2");
 }
 
-static void waits_for_a_name(void **state)
+static void an_unresolvable_name_is_pending(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 	const struct layout *at = *state;
@@ -195,7 +195,7 @@ static void waits_for_a_name(void **state)
 	assert_err(config_load(at, &c, e), ERR_PENDING, "unless it is nowhere.invalid");
 }
 
-static void dropins_win(void **state)
+static void dropins_override_cluster_conf(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 	const struct layout *at = *state;
@@ -219,7 +219,7 @@ static void mistakes_in_dropins_are_named(void **state)
 	assert_err(config_load(at, &c, e), ERR_CONFIG, "10-a.conf:2: unknown key NAEM; did you mean NAME");
 }
 
-static void config_option_must_exist(void **state)
+static void the_file_of_the_config_option_must_exist(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
 	struct layout at;
@@ -231,7 +231,7 @@ static void config_option_must_exist(void **state)
 }
 
 /* One text, one refusal: the class is always ERR_CONFIG. */
-static void refuses(void **state)
+static void mistakes_are_refused(void **state)
 {
 	static const struct {
 		const char *text, *says;
@@ -354,7 +354,7 @@ static void refuses(void **state)
 	}
 }
 
-static void unusable_host_name_says_what_to_write(void **state)
+static void an_unusable_host_name_gets_a_hint(void **state)
 {
 	cleanup(config_free) struct config c = { 0 }, named = { 0 }, shortened = { 0 }, idle = { 0 };
 	const struct layout *at = *state;
@@ -371,7 +371,7 @@ static void unusable_host_name_says_what_to_write(void **state)
 	assert_string_equal(named.name, "my-host");
 }
 
-static void urls(void **state)
+static void urls_are_built_and_addresses_recognised(void **state)
 {
 	auto_free char *v4 = config_url("https", "10.0.0.1", 2379), *v6 = config_url("https", "fd00::3", 2380);
 
@@ -389,23 +389,23 @@ static void urls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),
-		TEST(default_release_is_newest_3_6),
-		TEST(takes_every_key),
-		TEST(empty_value_is_the_default),
-		TEST(short_lives_renew_at_a_third),
-		TEST(urls_can_be_forbidden),
-		TEST(finds_itself_among_members),
-		TEST(finds_itself_by_interface),
-		TEST(finds_itself_by_a_name_that_leads_here),
-		TEST(prefers_a_literal_address),
-		TEST(waits_for_a_name),
-		TEST(dropins_win),
+		TEST(defaults_apply_without_a_file),
+		TEST(the_default_release_is_the_newest_3_6),
+		TEST(every_key_is_read),
+		TEST(an_empty_value_is_the_default),
+		TEST(short_lived_certificates_renew_at_a_third),
+		TEST(release_urls_can_be_forbidden),
+		TEST(the_machine_is_found_among_members),
+		TEST(the_machine_is_found_by_interface),
+		TEST(the_machine_is_found_by_a_name_that_resolves_here),
+		TEST(a_literal_address_is_preferred),
+		TEST(an_unresolvable_name_is_pending),
+		TEST(dropins_override_cluster_conf),
 		TEST(mistakes_in_dropins_are_named),
-		TEST(config_option_must_exist),
-		TEST(refuses),
-		TEST(unusable_host_name_says_what_to_write),
-		cmocka_unit_test(urls),
+		TEST(the_file_of_the_config_option_must_exist),
+		TEST(mistakes_are_refused),
+		TEST(an_unusable_host_name_gets_a_hint),
+		cmocka_unit_test(urls_are_built_and_addresses_recognised),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

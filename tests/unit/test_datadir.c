@@ -75,7 +75,7 @@ static void put_identity(const struct machine *m, uint64_t cluster, uint64_t mem
 	identity_free(&id);
 }
 
-static void reads_what_etcd_wrote(void **state)
+static void the_log_of_etcd_is_read(void **state)
 {
 	uint8_t bytes[sizeof(REAL_WAL) / 2];
 	struct wal_ids ids;
@@ -87,7 +87,7 @@ static void reads_what_etcd_wrote(void **state)
 	assert_int_equal(ids.cluster, REAL_CLUSTER);
 }
 
-static void notices_every_flipped_bit(void **state)
+static void every_flipped_bit_is_noticed(void **state)
 {
 	uint8_t bytes[sizeof(REAL_WAL) / 2];
 	struct wal_ids ids;
@@ -108,7 +108,7 @@ static void notices_every_flipped_bit(void **state)
 }
 
 /* Seen on etcd 3.4.23: what it calls itself with these URLs and tokens. */
-static void computes_ids_as_etcd_does(void **state)
+static void ids_are_computed_as_etcd_does(void **state)
 {
 	char *standard[] = { xstrdup("http://localhost:2380") }, *one[] = { xstrdup("http://127.0.0.1:23891") };
 	char *three[] = { xstrdup("http://127.0.0.1:23893"), xstrdup("http://127.0.0.1:23894"),
@@ -252,7 +252,7 @@ static void snapshots_without_their_log_are_refused(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "its log is not in");
 }
 
-static void first_segment_counts(void **state)
+static void the_first_segment_counts(void **state)
 {
 	const struct machine *m = *state;
 	enum datadir_state look;
@@ -265,7 +265,7 @@ static void first_segment_counts(void **state)
 	assert_int_equal(member, 8);
 }
 
-static void prepares_and_repairs(void **state)
+static void the_directory_is_made_and_its_mode_repaired(void **state)
 {
 	struct machine *m = *state;
 	auto_free char *data = layout_path(&m->at, "/srv/x/data"), *parent = layout_path(&m->at, "/srv/x");
@@ -297,9 +297,9 @@ static void prepares_and_repairs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_etcd_wrote),
-		cmocka_unit_test(notices_every_flipped_bit),
-		cmocka_unit_test(computes_ids_as_etcd_does),
+		cmocka_unit_test(the_log_of_etcd_is_read),
+		cmocka_unit_test(every_flipped_bit_is_noticed),
+		cmocka_unit_test(ids_are_computed_as_etcd_does),
 		WITH_MACHINE(empty_is_fine_the_first_time),
 		WITH_MACHINE(own_data_is_fine),
 		WITH_MACHINE(lost_data_is_refused),
@@ -310,8 +310,8 @@ int main(void)
 		WITH_MACHINE(other_files_are_refused),
 		WITH_MACHINE(damaged_data_is_refused),
 		WITH_MACHINE(snapshots_without_their_log_are_refused),
-		WITH_MACHINE(first_segment_counts),
-		WITH_MACHINE(prepares_and_repairs),
+		WITH_MACHINE(the_first_segment_counts),
+		WITH_MACHINE(the_directory_is_made_and_its_mode_repaired),
 	};
 
 	return cmocka_run_group_tests_name("datadir", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * release/digests, adapter/digest, release/tarball: hashing, the form of a table, which table decides, names of tarballs.
+ * release/digests, adapter/digest, release/tarball: hashing, the form of a table, which table decides, names of
+ * tarballs.
  */
 #include "machine_fixture.h"
 
@@ -74,7 +75,7 @@ static void a_table_is_read_as_sha256sum_writes_it(void **state)
 		   "table:1");
 }
 
-static void the_first_level_that_knows_it_decides(void **state)
+static void the_first_table_that_has_it_decides(void **state)
 {
 	const struct machine *m = *state;
 	struct digests_entry d;
@@ -124,9 +125,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_is_the_standard_one),
 		cmocka_unit_test(a_table_is_read_as_sha256sum_writes_it),
-		WITH_MACHINE(the_first_level_that_knows_it_decides),
+		WITH_MACHINE(the_first_table_that_has_it_decides),
 		cmocka_unit_test(names_of_tarballs_are_exact),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("digests", tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static void a_port_that_is_taken_names_the_program(void **state)
 	assert_ok(before_start(conf, e));
 }
 
-static void an_address_that_is_a_name_must_lead_here(void **state)
+static void an_address_that_is_a_name_must_resolve_here(void **state)
 {
 	(void)state;
 	assert_err(before_start("ADDRESS=no-such-host.invalid\n", e), ERR_CONFIG,
@@ -253,7 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(a_port_that_is_taken_names_the_program),
-		WITH_ROOT(an_address_that_is_a_name_must_lead_here),
+		WITH_ROOT(an_address_that_is_a_name_must_resolve_here),
 		WITH_ROOT(the_ports_of_the_others_are_tried),
 		WITH_ROOT(two_members_are_advised_against),
 		WITH_ROOT(a_machine_without_certificates_needs_a_token_and_an_enrolment_server),

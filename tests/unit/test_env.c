@@ -116,7 +116,7 @@ static void written(struct box *b, const char *path, struct keyfile *k)
 #define assert_value(k, key, want) assert_string_equal(keyfile_get(k, key), want)
 #define assert_unset(k, key)	   assert_null(keyfile_get(k, key))
 
-static void single_member_on_loopback(void **state)
+static void a_single_member_listens_on_loopback(void **state)
 {
 	auto_keyfile struct keyfile k = { 0 };
 	struct box *b = *state;
@@ -138,7 +138,7 @@ static void single_member_on_loopback(void **state)
 	assert_value(&k, "ETCD_AUTO_COMPACTION_RETENTION", "8h");
 }
 
-static void listens_on_the_address_and_loopback(void **state)
+static void a_member_listens_on_its_address_and_loopback(void **state)
 {
 	static const struct {
 		const char *address, *client, *peer;
@@ -164,7 +164,7 @@ static void listens_on_the_address_and_loopback(void **state)
 	}
 }
 
-static void names_all_members(void **state)
+static void all_members_are_named(void **state)
 {
 	auto_keyfile struct keyfile k = { 0 };
 	struct box *b = *state;
@@ -178,7 +178,7 @@ static void names_all_members(void **state)
 	assert_value(&k, "ETCD_INITIAL_CLUSTER", "n1=https://10.0.0.1:2380,n2=https://[fd00::2]:2380");
 }
 
-static void repeats_what_the_cluster_said(void **state)
+static void a_joining_member_gets_the_list_of_the_cluster(void **state)
 {
 	char peer[] = "https://127.0.0.1:2380", cluster[] = "old=https://10.0.0.1:2380,n1=https://127.0.0.1:2380";
 	struct joining joined = { JOINING_ADDING, 0, 0, peer, NULL };
@@ -200,7 +200,7 @@ static void repeats_what_the_cluster_said(void **state)
 }
 
 /* No variable is written that this version does not know. */
-static void fits_the_version(void **state)
+static void only_variables_of_the_version_are_written(void **state)
 {
 	static const struct {
 		struct version version;
@@ -263,7 +263,7 @@ static void etcd_without_tls_options_is_refused(void **state)
 	assert_err(env_ensure(&b->m, &b->in, e), ERR_FAIL, "CN of the peer certificate");
 }
 
-static void passes_through_and_lets_win(void **state)
+static void variables_of_cluster_conf_win(void **state)
 {
 	auto_keyfile struct keyfile k = { 0 };
 	struct box *b = *state;
@@ -275,7 +275,7 @@ static void passes_through_and_lets_win(void **state)
 	assert_value(&k, "ETCD_AUTO_COMPACTION_RETENTION", "1h");
 }
 
-static void refuses_unknown_options(void **state)
+static void unknown_options_are_refused(void **state)
 {
 	struct box *b = *state;
 
@@ -287,7 +287,7 @@ static void refuses_unknown_options(void **state)
 	assert_false(file_exists(b->m.at.etcdctl_env));
 }
 
-static void twice_changes_nothing(void **state)
+static void a_second_run_changes_nothing(void **state)
 {
 	struct box *b = *state;
 	struct stat before, after;
@@ -306,7 +306,7 @@ static void twice_changes_nothing(void **state)
 	assert_int_equal(after.st_mode & 07777, 0640);
 }
 
-static void follows_cluster_conf(void **state)
+static void the_file_follows_cluster_conf(void **state)
 {
 	struct box *b = *state;
 
@@ -321,7 +321,7 @@ static void follows_cluster_conf(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
-static void keeps_what_a_person_wrote(void **state)
+static void an_edited_file_is_kept(void **state)
 {
 	auto_buf struct buf text = { 0 }, now = { 0 };
 	struct box *b = *state;
@@ -342,7 +342,7 @@ static void keeps_what_a_person_wrote(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
-static void removes_a_new_file_after_use(void **state)
+static void a_new_file_is_removed_after_use(void **state)
 {
 	auto_buf struct buf text = { 0 };
 	struct box *b = *state;
@@ -358,7 +358,7 @@ static void removes_a_new_file_after_use(void **state)
 	assert_true(file_exists(beside));
 }
 
-static void etcdctl_gets_paths_only(void **state)
+static void etcdctl_env_has_paths_only(void **state)
 {
 	auto_keyfile struct keyfile k = { 0 };
 	struct box *b = *state;
@@ -380,19 +380,19 @@ static void etcdctl_gets_paths_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(single_member_on_loopback),
-		TEST(listens_on_the_address_and_loopback),
-		TEST(names_all_members),
-		TEST(repeats_what_the_cluster_said),
-		cmocka_unit_test(fits_the_version),
+		TEST(a_single_member_listens_on_loopback),
+		TEST(a_member_listens_on_its_address_and_loopback),
+		TEST(all_members_are_named),
+		TEST(a_joining_member_gets_the_list_of_the_cluster),
+		cmocka_unit_test(only_variables_of_the_version_are_written),
 		TEST(etcd_without_tls_options_is_refused),
-		TEST(passes_through_and_lets_win),
-		TEST(refuses_unknown_options),
-		TEST(twice_changes_nothing),
-		TEST(follows_cluster_conf),
-		TEST(keeps_what_a_person_wrote),
-		TEST(removes_a_new_file_after_use),
-		TEST(etcdctl_gets_paths_only),
+		TEST(variables_of_cluster_conf_win),
+		TEST(unknown_options_are_refused),
+		TEST(a_second_run_changes_nothing),
+		TEST(the_file_follows_cluster_conf),
+		TEST(an_edited_file_is_kept),
+		TEST(a_new_file_is_removed_after_use),
+		TEST(etcdctl_env_has_paths_only),
 	};
 
 	return cmocka_run_group_tests_name("env", tests, NULL, NULL);

@@ -26,7 +26,7 @@ static size_t count_entries(const char *path)
 	return n - 2;
 }
 
-static void replaces_with_the_mode_asked_for(void **state)
+static void a_file_is_replaced_with_its_mode(void **state)
 {
 	auto_free char *path = root_path("/f");
 	struct stat st;
@@ -64,7 +64,7 @@ static void a_full_disk_keeps_the_old_file(void **state)
 	assert_int_equal(count_entries(root), 2);
 }
 
-static void refuses_what_it_cannot_write(void **state)
+static void a_missing_directory_is_an_error(void **state)
 {
 	auto_free char *path = root_path("/no/such/f");
 
@@ -72,7 +72,7 @@ static void refuses_what_it_cannot_write(void **state)
 	assert_err(file_replace(path, FILE_MODE(0600), "x", 1, e), ERR_FAIL, path);
 }
 
-static void reads_no_more_than_allowed(void **state)
+static void no_more_is_read_than_allowed(void **state)
 {
 	auto_free char *path = root_path("/f");
 	auto_buf struct buf got = { 0 };
@@ -86,7 +86,7 @@ static void reads_no_more_than_allowed(void **state)
 	assert_int_equal(missing.sys, ENOENT);
 }
 
-static void makes_and_removes_trees(void **state)
+static void trees_are_made_and_removed(void **state)
 {
 	auto_free char *deep = root_path("/a/b/c");
 	auto_free char *file = xasprintf("%s/f", deep);
@@ -106,7 +106,7 @@ static void makes_and_removes_trees(void **state)
 	assert_err(file_mkdirs("/proc/nonsense/x", FILE_MODE(0700), e), ERR_FAIL, "/proc/nonsense");
 }
 
-static void exchanges_directories(void **state)
+static void directories_are_exchanged(void **state)
 {
 	auto_free char *a = root_path("/a"), *b = root_path("/b");
 	auto_free char *in_a = root_path("/a/new"), *in_b = root_path("/b/new");
@@ -120,7 +120,7 @@ static void exchanges_directories(void **state)
 	assert_false(file_exists(in_b));
 }
 
-static void points_links(void **state)
+static void links_are_replaced(void **state)
 {
 	auto_free char *link = root_path("/current");
 	struct err none = { 0 };
@@ -135,7 +135,7 @@ static void points_links(void **state)
 	assert_true(file_exists(link)); /* although it dangles */
 }
 
-static void sweeps_only_its_own(void **state)
+static void only_own_leftovers_are_swept(void **state)
 {
 	auto_free char *left = root_path("/.new-0123"), *mine = root_path("/keep");
 
@@ -147,7 +147,7 @@ static void sweeps_only_its_own(void **state)
 	assert_true(file_exists(mine));
 }
 
-static void distrusts_what_others_can_write(void **state)
+static void a_file_that_others_can_write_is_not_trusted(void **state)
 {
 	auto_free char *path = root_path("/f");
 	auto_close int fd = -1;
@@ -160,7 +160,7 @@ static void distrusts_what_others_can_write(void **state)
 	assert_err(file_check_trusted(fd, path, e), ERR_VERIFY, "chmod go-w");
 }
 
-static void one_holds_the_lock(void **state)
+static void only_one_process_holds_the_lock(void **state)
 {
 	auto_free char *path = root_path("/lock");
 	auto_free char *me = xasprintf("process %ld", (long)getpid());
@@ -176,7 +176,7 @@ static void one_holds_the_lock(void **state)
 	(void)close(fd);
 }
 
-static void tells_free_space_of_what_is_not_there_yet(void **state)
+static void free_space_is_known_before_the_directory_exists(void **state)
 {
 	auto_free char *path = root_path("/not/yet");
 	unsigned long long bytes = 0;
@@ -189,17 +189,17 @@ static void tells_free_space_of_what_is_not_there_yet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_ROOT(replaces_with_the_mode_asked_for),
+		WITH_ROOT(a_file_is_replaced_with_its_mode),
 		WITH_ROOT(a_full_disk_keeps_the_old_file),
-		WITH_ROOT(refuses_what_it_cannot_write),
-		WITH_ROOT(reads_no_more_than_allowed),
-		WITH_ROOT(makes_and_removes_trees),
-		WITH_ROOT(exchanges_directories),
-		WITH_ROOT(points_links),
-		WITH_ROOT(sweeps_only_its_own),
-		WITH_ROOT(distrusts_what_others_can_write),
-		WITH_ROOT(one_holds_the_lock),
-		WITH_ROOT(tells_free_space_of_what_is_not_there_yet),
+		WITH_ROOT(a_missing_directory_is_an_error),
+		WITH_ROOT(no_more_is_read_than_allowed),
+		WITH_ROOT(trees_are_made_and_removed),
+		WITH_ROOT(directories_are_exchanged),
+		WITH_ROOT(links_are_replaced),
+		WITH_ROOT(only_own_leftovers_are_swept),
+		WITH_ROOT(a_file_that_others_can_write_is_not_trusted),
+		WITH_ROOT(only_one_process_holds_the_lock),
+		WITH_ROOT(free_space_is_known_before_the_directory_exists),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

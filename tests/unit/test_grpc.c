@@ -20,7 +20,7 @@ static int collect(void *arg, const uint8_t *message, size_t len, struct err *e)
 
 static const char two_frames[] = "\0\0\0\0\3abc\0\0\0\0\0\0\0\0\0\1d";
 
-static void frames_come_in_any_pieces(void **state)
+static void frames_are_read_in_any_pieces(void **state)
 {
 	const size_t len = sizeof(two_frames) - 1;
 
@@ -38,7 +38,7 @@ static void frames_come_in_any_pieces(void **state)
 	}
 }
 
-static void frames_that_are_wrong(void **state)
+static void wrong_frames_are_refused(void **state)
 {
 	auto_buf struct buf all = { 0 };
 	struct grpc_frames large = { .max = 2, .on_message = collect, .arg = &all };
@@ -67,7 +67,7 @@ static struct grpc_head head_of(const char *const *lines)
 	return h;
 }
 
-static void trailers_are_read_as_the_specification_has_them(void **state)
+static void trailers_follow_the_specification(void **state)
 {
 	static const char *const lines[] = { "HTTP/2 103 \r\n",
 					     "grpc-status: 3\r\n",
@@ -87,7 +87,7 @@ static void trailers_are_read_as_the_specification_has_them(void **state)
 	assert_string_equal(e.msg, "member not found?[31m %zz %4 (NOT_FOUND)");
 }
 
-static void a_verdict_for_every_defect(void **state)
+static void every_defect_has_its_verdict(void **state)
 {
 	static const struct {
 		const char *lines[5];
@@ -137,7 +137,7 @@ static void an_answer_arrives(void **state)
 	fake_stop(&p);
 }
 
-static void wrong_answers_are_told_apart(void **state)
+static void wrong_answers_are_distinguished(void **state)
 {
 	static const struct {
 		const char *script;
@@ -197,7 +197,7 @@ static void assert_distrust(const char *server, const char *ca, const char *clie
 	fake_stop(&p);
 }
 
-static void distrust_names_its_reason(void **state)
+static void a_failed_handshake_names_its_reason(void **state)
 {
 	(void)state;
 	assert_distrust("expired", "ca", "client", "has expired");
@@ -232,7 +232,7 @@ static void one_connection_serves_many_calls(void **state)
 	fake_stop(&p);
 }
 
-static void nobody_listens(void **state)
+static void a_closed_port_is_reported(void **state)
 {
 	struct fake_etcd p = fake_start("server", "ok:00");
 	auto_buf struct buf reply = { 0 };
@@ -264,7 +264,7 @@ static int open_with(const char *url, const char *cert, struct err *e)
 	return g ? grpc_unary(g, "/a/b", &nothing, &reply, e) : -1;
 }
 
-static void what_is_ours_is_checked_first(void **state)
+static void our_own_files_are_checked_first(void **state)
 {
 	struct fake_etcd p = fake_start("server", "ok:00");
 	auto_free char *url = xasprintf("https://127.0.0.1:%d", p.port);
@@ -283,17 +283,17 @@ static void what_is_ours_is_checked_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_come_in_any_pieces),
-		cmocka_unit_test(frames_that_are_wrong),
-		cmocka_unit_test(trailers_are_read_as_the_specification_has_them),
-		cmocka_unit_test(a_verdict_for_every_defect),
+		cmocka_unit_test(frames_are_read_in_any_pieces),
+		cmocka_unit_test(wrong_frames_are_refused),
+		cmocka_unit_test(trailers_follow_the_specification),
+		cmocka_unit_test(every_defect_has_its_verdict),
 		cmocka_unit_test(an_answer_arrives),
-		cmocka_unit_test(wrong_answers_are_told_apart),
-		cmocka_unit_test(distrust_names_its_reason),
+		cmocka_unit_test(wrong_answers_are_distinguished),
+		cmocka_unit_test(a_failed_handshake_names_its_reason),
 		cmocka_unit_test(a_web_server_is_not_an_etcd),
 		cmocka_unit_test(one_connection_serves_many_calls),
-		cmocka_unit_test(nobody_listens),
-		cmocka_unit_test(what_is_ours_is_checked_first),
+		cmocka_unit_test(a_closed_port_is_reported),
+		cmocka_unit_test(our_own_files_are_checked_first),
 	};
 
 	return cmocka_run_group_tests_name("grpc", tests, certs_setup, certs_teardown);

@@ -20,7 +20,7 @@ static struct handshake to(const struct fake_etcd *p, char **ca, char **cert, ch
 				   .ask = "/version" };
 }
 
-static void the_certificate_and_the_clock(void **state)
+static void the_certificate_and_the_clock_are_read(void **state)
 {
 	struct fake_etcd p = fake_start("server", "close");
 	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *serial = NULL;
@@ -79,7 +79,7 @@ static void an_expired_certificate_is_shown(void **state)
 	fake_stop(&p);
 }
 
-static void a_date_is_read_or_not(void **state)
+static void only_valid_dates_are_read(void **state)
 {
 	time_t when = 0;
 
@@ -97,10 +97,10 @@ static void a_date_is_read_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_certificate_and_the_clock),
+		cmocka_unit_test(the_certificate_and_the_clock_are_read),
 		cmocka_unit_test(a_server_that_closes_still_shows_its_certificate),
 		cmocka_unit_test(an_expired_certificate_is_shown),
-		cmocka_unit_test(a_date_is_read_or_not),
+		cmocka_unit_test(only_valid_dates_are_read),
 	};
 
 	return cmocka_run_group_tests_name("handshake", tests, certs_setup, certs_teardown);

@@ -6,7 +6,7 @@
 
 #include "member/identity.h"
 
-static void comes_back_as_written(void **state)
+static void an_identity_is_read_as_written(void **state)
 {
 	struct identity id = { .cluster_id = UINT64_C(0xfedcba9876543210), .member_id = 1, .name = xstrdup("n1") };
 	cleanup(identity_free) struct identity got = { 0 };
@@ -27,7 +27,7 @@ static void comes_back_as_written(void **state)
 	identity_free(&id);
 }
 
-static void refuses_what_it_did_not_write(void **state)
+static void a_damaged_identity_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"",
@@ -50,8 +50,8 @@ static void refuses_what_it_did_not_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(comes_back_as_written),
-		WITH_MACHINE(refuses_what_it_did_not_write),
+		WITH_MACHINE(an_identity_is_read_as_written),
+		WITH_MACHINE(a_damaged_identity_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/joining, member/joining_rules: the journal comes back as it was written; what etcd is told about the others;
+ * member/joining, member/joining_rules: the journal is read as it was written; the list of the others that etcd gets;
  * which versions fit.
  */
 #include "machine_fixture.h"
@@ -8,7 +8,7 @@
 #include "member/joining.h"
 #include "member/joining_rules.h"
 
-static void comes_back_step_by_step(void **state)
+static void every_step_is_read_as_written(void **state)
 {
 	char peer[] = "https://[fd00::3]:2380", cluster[] = "n1=https://10.0.0.1:2380,n3=https://[fd00::3]:2380";
 	struct joining j = { .step = JOINING_ADDING, .peer_url = peer };
@@ -43,7 +43,7 @@ static void comes_back_step_by_step(void **state)
 	}
 }
 
-static void refuses_half_a_journal(void **state)
+static void an_incomplete_journal_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"",
@@ -64,7 +64,7 @@ static void refuses_half_a_journal(void **state)
 	}
 }
 
-static void others_are_named_or_numbered(void **state)
+static void other_members_are_named_or_numbered(void **state)
 {
 	char n1[] = "n1", none[] = "", n4[] = "n4", odd[] = "a=b,c", twin[] = "default";
 	char u1[] = "https://10.0.0.1:2380", u2[] = "https://10.0.0.2:2380", u3[] = "https://[fd00::3]:2380";
@@ -90,7 +90,7 @@ static void others_are_named_or_numbered(void **state)
 				   "n4=https://10.0.0.2:2380");
 }
 
-static void same_minor_or_the_next(void **state)
+static void only_the_same_minor_version_or_the_next_may_join(void **state)
 {
 	char a[] = "3.5.30", b[] = "3.6.14", junk[] = "not decided";
 	char *old[] = { a, NULL }, *mixed[] = { b, junk, a, NULL }, *none[] = { junk, NULL };
@@ -109,10 +109,10 @@ static void same_minor_or_the_next(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(comes_back_step_by_step),
-		WITH_MACHINE(refuses_half_a_journal),
-		cmocka_unit_test(others_are_named_or_numbered),
-		cmocka_unit_test(same_minor_or_the_next),
+		WITH_MACHINE(every_step_is_read_as_written),
+		WITH_MACHINE(an_incomplete_journal_is_refused),
+		cmocka_unit_test(other_members_are_named_or_numbered),
+		cmocka_unit_test(only_the_same_minor_version_or_the_next_may_join),
 	};
 
 	return cmocka_run_group_tests_name("joining", tests, NULL, NULL);

@@ -23,7 +23,7 @@ static void assert_reads(const char *text, const char *want)
 	assert_string_equal(buf_str(&got), want);
 }
 
-static void reads_what_sh_and_systemd_read_alike(void **state)
+static void lines_are_read_as_sh_and_systemd_read_them(void **state)
 {
 	(void)state;
 	assert_reads("", "");
@@ -36,7 +36,7 @@ static void reads_what_sh_and_systemd_read_alike(void **state)
 	assert_reads("# \xe4\xb8\xad\xe6\x96\x87\nA=1\n", "A[1]");
 }
 
-static void refuses(void **state)
+static void other_lines_are_refused(void **state)
 {
 	static const struct {
 		const char *text, *says;
@@ -79,7 +79,7 @@ static void refuses(void **state)
 	}
 }
 
-static void refuses_what_is_no_text(void **state)
+static void bytes_that_are_not_text_are_refused(void **state)
 {
 	auto_keyfile struct keyfile nul = { 0 }, line = { 0 }, file = { 0 };
 	auto_buf struct buf big = { 0 };
@@ -95,7 +95,7 @@ static void refuses_what_is_no_text(void **state)
 	assert_err(keyfile_parse("f", big.data, big.len, &file, e), ERR_CONFIG, "larger than 262144");
 }
 
-static void reads_files(void **state)
+static void files_are_read(void **state)
 {
 	auto_free char *dir = unit_dir();
 	auto_free char *path = xasprintf("%s/f", dir);
@@ -117,7 +117,7 @@ static void reads_files(void **state)
 	assert_ok(file_remove_tree(dir, e));
 }
 
-static void writes_what_it_reads(void **state)
+static void what_is_written_can_be_read(void **state)
 {
 	static const char *const values[] = { "",	    "plain", "two words", "it's",
 					      "say \"so\"", "a;b|c", "~",	  "a=b,c=[::1]" };
@@ -133,7 +133,7 @@ static void writes_what_it_reads(void **state)
 	}
 }
 
-static void does_not_write_what_it_cannot_read(void **state)
+static void what_cannot_be_read_is_not_written(void **state)
 {
 	auto_buf struct buf text = { 0 };
 
@@ -149,12 +149,12 @@ static void does_not_write_what_it_cannot_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_sh_and_systemd_read_alike),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(refuses_what_is_no_text),
-		cmocka_unit_test(reads_files),
-		cmocka_unit_test(writes_what_it_reads),
-		cmocka_unit_test(does_not_write_what_it_cannot_read),
+		cmocka_unit_test(lines_are_read_as_sh_and_systemd_read_them),
+		cmocka_unit_test(other_lines_are_refused),
+		cmocka_unit_test(bytes_that_are_not_text_are_refused),
+		cmocka_unit_test(files_are_read),
+		cmocka_unit_test(what_is_written_can_be_read),
+		cmocka_unit_test(what_cannot_be_read_is_not_written),
 	};
 
 	return cmocka_run_group_tests_name("keyfile", tests, NULL, NULL);

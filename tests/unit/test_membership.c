@@ -207,7 +207,7 @@ static void make_change(void **state)
 	fake_stop(&p);
 }
 
-static void nobody_answers(void **state)
+static void no_member_answers(void **state)
 {
 	struct fake_etcd p = fake_start("server", "close"), stranger = fake_start("stranger", STATUS);
 	struct rpc_members list = { 0 };
@@ -279,7 +279,7 @@ static void refusals_are_distinguished(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(changes) + 3] = { WITH_CLIENT(nobody_answers),
+	struct CMUnitTest tests[ARRAY_LEN(changes) + 3] = { WITH_CLIENT(no_member_answers),
 							    WITH_CLIENT(a_look_works_without_a_quorum),
 							    cmocka_unit_test(refusals_are_distinguished) };
 

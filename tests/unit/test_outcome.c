@@ -6,7 +6,7 @@
 
 #include "service/outcome.h"
 
-static void comes_back_as_written(void **state)
+static void an_outcome_is_read_as_written(void **state)
 {
 	const struct machine *m = *state;
 	struct outcome o = { 0 };
@@ -32,7 +32,7 @@ static void comes_back_as_written(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { WITH_MACHINE(comes_back_as_written) };
+	const struct CMUnitTest tests[] = { WITH_MACHINE(an_outcome_is_read_as_written) };
 
 	return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 #define FORMING "{\"id\":17,\"peerURLs\":[\"https://10.0.0.2:2380\",\"https://[fd00::2]:2380\"],\"name\":\"n2\"}"
 #define LEARNER "{\"id\":18,\"peerURLs\":[\"https://10.0.0.3:2380\"],\"isLearner\":true}"
 
-static void tells_who_was_up(void **state)
+static void the_list_shows_who_has_started(void **state)
 {
 	static const struct {
 		const char *list, *url;
@@ -42,7 +42,7 @@ static void tells_who_was_up(void **state)
 	}
 }
 
-static void nobody_there_is_no_answer(void **state)
+static void a_closed_port_gives_no_answer(void **state)
 {
 	const struct peers_pair as = { .ca_file = "/dev/null", .cert_file = "/dev/null", .key_file = "/dev/null" };
 	struct peers_answer answers[2];
@@ -62,8 +62,8 @@ static void nobody_there_is_no_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tells_who_was_up),
-		cmocka_unit_test(nobody_there_is_no_answer),
+		cmocka_unit_test(the_list_shows_who_has_started),
+		cmocka_unit_test(a_closed_port_gives_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 
-static void runs_and_captures(void **state)
+static void output_and_exit_status_are_captured(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "echo out; echo diag >&2; exit 3", NULL };
 	auto_buf struct buf out = { 0 }, diag = { 0 };
@@ -29,7 +29,7 @@ static void runs_and_captures(void **state)
 	assert_string_equal(buf_str(&diag), "diag\n");
 }
 
-static void a_signal_is_told(void **state)
+static void a_signal_is_reported(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "kill -9 $$", NULL };
 	const struct proc_run run = { .argv = argv, .timeout = 10 };
@@ -50,7 +50,7 @@ static bool is_zombie(pid_t pid)
 }
 
 /* A server of ours: its own environment, its words in a file, ended when we say so. */
-static void a_server_runs_until_it_is_asked_to_end(void **state)
+static void a_server_runs_until_it_is_ended(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "trap 'echo bye; exit 7' TERM; env; while :; do sleep 0.05; done",
 				     NULL };
@@ -82,7 +82,7 @@ static void a_server_runs_until_it_is_asked_to_end(void **state)
 }
 
 /* Its parent is killed: within a moment it is gone as well. */
-static void what_is_tied_dies_with_us(void **state)
+static void a_tied_child_dies_with_its_parent(void **state)
 {
 	const char *const argv[] = { "sleep", "60", NULL };
 	const struct proc_run run = { .argv = argv, .timeout = 60, .tied = true };
@@ -110,7 +110,7 @@ static void what_is_tied_dies_with_us(void **state)
 	(void)close(ids[1]);
 }
 
-static void a_missing_program_is_told(void **state)
+static void a_missing_program_is_reported(void **state)
 {
 	const char *const argv[] = { "no-such-program-here", NULL };
 	const struct proc_run run = { .argv = argv, .timeout = 10 };
@@ -210,7 +210,7 @@ static int grow(void *arg, void *result, struct err *e)
 	return err_sys(e, ERR_VERIFY, "grew");
 }
 
-static void errors_and_deaths_come_back(void **state)
+static void errors_and_deaths_are_reported(void **state)
 {
 	const struct proc_jail jail = { .network = true, .file_bytes = 65536 };
 	char name[] = "/tmp/etcd-cluster-jail.XXXXXX";
@@ -227,14 +227,14 @@ static void errors_and_deaths_come_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runs_and_captures),
-		cmocka_unit_test(a_signal_is_told),
-		cmocka_unit_test(a_missing_program_is_told),
-		cmocka_unit_test(a_server_runs_until_it_is_asked_to_end),
-		cmocka_unit_test(what_is_tied_dies_with_us),
+		cmocka_unit_test(output_and_exit_status_are_captured),
+		cmocka_unit_test(a_signal_is_reported),
+		cmocka_unit_test(a_missing_program_is_reported),
+		cmocka_unit_test(a_server_runs_until_it_is_ended),
+		cmocka_unit_test(a_tied_child_dies_with_its_parent),
 		cmocka_unit_test(slow_and_noisy_children_are_stopped),
 		cmocka_unit_test(a_jailed_child_gets_nothing_new),
-		cmocka_unit_test(errors_and_deaths_come_back),
+		cmocka_unit_test(errors_and_deaths_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/quorum: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to go. The matrix is held against what
- * the votes mean (counted voter by voter), not against the formula again.
+ * member/quorum: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to remove. The
+ * expected results are counted voter by voter, without the formula.
  */
 #include "unit.h"
 
@@ -24,7 +24,7 @@ static struct member_votes votes(size_t all, size_t healthy)
 	return (struct member_votes){ .all = all, .healthy = healthy, .quorum = all / 2 + 1 };
 }
 
-static void every_voter(void **state)
+static void every_removal_of_a_voter_is_judged(void **state)
 {
 	unsigned int seen[4] = { 0 };
 
@@ -35,7 +35,7 @@ static void every_voter(void **state)
 				enum removal got;
 
 				if ((up && healthy == 0) || (!up && healthy == all))
-					continue; /* there is no such member */
+					continue; /* no such member exists */
 				got = quorum_check_removal(votes(all, healthy), true, up);
 				seen[got]++;
 				if (all == 1)
@@ -54,7 +54,7 @@ static void every_voter(void **state)
 }
 
 /* A learner has no vote: with a quorum it may always go, without one it cannot. */
-static void every_learner(void **state)
+static void every_removal_of_a_learner_is_judged(void **state)
 {
 	(void)state;
 	for (size_t all = 1; all <= MOST; all++) {
@@ -69,7 +69,7 @@ static void every_learner(void **state)
 }
 
 /* The cases that people meet, by hand. */
-static void known_cases(void **state)
+static void known_cases_are_judged(void **state)
 {
 	(void)state;
 	assert_int_equal(quorum_check_removal(votes(2, 2), true, true), REMOVAL_OK);
@@ -88,7 +88,7 @@ static void known_cases(void **state)
 }
 
 /* Whatever is allowed leaves a cluster that still serves, and one that could lose it is refused with its numbers. */
-static void refusals_say_the_numbers(void **state)
+static void refusals_have_the_numbers(void **state)
 {
 	struct err none = { 0 };
 
@@ -103,8 +103,10 @@ static void refusals_say_the_numbers(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_voter), cmocka_unit_test(every_learner),
-					    cmocka_unit_test(known_cases), cmocka_unit_test(refusals_say_the_numbers) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_removal_of_a_voter_is_judged),
+					    cmocka_unit_test(every_removal_of_a_learner_is_judged),
+					    cmocka_unit_test(known_cases_are_judged),
+					    cmocka_unit_test(refusals_have_the_numbers) };
 
 	return cmocka_run_group_tests_name("quorum", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which release is current and which should be: what release_ensure decides before anything is fetched or run.
+ * release/release, release/switch: which release is current and which should be, before anything is fetched or run.
  */
 #include "machine_fixture.h"
 
@@ -48,7 +48,7 @@ static void assert_current(const struct machine *m, const char *name)
 	release_free(&r);
 }
 
-static void none_is_none_and_one_is_found_with_its_options(void **state)
+static void a_release_is_found_with_its_options(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", true);
 	auto_strv char **options = NULL;
@@ -67,7 +67,7 @@ static void none_is_none_and_one_is_found_with_its_options(void **state)
 	release_free(&r);
 }
 
-static void without_the_network_it_is_pending(void **state)
+static void a_release_to_fetch_is_pending(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", true);
 	auto_free char *line = NULL, *path = xasprintf("%s/x", m->at.admin_digests), *file = NULL;
@@ -85,7 +85,7 @@ static void without_the_network_it_is_pending(void **state)
 	assert_false(file_exists(m->at.releases));
 }
 
-static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
+static void the_current_release_stays_unless_cluster_conf_names_another(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
@@ -93,10 +93,11 @@ static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
 	put_release(m, "v3.6.13");
 	put_release(m, "v3.6.14");
 	assert_int_equal(release_use(m, "v3.6.13", &none), 1);
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0); /* a newer default is no reason */
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0); /* a newer default changes nothing */
 	assert_current(m, "v3.6.13");
 	m->conf.release_given = true;
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 0); /* a member is told, not switched */
+	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none),
+			 0); /* a member gets a warning and is not switched */
 	assert_current(m, "v3.6.13");
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
 	assert_current(m, "v3.6.14");
@@ -104,7 +105,7 @@ static void what_runs_stays_unless_cluster_conf_says_otherwise(void **state)
 	assert_current(m, "v3.6.13");
 }
 
-static void a_member_that_lost_its_link_is_not_guessed_for(void **state)
+static void no_release_is_guessed_for_a_member(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
@@ -115,8 +116,8 @@ static void a_member_that_lost_its_link_is_not_guessed_for(void **state)
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 1);
 }
 
-/* An archive that a package brought: of no use, but there. Not reached: nobody vouches for it. */
-static void put_bundle(const struct machine *m, struct version v)
+/* An archive from a package, without a digest: it counts as a local release, and is refused when it is needed. */
+static void put_archive(const struct machine *m, struct version v)
 {
 	struct err none = { 0 };
 	auto_free char *file = tarball_name(v, &none), *path = xasprintf("%s/%s", m->at.bundle, file);
@@ -125,21 +126,21 @@ static void put_bundle(const struct machine *m, struct version v)
 	assert_ok(file_replace(path, FILE_MODE(0644), "x", 1, e));
 }
 
-static void the_only_one_that_is_here_wins_over_the_default(void **state)
+static void the_only_local_release_wins_over_the_default(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
 
-	put_bundle(m, (struct version){ 3, 5, 33 });
+	put_archive(m, (struct version){ 3, 5, 33 });
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.5.33-");
 	put_release(m, "v3.5.33"); /* the same, unpacked */
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
 	assert_current(m, "v3.5.33");
-	put_bundle(m, (struct version){ 3, 6, 13 }); /* what is current stays */
+	put_archive(m, (struct version){ 3, 6, 13 }); /* what is current stays */
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
 }
 
-static void of_several_none_is_guessed_and_cluster_conf_wins(void **state)
+static void of_several_local_releases_none_is_guessed(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", false);
 	struct err none = { 0 };
@@ -148,14 +149,14 @@ static void of_several_none_is_guessed_and_cluster_conf_wins(void **state)
 	m->conf.release_given = true;
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
 	m->conf.release_given = false;
-	put_bundle(m, (struct version){ 3, 5, 34 });
+	put_archive(m, (struct version){ 3, 5, 34 });
 	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
 	put_release(m, "v3.6.14"); /* the default is among them */
 	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
 	assert_current(m, "v3.6.14");
 }
 
-static void damage_is_noticed(void **state)
+static void damage_to_a_release_is_noticed(void **state)
 {
 	struct machine *m = want_release(state, "3.6.14", true);
 	auto_free char *etcdctl = NULL, *record = NULL;
@@ -179,14 +180,14 @@ static void damage_is_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(none_is_none_and_one_is_found_with_its_options),
-		WITH_MACHINE(without_the_network_it_is_pending),
-		WITH_MACHINE(what_runs_stays_unless_cluster_conf_says_otherwise),
-		WITH_MACHINE(a_member_that_lost_its_link_is_not_guessed_for),
-		WITH_MACHINE(the_only_one_that_is_here_wins_over_the_default),
-		WITH_MACHINE(of_several_none_is_guessed_and_cluster_conf_wins),
-		WITH_MACHINE(damage_is_noticed),
+		WITH_MACHINE(a_release_is_found_with_its_options),
+		WITH_MACHINE(a_release_to_fetch_is_pending),
+		WITH_MACHINE(the_current_release_stays_unless_cluster_conf_names_another),
+		WITH_MACHINE(no_release_is_guessed_for_a_member),
+		WITH_MACHINE(the_only_local_release_wins_over_the_default),
+		WITH_MACHINE(of_several_local_releases_none_is_guessed),
+		WITH_MACHINE(damage_to_a_release_is_noticed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("release", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core/removal: exactly the member that was meant, or none.
+ * member/removal: exactly the member that is named, or none.
  */
 #include "unit.h"
 
@@ -11,7 +11,7 @@
 
 static char n1[] = "n1", n2[] = "n2", abc[] = "abc", none[] = "", url[] = "https://10.0.0.1:2379";
 
-static void by_name_or_id_exactly(void **state)
+static void a_member_is_picked_by_its_exact_name_or_id(void **state)
 {
 	struct member list[] = { { .id = N1, .name = n1, .url = url, .listed = true },
 				 { .id = N2, .name = n2, .url = url, .listed = true },
@@ -41,7 +41,7 @@ static void by_name_or_id_exactly(void **state)
 	assert_null(removal_by_id(&s, 0));
 }
 
-static void two_that_could_be_meant_are_refused(void **state)
+static void an_ambiguous_name_is_refused(void **state)
 {
 	struct member list[] = { { .id = N1, .name = n1, .url = url, .listed = true },
 				 { .id = N2, .name = n1, .url = url, .listed = true },
@@ -57,8 +57,8 @@ static void two_that_could_be_meant_are_refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(by_name_or_id_exactly),
-					    cmocka_unit_test(two_that_could_be_meant_are_refused) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_member_is_picked_by_its_exact_name_or_id),
+					    cmocka_unit_test(an_ambiguous_name_is_refused) };
 
 	return cmocka_run_group_tests_name("removal", tests, NULL, NULL);
 }

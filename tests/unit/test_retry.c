@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "flow/retry.h"
 
-static void none_is_none(void **state)
+static void zero_seconds_are_no_pause(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
 	struct retry p;
@@ -19,7 +19,7 @@ static void none_is_none(void **state)
 	assert_true(clock_ms() - began < 100);
 }
 
-static void ends_in_time(void **state)
+static void retries_end_in_time(void **state)
 {
 	const struct err why = { .class = ERR_PENDING, .msg = "nobody answers" };
 	struct retry p;
@@ -39,8 +39,8 @@ static void ends_in_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(none_is_none),
-		cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(zero_seconds_are_no_pause),
+		cmocka_unit_test(retries_end_in_time),
 	};
 
 	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);

@@ -141,7 +141,7 @@ static void nonsense_is_refused(void **state)
 	fake_stop(&p);
 }
 
-static void permission_denied_is_health(void **state)
+static void permission_denied_counts_as_healthy(void **state)
 {
 	struct fake_etcd p = fake_start("server", "error:7:denied error:14:etcdserver%3A%20no%20leader ok:" HEADER);
 	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
@@ -164,7 +164,7 @@ int main(void)
 		cmocka_unit_test(an_empty_answer_is_all_zeros),
 		cmocka_unit_test(members_and_alarms),
 		cmocka_unit_test(nonsense_is_refused),
-		cmocka_unit_test(permission_denied_is_health),
+		cmocka_unit_test(permission_denied_counts_as_healthy),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, certs_setup, certs_teardown);

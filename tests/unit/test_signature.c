@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Detached signatures: every kind of key that is accepted, both forms, and those that are not.
+ * adapter/signature: every kind of key that is accepted, both forms, and those that are not.
  */
 #include "unit.h"
 
@@ -104,5 +104,5 @@ int main(void)
 		cmocka_unit_test(weak_and_foreign_keys_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("signature", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/text, base/buf, base/err and core/version: small things that everything trusts.
+ * base/text, base/buf, base/err, config/version: the helpers that all modules use.
  */
 #include "unit.h"
 
@@ -37,7 +37,7 @@ static void suggestions_are_near(void **state)
 	assert_null(text_suggest("BANANA", keys));
 }
 
-static void strangers_cannot_colour_the_terminal(void **state)
+static void control_characters_are_not_printed(void **state)
 {
 	char s[] = "a\033[31mb\n\x80";
 
@@ -85,7 +85,7 @@ static void buffers_grow(void **state)
 	assert_string_equal(buf_str(&b) + 3996, "999,");
 }
 
-static void errors_read_from_the_outside_in(void **state)
+static void errors_are_wrapped_from_the_outside(void **state)
 {
 	struct err e = { 0 };
 
@@ -136,12 +136,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(suggestions_are_near),
-		cmocka_unit_test(strangers_cannot_colour_the_terminal),
+		cmocka_unit_test(control_characters_are_not_printed),
 		cmocka_unit_test(case_is_ascii),
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(splits_and_quotes),
 		cmocka_unit_test(buffers_grow),
-		cmocka_unit_test(errors_read_from_the_outside_in),
+		cmocka_unit_test(errors_are_wrapped_from_the_outside),
 		cmocka_unit_test(versions_are_exact),
 	};
 

@@ -12,7 +12,7 @@
 
 /* --- The text. */
 
-static void judges_texts(void **state)
+static void weak_texts_are_refused(void **state)
 {
 	static const struct {
 		const char *text;
@@ -82,7 +82,7 @@ static void judges_texts(void **state)
 	}
 }
 
-static void judges_length(void **state)
+static void too_long_texts_are_refused(void **state)
 {
 	auto_free char *text = xcalloc(TOKEN_MAX + 2, 1);
 	struct err er = { 0 };
@@ -100,7 +100,7 @@ static void judges_length(void **state)
 }
 
 /* Of texts that are random, hardly any may be refused: here, none of 2000 in each form. */
-static void takes_what_is_random(void **state)
+static void random_texts_are_accepted(void **state)
 {
 	static const struct {
 		const char *alphabet;
@@ -135,7 +135,7 @@ static void takes_what_is_random(void **state)
 	}
 }
 
-static void makes_good_ones(void **state)
+static void new_tokens_are_strong(void **state)
 {
 	char a[TOKEN_TEXT], b[TOKEN_TEXT];
 
@@ -150,7 +150,7 @@ static void makes_good_ones(void **state)
 }
 
 /* Both sides must come to the same, also when they are of different versions of this program. */
-static void derives_what_the_contract_says(void **state)
+static void id_and_key_are_derived_as_documented(void **state)
 {
 	auto_token struct token t;
 	char psk[2 * TOKEN_PSK + 1];
@@ -168,7 +168,7 @@ static void derives_what_the_contract_says(void **state)
 
 /* --- The file that holds it. */
 
-static void reads_a_private_file(void **state)
+static void a_private_file_is_read(void **state)
 {
 	static const char *const good[] = { TEXT, TEXT "\n", "\n  " TEXT "\r\n\n" };
 	static const char *const empty[] = { "", "\n", " \t\r\n" };
@@ -191,7 +191,7 @@ static void reads_a_private_file(void **state)
 	}
 }
 
-static void refuses_a_file_that_others_see(void **state)
+static void a_file_that_others_can_read_is_refused(void **state)
 {
 	const struct machine *m = *state;
 	auto_free char *path = put_secret(m, TEXT "\n", 0640);
@@ -214,7 +214,7 @@ static void refuses_a_file_that_others_see(void **state)
 	assert_err(token_read_file(m, &t, e), ERR_VERIFY, "not a regular file");
 }
 
-static void refuses_a_weak_one_without_showing_it(void **state)
+static void a_weak_secret_is_refused_and_not_shown(void **state)
 {
 	const struct machine *m = *state;
 	auto_free char *path = put_secret(m, "changeme123\n", 0600);
@@ -231,7 +231,7 @@ static void refuses_a_weak_one_without_showing_it(void **state)
 	assert_err(token_read_file(m, &t, e), ERR_CONFIG, "NUL");
 }
 
-static void wipes_all_names_of_the_file(void **state)
+static void all_names_of_the_file_are_wiped(void **state)
 {
 	struct machine *m = *state;
 	auto_free char *path = put_secret(m, TEXT "\n", 0600);
@@ -256,15 +256,15 @@ static void wipes_all_names_of_the_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(judges_texts),
-		WITH_MACHINE(judges_length),
-		WITH_MACHINE(takes_what_is_random),
-		WITH_MACHINE(makes_good_ones),
-		WITH_MACHINE(derives_what_the_contract_says),
-		WITH_MACHINE(reads_a_private_file),
-		WITH_MACHINE(refuses_a_file_that_others_see),
-		WITH_MACHINE(refuses_a_weak_one_without_showing_it),
-		WITH_MACHINE(wipes_all_names_of_the_file),
+		WITH_MACHINE(weak_texts_are_refused),
+		WITH_MACHINE(too_long_texts_are_refused),
+		WITH_MACHINE(random_texts_are_accepted),
+		WITH_MACHINE(new_tokens_are_strong),
+		WITH_MACHINE(id_and_key_are_derived_as_documented),
+		WITH_MACHINE(a_private_file_is_read),
+		WITH_MACHINE(a_file_that_others_can_read_is_refused),
+		WITH_MACHINE(a_weak_secret_is_refused_and_not_shown),
+		WITH_MACHINE(all_names_of_the_file_are_wiped),
 	};
 
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);

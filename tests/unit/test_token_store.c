@@ -34,7 +34,7 @@ static int use(const struct machine *m, const char *name, struct err *e)
 	return token_store_use(m, &t, name, KEY, e) < 0 ? -1 : 1;
 }
 
-static void comes_back_as_written(void **state)
+static void a_token_is_read_as_written(void **state)
 {
 	const struct machine *m = *state;
 	auto_token_entry struct token_entry t = entry(2), got = { 0 };
@@ -79,7 +79,7 @@ static void comes_back_as_written(void **state)
 	assert_null(strstr(text.data, TEXT));
 }
 
-static void refuses_what_it_did_not_write(void **state)
+static void a_damaged_token_is_refused(void **state)
 {
 	static const char psk[] = "PSK=" KEY "\n";
 	static const char *const texts[] = {
@@ -143,7 +143,7 @@ static void the_last_use_is_counted_once(void **state)
 }
 
 /* Killed at any moment of it: afterwards the token is whole, used once or not at all, and the lock is free. */
-static void a_kill_costs_nothing(void **state)
+static void a_kill_damages_nothing(void **state)
 {
 	const struct machine *m = *state;
 	auto_token_entry struct token_entry t = entry(TOKEN_MAX_USES);
@@ -184,7 +184,7 @@ static void a_kill_costs_nothing(void **state)
 	assert_int_equal(use(m, "last", &er), 1);
 }
 
-static void lists_by_id_and_removes(void **state)
+static void tokens_are_listed_by_id_and_removed(void **state)
 {
 	const struct machine *m = *state;
 	struct token_entry *list = NULL;
@@ -219,7 +219,7 @@ static void lists_by_id_and_removes(void **state)
 	close(lock);
 }
 
-static void sweeps_what_is_spent(void **state)
+static void spent_tokens_are_swept(void **state)
 {
 	struct machine *m = *state;
 	auto_token_entry struct token_entry t = entry(1), got = { 0 };
@@ -246,7 +246,7 @@ static void sweeps_what_is_spent(void **state)
 	close(lock);
 }
 
-static void forms_once(void **state)
+static void the_forming_token_is_made_once(void **state)
 {
 	struct machine *m = *state;
 	auto_free char *path = put_secret(m, TEXT "\n", 0600);
@@ -272,7 +272,7 @@ static void forms_once(void **state)
 	assert_int_equal(got.uses, 2);
 	assert_true(got.members);
 	assert_int_equal(got.expires, NOW + 7 * 86400);
-	/* Killed before the file was wiped, or written again at the next boot: it is not good for more machines than before. */
+	/* Killed before the file was wiped, or written again at the next boot: it has no more uses than before. */
 	assert_int_equal(use(m, "n1", &er), 1);
 	free(put_secret(m, TEXT "\n", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);
@@ -295,13 +295,10 @@ static void forms_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(comes_back_as_written),
-		WITH_MACHINE(refuses_what_it_did_not_write),
-		WITH_MACHINE(the_last_use_is_counted_once),
-		WITH_MACHINE(a_kill_costs_nothing),
-		WITH_MACHINE(lists_by_id_and_removes),
-		WITH_MACHINE(sweeps_what_is_spent),
-		WITH_MACHINE(forms_once),
+		WITH_MACHINE(a_token_is_read_as_written),	   WITH_MACHINE(a_damaged_token_is_refused),
+		WITH_MACHINE(the_last_use_is_counted_once),	   WITH_MACHINE(a_kill_damages_nothing),
+		WITH_MACHINE(tokens_are_listed_by_id_and_removed), WITH_MACHINE(spent_tokens_are_swept),
+		WITH_MACHINE(the_forming_token_is_made_once),
 	};
 
 	return cmocka_run_group_tests_name("token_store", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/x509, adapter/x509_key: what is issued says what was asked for, and what is read is told apart.
+ * adapter/x509, adapter/x509_key: a certificate has what was requested; certificates and keys are read and recognised.
  */
 #include "unit.h"
 
@@ -124,7 +124,7 @@ static void serials_are_random_and_positive(void **state)
 		free(seen[i]);
 }
 
-static void verify_looks_at_use_date_and_issuer(void **state)
+static void use_date_and_issuer_are_verified(void **state)
 {
 	struct err why = { 0 };
 	auto_key x509_key *key = x509_key_new(X509_ECDSA_P256, &why);
@@ -191,7 +191,7 @@ static void older_key_formats_are_read(void **state)
 	}
 }
 
-static void weak_keys_are_seen(void **state)
+static void weak_keys_are_recognised(void **state)
 {
 	auto_key x509_key *small = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
 	auto_key x509_key *odd = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1");
@@ -228,12 +228,12 @@ int main(void)
 		cmocka_unit_test(every_key_type_signs_and_is_read_again),
 		cmocka_unit_test(names_are_normalised_and_stay_names),
 		cmocka_unit_test(serials_are_random_and_positive),
-		cmocka_unit_test(verify_looks_at_use_date_and_issuer),
+		cmocka_unit_test(use_date_and_issuer_are_verified),
 		cmocka_unit_test(an_encrypted_key_needs_its_passphrase),
 		cmocka_unit_test(older_key_formats_are_read),
-		cmocka_unit_test(weak_keys_are_seen),
+		cmocka_unit_test(weak_keys_are_recognised),
 		cmocka_unit_test(garbage_is_an_error),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("x509", tests, NULL, NULL);
 }

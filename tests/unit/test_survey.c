@@ -46,7 +46,7 @@ static long long survey(const char *script, const char *conf, struct member_surv
 	return begin;
 }
 
-static void a_healthy_member(void **state)
+static void a_healthy_member_is_surveyed(void **state)
 {
 	struct member_survey s;
 	struct member_votes votes;
@@ -72,7 +72,7 @@ static void a_healthy_member(void **state)
 	member_survey_free(&s);
 }
 
-static void without_quorum_the_list_is_what_it_remembers(void **state)
+static void without_a_quorum_the_local_list_is_used(void **state)
 {
 	struct member_survey s;
 
@@ -90,7 +90,7 @@ static void without_quorum_the_list_is_what_it_remembers(void **state)
 	member_survey_free(&s);
 }
 
-static void a_learner_has_no_list_but_is_well(void **state)
+static void a_learner_without_a_list_is_healthy(void **state)
 {
 	struct member_survey s;
 
@@ -105,7 +105,7 @@ static void a_learner_has_no_list_but_is_well(void **state)
 	member_survey_free(&s);
 }
 
-static void silence_is_a_member_that_does_not_answer(void **state)
+static void a_stopped_member_does_not_answer(void **state)
 {
 	struct fake_etcd p = fake_start("server", "close");
 	struct member_health h;
@@ -258,10 +258,10 @@ static void without_a_certificate_nothing_is_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_CLIENT(a_healthy_member),
-		WITH_CLIENT(without_quorum_the_list_is_what_it_remembers),
-		WITH_CLIENT(a_learner_has_no_list_but_is_well),
-		WITH_CLIENT(silence_is_a_member_that_does_not_answer),
+		WITH_CLIENT(a_healthy_member_is_surveyed),
+		WITH_CLIENT(without_a_quorum_the_local_list_is_used),
+		WITH_CLIENT(a_learner_without_a_list_is_healthy),
+		WITH_CLIENT(a_stopped_member_does_not_answer),
 		WITH_CLIENT(the_probe_distinguishes_answering_from_healthy),
 		WITH_CLIENT(etcd_env_has_its_address),
 		WITH_CLIENT(every_listed_member_is_asked_and_the_silent_ones_cost_one_timeout),
@@ -270,5 +270,5 @@ int main(void)
 		WITH_CLIENT(without_a_certificate_nothing_is_asked),
 	};
 
-	return cmocka_run_group_tests_name("member", tests, certs_setup, certs_teardown);
+	return cmocka_run_group_tests_name("survey", tests, certs_setup, certs_teardown);
 }

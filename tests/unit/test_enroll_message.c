@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/x509_csr, core/enroll_message: requests for certificates, and what goes through the door.
+ * enroll/message, adapter/x509_csr: requests for certificates, and the messages to and from the enrolment server.
  */
 #include "unit.h"
 
@@ -37,7 +37,7 @@ static char *forge(EVP_PKEY *key, EVP_PKEY *signer)
 	return line;
 }
 
-static void every_kind_of_key_can_be_asked_for(void **state)
+static void every_key_type_can_be_requested(void **state)
 {
 	(void)state;
 	for (int t = X509_ECDSA_P256; t <= X509_ED25519; t++) {
@@ -113,7 +113,7 @@ static struct config conf_of(enum role role)
 	return c;
 }
 
-static void a_question_arrives_as_it_was_put(void **state)
+static void a_question_arrives_unchanged(void **state)
 {
 	cleanup(config_free) struct config c = conf_of(ROLE_CLUSTER);
 	auto_question struct enroll_question q, got;
@@ -142,7 +142,7 @@ static void a_question_arrives_as_it_was_put(void **state)
 	assert_null(got.csr[PKI_ETCDCTL]);
 }
 
-static void a_machine_that_joins_says_nothing_of_members(void **state)
+static void a_joining_machine_sends_no_members(void **state)
 {
 	cleanup(config_free) struct config c = conf_of(ROLE_JOIN);
 	auto_question struct enroll_question q;
@@ -156,7 +156,7 @@ static void a_machine_that_joins_says_nothing_of_members(void **state)
 
 #define GOOD "VERSION=1\nNAME=n2\nADDRESS=10.0.0.2\nTIME=1800000000\n"
 
-static void senseless_questions_are_refused(void **state)
+static void invalid_questions_are_refused(void **state)
 {
 	static const struct {
 		const char *text, *why;
@@ -185,7 +185,7 @@ static void senseless_questions_are_refused(void **state)
 	}
 }
 
-static void an_answer_arrives_as_it_was_given(void **state)
+static void an_answer_arrives_unchanged(void **state)
 {
 	const struct x509_request ca = { .cn = "ca", .ca = true, .not_after = 2000000000 },
 				  leaf = { .cn = "n2", .client = true, .not_after = 2000000000 };
@@ -209,7 +209,7 @@ static void an_answer_arrives_as_it_was_given(void **state)
 	assert_int_equal(got.cert[PKI_SERVER].len, 0);
 }
 
-static void a_refusal_arrives_in_words_that_a_line_can_carry(void **state)
+static void a_refusal_arrives_without_special_characters(void **state)
 {
 	char message[] = "it is `that` $one\nand \"this\"", hint[] = "type: 'x'";
 	const struct enroll_reply r = { .status = ENROLL_REFUSED, .message = message, .hint = hint };
@@ -224,7 +224,7 @@ static void a_refusal_arrives_in_words_that_a_line_can_carry(void **state)
 	assert_string_equal(got.hint, hint);
 }
 
-static void senseless_answers_are_refused(void **state)
+static void invalid_answers_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "STATUS=maybe\n", "STATUS=ok\nCA_1=AAAA\n", "STATUS=ok\nCERT_PEER=x\n",
 					   "STATUS\n" };
@@ -242,16 +242,16 @@ static void senseless_answers_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_of_key_can_be_asked_for),
+		cmocka_unit_test(every_key_type_can_be_requested),
 		cmocka_unit_test(weak_keys_and_foreign_signatures_are_refused),
 		cmocka_unit_test(damaged_requests_are_refused),
-		cmocka_unit_test(a_question_arrives_as_it_was_put),
-		cmocka_unit_test(a_machine_that_joins_says_nothing_of_members),
-		cmocka_unit_test(senseless_questions_are_refused),
-		cmocka_unit_test(an_answer_arrives_as_it_was_given),
-		cmocka_unit_test(a_refusal_arrives_in_words_that_a_line_can_carry),
-		cmocka_unit_test(senseless_answers_are_refused),
+		cmocka_unit_test(a_question_arrives_unchanged),
+		cmocka_unit_test(a_joining_machine_sends_no_members),
+		cmocka_unit_test(invalid_questions_are_refused),
+		cmocka_unit_test(an_answer_arrives_unchanged),
+		cmocka_unit_test(a_refusal_arrives_without_special_characters),
+		cmocka_unit_test(invalid_answers_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("enroll_message", tests, NULL, NULL);
 }
