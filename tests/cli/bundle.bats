@@ -62,8 +62,8 @@ refused() {
 @test "what is no release archive, or one for another machine: refused" {
 	refused 3 usage '' '' "$out"
 	refused 3 usage "$DATA/stub" '' "$out"
-	refused 3 'there is no' "$DATA/etcd-v3.4.31-linux-$ARCH.tar.gz" '' "$out"
-	refused 3 'there is no' "$DATA/$file" "$DATA/none" "$out"
+	refused 3 'does not exist' "$DATA/etcd-v3.4.31-linux-$ARCH.tar.gz" '' "$out"
+	refused 3 'does not exist' "$DATA/$file" "$DATA/none" "$out"
 	cp "$DATA/$file" "$BATS_TEST_TMPDIR/etcd-v3.4.30-linux-mips.tar.gz"
 	refused 3 'no release for mips' "$BATS_TEST_TMPDIR/etcd-v3.4.30-linux-mips.tar.gz" '' "$out"
 }
