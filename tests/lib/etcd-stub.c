@@ -26,12 +26,23 @@ int main(int argc, char **argv)
 						       "snapshot-count",
 						       "heartbeat-interval",
 						       "election-timeout",
-						       "listen-peer-urls",
 						       "listen-client-urls",
+						       "advertise-client-urls",
+						       "listen-peer-urls",
+						       "initial-advertise-peer-urls",
 						       "initial-cluster",
+						       "initial-cluster-state",
+						       "initial-cluster-token",
+						       "listen-metrics-urls",
 						       "cert-file",
 						       "key-file",
-						       "trusted-ca-file" };
+						       "trusted-ca-file",
+						       "client-cert-auth",
+						       "peer-cert-file",
+						       "peer-key-file",
+						       "peer-trusted-ca-file",
+						       "peer-client-cert-auth",
+						       "peer-cert-allowed-cn" };
 
 		(void)fputs("Usage:\n\n  etcd [flags]\n\nMember:\n", stdout);
 		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The examples of the man pages, README.md and operations.md. Each is parsed. Each that is shown is run, in the order of
+# its section, on machines below a directory, without root, network and a running etcd.
+
+bats_require_minimum_version 1.5.0
+
+# The machines as they are before each section. n1: the CA host of three, with a release; n2: another of the three;
+# n4: installed without answers. The etcd of these releases answers --version and --help only.
+setup_file() {
+	local top=$BATS_TEST_DIRNAME/../.. v
+	export EXAMPLES=$BATS_FILE_TMPDIR/examples MACHINES=$BATS_FILE_TMPDIR/machines ARCH
+	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+	(cd "$top" && tests/lib/doc-examples docs/*.[158] README.md docs/operations.md docs/security.md) >"$EXAMPLES"
+	cc -O1 -o "$BATS_FILE_TMPDIR/stub" "$top/tests/lib/etcd-stub.c"
+	mkdir "$MACHINES"
+	for v in 3.6.14 3.6.15; do
+		python3 "$top/tests/lib/archives.py" good "$MACHINES/etcd-v$v-linux-$ARCH.tar.gz" "$BATS_FILE_TMPDIR/stub" "$v"
+	done
+	machine n1 ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
+	machine n2 ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
+	machine n4 ADDRESS=127.0.77.4 RELEASE=3.6.14
+	"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/n1" setup
+	(umask 077 && echo 5f1d3c7b9a2e4f60817263544c5d6e7f >"$MACHINES/token" && echo correct-horse-battery >"$MACHINES/FILE")
+	for v in n2 n4; do
+		cp "$MACHINES/token" "$MACHINES/$v/root/token"
+		cp "$MACHINES/token" "$MACHINES/$v/etc/etcd/enroll-token"
+	done
+}
+
+# machine NAME LINE…: nobody listens at the ports.
+machine() {
+	local root=$MACHINES/$1
+	mkdir -p "$root"/root "$root"/etc/etcd/releases.sha256.d "$root"/{usr/share,var/cache}/etcd-cluster
+	touch "$root/usr/share/etcd-cluster/releases.sha256"
+	cp "$MACHINES"/etcd-*.tar.gz "$root/var/cache/etcd-cluster"
+	(cd "$MACHINES" && sha256sum etcd-*.tar.gz) >"$root/etc/etcd/releases.sha256.d/test.sha256"
+	printf '%s\n' "NAME=$1" CLIENT_PORT=1 PEER_PORT=2 ENROLL_PORT=3 RELEASE_URL=none "${@:2}" \
+		>"$root/etc/etcd/cluster.conf"
+}
+
+setup() {
+	top=$BATS_TEST_DIRNAME/../..
+}
+
+# examples PATTERN: those whose text matches, as doc-examples prints them.
+examples() {
+	awk -F '\t' -v pattern="$1" '$5 ~ pattern' "$EXAMPLES"
+}
+
+# The help of a verb is printed once.
+help_of() {
+	local file=$BATS_TEST_TMPDIR/help.${*// /_}
+	[ -e "$file" ] || "$ETCD_CLUSTER_PLAIN" "$@" --help >"$file" || return 1
+	cat "$file"
+}
+
+@test "there are examples of every kind, and none starts with a word that is not known here" {
+	[ "$(wc -l <"$EXAMPLES")" -ge 90 ]
+	for kind in 'etcd-cluster [a-z]+' 'etcdctl.sh' 'etcd-cluster etcd-cluster/' 'make' '[A-Z_]+='; do
+		[ -n "$(examples "^$kind")" ]
+	done
+	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|cp|install|tar|echo|sha256sum) |^[A-Z_]+='
+	strange=$(awk -F '\t' -v known="$known" '$5 !~ known' "$EXAMPLES")
+	echo "$strange"
+	[ -z "$strange" ]
+}
+
+@test "every verb that the text names exists, with its options" {
+	while IFS=$'\t' read -r where _ _ _ text; do
+		text=${text%% &&*}
+		read -r -a words <<<"$text"
+		verb=${words[1]}
+		case $verb in
+		release | cert | ca | token) [[ ${words[2]-} != [a-z]* ]] || verb="$verb ${words[2]}" ;;
+		esac
+		# shellcheck disable=SC2086
+		text_of_help=$(help_of $verb) || { echo "$where: $text: there is no verb $verb"; return 1; }
+		for word in "${words[@]}"; do
+			case $word in
+			--*)
+				echo "$where: $text: $word"
+				grep -qE -- "(^|[^a-z-])${word%%=*}([^a-z-]|\$)" <<<"$text_of_help"
+				;;
+			esac
+		done
+	done < <(examples '^etcd-cluster [a-z]+( |$)')
+}
+
+@test "every target of make, and every unit that systemctl is given, exists" {
+	while IFS=$'\t' read -r where _ _ _ text; do
+		read -r _ target _ <<<"$text"
+		grep -qE "^$target( [a-z-]+)*:" "$top"/Makefile "$top"/*/*.mk || { echo "$where: $text"; return 1; }
+	done < <(examples '^make ')
+	while IFS=$'\t' read -r where _ _ _ text; do
+		unit=${text##*systemctl * }
+		[ -e "$top/conf/units/$unit.service" ] || { echo "$where: $text"; return 1; }
+	done < <(examples 'systemctl (restart|stop|start) ')
+}
+
+@test "every preseeded line is one that debconf takes, for a question that there is, of its type" {
+	while IFS=$'\t' read -r where _ _ _ text; do
+		text=${text#echo }
+		text=${text% | debconf-set-selections}
+		read -r owner question type _ <<<"$text"
+		echo "$where: $text"
+		[ "$owner" = etcd-cluster ]
+		debconf-set-selections --checkonly <<<"$text"
+		[ "$(grep -A1 -x "Template: $question" "$top/debian/templates" | sed -n 's/^Type: //p')" = "$type" ]
+	done < <(examples 'etcd-cluster etcd-cluster/')
+}
+
+@test "every cluster.conf that is shown is valid" {
+	conf=$BATS_TEST_TMPDIR/root/etc/etcd/cluster.conf
+	mkdir -p "${conf%/*}"
+	echo n1 >"$BATS_TEST_TMPDIR/root/etc/hostname"
+	before=
+	{
+		examples '^[A-Z_]+=[^ ]*( https:.*)?$'
+		echo end:0
+	} | while IFS=$'\t' read -r where _ _ _ text; do
+		# Lines that follow each other are one file.
+		if [ "$where" != "${before%:*}:$((${before##*:} + 1))" ] && [ -n "$before" ]; then
+			run "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/root" cert list
+			echo "$before: $(cat "$conf"): $output"
+			[ "$status" -ne 3 ]
+			: >"$conf"
+		fi
+		echo "$text" >>"$conf"
+		before=$where
+	done
+}
+
+# Examples that cannot end with 0 or 2 here, and the exit code that shows that they were understood.
+expected() {
+	case $1 in
+	'etcd-cluster status'*) echo 5 ;;     # no etcd runs
+	'etcd-cluster remove n3') echo 5 ;;   # nobody has a quorum
+	'etcd-cluster join '*) echo 6 ;;      # nobody answers at the enrolment port
+	'etcd-cluster replace') echo 6 ;;     # likewise
+	'etcd-cluster restore '*) echo 3 ;;   # no etcd has run here
+	*) echo '0 2' ;;
+	esac
+}
+
+# run_example MACHINE TEXT: addresses become ones of loopback, and absolute paths those of the machine, except for
+# --token-file, which is a key of cluster.conf and so below --root already.
+# shellcheck disable=SC2317 # eval calls these functions
+run_example() {
+	local root=$PWD/$1
+	etcd-cluster() { "$ETCD_CLUSTER_PLAIN" --root "$root" "$@"; }
+	etcdctl.sh() { ETCD_CLUSTER_ROOT=$BATS_TEST_TMPDIR/ctl "$top/scripts/etcdctl.sh" "$@"; }
+	for program in apt apt-get make systemctl rpmbuild debconf-set-selections; do
+		eval "$program() { cat >/dev/null </dev/null; }"
+	done
+	eval "$(sed "s#10\.0\.0\.#127.0.77.#g; s#linux-amd64#linux-$ARCH#g; s#CLUSTER_ID#cdf818194e3a8c32#
+		/--token-file/!s# /\(etc\|var\|root\)/# $root/\1/#g; s# -C / # -C $root #" <<<"$2")"
+}
+
+@test "the examples that are shown do what they say, section by section" {
+	ctl=$BATS_TEST_TMPDIR/ctl
+	mkdir -p "$ctl/etc/etcd" "$ctl/usr/libexec/etcd-cluster/releases/current"
+	echo ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 >"$ctl/etc/etcd/etcdctl.env"
+	# shellcheck disable=SC2016
+	printf '%s\n' '#!/bin/sh' '[ -n "$ETCDCTL_ENDPOINTS" ] || exit 1' \
+		'case $1 in endpoint | put | get | member | snapshot) ;; *) exit 1 ;; esac' \
+		>"$ctl/usr/libexec/etcd-cluster/releases/current/etcdctl"
+	chmod +x "$ctl/usr/libexec/etcd-cluster/releases/current/etcdctl"
+	before=
+	ran=0
+	while IFS=$'\t' read -r where kind machine section text; do
+		case $text in [A-Z]*=*[^h] | 'etcd-cluster etcd-cluster/'*) [[ $text == *etcdctl.sh* ]] || continue ;; esac
+		[ "$kind" = shown ] || continue
+		if [ "${where%:*} $section" != "$before" ]; then
+			before="${where%:*} $section"
+			cd "$BATS_TEST_TMPDIR" && rm -rf work && cp -a "$MACHINES" work && cd work
+		fi
+		run run_example "$machine" "$text"
+		echo "$where: $machine: $text: $status: $output"
+		[[ " $(expected "$text") " == *" $status "* ]]
+		[[ $text != *'bundle --out n2.tar'* ]] || [ -s n2.tar ]
+		ran=$((ran + 1))
+	done <"$EXAMPLES"
+	[ "$ran" -ge 40 ]
+}
