@@ -174,8 +174,11 @@ int proc_finish(struct proc_child *child, struct err *e)
 		(void)waitpid(child->pid, &status, 0);
 		return err_set(e, ERR_FAIL, "%s was stopped: %s", name, why);
 	}
-	if (exit_status(status) == CHILD_FAILED)
-		return err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", name);
+	if (exit_status(status) == CHILD_FAILED) {
+		(void)err_set(e, ERR_FAIL, "cannot run %s: not found, or not allowed", name);
+		e->sys = ENOEXEC;
+		return -1;
+	}
 	return exit_status(status);
 }
 

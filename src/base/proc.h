@@ -30,7 +30,7 @@ struct proc_run {
 
 /*
  * Runs a program to its end with an empty stdin and LC_ALL=C. Returns its exit status (128 + n when signal n
- * ended it), or -1 when it could not be run, said too much or took too long.
+ * ended it), or -1 when it could not be run (e->sys is ENOEXEC), said too much or took too long.
  */
 int proc_run(const struct proc_run *run, struct err *e) MUST_CHECK;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/binary.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,8 @@ static int finish(struct binary *b, int i, struct err *e)
 
 	b->running[i] = false;
 	status = proc_finish(&b->children[i], e);
+	if (status < 0 && e->sys == ENOEXEC)
+		return err_set(e, ERR_VERIFY, "%s: etcd does not run on this machine", b->path);
 	if (status < 0)
 		return err_wrap(e, "%s %s", b->path, questions[i][1]);
 	if (status != 0)

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "adapter/elf.h"
 #include "adapter/unpack.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -78,33 +77,18 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 	return err_hint(e, "make room there (etcd-cluster release prune removes old releases), then run this again");
 }
 
-/* Opens one of the programs in the staging directory, to be checked and run through the descriptor. */
-static int open_binary(const struct staging *s, int which, struct err *e)
+/* The etcd in it runs here and is of this version. */
+static int check_etcd(struct staging *s, struct version v, struct err *e)
 {
-	auto_free char *path = xasprintf("%s/%s", s->dir, release_binary_names[which]);
+	auto_free char *path = xasprintf("%s/etcd", s->dir);
 	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(e, ERR_FAIL, "cannot open %s", path);
-	if (elf_check_native(fd, release_binary_names[which], e) < 0)
-		return err_wrap(e, "%s", s->tarball.source);
-	return steal_fd(&fd);
-}
-
-static int check_binaries(struct staging *s, struct version v, struct err *e)
-{
 	cleanup(binary_free) struct binary etcd = { 0 };
 	char hex[DIGEST_HEX];
 
-	for (int i = RELEASE_BINARIES; i-- > 0;) {
-		auto_close int fd = s->record.binaries[i].there ? open_binary(s, i, e) : -1;
-
-		if (s->record.binaries[i].there && fd < 0)
-			return -1;
-		if (i == RELEASE_ETCD && binary_ask(&etcd, fd, s->tarball.source, e) < 0)
-			return -1;
-	}
-	if (binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
+	if (fd < 0)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	if (binary_ask(&etcd, fd, s->tarball.source, e) < 0 ||
+	    binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
 		return -1;
 	if (version_cmp(s->record.version, v) != 0)
 		return err_set(e, ERR_VERIFY, "%s: the etcd in it says it is " VERSION_FMT ", not " VERSION_FMT,
@@ -120,7 +104,7 @@ static int check_binaries(struct staging *s, struct version v, struct err *e)
 static int fill_staging(struct staging *s, struct version v, struct err *e)
 {
 	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||
-	    release_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_binaries(s, v, e) < 0 ||
+	    release_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_etcd(s, v, e) < 0 ||
 	    release_record_write(s->dir, &s->record, buf_str(&s->options), e) < 0)
 		return -1;
 	return file_sync_tree(s->dir, e);
@@ -225,8 +209,8 @@ static int fill_system(const struct machine *m, const char *from, const char *pr
 
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot open %s", program);
-	if (file_check_trusted(fd, program, e) < 0 || elf_check_native(fd, program, e) < 0 ||
-	    binary_ask(&etcd, fd, program, e) < 0 || binary_answer(&etcd, &record.version, &options, e) < 0)
+	if (file_check_trusted(fd, program, e) < 0 || binary_ask(&etcd, fd, program, e) < 0 ||
+	    binary_answer(&etcd, &record.version, &options, e) < 0)
 		return -1;
 	bad = version_known_bad(record.version);
 	if (bad)

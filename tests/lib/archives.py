@@ -218,12 +218,14 @@ def hostile(r):
     case("bomb-triple", "damaged", gz(gz(gz(bytes(16 << 20)))))
     case("many-entries", "entries", gz(b"".join(header("%s/f%d" % (r.top, i), 0) for i in range(20000)) + END, 1))
 
-    case("script", "not a program", gz(tar(replaced(r, "etcd", r.entry("etcd", b"#!/bin/sh\necho etcd Version: 3.6.14\n")))))
-    case("wrong-class", "another kind of machine", gz(tar(replaced(r, "etcd", r.entry("etcd", elf(etcd, 4, "B", 1))))))
-    case("wrong-machine", "another kind of machine",
-         gz(tar(replaced(r, "etcdctl", r.entry("etcdctl", elf(etcd, 18, "<H", 0x28))))))
-    case("wrong-type", "not a program", gz(tar(replaced(r, "etcd", r.entry("etcd", elf(etcd, 16, "<H", 1))))))
-    case("short-elf", "not a program", gz(tar(replaced(r, "etcd", r.entry("etcd", etcd[:10])))))
+    case("script", "does not run on this machine", gz(tar(replaced(r, "etcd", r.entry("etcd", b"#!/bin/sh\necho etcd Version: 3.6.14\n")))))
+    arm = elf(etcd, 18, "<H", 0x28)
+    case("wrong-class", "does not run on this machine",
+         gz(tar(replaced(r, "etcd", r.entry("etcd", elf(arm, 4, "B", 1))))))
+    case("wrong-machine", "does not run on this machine", gz(tar(replaced(r, "etcd", r.entry("etcd", arm)))))
+    case("wrong-type", "does not run on this machine",
+         gz(tar(replaced(r, "etcd", r.entry("etcd", elf(etcd, 16, "<H", 1))))))
+    case("short-elf", "does not run on this machine", gz(tar(replaced(r, "etcd", r.entry("etcd", etcd[:10])))))
     case("wrong-version-inside", "says it is 3.6.1,",
          gz(tar(replaced(r, "etcd", r.entry("etcd", r.binary("3.6.1"))))))
     case("pre-release-inside", "does not say a version",
