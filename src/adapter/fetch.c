@@ -28,7 +28,6 @@ struct transfer {
 	CURL *curl;
 	struct digest *digest;
 	char etag[FETCH_TAG];
-	char modified[FETCH_TAG];
 	long long length;      /* Content-Length; -1 when not told */
 	long long range_start; /* of Content-Range, and its whole length; -1 */
 	long long range_total;
@@ -89,12 +88,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	memcpy(line, data, len);
 	line[len] = '\0';
 	if (text_starts(line, "HTTP/")) {
-		t->etag[0] = t->modified[0] = '\0';
+		t->etag[0] = '\0';
 		t->length = t->range_start = t->range_total = -1;
 	} else if ((value = header_value(line, "etag:"))) {
 		keep_tag(t->etag, value);
-	} else if ((value = header_value(line, "last-modified:"))) {
-		keep_tag(t->modified, value);
 	} else if ((value = header_value(line, "content-length:"))) {
 		t->length = header_number(value);
 	} else if ((value = header_value(line, "content-range:")) && strncasecmp(value, "bytes ", 6) == 0) {
@@ -131,22 +128,12 @@ static bool start_afresh(struct transfer *t)
 	return decide(t, FETCH_LOCAL);
 }
 
-/* Looks at the sizes and tags that were announced, before the first byte is taken. */
+/* Looks at the size that was announced, before the first byte is taken. */
 static bool accept_announced(struct transfer *t)
 {
-	char print[sizeof(t->etag) + sizeof(t->modified) + 32];
-	int n;
-
 	if (t->total > t->f->max_bytes) {
 		(void)err_set(t->e, ERR_VERIFY, "it sends more than %llu MiB", t->f->max_bytes / MIB);
 		return decide(t, FETCH_REFUSED);
-	}
-	n = snprintf(print, sizeof(print), "%llu %s %s", t->total, t->etag, t->modified);
-	if (t->total > 0 && n < FETCH_TAG)
-		memcpy(t->result->fingerprint, print, (size_t)n + 1);
-	if (t->f->avoid && t->result->fingerprint[0] != '\0' && strcmp(t->f->avoid, t->result->fingerprint) == 0) {
-		(void)err_set(t->e, ERR_VERIFY, "it still has what was found to be wrong before");
-		return decide(t, FETCH_AVOIDED);
 	}
 	return check_space(t);
 }
@@ -417,7 +404,6 @@ static int open_local(struct transfer *t)
 		(void)decide(t, FETCH_REFUSED);
 	} else {
 		t->total = (unsigned long long)st.st_size;
-		(void)snprintf(t->modified, sizeof(t->modified), "%lld", (long long)st.st_mtime);
 		return fd;
 	}
 	mem_close_fd(&fd);

@@ -12,13 +12,12 @@
 #include "adapter/digest.h"
 #include "base/err.h"
 
-#define FETCH_TAG 256 /* room for an ETag or fingerprint, with its end */
+#define FETCH_TAG 256 /* room for an ETag, with its end */
 
 struct fetch {
 	const char *url;   /* http://… or https://…; for fetch_local the path of a file */
 	int fd;		   /* open for reading and writing; what it holds is from an earlier try */
 	const char *etag;  /* the ETag that came with what fd holds: go on from there; NULL: start afresh */
-	const char *avoid; /* a fingerprint (below): such an answer is not taken; or NULL */
 	const char *proxy; /* used when the environment names none (curl(1), ENVIRONMENT); or NULL */
 	const void *ca;	   /* PEM: the only authorities to trust; NULL: the system's */
 	size_t ca_len;
@@ -34,7 +33,6 @@ struct fetch {
 
 enum fetch_outcome {
 	FETCH_DONE,    /* the whole answer is in fd and hashed; whether it is what was wanted is the caller's to say */
-	FETCH_AVOIDED, /* it would have sent what it was asked not to; nothing was taken */
 	FETCH_MISSING, /* it has no such file (404, 410, ENOENT) */
 	FETCH_BROKEN,  /* no connection, stalled, cut, 5xx, …: another try may end better, from where fd stands */
 	FETCH_REFUSED, /* it was reached and not to be trusted: TLS, a redirect away from https, too large, not gzip */
@@ -43,15 +41,13 @@ enum fetch_outcome {
 
 struct fetch_result {
 	enum fetch_outcome outcome;
-	char etag[FETCH_TAG]; /* strong ETag of what fd holds, else "" */
-	char fingerprint
-		[FETCH_TAG]; /* length, ETag and date as it told them; "" when it told too little to know it again */
+	char etag[FETCH_TAG];	    /* strong ETag of what fd holds, else "" */
 	uint8_t digest[DIGEST_LEN]; /* of all of fd; only with FETCH_DONE */
 	unsigned long long bytes;   /* in fd now */
 };
 
 /*
- * Fetches. Always fills result; e says why unless FETCH_DONE, and is then of class ERR_PENDING (MISSING, BROKEN), ERR_VERIFY (AVOIDED, REFUSED)
+ * Fetches. Always fills result; e says why unless FETCH_DONE, and is then of class ERR_PENDING (MISSING, BROKEN), ERR_VERIFY (REFUSED)
  * or what fits (LOCAL). The messages name the host's side of the story, not the URL. Redirects, five at most, lead to https only.
  */
 void fetch(const struct fetch *f, struct fetch_result *result, struct err *e);

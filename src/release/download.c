@@ -13,13 +13,15 @@
 #include "release/name.h"
 
 #define NOTES_MAX_BYTES (64UL * 1024UL)
+#define NOT_AGAIN	(6 * 60 * 60) /* seconds: so long a place that had wrong bytes is not asked for the file */
 
 struct job {
 	const struct machine *m;
 	const char *path;
 	const uint8_t *sha256;
 	char *part, *etag, *bad; /* paths */
-	struct buf notes;	 /* content of `bad`: "PLACE\tFINGERPRINT\n" */
+	struct buf notes;	 /* content of `bad`: "PLACE\tSECONDS\tSHA256\n", when it had what */
+	char **wrong;		 /* strv of the places that are not to be asked */
 	struct buf why;		 /* a clause for each place that failed */
 	bool hope;		 /* a retry may end better */
 };
@@ -30,40 +32,47 @@ static void job_free(struct job *j)
 	free(j->etag);
 	free(j->bad);
 	buf_free(&j->notes);
+	strv_free(j->wrong);
 	buf_free(&j->why);
 }
 
-/* What an earlier run wrote down. Without it nothing is known, and that is fine. */
+/* What earlier runs noted, as far as it still counts. A place whose bytes are those that are wanted by now counts no more. */
+static void read_notes(struct job *j)
+{
+	auto_buf struct buf text = { 0 };
+	auto_strv char **fields = NULL;
+	struct err ignored = { 0 };
+	char wanted[DIGEST_HEX];
+	uint64_t when;
+
+	text_hex(j->sha256, DIGEST_LEN, wanted);
+	if (file_read(j->bad, NOTES_MAX_BYTES, &text, &ignored) == 0)
+		fields = text_split(buf_str(&text), "\n");
+	for (char **f = fields; f && f[0] && f[1] && f[2]; f += 3) {
+		if (!text_parse_u64(f[1], 0, (uint64_t)j->m->now, &when) || when + NOT_AGAIN <= (uint64_t)j->m->now ||
+		    strcmp(f[2], wanted) == 0)
+			continue;
+		buf_printf(&j->notes, "%s\t%s\t%s\n", f[0], f[1], f[2]);
+		strv_add(&j->wrong, f[0]);
+	}
+}
+
 static void job_open(struct job *j, bool again)
 {
-	struct err ignored = { 0 };
-
 	j->part = xasprintf("%s.part", j->path);
 	j->etag = xasprintf("%s.etag", j->path);
 	j->bad = xasprintf("%s.bad", j->path);
-	if (!again && file_read(j->bad, NOTES_MAX_BYTES, &j->notes, &ignored) < 0)
-		buf_free(&j->notes);
+	if (!again)
+		read_notes(j);
 }
 
-/* The fingerprint that was found to be wrong at this place, or NULL. The caller frees. */
-static char *known_bad(const struct job *j, const char *place)
-{
-	auto_free char *start = xasprintf("%s\t", place);
-
-	for (const char *line = buf_str(&j->notes); *line;
-	     line += line[strcspn(line, "\n")] ? strcspn(line, "\n") + 1 : strlen(line))
-		if (text_starts(line, start))
-			return xstrndup(line + strlen(start), strcspn(line + strlen(start), "\n"));
-	return NULL;
-}
-
-static void note_bad(struct job *j, const char *place, const char *fingerprint)
+static void note_wrong(struct job *j, const char *place, const uint8_t digest[DIGEST_LEN])
 {
 	struct err ignored = { 0 };
+	char hex[DIGEST_HEX];
 
-	if (fingerprint[0] == '\0' || j->notes.len > NOTES_MAX_BYTES / 2)
-		return;
-	buf_printf(&j->notes, "%s\t%s\n", place, fingerprint);
+	text_hex(digest, DIGEST_LEN, hex);
+	buf_printf(&j->notes, "%s\t%lld\t%s\n", place, (long long)j->m->now, hex);
 	/* Only saves work: without it the next run downloads once more. */
 	if (file_replace(j->bad, FILE_MODE(0600), j->notes.data, j->notes.len, &ignored) < 0)
 		log_debug("%s", ignored.msg);
@@ -120,11 +129,9 @@ static int keep_whole(const struct job *j, int fd, struct err *e)
 /* 1 the right file is at j->path, 0 not from here, -1 this machine's own fault. */
 static int from_place(struct job *j, const struct mirror *x, const char *place, struct err *e)
 {
-	auto_free char *etag = NULL, *avoid = known_bad(j, place);
+	auto_free char *etag = NULL;
 	auto_close int fd = open_part(j, &etag, e);
-	struct mirror_want want = {
-		.fd = fd, .etag = etag, .avoid = avoid, .max_bytes = TARBALL_MAX_BYTES, .tarball = true
-	};
+	struct mirror_want want = { .fd = fd, .etag = etag, .max_bytes = TARBALL_MAX_BYTES, .tarball = true };
 	struct fetch_result r;
 	struct err why = { 0 };
 
@@ -139,7 +146,7 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 			drop_part(j);
 			return from_place(j, x, place, e);
 		}
-		note_bad(j, place, r.fingerprint);
+		note_wrong(j, place, r.digest);
 		(void)err_set(&why, ERR_VERIFY, "what it sends has the wrong SHA-256");
 		break;
 	case FETCH_BROKEN:
@@ -154,7 +161,6 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 		*e = why;
 		drop_part(j);
 		return err_wrap(e, "%s", j->part);
-	case FETCH_AVOIDED:
 	case FETCH_REFUSED:
 		break;
 	}
@@ -175,8 +181,13 @@ int download(const struct machine *m, struct version v, const char *path, const 
 		return -1;
 	job_open(&j, again);
 	for (size_t i = 0; places && places[i]; i++) {
-		int rc = from_place(&j, &x, places[i], e);
+		int rc;
 
+		if (strv_has(j.wrong, places[i])) {
+			add_clause(&j, places[i], "it had wrong bytes less than six hours ago");
+			continue;
+		}
+		rc = from_place(&j, &x, places[i], e);
 		if (rc < 0)
 			return -1;
 		if (rc > 0) {
@@ -186,5 +197,8 @@ int download(const struct machine *m, struct version v, const char *path, const 
 		}
 	}
 	(void)err_set(e, j.hope ? ERR_PENDING : ERR_VERIFY, "cannot get %s: %s", file, buf_str(&j.why));
-	return err_hint(e, "or put the file into %s yourself, then: etcd-cluster setup", m->at.cache);
+	return err_hint(e,
+			"etcd-cluster release fetch asks every mirror again; or put the file into %s, then: "
+			"etcd-cluster setup",
+			m->at.cache);
 }

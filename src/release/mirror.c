@@ -151,7 +151,6 @@ void mirror_fetch(const struct mirror *x, const char *place, const struct mirror
 		.url = place,
 		.fd = want->fd,
 		.etag = want->etag,
-		.avoid = want->avoid,
 		.proxy = x->proxy,
 		.ca = x->ca.data,
 		.ca_len = x->ca.len,

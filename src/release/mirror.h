@@ -29,9 +29,8 @@ char **mirror_places(const struct machine *m, struct version v, const char *file
 
 /* What a fetch from a place may take. */
 struct mirror_want {
-	int fd; /* as in struct fetch, likewise the next two */
+	int fd; /* as in struct fetch, likewise the next */
 	const char *etag;
-	const char *avoid;
 	unsigned long long max_bytes;
 	bool tarball; /* it is gzip, and large enough to show progress */
 };

@@ -117,7 +117,7 @@ requests() {
 	rm -rf "$cache"
 	from "$HTTP/cut-no-length"
 	fetch
-	failed 4 "wrong SHA-256"
+	failed 4 "wrong SHA-256" "$FILE.bad"
 }
 
 @test "resume: from where it broke off, but only in the same file" {
@@ -134,22 +134,42 @@ requests() {
 	done
 }
 
-@test "wrong bytes are refused, and setup does not fetch the same ones again" {
+@test "wrong bytes are refused, and setup does not ask that mirror for the file again for six hours" {
+	now=$(date +%s)
 	from "$HTTP/wrong"
-	run "$ETCD_CLUSTER" --root "$root" setup
+	ETCD_CLUSTER_NOW=$now run "$ETCD_CLUSTER" --root "$root" setup
 	[ "$status" -eq 4 ]
 	[[ $output == *"wrong SHA-256"* ]]
 	[ "$(ls -A "$cache")" = "$FILE.bad" ]
-	run "$ETCD_CLUSTER" --root "$root" setup
+	[ "$(requests)" -eq 1 ]
+	ETCD_CLUSTER_NOW=$((now + 21599)) run "$ETCD_CLUSTER" --root "$root" setup
 	[ "$status" -eq 4 ]
-	[[ $output == *"still has what was found to be wrong"* ]]
+	[[ $output == *"had wrong bytes less than six hours ago"*"etcd-cluster release fetch asks every mirror again"* ]]
+	[ "$(requests)" -eq 1 ]
+	ETCD_CLUSTER_NOW=$((now + 21600)) run "$ETCD_CLUSTER" --root "$root" setup
+	[ "$status" -eq 4 ]
+	[[ $output == *"wrong SHA-256"* ]]
+	[ "$(requests)" -eq 2 ]
+	[ "$(wc -l <"$cache/$FILE.bad")" -eq 1 ]
 	# a person who asks is not kept from trying
 	fetch
 	failed 4 "wrong SHA-256" "$FILE.bad"
+	[ "$(requests)" -eq 3 ]
+	# the next mirror is asked meanwhile
+	from "$HTTP/wrong" "$HTTP/good"
+	run "$ETCD_CLUSTER" --root "$root" setup
+	cmp "$SITE/files/$FILE" "$cache/$FILE"
+	[ "$(requests)" -eq 4 ]
+	[ ! -e "$cache/$FILE.bad" ]
+	rm -rf "$cache" "$releases"
 	from "$HTTP/anonymous-wrong"
-	rm -rf "$cache"
 	fetch
-	failed 4 "wrong SHA-256"
+	failed 4 "wrong SHA-256" "$FILE.bad"
+	# the table was wrong, not the mirror: what it has is what is wanted by now
+	sed -i "s/^[0-9a-f]*/$(cut -f 3 "$cache/$FILE.bad")/" "$root/etc/etcd/releases.sha256.d/site.sha256"
+	run "$ETCD_CLUSTER" --root "$root" setup
+	[ "$(requests)" -eq 6 ]
+	[[ $output != *"wrong bytes"* ]]
 }
 
 @test "what is no gzip file, or too large, is refused without being kept" {
