@@ -11,9 +11,11 @@
 #include "enroll/client.h"
 #include "pki/sign.h"
 
+enum behaviour { ISSUES, BUSY, REFUSES, WRONG_NAME, WRONG_KEY, OTHER_CA, NO_CA, OLD, GARBAGE, LACKS_ONE };
+
 /* How it behaves, and what it saw. */
 static struct {
-	enum { ISSUES, BUSY, REFUSES, WRONG_NAME, WRONG_KEY, OTHER_CA, NO_CA, OLD, GARBAGE, LACKS_ONE } does;
+	enum behaviour does;
 	const struct machine *ca; /* the CA host */
 	const char *name;	  /* host and port */
 	int calls, done;

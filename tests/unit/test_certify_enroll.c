@@ -90,7 +90,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 static void wrong_answers_are_discarded(void **state)
 {
 	static const struct {
-		int does;
+		enum behaviour does;
 		const char *message;
 	} wrong[] = { { WRONG_NAME, "10.0.0.9" },
 		      { WRONG_KEY, "does not match its key" },
@@ -157,7 +157,7 @@ static void certificates_are_renewed_for_the_same_keys(void **state)
 
 static void a_missing_answer_is_a_warning_until_expiry(void **state)
 {
-	static const int ways[] = { BUSY, REFUSES };
+	static const enum behaviour ways[] = { BUSY, REFUSES };
 	cleanup(machine_free) struct machine m;
 	struct err why = { 0 };
 

@@ -30,6 +30,7 @@ static void a_port_that_is_taken_names_the_program(void **state)
 	auto_free char *env = xasprintf("ETCD_LISTEN_CLIENT_URLS=https://0.0.0.0:%u\n", port);
 
 	(void)state;
+	assert_true(fd >= 0);
 	assert_err(before_start(conf, e), ERR_CONFIG, want);
 	/* etcd.env decides, once it is there; and a listener on one address is in the way of one on all of them. */
 	put_file("/etc/etcd/etcd.env", env);
@@ -112,6 +113,7 @@ static void the_ports_of_the_others_are_tried(void **state)
 	size_t servers = 0;
 
 	(void)state;
+	assert_true(fd >= 0 && dead >= 0);
 	(void)close(gone);
 	gone = -1;
 	r = look_around(conf, &s, &servers);
@@ -160,6 +162,7 @@ static void a_machine_without_certificates_needs_a_token_and_an_enrolment_server
 	struct doctor_report r;
 
 	(void)state;
+	assert_true(fd >= 0);
 	r = look_around(JOINER "ENROLL_PORT=11\n", &s, NULL);
 	assert_finding(&r, DOCTOR_WARN, "has neither certificates nor an enrolment token", "etcd-cluster token new");
 	assert_finding(&r, DOCTOR_WARN, "no CA host can be reached on the enrolment port 11", "TCP port 11");
@@ -192,6 +195,7 @@ static void a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others(void **
 	size_t servers = 1;
 
 	(void)state;
+	assert_true(fd >= 0);
 	put_file("/etc/etcd/pki/ca.crt", "");
 	put_file("/etc/etcd/pki/ca.key", "");
 	r = look_around(taken, &s, NULL);

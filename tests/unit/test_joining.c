@@ -51,8 +51,8 @@ static void an_incomplete_journal_is_refused(void **state)
 		"STEP=dancing\nCLUSTER_ID=0000000000000000\nMEMBER_ID=0000000000000000\nPEER_URL=https://a:1\n",
 		"STEP=added\nCLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000002\nPEER_URL=https://a:1\n",
 		"STEP=added\nCLUSTER_ID=1\nMEMBER_ID=2\nPEER_URL=https://a:1\nINITIAL_CLUSTER=a=https://a:1\n",
-		"STEP=started\nCLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000000\nPEER_URL=https://a:1\n"
-		"INITIAL_CLUSTER=a=https://a:1\n",
+		("STEP=started\nCLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000000\nPEER_URL=https://a:1\n"
+		 "INITIAL_CLUSTER=a=https://a:1\n"),
 	};
 	const struct machine *m = *state;
 

@@ -179,14 +179,12 @@ static void a_private_file_is_read(void **state)
 	token_derive(TEXT, &want);
 	assert_int_equal(token_read_file(m, &t, &er), 0);
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		auto_free char *path = put_secret(m, good[i], 0600);
-
+		free(put_secret(m, good[i], 0600));
 		assert_int_equal(token_read_file(m, &t, &er), 1);
 		assert_memory_equal(&t, &want, sizeof(t));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
-		auto_free char *path = put_secret(m, empty[i], 0600);
-
+		free(put_secret(m, empty[i], 0600));
 		assert_int_equal(token_read_file(m, &t, &er), 0);
 	}
 }
