@@ -1,4 +1,4 @@
-# Tests by floor: `check` needs nothing but the build tools, `check-all` needs root.
+# `check` needs nothing but the build tools, `check-all` needs root.
 # Test programs are built apart, with the sanitizers, and with TEST_BUILD (src/config/machine.h: an injectable clock).
 
 ASAN       := $(BUILD)-asan
@@ -18,9 +18,11 @@ check-all: ## everything, from a bare machine: the real etcd, booted machines, p
 	$(Q)$(MAKE) test-programs releases repo
 	$(Q)tests/run unit fuzz cli cluster machine
 
-# test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c).
+# test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c). tests/run runs every
+# program it finds, so those whose source is gone are removed.
 .PHONY: test-programs check-unit-programs
 test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
+	$(Q)rm -f $(filter-out $(UNIT:$(BUILD)/%=$(ASAN)/%),$(wildcard $(ASAN)/tests/test_*))
 	$(Q)$(ASAN_MAKE) build check-unit-programs
 check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/certify $(BUILD)/lib/ask-server
 

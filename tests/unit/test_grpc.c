@@ -120,7 +120,7 @@ static void every_defect_has_its_verdict(void **state)
 /* One unary call, on a connection of its own. */
 static int call(const struct fake_etcd *p, const char *ca, const char *client, struct buf *reply, struct err *e)
 {
-	auto_grpc struct grpc *g = fake_open(p, ca, client, 500);
+	auto_grpc struct grpc *g = fake_open(p, ca, client, 2000);
 	const struct buf nothing = { 0 };
 
 	return grpc_unary(g, "/etcdserverpb.Maintenance/Status", &nothing, reply, e);
@@ -157,7 +157,7 @@ static void wrong_answers_are_distinguished(void **state)
 		{ "giant", GRPC_RESOURCE_EXHAUSTED, "too large (4294967295 bytes" },
 		{ "http:404", GRPC_INTERNAL, "HTTP status 404" },
 		{ "html", GRPC_INTERNAL, "text/html" },
-		{ "slow", GRPC_DEADLINE_EXCEEDED, "no answer within 500 ms" },
+		{ "slow", GRPC_DEADLINE_EXCEEDED, "no answer within 2000 ms" },
 		{ "reset", GRPC_UNAVAILABLE, "https://127.0.0.1:" },
 		{ "close", GRPC_UNAVAILABLE, "https://127.0.0.1:" },
 	};

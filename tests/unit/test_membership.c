@@ -217,7 +217,7 @@ static void no_member_answers(void **state)
 	fake_stop(&p);
 	open_machine_of(&m, p.port, "");
 	assert_err(membership_list(&m, &list, e), ERR_HEALTH, "no member of the cluster answers: https://127.0.0.1:");
-	assert_err(membership_look(&m, 500, &list, e), ERR_HEALTH, "Connection refused");
+	assert_err(membership_look(&m, 2000, &list, e), ERR_HEALTH, "Connection refused");
 	machine_free(&m);
 	open_machine_of(&m, stranger.port, "");
 	assert_err(membership_list(&m, &list, e), ERR_VERIFY, "is not from the CA in");
