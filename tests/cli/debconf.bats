@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The package's questions under the real debconf, with a database of its own and in a fake root: what reaches cluster.conf.
+# The questions of the package under the real debconf, with its own database and in a fake root.
 
 bats_require_minimum_version 1.5.0
 
@@ -16,8 +16,8 @@ setup() {
 	for script in config postinst prerm postrm; do
 		install -m 0755 "$top/debian/$script" "$dir/etcd-cluster.$script"
 	done
-	# debconf puts DPKG_ROOT before its configuration and before the files that this names (in a directory that the host
-	# has as well, for it looks for that one without). As Debian configures it: passwords in a file of their own.
+	# debconf prefixes its configuration and the files in it with DPKG_ROOT. It checks their directory without the prefix,
+	# so the directory must exist on the host. As on Debian, passwords have their own file.
 	printf '%s\n' 'Config: configdb' 'Templates: templates' '' \
 		'Name: config' 'Driver: File' 'Mode: 644' 'Reject-Type: password' 'Filename: /etc/config.dat' '' \
 		'Name: passwords' 'Driver: File' 'Mode: 600' 'Backup: false' 'Required: false' 'Accept-Type: password' \
@@ -26,12 +26,12 @@ setup() {
 		'Name: templates' 'Driver: File' 'Filename: /etc/templates.dat' >"$DPKG_ROOT"/etc/debconf.conf
 }
 
-# As dpkg calls it; debconf runs the config script first.
+# Calls the scripts as dpkg does. debconf runs the config script first.
 installs() {
 	/usr/share/debconf/frontend "$dir"/etcd-cluster.postinst configure "$@"
 }
 
-# As dpkg-reconfigure does.
+# Calls the scripts as dpkg-reconfigure does.
 reconfigures() {
 	debconf --owner=etcd-cluster "$dir"/etcd-cluster.config reconfigure 0.1.0
 	DEBCONF_RECONFIGURE=1 debconf --owner=etcd-cluster "$dir"/etcd-cluster.postinst configure 0.1.0
@@ -41,30 +41,31 @@ preseed() {
 	printf 'etcd-cluster etcd-cluster/%s\n' "$@" | debconf-set-selections
 }
 
-# What cluster.conf sets, without comments.
+# says LINE…: cluster.conf consists of these lines and comments.
 says() {
 	printf '%s\n' "$@" | diff - <(grep '^[^#]' "$conf")
 }
 
-@test "no answers: the sample, untouched" {
+@test "without answers cluster.conf is the unchanged sample" {
 	installs
 	cmp "$conf" "$top"/conf/cluster.conf
 }
 
-@test "preseeded answers, and no others" {
+@test "cluster.conf contains the preseeded answers and no others" {
 	preseed 'name string n1' 'release-url string https://a.example/e file:/srv' 'cert-days string 90'
 	installs
 	says NAME=n1 'RELEASE_URL="https://a.example/e file:/srv"' CERT_DAYS=90
 }
 
-@test "choices that are none go to the file as they are, for setup to refuse" {
+@test "an invalid choice is written to cluster.conf, so that setup refuses it" {
 	preseed 'role select banana' 'key-type select dsa'
 	DEBIAN_PRIORITY=low installs
 	says ROLE=banana KEY_TYPE=dsa
 }
 
-@test "a cluster of three: the same answers on each machine" {
-	preseed 'role select cluster' 'members string n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' 'enroll-port string 12382' 'replace boolean true'
+@test "the answers of a cluster with three members" {
+	preseed 'role select cluster' 'members string n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' 'enroll-port string 12382' \
+		'replace boolean true'
 	installs
 	says ROLE=cluster 'MEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' ENROLL_PORT=12382 REPLACE=yes
 	cp "$conf" "$BATS_TEST_TMPDIR"/before
@@ -76,7 +77,7 @@ says() {
 	cmp "$conf" "$BATS_TEST_TMPDIR"/before
 }
 
-@test "a machine that joins" {
+@test "the answers of a machine that joins" {
 	preseed 'role select join' 'join string 10.0.0.1,10.0.0.2' 'replace boolean false'
 	DEBIAN_PRIORITY=low installs
 	says ROLE=join JOIN=10.0.0.1,10.0.0.2
@@ -84,18 +85,18 @@ says() {
 
 token=5f1d3c7b9a2e4f60817263544c5d6e7f
 
-# nowhere_else: the token is in its file, as it was given, and in no other below the root.
+# The token is in its file and in no other file below the root.
 nowhere_else() {
 	[ "$(stat -c %a "$DPKG_ROOT"/etc/etcd/enroll-token)" = 600 ]
 	[ "$(cat "$DPKG_ROOT"/etc/etcd/enroll-token)" = "$token" ]
 	[ "$(grep -rlF "$token" "$DPKG_ROOT")" = "$DPKG_ROOT"/etc/etcd/enroll-token ]
 }
 
-@test "the enrolment token gets into its file, for root alone, and out of debconf; no program and no message has it" {
+@test "the enrolment token moves from debconf to its file and appears in no argument, environment or message" {
 	command -v strace >/dev/null || skip 'there is no strace (make deps installs it)'
 	preseed 'role select cluster' "enroll-token password $token"
 	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
-	# Every program that runs, with all its arguments and its whole environment.
+	# Every program with its arguments and its environment.
 	run strace -f -v -s 100000 -e trace=execve -o "$BATS_TEST_TMPDIR"/programs \
 		/usr/share/debconf/frontend "$dir"/etcd-cluster.postinst configure
 	[ "$status" -eq 0 ]
@@ -106,14 +107,14 @@ nowhere_else() {
 	says ROLE=cluster
 }
 
-@test "a token of the wrong type is wiped, too, but for debconf's copy of what was before" {
+@test "a token that was preseeded as a string is deleted, except from debconf's backup" {
 	preseed "enroll-token string $token"
 	installs
 	rm -f "$DPKG_ROOT"/etc/config.dat-old
 	nowhere_else
 }
 
-@test "a token file that is there before wins, and debconf forgets all the same" {
+@test "an existing token file is kept, and the token is deleted from debconf" {
 	echo "$token" >"$DPKG_ROOT"/etc/etcd/enroll-token
 	chmod 0600 "$DPKG_ROOT"/etc/etcd/enroll-token
 	preseed 'enroll-token password another-that-must-not-stay'
@@ -122,7 +123,7 @@ nowhere_else() {
 	run ! grep -r another-that "$DPKG_ROOT"
 }
 
-@test "dpkg-reconfigure: no answer keeps the token file, an answer replaces it" {
+@test "dpkg-reconfigure keeps the token file without an answer and replaces it with one" {
 	installs
 	reconfigures
 	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
@@ -134,7 +135,7 @@ nowhere_else() {
 	nowhere_else
 }
 
-@test "an upgrade neither writes nor forgets a token" {
+@test "an upgrade does not write or delete a token" {
 	installs
 	preseed "enroll-token password $token"
 	installs 0.1.0
@@ -142,7 +143,7 @@ nowhere_else() {
 	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
 }
 
-@test "a token that cannot be written fails the installation, leaves nothing half, and is there for the next try" {
+@test "a failed write of the token fails the installation, leaves no partial file, and a retry succeeds" {
 	preseed "enroll-token password $token"
 	mkdir "$BATS_TEST_TMPDIR"/bin
 	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR"/bin/sync
@@ -156,7 +157,7 @@ nowhere_else() {
 	nowhere_else
 }
 
-@test "a file that is there before wins over preseeded answers" {
+@test "an existing cluster.conf overrides preseeded answers" {
 	echo 'NAME="mine"' >"$conf"
 	preseed 'name string n1' 'client-port string 12379'
 	installs
@@ -172,7 +173,7 @@ nowhere_else() {
 	[ "$(cat "$conf")" = '# mine now' ]
 }
 
-@test "dpkg-reconfigure never reverts an edit: changed, added, taken out, or of a question that is not asked" {
+@test "dpkg-reconfigure keeps edits: changed, added and removed keys, and keys without a question" {
 	preseed 'name string n1' 'address string 10.0.0.1'
 	installs
 	printf '%s\n' '# mine' NAME=edited MEMBERS=a=10.0.0.1 'DATA_DIR="/srv/a b"' ETCD_SNAPSHOT_COUNT=5 >"$conf"
@@ -185,7 +186,7 @@ nowhere_else() {
 	cmp "$conf" "$BATS_TEST_TMPDIR"/edited
 }
 
-@test "calls that dpkg may make, and one it may not" {
+@test "the scripts accept every call of dpkg and refuse an unknown one" {
 	installs
 	for call in 'abort-upgrade 0.1.0' 'abort-remove' 'abort-deconfigure in-favour x 1' 'triggered x'; do
 		# shellcheck disable=SC2086
@@ -205,9 +206,10 @@ nowhere_else() {
 	[ "$status" -eq 1 ]
 }
 
-# member DATA-DIR: what a machine that ran has.
+# member DATA-DIR: the files of a machine that was a member.
 member() {
-	mkdir -p "$DPKG_ROOT$1"/member/wal "$DPKG_ROOT$1"/lost+found "$DPKG_ROOT"/etc/etcd/pki "$DPKG_ROOT"/var/backups/etcd-cluster \
+	mkdir -p "$DPKG_ROOT$1"/member/wal "$DPKG_ROOT$1"/lost+found "$DPKG_ROOT"/etc/etcd/pki \
+		"$DPKG_ROOT"/var/backups/etcd-cluster \
 		"$DPKG_ROOT"/usr/libexec/etcd-cluster/releases/v3.6.14 "$DPKG_ROOT"/var/cache/etcd-cluster
 	mkdir -p "$DPKG_ROOT"/etc/etcd/enroll/{tokens,members}
 	touch "$DPKG_ROOT"/var/backups/etcd-cluster/a.db "$DPKG_ROOT"/etc/etcd/{pki/ca.key,etcd.env,etcd.env.new,etcdctl.env} \
@@ -220,7 +222,7 @@ purges() {
 	debconf --owner=etcd-cluster "$dir"/etcd-cluster.postrm purge 2>&1
 }
 
-@test "purge keeps data, certificates and keys, says where, and deletes the rest" {
+@test "purge keeps data, certificates and keys, prints their paths, and deletes the rest" {
 	installs
 	member /srv/etcd
 	mkdir -p "$DPKG_ROOT"/etc/systemd/system/etcd.service.d "$DPKG_ROOT"/etc/systemd/system/etcd-cluster-enroll.socket.d
@@ -241,7 +243,7 @@ purges() {
 	[ "$status" -eq 0 ]
 }
 
-@test "purge with a yes deletes data and keys, and still nothing that is not etcd's" {
+@test "purge with purge-data=true deletes data and keys, and no files of others" {
 	preseed 'purge-data boolean true'
 	installs
 	member /srv/etcd
@@ -253,7 +255,7 @@ purges() {
 	[ -e "$DPKG_ROOT"/var/backups/etcd-cluster/a.db ]
 }
 
-@test "purge with a yes keeps data that was never a member of ours" {
+@test "purge with purge-data=true keeps data without a member-id" {
 	preseed 'purge-data boolean true'
 	installs
 	member /srv/etcd
@@ -264,7 +266,7 @@ purges() {
 	[ -e "$DPKG_ROOT"/etc/etcd/pki/ca.key ]
 }
 
-@test "purge with a yes deletes what was moved aside, too, but not the data of whoever came after" {
+@test "purge with purge-data=true deletes what was moved aside, and keeps later data of others" {
 	preseed 'purge-data boolean true'
 	installs
 	member /srv/etcd
@@ -275,7 +277,7 @@ purges() {
 	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = cluster.conf.d ]
 }
 
-@test "purge after the last member has given its cluster up: kept and said so, or gone with a yes" {
+@test "purge after leave --last keeps what was moved aside, or deletes it with purge-data=true" {
 	installs
 	etc=$DPKG_ROOT/etc/etcd
 	mkdir -p "$etc"/pki.aside-20261121-101500 "$DPKG_ROOT"/var/lib/etcd-cluster/member.aside-20261121-101500

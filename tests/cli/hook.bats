@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The maintainer hook, in a fake root and with fakes of the programs it calls: what it writes, what it starts, when it fails.
+# The maintainer hook in a fake root, with fakes of the programs that it calls.
 
 setup() {
 	hook=$BATS_TEST_DIRNAME/../../scripts/hook
@@ -17,20 +17,20 @@ setup() {
 	unset DPKG_ROOT DPKG_MAINTSCRIPT_NAME DEBCONF_RECONFIGURE
 }
 
-# fake PROGRAM SHELL-TEXT: what the hook finds under that name; its calls are noted down.
+# fake PROGRAM SHELL-TEXT: puts a program into PATH that records its calls and runs SHELL-TEXT.
 fake() {
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n%s\n' "$1" "$2" >"$BATS_TEST_TMPDIR/bin/$1"
 	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
 }
 
-# A machine that systemd runs and whose root is process 1's.
+# Makes the fake root look like a booted machine: systemd runs, and the root of process 1 is the same.
 boot() {
 	mkdir -p "$ETCD_CLUSTER_ROOT"/run/systemd/system "$ETCD_CLUSTER_ROOT"/proc/1
 	ln -s ../.. "$ETCD_CLUSTER_ROOT"/proc/1/root
 }
 
-# outcome STATE: how the last setup ended.
+# outcome STATE: records the result of the last setup.
 outcome() {
 	mkdir -p "$ETCD_CLUSTER_ROOT"/run/etcd-cluster
 	printf 'STATE=%s\nEXIT=0\nMESSAGE=\nHINT=\n' "$1" >"$ETCD_CLUSTER_ROOT"/run/etcd-cluster/setup
@@ -55,7 +55,7 @@ has_line() {
 	grep -qxF -- "$1" "$conf"
 }
 
-@test "without answers cluster.conf is the sample, byte for byte, readable by all" {
+@test "without answers cluster.conf is an identical copy of the sample, with mode 0644" {
 	run configure ''
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -63,7 +63,7 @@ has_line() {
 	[ "$(stat -c %a "$conf")" = 644 ]
 }
 
-@test "answers go behind the sample's lines, comments and order stay" {
+@test "answers follow the lines of the sample; comments and order stay" {
 	configure '' NAME=n1 ROLE=single CERT_DAYS=90 'EXTRA_SANS=lb.example.org,10.0.0.9'
 	diff - "$conf" <<-'X'
 		# The answers.
@@ -79,12 +79,12 @@ has_line() {
 	X
 }
 
-@test "a value with = in it stays whole, blanks around it go" {
+@test "a value keeps its =, and blanks around it are removed" {
 	configure '' 'MEMBERS=  n1=10.0.0.1,n2=[fd00::2]= '
 	has_line 'MEMBERS=n1=10.0.0.1,n2=[fd00::2]='
 }
 
-@test "a value with blanks is quoted, and known again" {
+@test "a value with blanks is quoted, and the same answer changes nothing" {
 	configure '' 'RELEASE_URL=https://a.example/e file:/srv/etcd'
 	has_line 'RELEASE_URL="https://a.example/e file:/srv/etcd"'
 	before=$(stat -c %i "$conf")
@@ -92,7 +92,7 @@ has_line() {
 	[ "$before" = "$(stat -c %i "$conf")" ]
 }
 
-@test "the same answers again change no byte, not even the inode" {
+@test "the same answers again do not write the file" {
 	configure '' NAME=n1 ADDRESS=10.0.0.1
 	before=$(stat -c %i:%Y "$conf" && cat "$conf")
 	configure '' NAME=n1 ADDRESS=10.0.0.1
@@ -108,7 +108,7 @@ has_line() {
 	[ "$(stat -c %a "$conf")" = 600 ]
 }
 
-@test "an empty answer puts a key back to its default, and leaves an unset one unset" {
+@test "an empty answer comments the key out, and an unset key stays unset" {
 	configure '' NAME=n1
 	configure 0.1.0 NAME= ADDRESS=
 	has_line '#NAME=n1'
@@ -116,7 +116,7 @@ has_line() {
 	[ "$status" -eq 1 ]
 }
 
-@test "a bad answer is written so that setup must refuse it, never so that a shell would act on it" {
+@test "a character that is not allowed becomes a question mark" {
 	# shellcheck disable=SC2016
 	run configure '' 'NAME=$(reboot)' 'ADDRESS=10.0.0.1"' 'DATA_DIR=/srv/`id`' 'KEY_TYPE=a\b' "CLUSTER_TOKEN='h"$'\xe4\e'
 	[ "$status" -eq 0 ]
@@ -140,11 +140,12 @@ has_line() {
 	has_line ADDRESS=10.0.0.1
 }
 
-@test "setup does refuse each bad answer, with file and line" {
+@test "setup refuses each invalid answer with file and line" {
 	mkdir -p "${conf%/*}"
 	for answer in 'ROLE=s?' 'NAME=n?' 'ADDRESS=10.0.0.1?' 'CLUSTER_TOKEN=a?' 'RELEASE=3.6?' 'RELEASE_URL=https://m/?' \
 		'RELEASE_CA_FILE=/a?' 'DATA_DIR=/srv/?' 'WAL_DIR=/srv/?' 'CLIENT_PORT=23?' 'PEER_PORT=?' 'METRICS_URL=http://h:1/?' \
-		'EXTRA_SANS=a?' 'KEY_TYPE=e?' 'CERT_DAYS=3?' 'CA_DAYS=?' 'RENEW_BEFORE_DAYS=?' 'MEMBERS=a=?' 'JOIN=?' 'ENROLL_PORT=2?' 'REPLACE=?'; do
+		'EXTRA_SANS=a?' 'KEY_TYPE=e?' 'CERT_DAYS=3?' 'CA_DAYS=?' 'RENEW_BEFORE_DAYS=?' 'MEMBERS=a=?' 'JOIN=?' \
+		'ENROLL_PORT=2?' 'REPLACE=?'; do
 		echo "$answer" >"$conf"
 		run "$ETCD_CLUSTER" --root "$ETCD_CLUSTER_ROOT" setup --local
 		echo "$answer: $status: $output"
@@ -153,18 +154,18 @@ has_line() {
 	done
 }
 
-@test "lines that are no answers are left out, and it goes on" {
+@test "lines that are not KEY=VALUE are ignored" {
 	run configure '' 'no answer' 'name=n1' '1=2' '=x' 'NAME=n1'
 	[ "$status" -eq 0 ]
 	[ "$(grep '^[^#]' "$conf")" = NAME=n1 ]
 }
 
-@test "an answer without a final newline counts" {
+@test "an answer without a final newline is read" {
 	printf 'NAME=n1\nADDRESS=10.0.0.1' | "$hook" configure ''
 	has_line ADDRESS=10.0.0.1
 }
 
-@test "a rename that fails fails the hook, says so, and leaves what was there" {
+@test "a failed rename fails the hook, names the file, and keeps the former file" {
 	configure '' NAME=n1
 	before=$(cat "$conf")
 	fake mv 'exit 1'
@@ -175,10 +176,10 @@ has_line() {
 	[ "$(ls -A "${conf%/*}")" = cluster.conf ]
 }
 
-@test "a disk that is full fails the hook and leaves what was there" {
+@test "a full disk fails the hook and keeps the former file" {
 	configure '' NAME=n1
 	before=$(cat "$conf")
-	# A file size limit of nothing stands in for the full disk: the same write fails.
+	# A file size limit of 0 makes the same write fail as a full disk does.
 	run bash -c "trap '' XFSZ; printf 'NAME=n2\n' | (ulimit -f 0; '$hook' configure '')"
 	echo "$output"
 	[ "$status" -eq 1 ]
@@ -187,7 +188,7 @@ has_line() {
 	[ "$(ls -A "${conf%/*}")" = cluster.conf ]
 }
 
-@test "killed while it writes: the old file stays whole, the next run ends as if nothing had been" {
+@test "a kill during the write keeps the former file, and the next run completes" {
 	configure '' NAME=n1
 	before=$(cat "$conf")
 	# shellcheck disable=SC2016
@@ -202,21 +203,21 @@ has_line() {
 	[ "$(ls -A "${conf%/*}")" = cluster.conf ]
 }
 
-@test "first installation: setup --local, then the target, without waiting" {
+@test "the first installation runs setup --local and starts the target without waiting" {
 	boot
 	configure ''
 	[ "$(cat "$CALLS")" = "$(printf '%s\n' 'systemctl daemon-reload' 'etcd-cluster setup --local' \
 		'systemctl --quiet is-enabled etcd-cluster.target' 'systemctl --no-block start etcd-cluster.target')" ]
 }
 
-@test "below dpkg it starts through deb-systemd-invoke, so that policy-rc.d is asked" {
+@test "dpkg scripts start units with deb-systemd-invoke, which asks policy-rc.d" {
 	boot
 	DPKG_MAINTSCRIPT_NAME=postinst configure ''
 	called 'deb-systemd-invoke start etcd-cluster.target'
 	not_called 'systemctl.* start'
 }
 
-@test "a target that the administrator has disabled is not started" {
+@test "a disabled target is not started" {
 	boot
 	# shellcheck disable=SC2016
 	fake systemctl '[ "$2" != is-enabled ]'
@@ -224,7 +225,7 @@ has_line() {
 	not_called ' start '
 }
 
-@test "dpkg-reconfigure is like a first installation" {
+@test "dpkg-reconfigure runs setup and starts the target like a first installation" {
 	boot
 	outcome ready
 	DEBCONF_RECONFIGURE=1 configure 0.1.0 NAME=n2
@@ -232,7 +233,7 @@ has_line() {
 	called 'systemctl --no-block start etcd-cluster.target'
 }
 
-@test "an upgrade of a machine that is set up starts and changes nothing" {
+@test "an upgrade of a machine that is set up does not start or change anything" {
 	boot
 	for state in ready idle; do
 		outcome "$state"
@@ -241,7 +242,7 @@ has_line() {
 	[ "$(sort -u "$CALLS")" = 'systemctl daemon-reload' ]
 }
 
-@test "an upgrade of a machine that is not set up starts the target, and only that" {
+@test "an upgrade of a machine that is not set up starts the target only" {
 	boot
 	for state in pending failed; do
 		: >"$CALLS"
@@ -252,7 +253,7 @@ has_line() {
 	done
 }
 
-@test "image builds get no identity: no systemd, a chroot, DPKG_ROOT, policy-rc.d" {
+@test "an image build is not set up: no systemd, a chroot, DPKG_ROOT, policy-rc.d" {
 	configure ''
 	mkdir -p "$ETCD_CLUSTER_ROOT"/run/systemd/system "$ETCD_CLUSTER_ROOT"/proc/1 "$BATS_TEST_TMPDIR"/host
 	configure ''
@@ -270,7 +271,7 @@ has_line() {
 	[ "$(cat "$CALLS")" = 'systemctl daemon-reload' ]
 }
 
-@test "whatever setup says, the installation goes on: bad answers, bad digest, no network, no health, a crash" {
+@test "the installation continues after every exit code of setup and after a crash" {
 	boot
 	for rc in 1 3 4 5 6 139; do
 		: >"$CALLS"
@@ -283,20 +284,20 @@ has_line() {
 	done
 }
 
-@test "only a local write that fails makes it fail" {
+@test "the hook fails if setup cannot write" {
 	boot
 	fake etcd-cluster "echo '/etc/etcd/pki: cannot write: No space left on device' >&2; exit 1"
 	run configure ''
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"a file cannot be written"* ]]
 	not_called ' start '
-	# What setup itself sees coming is a refusal, and as much a full disk.
+	# Setup refuses (exit 3) if it sees the full disk beforehand.
 	fake etcd-cluster "echo 'the file system of /etc/etcd is full: the certificates need 1024 KiB' >&2; exit 3"
 	run configure ''
 	[ "$status" -eq 1 ]
 }
 
-@test "a setup that hangs is left behind in under five seconds" {
+@test "the hook ends in under five seconds if setup hangs" {
 	boot
 	fake etcd-cluster 'trap "" TERM; while :; do sleep 1; done'
 	start=$(date +%s%N)
@@ -306,7 +307,7 @@ has_line() {
 	called 'systemctl --no-block start etcd-cluster.target'
 }
 
-@test "remove stops the retry before etcd, forgets the outcome, keeps everything else" {
+@test "remove stops the retry timer before etcd, deletes the outcome, and keeps everything else" {
 	boot
 	configure '' NAME=n1
 	outcome ready
@@ -316,7 +317,7 @@ has_line() {
 	has_line NAME=n1
 }
 
-@test "remove says so when the machine is still a member of a cluster, and how to end that; a cluster of one is silent" {
+@test "remove reports a machine that is still a member and the command to remove it, except for a single member" {
 	etc=$ETCD_CLUSTER_ROOT/etc/etcd
 	mkdir -p "$etc"
 	printf 'CLUSTER_ID=1\nMEMBER_ID=2\nNAME=n2\n' >"$etc"/member-id
@@ -340,7 +341,7 @@ has_line() {
 	touch "$etc"/enroll/members/n3
 	run "$hook" remove
 	[[ "$output" == *"etcd-cluster remove n2"* ]]
-	# After it has left there is no identity any more.
+	# After leave the machine has no member-id.
 	mv "$etc"/member-id "$etc"/member-id.aside-20261121-101500
 	run "$hook" remove
 	[ -z "$output" ]
@@ -353,7 +354,7 @@ has_line() {
 	[ "$status" -eq 1 ]
 }
 
-@test "bring: the release is unpacked, and a setup that waits goes on" {
+@test "bring unpacks the release and starts a pending setup" {
 	boot
 	outcome pending
 	run "$hook" bring 3.6.14
@@ -362,7 +363,7 @@ has_line() {
 	called 'systemctl --no-block start etcd-cluster.target'
 }
 
-@test "bring: what is settled is not started, nor an image, nor what is not enabled yet" {
+@test "bring does not start a machine that is set up, an image, or a disabled target" {
 	run "$hook" bring 3.6.14
 	[ "$status" -eq 0 ]
 	boot
@@ -377,7 +378,7 @@ has_line() {
 	[ "$(grep -c 'release install' "$CALLS")" -eq 3 ]
 }
 
-@test "bring: a release that is refused fails nothing, a full disk does" {
+@test "bring fails on a full disk and not on a refused release" {
 	fake etcd-cluster 'echo refused; exit 4'
 	run "$hook" bring 3.6.14
 	[ "$status" -eq 0 ]
@@ -387,7 +388,7 @@ has_line() {
 	[ "$status" -eq 1 ]
 }
 
-@test "kept names the places of data, wherever the settings put them, and is silent when there is none" {
+@test "kept prints the paths of the data, or nothing if there is none" {
 	configure '' NAME=n1
 	run "$hook" kept
 	[ "$status" -eq 0 ]
