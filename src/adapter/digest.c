@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 /* One read: large enough that system calls do not show, small enough for the stack and the processor's second cache. */
 #define CHUNK (64UL * 1024UL)
@@ -84,4 +87,28 @@ int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e
 		return -1;
 	digest_end(d, out);
 	return 0;
+}
+
+bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN])
+{
+	return memcmp(a, b, DIGEST_LEN) == 0;
+}
+
+int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name)
+{
+	char hex[DIGEST_HEX];
+
+	if (len == 0 || line[0] == '#')
+		return 0;
+	if (len < DIGEST_HEX + 2 || line[DIGEST_HEX - 1] != ' ' || (line[DIGEST_HEX] != ' ' && line[DIGEST_HEX] != '*'))
+		return -1;
+	memcpy(hex, line, DIGEST_HEX - 1);
+	hex[DIGEST_HEX - 1] = '\0';
+	if (!text_unhex(hex, sha256, DIGEST_LEN))
+		return -1;
+	for (size_t i = DIGEST_HEX + 1; i < len; i++)
+		if (line[i] < 0x20 || line[i] > 0x7e)
+			return -1;
+	*name = xstrndup(line + DIGEST_HEX + 1, len - DIGEST_HEX - 1);
+	return 1;
 }

@@ -33,6 +33,13 @@ void digest_end(struct digest *d, uint8_t out[DIGEST_LEN]);
 int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
 		    struct err *e) MUST_CHECK;
 
+/*
+ * One line of sha256sum(1), without its end: 1 and *name, which the caller frees; 0 for an empty line or a comment (#); -1 for anything else.
+ */
+int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name);
+
+bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN]);
+
 /* The hash of a whole regular file. */
 int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e) MUST_CHECK;
 

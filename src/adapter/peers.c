@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 /* A list of seven members is 2 KiB. */
 #define MEMBERS_MAX ((size_t)256 << 10)
@@ -20,26 +21,11 @@ struct question {
 	struct peers_answer *answer;
 };
 
-/* "cdf818194e3a8c32": hex, without leading zeros (etcd, types.ID). 0 when it is something else. */
-static uint64_t parse_id(const char *text, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint64_t id = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!digit || len > 16)
-			return 0;
-		id = id << 4 | (uint64_t)(digit - digits);
-	}
-	return id;
-}
-
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct peers_answer *a = arg;
 	size_t len = size * n, begin = strlen(CLUSTER_HEADER), end = len;
+	auto_free char *id = NULL;
 
 	if (len <= begin || strncasecmp(data, CLUSTER_HEADER, begin) != 0)
 		return len;
@@ -47,7 +33,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 		begin++;
 	while (end > begin && (data[end - 1] == '\r' || data[end - 1] == '\n' || data[end - 1] == ' '))
 		end--;
-	a->cluster_id = parse_id(data + begin, end - begin);
+	/* "cdf818194e3a8c32": hex, without leading zeros (etcd, types.ID). */
+	id = xstrndup(data + begin, end - begin);
+	if (!text_parse_hex(id, &a->cluster_id))
+		a->cluster_id = 0;
 	return len;
 }
 

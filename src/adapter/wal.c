@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/wal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -164,38 +163,20 @@ static bool is_segment(const char *name)
 	       strspn(name + 17, "0123456789abcdef") == 16 && strcmp(name + 33, ".wal") == 0;
 }
 
-/* The first segment's name, or NULL. The caller frees. */
-static char *first_segment(DIR *dir)
-{
-	const struct dirent *entry;
-	char *first = NULL;
-
-	while ((entry = readdir(dir))) {
-		if (!is_segment(entry->d_name) || (first && strcmp(entry->d_name, first) > 0))
-			continue;
-		free(first);
-		first = xstrdup(entry->d_name);
-	}
-	return first;
-}
-
 int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e)
 {
-	auto_closedir DIR *d = opendir(dir);
-	auto_free char *name = NULL, *path = NULL;
+	auto_strv char **segments = NULL;
+	auto_free char *path = NULL;
 	auto_close int fd = -1;
 	uint8_t head[WAL_HEAD];
 	ssize_t n;
 
-	if (!d && errno == ENOENT)
+	if (file_list(dir, is_segment, &segments, e) < 0)
+		return -1;
+	if (!segments)
 		return 0;
-	if (!d)
-		return err_sys(e, ERR_FAIL, "cannot read %s", dir);
-	name = first_segment(d);
-	if (!name)
-		return 0;
-	path = xasprintf("%s/%s", dir, name);
-	fd = openat(dirfd(d), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	path = xasprintf("%s/%s", dir, segments[0]);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
 	if (n < 0)
 		return err_sys(e, ERR_FAIL, "cannot read %s", path);

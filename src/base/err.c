@@ -71,3 +71,11 @@ void err_clear(struct err *e)
 {
 	memset(e, 0, sizeof(*e));
 }
+
+int err_absent(struct err *e)
+{
+	if (e->sys != ENOENT)
+		return -1;
+	err_clear(e);
+	return 0;
+}

@@ -48,6 +48,9 @@ int err_wrap(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 /* Sets what to type next. Returns -1. An inner hint is kept: whoever knew more spoke first. */
 int err_hint(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 
+/* After a failed read of a file that may be absent: 0 and e cleared when it is (ENOENT), else -1. */
+int err_absent(struct err *e) MUST_CHECK;
+
 /* Back to ERR_NONE, for an error that was dealt with. */
 void err_clear(struct err *e);
 

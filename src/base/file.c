@@ -465,7 +465,8 @@ int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, 
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
 	while ((entry = readdir(d)))
-		if (wanted(entry->d_name))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    (!wanted || wanted(entry->d_name)))
 			strv_add(names, entry->d_name);
 	if (*names)
 		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);

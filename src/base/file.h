@@ -110,7 +110,10 @@ int file_open_private(const char *path, struct err *e) MUST_CHECK;
  */
 int file_wipe(const char *path, struct err *e) MUST_CHECK;
 
-/* The entries of a directory that `wanted` accepts, as a strv in byte order that the caller frees; NULL when there is none, or no directory. */
+/*
+ * The names in a directory (never . and ..) that `wanted` accepts, NULL for all, as a strv in byte order that the caller frees. NULL
+ * when there are none, or no directory.
+ */
 int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e) MUST_CHECK;
 
 /* Bytes that an unprivileged writer may still put on the file system of path (or of its nearest ancestor that exists). */

@@ -98,6 +98,13 @@ bool text_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+bool text_ends(const char *s, const char *suffix)
+{
+	size_t len = strlen(s), tail = strlen(suffix);
+
+	return len >= tail && strcmp(s + len - tail, suffix) == 0;
+}
+
 char **text_split(const char *s, const char *also)
 {
 	auto_free char *stops = xasprintf(" \t%s", also);
@@ -179,4 +186,9 @@ bool text_parse_hex(const char *s, uint64_t *out)
 		return false;
 	*out = strtoull(s, NULL, 16);
 	return true;
+}
+
+bool text_parse_id(const char *s, uint64_t *out)
+{
+	return s && strlen(s) == 16 && text_parse_hex(s, out);
 }

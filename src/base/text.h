@@ -18,6 +18,9 @@ bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
 /* A hexadecimal number of 1 to 16 digits and nothing else, as etcd shows its IDs. */
 bool text_parse_hex(const char *s, uint64_t *out);
 
+/* The same of exactly 16 digits, as our files have it; false for NULL, too. */
+bool text_parse_id(const char *s, uint64_t *out);
+
 /* The entry of names (NULL-terminated) nearest to word, or NULL when none is near enough to be worth saying. */
 const char *text_suggest(const char *word, const char *const *names);
 
@@ -26,6 +29,7 @@ void text_lower(char *s);
 void text_upper(char *s);
 
 bool text_starts(const char *s, const char *prefix);
+bool text_ends(const char *s, const char *suffix);
 
 /* Splits at blanks and the characters of also into a strv (mem.h), dropping empty parts. NULL when nothing is left. The caller frees. */
 char **text_split(const char *s, const char *also);

@@ -154,7 +154,7 @@ static int verify_work(const struct machine *m, const void *arg, struct err *e)
 	struct version v;
 	int checked = 0;
 
-	if (arg && (strchr(arg, '/') || tarball_name_parse(arg, &v))) {
+	if (arg && (strchr(arg, '/') || version_of_tarball(arg, &v))) {
 		if (tarball_check(m, arg, &t, e) < 0)
 			return -1;
 		(void)printf("%s: good, as %s says\n", (const char *)arg, t.trust);

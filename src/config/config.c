@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
@@ -78,35 +78,24 @@ static int read_file(const char *path, bool missing_ok, struct lines *l, struct 
 	return 0;
 }
 
-static int is_dropin(const struct dirent *entry)
+static bool is_dropin(const char *name)
 {
-	size_t n = strlen(entry->d_name);
-
-	return entry->d_name[0] != '.' && n > strlen(".conf") &&
-	       strcmp(entry->d_name + n - strlen(".conf"), ".conf") == 0;
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
+	return name[0] != '.' && text_ends(name, ".conf") && strlen(name) > strlen(".conf");
 }
 
 static int read_dropins(const char *dir, struct lines *l, struct err *e)
 {
-	struct dirent **list = NULL;
-	int n = scandir(dir, &list, is_dropin, by_bytes), rc = 0;
+	auto_strv char **names = NULL;
 
-	if (n < 0)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
-	for (int i = 0; i < n; i++) {
-		auto_free char *path = xasprintf("%s/%s", dir, list[i]->d_name);
+	if (file_list(dir, is_dropin, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, names[i]);
 
-		if (rc == 0)
-			rc = read_file(path, false, l, e);
-		free(list[i]);
+		if (read_file(path, false, l, e) < 0)
+			return -1;
 	}
-	free(list);
-	return rc;
+	return 0;
 }
 
 static void set_defaults(struct config *c)
@@ -359,8 +348,8 @@ const char *config_role_name(enum role role)
 	return names[role];
 }
 
-char *config_url(const char *scheme, const char *address, uint16_t port)
+char *config_url(const char *address, uint16_t port)
 {
-	return strchr(address, ':') ? xasprintf("%s://[%s]:%u", scheme, address, port)
-				    : xasprintf("%s://%s:%u", scheme, address, port);
+	return strchr(address, ':') ? xasprintf("https://[%s]:%u", address, port)
+				    : xasprintf("https://%s:%u", address, port);
 }

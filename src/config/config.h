@@ -75,6 +75,9 @@ const char *config_role_name(enum role role);
 /* True for an IPv4 or IPv6 literal (no zone, no brackets). */
 bool config_is_ip(const char *address);
 
+/* True for an IP literal of loopback: 127.0.0.0/8, also in IPv6 form, and ::1. */
+bool config_is_loopback(const char *address);
+
 /*
  * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address gets what is
  * before the port, which the caller frees; the port, or 0 when there is none. False when there is one that is no port.
@@ -82,6 +85,6 @@ bool config_is_ip(const char *address);
 bool config_split_join(const char *entry, char **address, uint16_t *port);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
-char *config_url(const char *scheme, const char *address, uint16_t port);
+char *config_url(const char *address, uint16_t port);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adapter/digest.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -21,19 +22,6 @@
 /* The minor release whose newest patch is the default. */
 #define DEFAULT_MAJOR 3
 #define DEFAULT_MINOR 6
-
-/* etcd's name of the architecture (Go's), as in the names of its tarballs. */
-#if defined(__x86_64__)
-#define RELEASE_ARCH "amd64"
-#elif defined(__aarch64__)
-#define RELEASE_ARCH "arm64"
-#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
-#define RELEASE_ARCH "ppc64le"
-#elif defined(__s390x__)
-#define RELEASE_ARCH "s390x"
-#else
-#define RELEASE_ARCH "unknown"
-#endif
 
 /* hostname(5): one line, '#' begins a comment line. Empty when there is none. */
 static void read_hostname_file(const struct layout *at, char *name, size_t size)
@@ -118,33 +106,22 @@ char *config_default_address(struct err *e)
 	return found;
 }
 
-/* line: "<sha256>  etcd-v3.6.14-linux-amd64.tar.gz" (sha256sum(1)). */
-static bool release_of_line(const char *line, size_t n, struct version *v)
-{
-	static const char before[] = "  etcd-", after[] = "-linux-" RELEASE_ARCH ".tar.gz";
-	size_t head = 64 + strlen(before);
-	auto_free char *name = NULL;
-
-	if (n <= head + strlen(after) || strncmp(line + 64, before, strlen(before)) != 0 ||
-	    strncmp(line + n - strlen(after), after, strlen(after)) != 0)
-		return false;
-	name = xstrndup(line + head, n - head - strlen(after));
-	return version_parse(name, v);
-}
-
 char *config_default_release(const struct layout *at)
 {
 	struct version best = { 0 }, v;
 	auto_buf struct buf text = { 0 };
 	struct err ignored = { 0 };
+	uint8_t digest[DIGEST_LEN];
 	size_t n;
 
 	if (file_read(at->digests, 1 << 20, &text, &ignored) < 0)
 		return NULL;
 	for (const char *line = buf_str(&text); *line; line += n + (line[n] == '\n')) {
+		auto_free char *name = NULL;
+
 		n = strcspn(line, "\n");
-		if (release_of_line(line, n, &v) && v.major == DEFAULT_MAJOR && v.minor == DEFAULT_MINOR &&
-		    version_cmp(v, best) > 0)
+		if (digest_line(line, n, digest, &name) > 0 && version_of_tarball(name, &v) &&
+		    v.major == DEFAULT_MAJOR && v.minor == DEFAULT_MINOR && version_cmp(v, best) > 0)
 			best = v;
 	}
 	return best.major ? xasprintf(VERSION_FMT, VERSION_ARGS(best)) : NULL;

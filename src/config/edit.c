@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/edit.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -75,12 +74,9 @@ static int try_load(const struct layout *at, const struct buf *text, struct err 
 int config_edit(const struct layout *at, const struct config_answer *answers, size_t n, bool dry_run, struct err *e)
 {
 	auto_buf struct buf before = { 0 }, text = { 0 };
-	struct err absent = { 0 };
 
-	if (file_read(at->conf, CONF_MAX, &before, &absent) < 0 && absent.sys != ENOENT) {
-		*e = absent;
+	if (file_read(at->conf, CONF_MAX, &before, e) < 0 && err_absent(e) < 0)
 		return -1;
-	}
 	buf_puts(&text, buf_str(&before));
 	for (size_t i = 0; i < n; i++) {
 		auto_buf struct buf next = { 0 };

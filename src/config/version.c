@@ -2,6 +2,10 @@
 #include "config/version.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
 
 /* One number without leading zeros, at most six digits; moves *s behind it. */
 static bool number(const char **s, unsigned int *out)
@@ -32,6 +36,38 @@ bool version_parse(const char *s, struct version *v)
 		return false;
 	*v = out;
 	return true;
+}
+
+const char *version_arch(void)
+{
+#if defined(__x86_64__) && !defined(__ILP32__)
+	return "amd64";
+#elif defined(__aarch64__)
+	return "arm64";
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+	return "ppc64le";
+#elif defined(__s390x__)
+	return "s390x";
+#else
+	return NULL;
+#endif
+}
+
+char *version_tarball(struct version v)
+{
+	const char *arch = version_arch();
+
+	return arch ? xasprintf("etcd-v" VERSION_FMT "-linux-%s.tar.gz", VERSION_ARGS(v), arch) : NULL;
+}
+
+bool version_of_tarball(const char *name, struct version *v)
+{
+	const char *end = strstr(name, "-linux-");
+	auto_free char *number =
+		end && text_starts(name, "etcd-v") ? xstrndup(name + 6, (size_t)(end - name) - 6) : NULL;
+	auto_free char *canonical = number && version_parse(number, v) ? version_tarball(*v) : NULL;
+
+	return canonical && strcmp(canonical, name) == 0;
 }
 
 static int cmp(unsigned int a, unsigned int b)

@@ -14,6 +14,15 @@ struct version {
 /* "3.6.14" or "v3.6.14", wholly; no leading zeros, no suffix. */
 bool version_parse(const char *s, struct version *v);
 
+/* Go's name of this machine's architecture; NULL when etcd publishes nothing for it. */
+const char *version_arch(void);
+
+/* "etcd-v3.6.14-linux-amd64.tar.gz", as etcd's project names its tarballs for this machine; NULL without version_arch. The caller frees. */
+char *version_tarball(struct version v);
+
+/* The version in such a name; false for any other name. */
+bool version_of_tarball(const char *name, struct version *v);
+
 /* Negative, zero, positive, as strcmp(3). */
 int version_cmp(struct version a, struct version b);
 

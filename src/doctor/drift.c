@@ -68,7 +68,7 @@ static bool check_removed(const struct machine *m, const struct member_survey *s
 bool doctor_own(const struct machine *m, const struct member_survey *s, const struct member *own,
 		struct doctor_report *r)
 {
-	auto_free char *peer = config_url("https", m->conf.address, m->conf.peer_port);
+	auto_free char *peer = config_url(m->conf.address, m->conf.peer_port);
 
 	if (s->home_member != 0 && own->answers &&
 	    (own->id != s->home_member || own->status.cluster_id != s->home_cluster))
@@ -111,7 +111,7 @@ static const struct member *by_peer(const struct member_survey *s, const char *u
 static void check_expected(const struct machine *m, const struct member_survey *s, const struct config_member *want,
 			   struct doctor_report *r)
 {
-	auto_free char *url = config_url("https", want->address, m->conf.peer_port);
+	auto_free char *url = config_url(want->address, m->conf.peer_port);
 	const struct member *is = by_name(s, want->name), *there = by_peer(s, url);
 
 	if (is && has_peer(is, url))
@@ -135,7 +135,7 @@ static void check_expected(const struct machine *m, const struct member_survey *
 static bool is_expected(const struct machine *m, const struct member *one)
 {
 	for (size_t i = 0; i < m->conf.n_members; i++) {
-		auto_free char *url = config_url("https", m->conf.members[i].address, m->conf.peer_port);
+		auto_free char *url = config_url(m->conf.members[i].address, m->conf.peer_port);
 
 		if (strcmp(m->conf.members[i].name, one->name) == 0 || has_peer(one, url))
 			return true;

@@ -30,8 +30,8 @@ static char **listen_urls(const struct machine *m)
 	static const char *const keys[] = { "ETCD_LISTEN_CLIENT_URLS", "ETCD_LISTEN_PEER_URLS",
 					    "ETCD_LISTEN_METRICS_URLS" };
 	auto_keyfile struct keyfile env = { 0 };
-	auto_free char *client = config_url("https", m->conf.address, m->conf.client_port);
-	auto_free char *peer = config_url("https", m->conf.address, m->conf.peer_port);
+	auto_free char *client = config_url(m->conf.address, m->conf.client_port);
+	auto_free char *peer = config_url(m->conf.address, m->conf.peer_port);
 	const char *const fallback[] = { client, peer, m->conf.metrics_url };
 	struct err ignored = { 0 };
 	bool have = keyfile_read(m->at.etcd_env, &env, &ignored) == 0;

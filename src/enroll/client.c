@@ -120,8 +120,8 @@ static char **doors_of(const struct machine *m, struct err *e)
 
 		if (!session_split_url(known[i], &host, &port) || strcmp(host, m->conf.address) == 0)
 			continue;
-		url = config_url("", host, m->conf.enroll_port);
-		strv_add_once(&doors, url + strlen("://"));
+		url = config_url(host, m->conf.enroll_port);
+		strv_add_once(&doors, url + strlen("https://"));
 	}
 	if (!doors) {
 		(void)err_set(e, ERR_CONFIG, "nobody is known to ask for certificates");
@@ -135,7 +135,7 @@ static const char *own_end(const struct machine *m)
 {
 	const char *address = m->conf.address;
 
-	return text_starts(address, "127.") || strcmp(address, "::1") == 0 ? address : NULL;
+	return config_is_loopback(address) ? address : NULL;
 }
 
 /* Question and answer over a connection. 0 with *r filled, -1. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/record.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +42,8 @@ int enroll_record_read(const struct machine *m, const char *name, struct enroll_
 	uint64_t at;
 
 	*r = (struct enroll_record){ 0 };
-	if (keyfile_read(path, &k, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (keyfile_read(path, &k, e) < 0)
+		return err_absent(e);
 	r->name = value_of(&k, "NAME");
 	r->address = value_of(&k, "ADDRESS");
 	r->key = value_of(&k, "KEY");

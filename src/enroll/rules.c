@@ -39,13 +39,6 @@ static bool same(const char *a, const char *b)
 	return literal ? memcmp(x, y, sizeof(x)) == 0 : strcasecmp(a, b) == 0;
 }
 
-static bool is_loopback(const char *s)
-{
-	uint8_t ip[16], v4[16];
-
-	return parse_ip(s, ip) && (same(s, "::1") || (parse_ip("127.0.0.0", v4) && memcmp(ip, v4, 13) == 0));
-}
-
 static bool has(char *const *v, const char *s)
 {
 	for (; v && *v; v++)
@@ -190,11 +183,11 @@ static int check_pair(const struct enroll_ask *ask, const struct enroll_facts *f
 /* As etcd itself asks of its peers: who connects must be where its certificate says. */
 static int check_source(const struct enroll_ask *ask, const struct enroll_facts *f, struct err *e)
 {
-	bool loopback = is_loopback(ask->address);
+	bool loopback = config_is_loopback(ask->address);
 
-	if (loopback ? is_loopback(f->source) : !is_loopback(f->source) && has(f->addresses, f->source))
+	if (loopback ? config_is_loopback(f->source) : !config_is_loopback(f->source) && has(f->addresses, f->source))
 		return 0;
-	if (!loopback && !is_loopback(f->source) && same(ask->address, f->source))
+	if (!loopback && !config_is_loopback(f->source) && same(ask->address, f->source))
 		return 0;
 	(void)err_set(e, ERR_VERIFY, "this machine asks from %s, which is not what ADDRESS %s%s stands for", f->source,
 		      ask->address, ask->sans ? " or one of EXTRA_SANS" : "");

@@ -215,12 +215,8 @@ int token_read(const char *path, struct token *t, struct err *e)
 	auto_buf struct buf text = { 0 };
 	size_t from;
 
-	if (fd < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (fd < 0)
+		return err_absent(e);
 	if (file_read_fd(fd, path, 4096, &text, e) < 0)
 		return -1;
 	if (text.len == 0)

@@ -27,7 +27,7 @@ static int check_ca_host(const struct machine *m, struct err *e)
 
 static bool is_loopback(const char *address)
 {
-	return text_starts(address, "127.") || strcmp(address, "::1") == 0 || strcmp(address, "localhost") == 0;
+	return config_is_loopback(address) || strcmp(address, "localhost") == 0;
 }
 
 /* ROLE=cluster on loopback: members that are all on one machine. */

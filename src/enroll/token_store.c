@@ -130,12 +130,8 @@ int token_store_find(const struct machine *m, const char *id, struct token_entry
 	*t = (struct token_entry){ 0 };
 	if (!token_is_id(id))
 		return 0;
-	if (keyfile_read(path, &k, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (keyfile_read(path, &k, e) < 0)
+		return err_absent(e);
 	memcpy(t->token.id, id, sizeof(t->token.id));
 	if (parse(&k, t))
 		return 1;
@@ -257,11 +253,8 @@ static int was_taken(const struct machine *m, const char *id, struct buf *taken,
 {
 	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
 
-	if (file_read(path, 1 << 20, taken, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-	}
+	if (file_read(path, 1 << 20, taken, e) < 0 && err_absent(e) < 0)
+		return -1;
 	return strstr(buf_str(taken), id) != NULL;
 }
 

@@ -46,7 +46,7 @@ static int refuse_stranger(const struct machine *m, const char *url, uint64_t cl
 static int weigh(const struct machine *m, char *const *urls, const struct peers_answer *answers, size_t n, bool *unsure,
 		 struct err *e)
 {
-	auto_free char *own_url = config_url("https", m->conf.address, m->conf.peer_port);
+	auto_free char *own_url = config_url(m->conf.address, m->conf.peer_port);
 	struct wal_ids own = { 0 };
 
 	*unsure = false;
@@ -80,7 +80,7 @@ int form_check(const struct machine *m, struct err *e)
 	int rc = FORM_NEW;
 
 	for (size_t i = 0; i < m->conf.n_members; i++) {
-		auto_free char *url = config_url("https", m->conf.members[i].address, m->conf.peer_port);
+		auto_free char *url = config_url(m->conf.members[i].address, m->conf.peer_port);
 
 		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
 			strv_add(&urls, url);

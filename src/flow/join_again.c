@@ -25,7 +25,7 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 
 		if (!config_split_join(addresses[i], &address, &port))
 			continue; /* cluster.conf's reader says it better */
-		url = config_url("https", address, port ? port : m->conf.client_port);
+		url = config_url(address, port ? port : m->conf.client_port);
 		strv_add(&urls, url);
 	}
 	if (reach_all(m, urls, LOOK_MS, r) == 0) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/recover.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -69,7 +68,7 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 
 static void add_other(struct recovery *r, const char *url)
 {
-	auto_free char *own = config_url("https", r->m->conf.address, r->m->conf.peer_port);
+	auto_free char *own = config_url(r->m->conf.address, r->m->conf.peer_port);
 	const char *told = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
 
 	if (strcmp(url, own) != 0 && (!told || strcmp(url, told) != 0))
@@ -90,13 +89,13 @@ static void others_by_files(struct recovery *r)
 			add_other(r, url + 1);
 	}
 	for (size_t i = 0; i < c->n_members; i++) {
-		auto_free char *url = config_url("https", c->members[i].address, c->peer_port);
+		auto_free char *url = config_url(c->members[i].address, c->peer_port);
 
 		if (strcmp(c->members[i].name, c->name) != 0)
 			add_other(r, url);
 	}
 	for (size_t i = 0; c->join && c->join[i]; i++) {
-		auto_free char *url = config_url("https", c->join[i], c->peer_port);
+		auto_free char *url = config_url(c->join[i], c->peer_port);
 
 		add_other(r, url);
 	}

@@ -69,7 +69,7 @@ static int unanswered(const struct machine *m, struct err *e)
 /* 1 it is one member that never held a key, 0 it has others, -1 it has keys, or does not say. */
 static int is_empty(const struct machine *m, const struct identity *id, struct err *e)
 {
-	auto_free char *url = config_url("https", "127.0.0.1", m->conf.client_port);
+	auto_free char *url = config_url("127.0.0.1", m->conf.client_port);
 	auto_grpc struct grpc *g = session_open(m, url, CONNECT_MS, ASK_MS, e);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	struct rpc_status status cleanup(rpc_status_free) = { 0 };

@@ -30,42 +30,43 @@
 /* Names that may lie in a data directory: etcd's own, its probe for write access, what mkfs makes, and what we told to set aside. */
 static bool is_expected(const char *name)
 {
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "member") == 0 ||
-	       strcmp(name, ".touch") == 0 || strcmp(name, "lost+found") == 0 || text_starts(name, ASIDE);
+	return strcmp(name, "member") == 0 || strcmp(name, ".touch") == 0 || strcmp(name, "lost+found") == 0 ||
+	       text_starts(name, ASIDE);
+}
+
+static bool is_unexpected(const char *name)
+{
+	return !is_expected(name);
 }
 
 static int check_entries(const char *dir, struct err *e)
 {
-	auto_closedir DIR *d = opendir(dir);
-	const struct dirent *entry;
+	auto_strv char **others = NULL;
 
-	if (!d && errno == ENOENT)
-		return 0;
-	if (!d)
-		return err_sys(e, errno == ENOTDIR ? ERR_CONFIG : ERR_FAIL, "cannot read %s", dir);
-	while ((entry = readdir(d))) {
-		if (is_expected(entry->d_name))
-			continue;
-		(void)err_set(e, ERR_CONFIG, "%s holds something that is not etcd's: %s", dir, entry->d_name);
-		return err_hint(e, "move it elsewhere, or name an empty directory with DATA_DIR in cluster.conf");
+	if (file_list(dir, is_unexpected, &others, e) < 0) {
+		if (e->sys == ENOTDIR)
+			e->class = ERR_CONFIG;
+		return -1;
 	}
-	return 0;
+	if (!others)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s holds something that is not etcd's: %s", dir, others[0]);
+	return err_hint(e, "move it elsewhere, or name an empty directory with DATA_DIR in cluster.conf");
+}
+
+static bool is_snapshot(const char *name)
+{
+	return text_ends(name, ".snap");
 }
 
 /* True when dir/member/snap holds a snapshot: such data is worth nothing without the log. */
 static bool has_snapshot(const char *dir)
 {
 	auto_free char *snap = xasprintf("%s/member/snap", dir);
-	auto_closedir DIR *d = opendir(snap);
-	const struct dirent *entry;
+	auto_strv char **found = NULL;
+	struct err ignored = { 0 };
 
-	while (d && (entry = readdir(d))) {
-		size_t n = strlen(entry->d_name);
-
-		if (n > 5 && strcmp(entry->d_name + n - 5, ".snap") == 0)
-			return true;
-	}
-	return false;
+	return file_list(snap, is_snapshot, &found, &ignored) == 0 && found;
 }
 
 char *datadir_wal(const struct config *c)
@@ -107,12 +108,12 @@ bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 	if (c->role == ROLE_JOIN)
 		return false;
 	if (c->role != ROLE_CLUSTER) {
-		auto_free char *url = config_url("https", c->address, c->peer_port);
+		auto_free char *url = config_url(c->address, c->peer_port);
 
 		strv_add(&urls, url);
 	}
 	for (size_t i = 0; c->role == ROLE_CLUSTER && i < c->n_members; i++) {
-		auto_free char *url = config_url("https", c->members[i].address, c->peer_port);
+		auto_free char *url = config_url(c->members[i].address, c->peer_port);
 
 		strv_add(&urls, url);
 		if (strcmp(c->members[i].name, c->name) == 0)

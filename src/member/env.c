@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/env.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,8 +91,8 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 {
 	bool is_ip = config_is_ip(c->address), v6 = strchr(c->address, ':') != NULL;
 	auto_buf struct buf b = { 0 };
-	auto_free char *own = config_url("https", is_ip ? c->address : "0.0.0.0", port);
-	auto_free char *local = config_url("https", "127.0.0.1", port), *local6 = config_url("https", "::1", port);
+	auto_free char *own = config_url(is_ip ? c->address : "0.0.0.0", port);
+	auto_free char *local = config_url("127.0.0.1", port), *local6 = config_url("::1", port);
 
 	if (strcmp(c->address, "localhost") == 0)
 		return xstrdup(local);
@@ -114,7 +113,7 @@ static char *formed_cluster(const struct config *c)
 
 	for (size_t i = 0; i < (many ? c->n_members : 1); i++) {
 		const struct config_member *one = many ? &c->members[i] : &self;
-		auto_free char *url = config_url("https", one->address, c->peer_port);
+		auto_free char *url = config_url(one->address, c->peer_port);
 
 		buf_printf(&b, "%s%s=%s", i ? "," : "", one->name, url);
 	}
@@ -132,8 +131,8 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	const struct config *c = &m->conf;
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
-	auto_free char *client = config_url("https", c->address, c->client_port);
-	auto_free char *peer = config_url("https", c->address, c->peer_port);
+	auto_free char *client = config_url(c->address, c->client_port);
+	auto_free char *peer = config_url(c->address, c->peer_port);
 	auto_free char *formed = formed_cluster(c);
 	auto_joining struct joining joined = { 0 };
 	auto_free char *wal = datadir_wal(c);
@@ -255,7 +254,7 @@ static int render_etcd(const struct machine *m, const struct env_input *in, stru
 
 static int render_etcdctl(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
-	auto_free char *endpoint = config_url("https", "127.0.0.1", m->conf.client_port);
+	auto_free char *endpoint = config_url("127.0.0.1", m->conf.client_port);
 	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, "etcdctl-etcd-client.crt");
 	auto_free char *key = pki_file(m, "etcdctl-etcd-client.key");
 	/* Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a warning. */
@@ -314,10 +313,7 @@ static int read_present(const char *path, struct buf *out, struct err *e)
 {
 	if (file_read(path, KEYFILE_MAX_BYTES, out, e) == 0)
 		return 1;
-	if (e->sys != ENOENT)
-		return -1;
-	err_clear(e);
-	return 0;
+	return err_absent(e);
 }
 
 static int look(const char *path, const struct buf *want, enum env_state *state, struct err *e)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/identity.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,34 +10,17 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Exactly 16 hex digits, and not zero: etcd gives no member that ID. */
-static bool parse_id(const char *s, uint64_t *id)
-{
-	uint8_t bytes[8];
-
-	if (!s || !text_unhex(s, bytes, sizeof(bytes)))
-		return false;
-	*id = 0;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		*id = *id << 8 | bytes[i];
-	return *id != 0;
-}
-
 int identity_read(const struct machine *m, struct identity *id, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
 	const char *name;
 
 	*id = (struct identity){ 0 };
-	if (keyfile_read(m->at.member_id, &k, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (keyfile_read(m->at.member_id, &k, e) < 0)
+		return err_absent(e);
 	name = keyfile_get(&k, "NAME");
-	if (k.n != 3 || !name || !parse_id(keyfile_get(&k, "CLUSTER_ID"), &id->cluster_id) ||
-	    !parse_id(keyfile_get(&k, "MEMBER_ID"), &id->member_id)) {
+	if (k.n != 3 || !name || !text_parse_id(keyfile_get(&k, "CLUSTER_ID"), &id->cluster_id) ||
+	    !text_parse_id(keyfile_get(&k, "MEMBER_ID"), &id->member_id) || id->cluster_id == 0 || id->member_id == 0) {
 		*id = (struct identity){ 0 };
 		(void)err_set(e, ERR_CONFIG, "%s does not say CLUSTER_ID, MEMBER_ID (16 hex digits each) and NAME",
 			      m->at.member_id);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/joining.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,19 +26,6 @@ static bool parse_step(const char *s, enum joining_step *step)
 	return false;
 }
 
-/* 16 hex digits. */
-static bool parse_id(const char *s, uint64_t *id)
-{
-	uint8_t bytes[8];
-
-	if (!s || !text_unhex(s, bytes, sizeof(bytes)))
-		return false;
-	*id = 0;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		*id = *id << 8 | bytes[i];
-	return true;
-}
-
 /* What the steps rely on: an ID and the members from the moment on that the cluster has said them. */
 static bool is_whole(const struct joining *j)
 {
@@ -52,18 +38,15 @@ int joining_read(const struct machine *m, struct joining *j, struct err *e)
 	const char *peer, *cluster;
 
 	*j = (struct joining){ 0 };
-	if (keyfile_read(m->at.joining, &k, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (keyfile_read(m->at.joining, &k, e) < 0)
+		return err_absent(e);
 	peer = keyfile_get(&k, "PEER_URL");
 	cluster = keyfile_get(&k, "INITIAL_CLUSTER");
 	j->peer_url = peer ? xstrdup(peer) : NULL;
 	j->initial_cluster = cluster ? xstrdup(cluster) : NULL;
-	if (parse_step(keyfile_get(&k, "STEP"), &j->step) && parse_id(keyfile_get(&k, "CLUSTER_ID"), &j->cluster_id) &&
-	    parse_id(keyfile_get(&k, "MEMBER_ID"), &j->member_id) && is_whole(j))
+	if (parse_step(keyfile_get(&k, "STEP"), &j->step) &&
+	    text_parse_id(keyfile_get(&k, "CLUSTER_ID"), &j->cluster_id) &&
+	    text_parse_id(keyfile_get(&k, "MEMBER_ID"), &j->member_id) && is_whole(j))
 		return 1;
 	joining_free(j);
 	(void)err_set(e, ERR_CONFIG,

@@ -50,7 +50,7 @@ char *session_local(const struct machine *m)
 
 	if (urls && text_starts(urls, "https://"))
 		return xstrndup(urls, strcspn(urls, ","));
-	return config_url("https", m->conf.address, m->conf.client_port);
+	return config_url(m->conf.address, m->conf.client_port);
 }
 
 #define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
@@ -60,7 +60,7 @@ char *session_peer(const struct config *c)
 	for (size_t i = 0; i < c->n_etcd; i++)
 		if (strcmp(c->etcd[i].key, PEER_SETTING) == 0)
 			return xstrdup(c->etcd[i].value);
-	return config_url("https", c->address, c->peer_port);
+	return config_url(c->address, c->peer_port);
 }
 
 char *session_peer_in_use(const struct machine *m)
@@ -70,7 +70,7 @@ char *session_peer_in_use(const struct machine *m)
 
 static void add_address(const struct machine *m, char ***list, const char *address)
 {
-	auto_free char *url = config_url("https", address, m->conf.client_port);
+	auto_free char *url = config_url(address, m->conf.client_port);
 
 	strv_add_once(list, url);
 }
@@ -103,7 +103,7 @@ char **session_candidates(const struct machine *m)
 	}
 	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++) {
 		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
-		auto_free char *url = config_url("https", m->conf.join[i], port);
+		auto_free char *url = config_url(m->conf.join[i], port);
 
 		strv_add_once(&list, url);
 	}

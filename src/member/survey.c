@@ -174,7 +174,7 @@ static const char *client_url(const struct rpc_member *from)
 static char **unasked(const struct inquiry *in)
 {
 	const struct question *own = in->asked[0];
-	auto_free char *loopback = config_url("https", LOOPBACK, in->m->conf.client_port);
+	auto_free char *loopback = config_url(LOOPBACK, in->m->conf.client_port);
 	char **more = NULL;
 
 	if (own->done && !own->answers && !is_asked(in, loopback) &&
@@ -270,7 +270,7 @@ static struct question *question_at(const struct inquiry *in, const char *url)
  */
 static size_t find_here(const struct inquiry *in, const struct rpc_members *list, uint64_t own_id)
 {
-	auto_free char *peer = config_url("https", in->m->conf.address, in->m->conf.peer_port);
+	auto_free char *peer = config_url(in->m->conf.address, in->m->conf.peer_port);
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct rpc_member *one = &list->list[i];
@@ -395,7 +395,7 @@ static void enter_expected(const struct inquiry *in, struct member_survey *s)
 	const struct config *c = &in->m->conf;
 
 	for (size_t i = 0; i < c->n_members; i++) {
-		auto_free char *url = config_url("https", c->members[i].address, c->client_port);
+		auto_free char *url = config_url(c->members[i].address, c->client_port);
 		struct question *q = question_at(in, url);
 
 		if (strcmp(c->members[i].name, c->name) == 0 || !q || q == in->asked[0])

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/origin.h"
 
-#include <errno.h>
-
 #include "adapter/keyfile.h"
 #include "config/machine.h"
 
@@ -25,12 +23,8 @@ int pki_host_read(const struct machine *m, char **door, struct err *e)
 	const char *value;
 
 	*door = NULL;
-	if (keyfile_read(path, &k, e) < 0) {
-		if (e->sys != ENOENT)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (keyfile_read(path, &k, e) < 0)
+		return err_absent(e);
 	value = keyfile_get(&k, "DOOR");
 	if (!value || !*value) {
 		(void)err_set(e, ERR_CONFIG, "%s names no DOOR", path);

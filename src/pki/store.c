@@ -142,13 +142,10 @@ char *pki_store_begin(const struct machine *m, struct err *e)
 
 static bool is_empty(const char *path)
 {
-	auto_closedir DIR *dir = opendir(path);
-	struct dirent *entry;
+	auto_strv char **names = NULL;
+	struct err ignored = { 0 };
 
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return false;
-	return true;
+	return file_list(path, NULL, &names, &ignored) == 0 && !names;
 }
 
 /* overlayfs cannot exchange a directory that its lower layer has (EXDEV), and some file systems none at all (EINVAL). */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/digests.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,26 +25,6 @@ struct line {
 	char *name;
 };
 
-/* 1 an entry (the caller frees line->name), 0 nothing to see, -1 not a line of sha256sum(1). */
-static int parse_line(const char *text, size_t len, struct line *line)
-{
-	char hex[DIGEST_HEX];
-
-	if (len == 0 || text[0] == '#')
-		return 0;
-	if (len < DIGEST_HEX + 2 || text[DIGEST_HEX - 1] != ' ' || (text[DIGEST_HEX] != ' ' && text[DIGEST_HEX] != '*'))
-		return -1;
-	memcpy(hex, text, DIGEST_HEX - 1);
-	hex[DIGEST_HEX - 1] = '\0';
-	if (!text_unhex(hex, line->sha256, DIGEST_LEN))
-		return -1;
-	for (size_t i = DIGEST_HEX + 1; i < len; i++)
-		if (text[i] < 0x20 || text[i] > 0x7e)
-			return -1;
-	line->name = xstrndup(text + DIGEST_HEX + 1, len - DIGEST_HEX - 1);
-	return 1;
-}
-
 /* Calls each(line number, line, arg) for every entry. Stops at the first -1. */
 static int each_line(const char *text, size_t len, const char *where,
 		     int (*each)(unsigned int number, const struct line *line, void *arg, struct err *e), void *arg,
@@ -58,7 +36,7 @@ static int each_line(const char *text, size_t len, const char *where,
 		const char *end = memchr(text, '\n', len);
 		size_t n = end ? (size_t)(end - text) : len;
 		struct line line = { .name = NULL };
-		int rc = parse_line(text, n, &line);
+		int rc = digest_line(text, n, line.sha256, &line.name);
 
 		number++;
 		if (rc < 0)
@@ -87,7 +65,7 @@ static int match_line(unsigned int number, const struct line *line, void *arg, s
 
 	if (strcmp(line->name, s->file) != 0)
 		return 0;
-	if (s->found->source && memcmp(s->found->sha256, line->sha256, DIGEST_LEN) != 0)
+	if (s->found->source && !digest_equal(s->found->sha256, line->sha256))
 		return err_set(e, ERR_VERIFY, "another digest of %s than %s has", s->file, s->found->source);
 	if (!s->found->source) {
 		memcpy(s->found->sha256, line->sha256, DIGEST_LEN);
@@ -128,39 +106,30 @@ static int read_trusted(const char *path, size_t max, struct buf *out, struct er
 	return file_read_fd(fd, path, max, out, e);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The files of a directory whose name ends with suffix and begins with no dot, in byte order, with their path. NULL when there is none. */
 static char **list_dir(const char *dir, const char *suffix)
 {
-	auto_closedir DIR *d = opendir(dir);
-	const struct dirent *entry;
+	auto_strv char **names = NULL;
+	struct err ignored = { 0 };
 	char **paths = NULL;
 
-	while (d && (entry = readdir(d))) {
-		auto_free char *path = xasprintf("%s/%s", dir, entry->d_name);
-		size_t len = strlen(entry->d_name), end = strlen(suffix);
+	if (file_list(dir, NULL, &names, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, names[i]);
 
-		if (entry->d_name[0] != '.' && len >= end && strcmp(entry->d_name + len - end, suffix) == 0)
+		if (names[i][0] != '.' && text_ends(names[i], suffix))
 			strv_add(&paths, path);
 	}
-	if (paths)
-		qsort(paths, strv_len(paths), sizeof(*paths), by_name);
 	return paths;
 }
 
 /* Reads the pinned table; one that is not there is empty. */
 static int read_pinned(const struct layout *at, struct buf *table, struct err *e)
 {
-	struct err missing = { 0 };
 
-	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, table, &missing) < 0 && missing.sys != ENOENT) {
-		*e = missing;
+	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, table, e) < 0 && err_absent(e) < 0)
 		return -1;
-	}
 	return 0;
 }
 
@@ -232,7 +201,7 @@ static int keep_newest(unsigned int number, const struct line *line, void *arg, 
 
 	(void)number;
 	(void)e;
-	if (tarball_name_parse(line->name, &v) && !version_known_bad(v) && version_cmp(v, *newest) > 0)
+	if (version_of_tarball(line->name, &v) && !version_known_bad(v) && version_cmp(v, *newest) > 0)
 		*newest = v;
 	return 0;
 }

@@ -2,7 +2,6 @@
 #include "release/download.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,7 +139,7 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 	mirror_fetch(x, place, &want, &r, &why);
 	switch (r.outcome) {
 	case FETCH_DONE:
-		if (CRYPTO_memcmp(r.digest, j->sha256, DIGEST_LEN) == 0)
+		if (digest_equal(r.digest, j->sha256))
 			return keep_whole(j, fd, e);
 		if (etag) { /* what was gone on from may have been wrong, not what came: once more, from the start */
 			drop_part(j);

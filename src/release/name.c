@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/name.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +8,6 @@
 #include "base/text.h"
 
 #define SYSTEM "system"
-#define PREFIX "etcd-v"
-
-/* Go's names of the architectures that upstream publishes for. */
-#if defined(__x86_64__) && !defined(__ILP32__)
-#define ARCH "amd64"
-#elif defined(__aarch64__)
-#define ARCH "arm64"
-#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
-#define ARCH "ppc64le"
-#elif defined(__s390x__)
-#define ARCH "s390x"
-#else
-#define ARCH NULL
-#endif
 
 char *release_name(const char *text, struct err *e)
 {
@@ -54,10 +39,9 @@ static bool is_name(const char *name)
 int release_link_name(const struct machine *m, const char *link, char **name, struct err *e)
 {
 	auto_free char *path = release_dir(m, link);
-	struct err why = { 0 };
 
-	*name = file_read_link(path, &why);
-	if (!*name && why.sys == ENOENT)
+	*name = file_read_link(path, e);
+	if (!*name && err_absent(e) == 0)
 		return 0;
 	if (*name && is_name(*name))
 		return 1;
@@ -87,37 +71,22 @@ char **release_names(const struct machine *m)
 	return names;
 }
 
-const char *tarball_arch(void)
-{
-	return ARCH;
-}
-
 char *tarball_name(struct version v, struct err *e)
 {
-	if (tarball_arch())
-		return xasprintf(PREFIX VERSION_FMT "-linux-%s" TARBALL_SUFFIX, VERSION_ARGS(v), tarball_arch());
+	char *name = version_tarball(v);
+
+	if (name)
+		return name;
 	(void)err_set(e, ERR_CONFIG, "etcd publishes no release for this machine's architecture");
 	(void)err_hint(e, "install the distribution's etcd and write RELEASE=system");
 	return NULL;
-}
-
-bool tarball_name_parse(const char *name, struct version *v)
-{
-	auto_free char *number = NULL, *canonical = NULL;
-	struct err ignored = { 0 };
-
-	if (!text_starts(name, PREFIX))
-		return false;
-	number = xstrndup(name + strlen(PREFIX), strcspn(name + strlen(PREFIX), "-"));
-	canonical = version_parse(number, v) ? tarball_name(*v, &ignored) : NULL;
-	return canonical && strcmp(canonical, name) == 0;
 }
 
 static bool is_tarball(const char *name)
 {
 	struct version ignored;
 
-	return tarball_name_parse(name, &ignored);
+	return version_of_tarball(name, &ignored);
 }
 
 char **tarball_list(const char *dir)

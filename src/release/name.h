@@ -30,14 +30,8 @@ char **release_names(const struct machine *m);
 
 #define TARBALL_SUFFIX ".tar.gz"
 
-/* etcd's name for the architecture that this program was built for; NULL when upstream publishes no release for it. */
-const char *tarball_arch(void);
-
 /* The file name of v here: "etcd-v3.6.14-linux-amd64.tar.gz". NULL, ERR_CONFIG, when there is none. The caller frees. */
 char *tarball_name(struct version v, struct err *e);
-
-/* The reverse: the version, when it is the name of a tarball for this architecture. */
-bool tarball_name_parse(const char *name, struct version *v);
 
 /* The names of the tarballs for this architecture in a directory, sorted. NULL when there are none. The caller frees. */
 char **tarball_list(const char *dir);

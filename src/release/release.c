@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/release.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +116,7 @@ static char *only_one(const struct machine *m)
 
 	for (size_t i = 0; files && files[i]; i++) {
 		auto_free char *name =
-			tarball_name_parse(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
+			version_of_tarball(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
 
 		if (name)
 			strv_add(&names, name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/sums.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,15 +42,10 @@ static int from_pair(const struct machine *m, const struct pair *p, const char *
 static int read_pair(const char *path, struct pair *p, struct err *e)
 {
 	auto_free char *sig = xasprintf("%s.sig", path);
-	struct err missing = { 0 };
 
-	if (file_read(path, DIGESTS_MAX_BYTES, &p->sums, &missing) == 0 &&
-	    file_read(sig, SIG_MAX_BYTES, &p->sig, &missing) == 0)
+	if (file_read(path, DIGESTS_MAX_BYTES, &p->sums, e) == 0 && file_read(sig, SIG_MAX_BYTES, &p->sig, e) == 0)
 		return 1;
-	if (missing.sys == ENOENT)
-		return 0;
-	*e = missing;
-	return -1;
+	return err_absent(e);
 }
 
 static int from_cache(const struct machine *m, const char *path, const char *file, struct digests_entry *d,

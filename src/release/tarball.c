@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +99,7 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 		return err_set(e, ERR_VERIFY, "%s is larger than any release of etcd", path);
 	if (digest_file(fd, path, sha256, e) < 0)
 		return -1;
-	if (CRYPTO_memcmp(sha256, t->sha256, DIGEST_LEN) != 0) {
+	if (!digest_equal(sha256, t->sha256)) {
 		text_hex(t->sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
 		(void)err_set(e, ERR_VERIFY,
@@ -198,7 +197,7 @@ int tarball_check(const struct machine *m, const char *path, struct tarball *t, 
 	int rc;
 
 	*t = (struct tarball){ .fd = -1 };
-	if (!tarball_name_parse(name, &v))
+	if (!version_of_tarball(name, &v))
 		return err_set(e, ERR_CONFIG, "%s does not have the name of an etcd release for this machine", path);
 	if (init(m, v, t, e) < 0 || find_digest(m, v, !m->dry_run, t, e) < 0)
 		return -1;

@@ -30,16 +30,11 @@ int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 	auto_free char *path = path_of(m);
 	auto_keyfile struct keyfile file = { 0 };
 	const char *state, *code, *text;
-	struct err absent = { 0 };
 	uint64_t number;
 
 	*o = (struct outcome){ 0 };
-	if (keyfile_read(path, &file, &absent) < 0) {
-		if (absent.sys == ENOENT)
-			return 0;
-		*e = absent;
-		return -1;
-	}
+	if (keyfile_read(path, &file, e) < 0)
+		return err_absent(e);
 	state = keyfile_get(&file, "STATE");
 	code = keyfile_get(&file, "EXIT");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -92,14 +87,11 @@ int outcome_write(const struct machine *m, enum outcome_state state, const struc
 {
 	auto_free char *path = path_of(m);
 	auto_buf struct buf before = { 0 }, text = { 0 };
-	struct err absent = { 0 };
 
 	if (render(state, why, &text, e) < 0)
 		return -1;
-	if (file_read(path, KEYFILE_MAX_BYTES, &before, &absent) < 0 && absent.sys != ENOENT) {
-		*e = absent;
+	if (file_read(path, KEYFILE_MAX_BYTES, &before, e) < 0 && err_absent(e) < 0)
 		return -1;
-	}
 	if (strcmp(buf_str(&before), buf_str(&text)) == 0)
 		return 0;
 	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0 ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "adapter/probe.h"
@@ -65,12 +64,9 @@ static char *drop_in_path(const struct machine *m, const char *unit, const char 
 static int drop_in_differs(const char *path, const struct buf *want, struct err *e)
 {
 	auto_buf struct buf have = { 0 };
-	struct err absent = { 0 };
 
-	if (file_read(path, 65536, &have, &absent) < 0 && absent.sys != ENOENT) {
-		*e = absent;
+	if (file_read(path, 65536, &have, e) < 0 && err_absent(e) < 0)
 		return -1;
-	}
 	return strcmp(buf_str(want), buf_str(&have)) != 0;
 }
 

@@ -8,6 +8,7 @@
 #include "certify_fixture.h"
 
 #include "adapter/x509_key.h"
+#include "base/clock.h"
 #include "enroll/client.h"
 #include "pki/sign.h"
 

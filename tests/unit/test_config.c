@@ -373,7 +373,7 @@ static void an_unusable_host_name_gets_a_hint(void **state)
 
 static void urls_are_built_and_addresses_recognised(void **state)
 {
-	auto_free char *v4 = config_url("https", "10.0.0.1", 2379), *v6 = config_url("https", "fd00::3", 2380);
+	auto_free char *v4 = config_url("10.0.0.1", 2379), *v6 = config_url("fd00::3", 2380);
 
 	(void)state;
 	assert_string_equal(v4, "https://10.0.0.1:2379");

@@ -109,15 +109,15 @@ static void names_of_tarballs_are_exact(void **state)
 	auto_free char *name = tarball_name(v, &none), *more = NULL;
 
 	(void)state;
-	if (!tarball_arch())
+	if (!version_arch())
 		skip();
 	assert_non_null(name);
-	assert_true(tarball_name_parse(name, &back));
+	assert_true(version_of_tarball(name, &back));
 	assert_int_equal(version_cmp(v, back), 0);
 	more = xasprintf("%s.part", name);
-	assert_false(tarball_name_parse(more, &back));
+	assert_false(version_of_tarball(more, &back));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_false(tarball_name_parse(bad[i], &back));
+		assert_false(version_of_tarball(bad[i], &back));
 }
 
 int main(void)

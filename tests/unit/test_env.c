@@ -154,7 +154,7 @@ static void a_member_listens_on_its_address_and_loopback(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		auto_keyfile struct keyfile k = { 0 };
-		auto_free char *advertised = config_url("https", cases[i].address, 2379);
+		auto_free char *advertised = config_url(cases[i].address, 2379);
 
 		set_address(b, cases[i].address);
 		written(b, b->m.at.etcd_env, &k);
