@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The examples of the man pages, README.md and operations.md. Each is parsed. Each that is shown is run, in the order of
+# The examples of the man pages and of the markdown files. Each is parsed. Each that is shown is run, in the order of
 # its section, on machines below a directory, without root, network and a running etcd.
 
 bats_require_minimum_version 1.5.0
@@ -13,7 +13,8 @@ setup_file() {
 	local top=$BATS_TEST_DIRNAME/../.. v
 	export EXAMPLES=$BATS_FILE_TMPDIR/examples MACHINES=$BATS_FILE_TMPDIR/machines ARCH
 	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-	(cd "$top" && tests/lib/doc-examples docs/*.[158] README.md docs/operations.md docs/security.md) >"$EXAMPLES"
+	(cd "$top" && tests/lib/doc-examples docs/*.[158] README.md docs/operations.md docs/security.md debian/README.Debian) \
+		>"$EXAMPLES"
 	cc -O1 -o "$BATS_FILE_TMPDIR/stub" "$top/tests/lib/etcd-stub.c"
 	mkdir "$MACHINES"
 	for v in 3.6.14 3.6.15; do
@@ -62,7 +63,7 @@ help_of() {
 	for kind in 'etcd-cluster [a-z]+' 'etcdctl.sh' 'etcd-cluster etcd-cluster/' 'make' '[A-Z_]+='; do
 		[ -n "$(examples "^$kind")" ]
 	done
-	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|cp|install|tar|echo|sha256sum) |^[A-Z_]+='
+	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|dpkg-reconfigure|cp|install|tar|echo|sha256sum) |^[A-Z_]+='
 	strange=$(awk -F '\t' -v known="$known" '$5 !~ known' "$EXAMPLES")
 	echo "$strange"
 	[ -z "$strange" ]
@@ -152,7 +153,7 @@ run_example() {
 	local root=$PWD/$1
 	etcd-cluster() { "$ETCD_CLUSTER_PLAIN" --root "$root" "$@"; }
 	etcdctl.sh() { ETCD_CLUSTER_ROOT=$BATS_TEST_TMPDIR/ctl "$top/scripts/etcdctl.sh" "$@"; }
-	for program in apt apt-get make systemctl rpmbuild debconf-set-selections; do
+	for program in apt apt-get dpkg-reconfigure make systemctl rpmbuild debconf-set-selections; do
 		eval "$program() { cat >/dev/null </dev/null; }"
 	done
 	eval "$(sed "s#10\.0\.0\.#127.0.77.#g; s#linux-amd64#linux-$ARCH#g; s#CLUSTER_ID#cdf818194e3a8c32#
