@@ -35,33 +35,31 @@ static bool any_leaf(const struct pki_run *w, bool keys)
 	return false;
 }
 
-/*
- * The first of MEMBERS makes the CA when the cluster is formed, and never again: with a second one it could not speak to the
- * members of the first.
- */
+/* The first of MEMBERS makes the CA when the cluster is formed, and never again: a second CA would split the cluster. */
 static int check_alone(struct pki_run *w, bool local, struct err *e)
 {
-	auto_free char *who = NULL, *why = NULL;
+	const bool was_member = file_exists(w->m->at.member_id);
+	auto_free char *who = NULL;
 
 	if (w->m->conf.n_members < 2)
 		return 0;
 	if (local)
-		return err_set(e, ERR_PENDING,
-			       "the CA is made when the other MEMBERS were asked whether there is one already");
-	/* Its certificates were lost, and it is a member that other machines know by them. */
-	if (file_exists(w->m->at.member_id))
-		why = xstrdup("this machine is a member already");
-	else if (form_others_answer(w->m, &who))
-		why = xasprintf("%s answers on port %u", who, (unsigned int)w->m->conf.peer_port);
-	if (!why)
+		return err_set(e, ERR_PENDING, "the CA is made after the other MEMBERS were asked for an existing one");
+	if (!was_member && !form_others_answer(w->m, &who))
 		return 0;
 	if (w->m->conf.replace) {
 		w->origin = PKI_TO_ENROLL;
 		return 0;
 	}
-	(void)err_set(e, ERR_CONFIG,
-		      "%s has no certificates, but %s: the cluster runs, and a new CA would be another's", w->m->at.pki,
-		      why);
+	if (was_member)
+		(void)err_set(e, ERR_CONFIG,
+			      "%s has no certificates, but this machine is a member already: its cluster has a CA",
+			      w->m->at.pki);
+	else /* perhaps a former etcd that is about to go: the next look may find nobody */
+		(void)err_set(e, ERR_PENDING,
+			      "%s has no certificates, and no CA is made while %s answers on port %u: a cluster that "
+			      "runs there has one",
+			      w->m->at.pki, who, (unsigned int)w->m->conf.peer_port);
 	return err_hint(e,
 			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
 }
@@ -84,10 +82,14 @@ static int check_origin(struct pki_run *w, bool local, struct err *e)
 }
 
 /* Without ca.key nothing can be issued: what is there must do. */
-static int check_copied(const struct pki_run *w, struct err *e)
+static int check_copied(const struct pki_run *w, bool force, struct err *e)
 {
 	auto_buf struct buf missing = { 0 };
 
+	if (force) {
+		(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
+		return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
+	}
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 
@@ -114,34 +116,72 @@ static int check_copied(const struct pki_run *w, struct err *e)
 	return 0;
 }
 
-static bool chosen(char *const *names, const char *name)
+/* What was asked for. */
+struct order {
+	char *const *names; /* NULL: all */
+	bool force, local;
+};
+
+enum plan {
+	PLAN_NOTHING,
+	PLAN_CHECK, /* copied certificates: nothing can be issued here */
+	PLAN_LATER, /* what is due comes from the CA host, which is not asked now; until then the present ones will do */
+	PLAN_WAIT,  /* the same, but etcd cannot run with the present ones */
+	PLAN_ISSUE,
+};
+
+static bool from_ca_host(const struct pki_run *w)
 {
-	return !names || strv_has(names, name);
+	return w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
 }
 
-/* Returns how many leaves need something. */
-static int decide(struct pki_run *w, char *const *names, bool force)
+/* Everything that etcd and its administrator need is there and would do today. */
+static bool usable(const struct pki_run *w)
 {
-	int n = 0;
+	struct err ignored = { 0 };
 
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 
-		if (!chosen(names, p->name))
-			continue;
-		if (w->origin == PKI_NEW_CA) {
-			w->todo[i] = PKI_REKEY;
-			w->why[i] = xstrdup("is missing");
-		} else {
-			w->todo[i] = pki_check_leaf(w->m, &w->ca, p, &w->leaf[i], &w->why[i]);
-		}
-		if (w->todo[i] == PKI_FINE && force) {
-			w->todo[i] = PKI_RENEW;
-			w->why[i] = xstrdup("is not due, but asked for");
-		}
-		n += w->todo[i] != PKI_FINE;
+		if (p->needed && pki_check_use(w->m, &w->ca, p, &w->leaf[i], &ignored) < 0)
+			return false;
 	}
-	return n;
+	return true;
+}
+
+/* What one leaf needs, and why. */
+static enum pki_todo decide_leaf(const struct pki_run *w, int i, bool force, char **why)
+{
+	enum pki_todo todo;
+
+	if (w->origin == PKI_NEW_CA) {
+		*why = xstrdup("is missing");
+		return PKI_REKEY;
+	}
+	todo = pki_check_leaf(w->m, &w->ca, pki_profile((enum pki_leaf)i), &w->leaf[i], why);
+	if (todo != PKI_FINE || !force)
+		return todo;
+	*why = xstrdup("is not due, but asked for");
+	return PKI_RENEW;
+}
+
+static enum plan decide(struct pki_run *w, const struct order *o)
+{
+	bool due = false;
+
+	if (w->origin == PKI_COPIED)
+		return PLAN_CHECK;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (o->names && !strv_has(o->names, pki_profile((enum pki_leaf)i)->name))
+			continue;
+		w->todo[i] = decide_leaf(w, i, o->force, &w->why[i]);
+		due = due || w->todo[i] != PKI_FINE;
+	}
+	if (!due)
+		return PLAN_NOTHING;
+	if (!o->local || !from_ca_host(w))
+		return PLAN_ISSUE;
+	return w->origin == PKI_ENROLLED && usable(w) ? PLAN_LATER : PLAN_WAIT;
 }
 
 static void log_plan(const struct pki_run *w)
@@ -154,7 +194,7 @@ static void log_plan(const struct pki_run *w)
 	if (w->origin == PKI_TO_ENROLL) {
 		if (w->m->dry_run)
 			log_info("would ask the CA host for the certificates of this machine");
-		return; /* while a machine waits it asks every second: what comes of it is told, not that it asks */
+		return; /* a machine that waits asks every second: only the result is logged */
 	}
 	if (w->origin == PKI_NEW_CA) {
 		log_info("%s a CA and the certificates of this machine in %s", w->m->dry_run ? "would make" : "making",
@@ -200,23 +240,9 @@ static int fix_modes(const struct machine *m, struct err *e)
 	return rc < 0 ? -1 : changed;
 }
 
-/* Everything that etcd and its administrator need is there and would do today. */
-static bool usable(const struct pki_run *w)
-{
-	struct err ignored = { 0 };
-
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-
-		if (p->needed && pki_check_use(w->m, &w->ca, p, &w->leaf[i], &ignored) < 0)
-			return false;
-	}
-	return true;
-}
-
 /*
- * The first time at the door. The keys are put in place before anybody is asked: a run that is killed once the door has answered comes again with the same
- * ones, which the door takes for a retry. Without a token nothing comes of it, and no stray keys must lie there for the files that somebody copies.
+ * The first enrolment. The keys are put in place before anybody is asked: a run that is killed after the CA host has answered comes again with the
+ * same ones, which counts as a retry there. Without a token nothing comes of it, and no stray keys must lie where somebody copies files to.
  */
 static int first_keys(struct pki_run *w, struct err *e)
 {
@@ -239,7 +265,7 @@ static int first_keys(struct pki_run *w, struct err *e)
 	return 0;
 }
 
-/* Says what came, or that the new ones end early. */
+/* Where they came from, or that they end early. */
 static void log_made(const struct pki_run *w)
 {
 	if (w->origin == PKI_TO_ENROLL)
@@ -261,8 +287,8 @@ static int make_certs(struct pki_run *w, struct err *e)
 	return pki_sign_here(w, keys, e);
 }
 
-/* 1 done; 0 the door gave nothing, and what is there will do until it does. asked: somebody wants it now. */
-static int carry_out(struct pki_run *w, bool asked, struct err *e)
+/* 1 done; 0 the CA host gave nothing, and what is there will do until it does. asked: somebody wants it now. */
+static int issue(struct pki_run *w, bool asked, struct err *e)
 {
 	enum pki_todo most = PKI_FINE;
 
@@ -283,72 +309,58 @@ static int carry_out(struct pki_run *w, bool asked, struct err *e)
 	return w->origin == PKI_NEW_CA || w->origin == PKI_TO_ENROLL || pki_prove(w->m, e) == 0 ? 1 : -1;
 }
 
-/* What the door would have to give, on a run that must not ask. */
-static int not_now(const struct pki_run *w, struct err *e)
-{
-	if (w->origin == PKI_ENROLLED && usable(w))
-		return 0;
-	return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
-}
-
-/* A token that did its work is a secret too many. */
+/* A token that was used is a secret too many. */
 static void forget_token(const struct pki_run *w)
 {
 	struct err lost = { 0 };
 
-	if (enroll_done(w->m, &lost) < 0)
+	if (from_ca_host(w) && enroll_done(w->m, &lost) < 0)
 		log_error(LOG_LEVEL_WARN, &lost);
 }
 
-static int check_here(const struct pki_run *w, bool force, struct err *e)
+/* 1 something was issued (dry run: would be), 0 nothing, -1. */
+static int execute(struct pki_run *w, enum plan plan, const struct order *o, struct err *e)
 {
-	if (!force)
-		return check_copied(w, e);
-	(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
-	return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
-}
+	int rc = 0;
 
-struct order {
-	char *const *names; /* NULL: all */
-	bool force, local;
-};
-
-/* Issues what is due. 1 something was (dry run: would be), 0 nothing, -1. */
-static int issue(struct pki_run *w, const struct order *o, struct err *e)
-{
-	int n = decide(w, o->names, o->force);
-	const bool door = w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
-
-	if (n > 0 && o->local && door)
-		return not_now(w, e);
-	log_plan(w);
-	if (w->m->dry_run)
-		return n > 0;
-	if (n > 0) {
-		n = carry_out(w, o->names || o->force, e);
-		if (n <= 0)
-			return n;
+	switch (plan) {
+	case PLAN_CHECK:
+		return check_copied(w, o->force, e);
+	case PLAN_WAIT:
+		return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
+	case PLAN_LATER:
+		return 0;
+	case PLAN_ISSUE:
+		log_plan(w);
+		if (w->m->dry_run)
+			return 1;
+		rc = issue(w, o->names || o->force, e);
+		if (rc <= 0)
+			return rc;
+		break;
+	case PLAN_NOTHING:
+		break;
 	}
-	if (door)
+	if (!w->m->dry_run)
 		forget_token(w);
-	return n > 0;
+	return rc;
 }
 
 static int run(const struct machine *m, const struct order *o, struct err *e)
 {
 	auto_pki_run struct pki_run w = { .m = m };
-	int mended, n = 0;
+	int issued, repaired;
 
 	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
 		return -1;
 	w.origin = pki_origin(m);
 	if (check_origin(&w, o->local, e) < 0)
 		return -1;
-	n = w.origin == PKI_COPIED ? check_here(&w, o->force, e) : issue(&w, o, e);
-	if (n < 0 || m->dry_run)
-		return n;
-	mended = fix_modes(m, e);
-	return mended < 0 ? -1 : n > 0 || mended > 0;
+	issued = execute(&w, decide(&w, o), o, e);
+	if (issued < 0 || m->dry_run)
+		return issued;
+	repaired = fix_modes(m, e);
+	return repaired < 0 ? -1 : issued || repaired;
 }
 
 int certify(const struct machine *m, bool local, struct err *e)
@@ -361,7 +373,7 @@ static int check_name(const char *name, struct err *e)
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (strcmp(pki_profile((enum pki_leaf)i)->name, name) == 0)
 			return 0;
-	(void)err_set(e, ERR_CONFIG, "there is no certificate called %s", name);
+	(void)err_set(e, ERR_CONFIG, "%s is not the name of a certificate", name);
 	return err_hint(e, "etcd-cluster cert list shows their names");
 }
 

@@ -215,25 +215,22 @@ static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct
 	return membership_remove(j->m, ghost->id, e) < 0 ? later(e) : 0;
 }
 
-/* one has our name or our address. ours: it is what is left of this very machine's try, which never had a vote. */
+/* one has our name or our address. It goes when it is a dead learner of ours, or the dead member that this machine is to replace. */
 static int make_way(struct joiner *j, const struct rpc_member *one, bool ours, struct err *e)
 {
-	if (!ours && !j->replace) {
-		bool alive = answer_of(&j->there, one->id);
+	const char *at = one->peer_urls ? one->peer_urls[0] : "no address";
 
-		(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (%016" PRIx64 ") at %s already%s", one->name,
-			      one->id, one->peer_urls ? one->peer_urls[0] : "no address",
-			      alive ? ", and it answers" : "; it does not answer");
-		return alive ? err_hint(e, "choose another NAME or ADDRESS in %s", j->m->at.conf)
-			     : err_hint(e, "to take its place: etcd-cluster replace %s", one->name);
-	}
-	if (!is_dead(j, one)) {
+	if (ours || (j->replace && is_dead(j, one)))
+		return remove_ghost(j, one, e);
+	if (j->replace || answer_of(&j->there, one->id)) {
 		(void)err_set(e, ERR_CONFIG,
-			      "member %s (%016" PRIx64 ") at %s answers: it is not this machine's to replace",
-			      one->name, one->id, one->peer_urls ? one->peer_urls[0] : "no address");
+			      "the cluster has a member %s (%016" PRIx64 ") at %s already, and it answers", one->name,
+			      one->id, at);
 		return err_hint(e, "choose another NAME or ADDRESS in %s", j->m->at.conf);
 	}
-	return remove_ghost(j, one, e);
+	(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (%016" PRIx64 ") at %s already; it does not answer",
+		      one->name, one->id, at);
+	return err_hint(e, "to replace it: etcd-cluster replace %s", one->name);
 }
 
 /*
@@ -257,19 +254,25 @@ static int drop_former(struct joiner *j, struct err *e)
 }
 
 /*
- * Members in our way: one with our name, one with our address. A learner at our address that has started lost its data, for there is none
- * here: raft does not survive a member that forgets, so it is taken back and added anew. It never voted; nothing is lost.
+ * Members in our way: one with our name, one with our address. A learner at our address lost its data, for there is none here: raft does not
+ * survive a member that forgets, so it is removed and added again. But an etcd that has just been started may answer by now. 1 it does, 0 the way
+ * is clear, -1.
  */
 static int clear_way(struct joiner *j, struct err *e)
 {
 	const struct rpc_member *here = membership_by_peer(&j->list, j->peer);
 	const struct rpc_member *namesake = membership_by_name(&j->list, j->m->conf.name);
 
-	if (here && membership_has_started(here) && make_way(j, here, here->is_learner, e) < 0)
-		return -1;
-	if (namesake && namesake != here && make_way(j, namesake, false, e) < 0)
-		return -1;
-	return 0;
+	if (here && membership_has_started(here)) {
+		const bool answers = here->is_learner ? !is_dead(j, here) : answer_of(&j->there, here->id) != NULL;
+		const enum joining_whose whose = joining_whose(&j->journal, here, answers);
+
+		if (whose == JOINING_RUNS)
+			return 1;
+		if (make_way(j, here, whose == JOINING_REMAINS, e) < 0)
+			return -1;
+	}
+	return namesake && namesake != here ? make_way(j, namesake, false, e) : 0;
 }
 
 /* ---- Entering -------------------------------------------------------------------------------------------------- */
@@ -352,9 +355,10 @@ static int enter(struct joiner *j, struct err *e)
 		return journal_added(j, j->data_member, &j->list, e);
 	if (is_added(j))
 		return journal_added(j, j->journal.member_id, &j->list, e);
-	if (check_version(j, e) < 0 || drop_former(j, e) < 0 || clear_way(j, e) < 0)
+	if (check_version(j, e) < 0 || drop_former(j, e) < 0)
 		return -1;
-	return add(j, e);
+	rc = clear_way(j, e);
+	return rc == 0 ? add(j, e) : rc < 0 ? -1 : 0;
 }
 
 int join_enter(const struct machine *m, bool replace, struct err *e)

@@ -53,3 +53,12 @@ int joining_check_version(struct version own, char *const *theirs, struct err *e
 	return err_hint(e, "write RELEASE=" VERSION_FMT " into cluster.conf, then: etcd-cluster setup",
 			VERSION_ARGS(oldest));
 }
+
+enum joining_whose joining_whose(const struct joining *journal, const struct rpc_member *one, bool answers)
+{
+	const bool added = journal->step >= JOINING_ADDED && journal->member_id == one->id;
+
+	if (answers)
+		return added ? JOINING_RUNS : JOINING_FOREIGN;
+	return one->is_learner ? JOINING_REMAINS : JOINING_FOREIGN;
+}

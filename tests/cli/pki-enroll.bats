@@ -210,7 +210,7 @@ fine() {
 	# The lost machine comes back from the installer, as the first of MEMBERS, while n3 answers on its peer port: no second CA.
 	configure n1
 	peer_port n3 127.0.0.3
-	run -3 walk n1
+	run -6 walk n1
 	[[ "$output" == *"127.0.0.3 answers on port"*"etcd-cluster replace"* ]]
 	[ ! -e "$(etc n1)/pki" ]
 	configure n1 REPLACE=yes

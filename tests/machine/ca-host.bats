@@ -69,8 +69,8 @@ signed_by() {
 	prepared n1 ROLE=cluster "$(members)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
-	# It waits for a person: nobody said that it may take the place of a member.
-	on n1 wait_for 30 'grep -q STATE=failed /run/etcd-cluster/setup'
+	# It waits for a person, or for the others to go: nobody said that it may replace a member.
+	on n1 wait_for 30 'grep -q STATE=pending /run/etcd-cluster/setup'
 	on n1 'etcd-cluster status 2>&1 | grep -q "etcd-cluster replace"'
 	on n1 '[ ! -e /etc/etcd/pki/ca.crt ]'
 	token=$(on n2 'etcd-cluster token new --name n1 --address '"$(v4 n1)")

@@ -297,7 +297,7 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 	(void)state;
 	open_joiner(&m, conf);
 	assert_err(certify(&m, true, e), ERR_PENDING, "other MEMBERS");
-	assert_err(certify(&m, false, e), ERR_CONFIG, "127.0.0.9 answers");
+	assert_err(certify(&m, false, e), ERR_PENDING, "127.0.0.9 answers");
 	assert_false(file_exists(m.at.pki));
 	assert_int_equal(server.calls, 0);
 	/* It was rebuilt: it takes certificates from another CA host, as any other machine. */
@@ -313,6 +313,25 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 	assert_err(certify(&m, false, e), ERR_CONFIG, "is a member already");
 	/* When the cluster is formed nobody listens yet. */
 	free(shell("rm member-id"));
+	ensure(&m, 1);
+	assert_int_equal(pki_origin(&m), PKI_CA);
+}
+
+/* What answers may be the former etcd of a neighbour that is being removed. */
+static void a_ca_is_made_once_the_neighbour_is_silent(void **state)
+{
+	cleanup(machine_free) struct machine m;
+	uint16_t port = 0;
+	auto_close int fd = listener(9, &port);
+	auto_free char *conf =
+		xasprintf("NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\nPEER_PORT=%u\n", port);
+
+	(void)state;
+	open_joiner(&m, conf);
+	for (int look = 0; look < 2; look++)
+		assert_err(certify(&m, false, e), ERR_PENDING, "127.0.0.9 answers");
+	assert_false(file_exists(m.at.pki));
+	(void)close(steal_fd(&fd));
 	ensure(&m, 1);
 	assert_int_equal(pki_origin(&m), PKI_CA);
 }
@@ -345,6 +364,7 @@ int main(void)
 		WITH_CA_HOST(with_the_ca_key_no_server_is_asked),
 		WITH_CA_HOST(a_lost_ca_certificate_is_refused),
 		WITH_CA_HOST(the_first_of_members_makes_one_ca_only),
+		WITH_CA_HOST(a_ca_is_made_once_the_neighbour_is_silent),
 		WITH_CA_HOST(only_the_first_of_members_makes_a_ca),
 	};
 

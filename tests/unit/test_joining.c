@@ -106,6 +106,35 @@ static void only_the_same_minor_version_or_the_next_may_join(void **state)
 	assert_ok(joining_check_version((struct version){ 3, 7, 1 }, none, e));
 }
 
+/* An etcd that this machine has just started may answer before its data can be seen here. */
+static void its_own_learner_is_known_by_the_journal(void **state)
+{
+	static const struct {
+		enum joining_step step;
+		uint64_t id;
+		bool learner, answers;
+		enum joining_whose whose;
+	} table[] = {
+		{ JOINING_ADDED, 7, true, true, JOINING_RUNS },
+		{ JOINING_STARTED, 7, true, true, JOINING_RUNS },
+		{ JOINING_STARTED, 7, false, true, JOINING_RUNS },
+		{ JOINING_ADDED, 7, true, false, JOINING_REMAINS },
+		{ JOINING_ADDING, 0, true, false, JOINING_REMAINS },
+		{ JOINING_ADDED, 7, false, false, JOINING_FOREIGN },
+		{ JOINING_ADDED, 8, true, true, JOINING_FOREIGN },
+		{ JOINING_ADDING, 0, true, true, JOINING_FOREIGN },
+		{ JOINING_ADDING, 0, false, false, JOINING_FOREIGN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		const struct joining journal = { .step = table[i].step, .member_id = table[i].id };
+		const struct rpc_member one = { .id = 7, .is_learner = table[i].learner };
+
+		assert_int_equal(joining_whose(&journal, &one, table[i].answers), table[i].whose);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +142,7 @@ int main(void)
 		WITH_MACHINE(an_incomplete_journal_is_refused),
 		cmocka_unit_test(other_members_are_named_or_numbered),
 		cmocka_unit_test(only_the_same_minor_version_or_the_next_may_join),
+		cmocka_unit_test(its_own_learner_is_known_by_the_journal),
 	};
 
 	return cmocka_run_group_tests_name("joining", tests, NULL, NULL);
