@@ -157,8 +157,7 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 		return;
 	}
 	examine(m, thorough, x);
-	if (pki_list(m, &x->certs, &x->n_certs, &e) < 0)
-		x->n_certs = 0; /* doctor_files has said why */
+	pki_list(m, &x->certs, &x->n_certs);
 }
 
 void doctor_exam_free(struct doctor_exam *x)

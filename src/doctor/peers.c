@@ -196,19 +196,17 @@ void doctor_peers(const struct machine *m, const struct member_survey *s, size_t
 	const struct pki_entry *certificate = NULL;
 	struct pki_entry *certs = NULL;
 	struct others all = { 0 };
-	struct err ignored = { 0 };
 	size_t n = 0;
 
 	*servers = 0;
 	find_others(m, s, &all);
-	if (all.n > 0 && pki_list(m, &certs, &n, &ignored) == 0) {
-		for (size_t i = 0; i < n; i++) {
-			if (strcmp(certs[i].name, "peer") == 0)
-				certificate = &certs[i];
-		}
-	}
-	if (all.n > 0)
+	if (all.n > 0) {
+		pki_list(m, &certs, &n);
 		reach(&all);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(certs[i].name, "peer") == 0)
+			certificate = &certs[i];
 	for (size_t i = 0; i < all.n; i++) {
 		check_route(&all.list[i], certificate, r);
 		check_reach(&all.list[i], r);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "adapter/tar.h"
 #include "base/log.h"
@@ -41,6 +40,7 @@ static struct buf *add(struct content *c, const char *name, const char *ext, mod
 	return &c->file[c->n++].data;
 }
 
+/* What a person typed may hold anything. */
 static int refuse(const char *member, const char *why, struct err *e)
 {
 	auto_free char *shown = xstrndup(member, 160);
@@ -68,12 +68,12 @@ static int parse(const char *member, char **name, char **address, struct err *e)
 	return why ? refuse(*address, why, e) : 0;
 }
 
-/* A name or an address that is spoken for. */
+/* Neither the name nor the address may be another machine's. */
 static int check_members(const struct config *c, const char *name, const char *address, struct err *e)
 {
 	if (strcmp(name, c->name) == 0 || strcmp(address, c->address) == 0) {
-		(void)err_set(e, ERR_CONFIG, "%s=%s: that is this machine (NAME=%s, ADDRESS=%s)", name, address,
-			      c->name, c->address);
+		(void)err_set(e, ERR_CONFIG, "%s=%s is this machine (NAME=%s, ADDRESS=%s)", name, address, c->name,
+			      c->address);
 		return err_hint(e, "etcd-cluster setup makes its certificates");
 	}
 	for (size_t i = 0; i < c->n_members; i++) {
@@ -119,22 +119,17 @@ static int add_pair(const struct machine *m, const struct pki_pair *ca, const st
 static int fill(const struct machine *m, const struct pki_pair *ca, const char *name, char *const *sans,
 		struct content *c, struct err *e)
 {
-	auto_free char *door = NULL;
+	auto_free char *server = NULL;
 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (add_pair(m, ca, pki_profile((enum pki_leaf)i), name, sans, c, e) < 0)
 			return -1;
 	buf_add(add(c, "ca", "crt", 0644), ca->pem.data, ca->pem.len);
 	if (m->conf.role != ROLE_CLUSTER && m->conf.role != ROLE_JOIN)
-		return 0; /* no door of this machine is ever open */
-	door = xasprintf(strchr(m->conf.address, ':') ? "[%s]:%u" : "%s:%u", m->conf.address,
-			 (unsigned int)m->conf.enroll_port);
-	return pki_host_text(door, add(c, "ca", "host", 0644), e);
-}
-
-static struct file_mode own(mode_t mode)
-{
-	return (struct file_mode){ .mode = mode, .uid = geteuid(), .gid = getegid() };
+		return 0; /* this machine never runs the enrolment server */
+	server = xasprintf(strchr(m->conf.address, ':') ? "[%s]:%u" : "%s:%u", m->conf.address,
+			   (unsigned int)m->conf.enroll_port);
+	return pki_host_text(server, add(c, "ca", "host", 0644), e);
 }
 
 static int write_tar(const struct machine *m, const struct content *c, const char *out, struct err *e)
@@ -148,7 +143,7 @@ static int write_tar(const struct machine *m, const struct content *c, const cha
 		tar_file(&tar, name, c->file[i].mode, m->now, &c->file[i].data);
 	}
 	tar_end(&tar);
-	return file_replace(out, own(0600), tar.data, tar.len, e);
+	return file_replace(out, FILE_MODE(0600), tar.data, tar.len, e);
 }
 
 /* Built beside its place: a killed run leaves nothing that looks whole. */
@@ -158,12 +153,12 @@ static int write_dir(const struct content *c, const char *out, struct err *e)
 
 	if (file_exists(staging) && file_remove_tree(staging, e) < 0)
 		return -1;
-	if (file_mkdirs(staging, own(0700), e) < 0)
+	if (file_mkdirs(staging, FILE_MODE(0700), e) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		auto_free char *path = xasprintf("%s/%s", staging, c->file[i].name);
 
-		if (file_stage(path, own(c->file[i].mode), c->file[i].data.data, c->file[i].data.len, e) < 0)
+		if (file_stage(path, FILE_MODE(c->file[i].mode), c->file[i].data.data, c->file[i].data.len, e) < 0)
 			return -1;
 	}
 	return file_sync_tree(staging, e) < 0 ? -1 : file_rename(staging, out, e);

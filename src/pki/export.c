@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "config/machine.h"
@@ -12,12 +11,6 @@
 #include "pki/sign.h"
 
 #define MAX_FILE 262144
-
-/* Who carries the files away is whoever runs us. */
-static struct file_mode own(mode_t mode)
-{
-	return (struct file_mode){ .mode = mode, .uid = geteuid(), .gid = getegid() };
-}
 
 static int find_profile(const char *verb, enum pki_leaf *leaf, struct err *e)
 {
@@ -127,7 +120,7 @@ static x509_key *key_at(const struct machine *m, const char *path, struct err *e
 	if (!key)
 		return NULL;
 	x509_key_pem(key, &pem);
-	if (put(m, path, own(0600), &pem, e) < 0)
+	if (put(m, path, FILE_MODE(0600), &pem, e) < 0)
 		x509_key_free_ptr(&key);
 	return key;
 }
@@ -156,7 +149,7 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, enum p
 	}
 	rc = pki_sign_leaf(m, ca, &want, key, &cert, e);
 	pki_want_free(&want);
-	return rc < 0 || put(m, cert_path, own(0644), &cert, e) < 0 ? -1 : 1;
+	return rc < 0 || put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
 }
 
 int pki_issue(const struct machine *m, const struct pki_order *o, char **path, struct err *e)
@@ -168,10 +161,10 @@ int pki_issue(const struct machine *m, const struct pki_order *o, char **path, s
 
 	if (find_profile(o->profile, &leaf, e) < 0 || check_order(o, leaf, e) < 0 || pki_sign_load(m, &ca, e) < 0)
 		return -1;
-	if (!m->dry_run && file_mkdirs(o->dir, own(0700), e) < 0)
+	if (!m->dry_run && file_mkdirs(o->dir, FILE_MODE(0700), e) < 0)
 		return -1;
 	stem = xasprintf("%s/%s", o->dir, leaf == PKI_ETCDCTL ? o->name : pki_profile(leaf)->name);
-	if (put(m, ca_path, own(0644), &ca.pem, e) < 0 || issue_pair(m, o, leaf, &ca, stem, e) < 0)
+	if (put(m, ca_path, FILE_MODE(0644), &ca.pem, e) < 0 || issue_pair(m, o, leaf, &ca, stem, e) < 0)
 		return -1;
 	*path = xasprintf("%s.crt", stem);
 	return 1;
@@ -192,7 +185,7 @@ int pki_export(const struct machine *m, const char *dir, struct err *e)
 		      { "apiserver-etcd-client", "crt" } };
 	int changed = 0;
 
-	if (!m->dry_run && file_mkdirs(dir, own(0700), e) < 0)
+	if (!m->dry_run && file_mkdirs(dir, FILE_MODE(0700), e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		auto_free char *from = machine_pki_path(m, files[i].name, files[i].ext);
@@ -202,7 +195,7 @@ int pki_export(const struct machine *m, const char *dir, struct err *e)
 
 		if (file_read(from, MAX_FILE, &data, e) < 0)
 			return err_hint(e, "etcd-cluster cert list shows what this machine has");
-		rc = put(m, to, own(strcmp(files[i].ext, "key") == 0 ? 0600 : 0644), &data, e);
+		rc = put(m, to, FILE_MODE(strcmp(files[i].ext, "key") == 0 ? 0600 : 0644), &data, e);
 		if (rc < 0)
 			return -1;
 		changed |= rc;

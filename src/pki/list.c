@@ -1,7 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The certificates of flow/certify.h as `status`, `check` and `cert list` show them: every problem becomes a line, none an end.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/list.h"
 
 #include <stdlib.h>
@@ -42,14 +39,14 @@ static void describe(struct pki_entry *entry, const char *name, const struct mac
 static char *source(const struct machine *m)
 {
 	struct err unreadable = { 0 };
-	char *door = NULL;
+	char *server = NULL;
 
 	switch (pki_origin(m)) {
 	case PKI_NEW_CA:
 	case PKI_CA:
 		return xstrdup("this machine");
 	case PKI_ENROLLED:
-		return pki_host_read(m, &door, &unreadable) > 0 ? door : xstrdup("the CA host");
+		return pki_host_read(m, &server, &unreadable) > 0 ? server : xstrdup("the CA host");
 	case PKI_TO_ENROLL:
 		return xstrdup("the CA host");
 	default:
@@ -86,8 +83,8 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 }
 
 /* What is wrong with a leaf that loads, under a CA that is fine. */
-static void judge(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
-		  const struct pki_pair *leaf, struct pki_entry *entry)
+static void check_entry(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
+			const struct pki_pair *leaf, struct pki_entry *entry)
 {
 	auto_free char *path = machine_pki_path(m, profile->name, "crt");
 	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
@@ -113,13 +110,12 @@ static void judge(const struct machine *m, const struct pki_pair *ca, const stru
 			bundle);
 }
 
-int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e)
+void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
 {
 	struct pki_entry *all = xcalloc(PKI_LEAVES + 1, sizeof(*all));
 	auto_pair struct pki_pair ca = { 0 };
 	bool usable = look_at_ca(m, &ca, &all[0]);
 
-	(void)e; /* what goes wrong is said entry by entry */
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 		auto_pair struct pki_pair leaf = { 0 };
@@ -129,14 +125,13 @@ int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct
 		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, &why) < 0)
 			problem_of(entry, &why);
 		else if (usable)
-			judge(m, &ca, p, &leaf, entry);
+			check_entry(m, &ca, p, &leaf, entry);
 		else if (!leaf.cert)
 			problem(entry, xasprintf("%s/%s.crt is missing", m->at.pki, p->name), SETUP);
 		describe(entry, p->name, m, &leaf);
 	}
 	*list = all;
 	*n = PKI_LEAVES + 1;
-	return 0;
 }
 
 void pki_list_free(struct pki_entry *list, size_t n)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The certificates as `status`, `check` and `cert list` show them.
+ * The certificates of this machine as `status`, `check` and `cert list` show them.
  */
 #ifndef PKI_LIST_H
 #define PKI_LIST_H
 
 #include "config/machine.h"
 
-/* One certificate as `status`, `check` and `cert list` show it. */
 struct pki_entry {
 	char *name; /* "ca", "server", … */
 	char *path;
@@ -15,13 +14,13 @@ struct pki_entry {
 	char *subject, *serial, *issuer; /* printable text; serial in hex */
 	time_t not_before, not_after;
 	char **sans; /* strv or NULL */
-	char *source; /* of the CA's entry: who signs, "this machine", "10.0.0.1:2382" (a door), "the CA host", "copied"; else NULL */
+	char *source; /* of the CA's entry: who signs, "this machine", "10.0.0.1:2382", "the CA host", "copied"; else NULL */
 	char *problem; /* a plain sentence, or NULL */
 	char *fix;     /* the command that fixes it, or NULL */
 };
 
-/* All of them, the CA first. Only reads. The caller frees with pki_list_free. */
-int pki_list(const struct machine *m, struct pki_entry **list, size_t *n, struct err *e) MUST_CHECK;
+/* All of them, the CA first. A file that cannot be read is a problem of its entry. The caller frees with pki_list_free. */
+void pki_list(const struct machine *m, struct pki_entry **list, size_t *n);
 void pki_list_free(struct pki_entry *list, size_t n);
 
 #endif

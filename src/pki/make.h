@@ -17,7 +17,7 @@ struct pki_run {
 	struct pki_pair leaf[PKI_LEAVES];
 	enum pki_todo todo[PKI_LEAVES];
 	char *why[PKI_LEAVES];
-	x509_key *fresh[PKI_LEAVES]; /* new keys, which leaf[].key gives way to */
+	x509_key *fresh[PKI_LEAVES]; /* new keys, which replace leaf[].key */
 	struct pki_made made;	     /* new certificates, whoever signed them */
 };
 

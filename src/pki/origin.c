@@ -16,26 +16,26 @@ enum pki_origin pki_origin(const struct machine *m)
 	return config_makes_ca(&m->conf) ? PKI_NEW_CA : PKI_TO_ENROLL;
 }
 
-int pki_host_read(const struct machine *m, char **door, struct err *e)
+int pki_host_read(const struct machine *m, char **server, struct err *e)
 {
 	auto_free char *path = machine_pki_path(m, "ca", "host");
 	auto_keyfile struct keyfile k = { 0 };
 	const char *value;
 
-	*door = NULL;
+	*server = NULL;
 	if (keyfile_read(path, &k, e) < 0)
 		return err_absent(e);
-	value = keyfile_get(&k, "DOOR");
+	value = keyfile_get(&k, "DOOR"); /* the key of ca.host since its first version */
 	if (!value || !*value) {
-		(void)err_set(e, ERR_CONFIG, "%s names no DOOR", path);
-		return err_hint(e, "write DOOR=ADDRESS:PORT of the CA host there, or move the file away");
+		(void)err_set(e, ERR_CONFIG, "%s has no line DOOR=ADDRESS:PORT", path);
+		return err_hint(e, "write the enrolment server of the CA host there, or move the file away");
 	}
-	*door = xstrdup(value);
+	*server = xstrdup(value);
 	return 1;
 }
 
-int pki_host_text(const char *door, struct buf *text, struct err *e)
+int pki_host_text(const char *server, struct buf *text, struct err *e)
 {
-	buf_puts(text, "# The door of the CA host that issued these certificates and renews them.\n");
-	return keyfile_put(text, "DOOR", door, e);
+	buf_puts(text, "# The enrolment server of the CA host that issued these certificates and renews them.\n");
+	return keyfile_put(text, "DOOR", server, e);
 }

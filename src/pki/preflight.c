@@ -1,7 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The part of flow/certify.h that looks at what is there with the eyes of etcd, which is about to start.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/preflight.h"
 
 #include <sys/stat.h>
@@ -24,7 +21,7 @@ char *pki_peer_cn(const struct machine *m, struct err *e)
 	return cn;
 }
 
-/* etcd opens the file as the user etcd; what pki_pair_load has looked at is that nobody else can. */
+/* etcd opens the file as user etcd. That nobody else can, pki_pair_load has checked. */
 static int check_readable(const struct machine *m, const char *name, const char *ext, struct err *e)
 {
 	const struct file_mode want = pki_key_mode(m, true);
@@ -38,6 +35,20 @@ static int check_readable(const struct machine *m, const char *name, const char 
 	return err_hint(e, "etcd-cluster setup");
 }
 
+/* One pair, as etcd or the administrator's programs would use it now. */
+static int check_pair(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *p, struct err *e)
+{
+	auto_pair struct pki_pair leaf = { 0 };
+
+	if (pki_pair_load(m, p->name, p->for_etcd, &leaf, e) < 0)
+		return -1;
+	if ((p->needed || leaf.cert || leaf.key) && pki_check_use(m, ca, p, &leaf, e) < 0)
+		return -1;
+	if (!p->for_etcd)
+		return 0;
+	return check_readable(m, p->name, "key", e) < 0 ? -1 : check_readable(m, p->name, "crt", e);
+}
+
 int pki_check_start(const struct machine *m, struct err *e)
 {
 	auto_pair struct pki_pair ca = { 0 };
@@ -45,27 +56,22 @@ int pki_check_start(const struct machine *m, struct err *e)
 	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, &ca, e) < 0)
 		return -1;
 	if (!ca.cert) {
-		(void)err_set(e, ERR_CONFIG, "there are no certificates in %s", m->at.pki);
+		(void)err_set(e, ERR_CONFIG, "%s has no certificates", m->at.pki);
 		return err_hint(e, "etcd-cluster setup");
 	}
 	if (pki_check_ca(m, &ca, e) < 0 || check_readable(m, "ca", "crt", e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-		auto_pair struct pki_pair leaf = { 0 };
-		struct err only_said = { 0 };
-		struct err *to = p->for_etcd ? e : &only_said;
+		struct err why = { 0 };
 
-		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, to) == 0 &&
-		    (p->needed || leaf.cert || leaf.key ? pki_check_use(m, &ca, p, &leaf, to) : 0) == 0 &&
-		    (p->for_etcd && (check_readable(m, p->name, "key", to) < 0 ||
-				     check_readable(m, p->name, "crt", to) < 0)
-			     ? -1
-			     : 0) == 0)
+		if (check_pair(m, &ca, p, &why) == 0)
 			continue;
-		if (p->for_etcd)
+		if (p->for_etcd) {
+			*e = why;
 			return -1;
-		log_error(LOG_LEVEL_WARN, &only_said); /* a client's pair does not keep etcd from starting */
+		}
+		log_error(LOG_LEVEL_WARN, &why); /* a client's pair does not keep etcd from starting */
 	}
 	return 0;
 }

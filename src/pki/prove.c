@@ -12,9 +12,9 @@
 #define TIMEOUT_MS 3000 /* a handshake on one's own machine takes milliseconds */
 
 /* One port: what it must serve, and the client pair to show there. */
-struct door {
+struct port {
 	enum pki_leaf served, shown;
-	uint16_t port;
+	uint16_t number;
 };
 
 static int compare(const char *address, uint16_t port, const char *path, const char *served, const char *want,
@@ -30,21 +30,21 @@ static int compare(const char *address, uint16_t port, const char *path, const c
 			"see that etcd was started with this file (journalctl -u etcd), then: systemctl restart etcd");
 }
 
-static int prove_at(const struct machine *m, const struct door *door, const char *address, const char *want,
+static int prove_at(const struct machine *m, const struct port *port, const char *address, const char *want,
 		    struct err *e)
 {
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
-	auto_free char *cert = machine_pki_path(m, pki_profile(door->shown)->name, "crt");
-	auto_free char *key = machine_pki_path(m, pki_profile(door->shown)->name, "key");
-	auto_free char *path = machine_pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_free char *cert = machine_pki_path(m, pki_profile(port->shown)->name, "crt");
+	auto_free char *key = machine_pki_path(m, pki_profile(port->shown)->name, "key");
+	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt");
 	auto_free char *served = NULL;
 	const struct handshake h = {
-		.address = address, .port = door->port, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
+		.address = address, .port = port->number, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
 	};
 	int rc = handshake_serial(&h, &served, e);
 
 	if (rc == 1)
-		return compare(address, door->port, path, served, want, e);
+		return compare(address, port->number, path, served, want, e);
 	if (rc == 0)
 		return 0;
 	if (!m->live) {
@@ -56,10 +56,10 @@ static int prove_at(const struct machine *m, const struct door *door, const char
 	return err_hint(e, "the certificates on disk are fine; see: journalctl -u etcd");
 }
 
-static int prove_port(const struct machine *m, const struct door *door, struct err *e)
+static int prove_port(const struct machine *m, const struct port *port, struct err *e)
 {
 	const char *const addresses[] = { "127.0.0.1", "::1", m->conf.address };
-	auto_free char *path = machine_pki_path(m, pki_profile(door->served)->name, "crt");
+	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt");
 	auto_cert x509_cert *cert = x509_cert_read(path, e);
 	struct x509_info info;
 	int rc = 0;
@@ -69,15 +69,15 @@ static int prove_port(const struct machine *m, const struct door *door, struct e
 	x509_describe(cert, &info);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(addresses); i++)
 		if (i < 2 || (strcmp(addresses[i], addresses[0]) != 0 && strcmp(addresses[i], addresses[1]) != 0))
-			rc = prove_at(m, door, addresses[i], info.serial, e);
+			rc = prove_at(m, port, addresses[i], info.serial, e);
 	x509_info_free(&info);
 	return rc;
 }
 
 int pki_prove(const struct machine *m, struct err *e)
 {
-	const struct door client = { PKI_SERVER, PKI_ETCDCTL, m->conf.client_port };
-	const struct door peer = { PKI_PEER, PKI_PEER, m->conf.peer_port };
+	const struct port client = { PKI_SERVER, PKI_ETCDCTL, m->conf.client_port };
+	const struct port peer = { PKI_PEER, PKI_PEER, m->conf.peer_port };
 
 	return prove_port(m, &client, e) < 0 ? -1 : prove_port(m, &peer, e);
 }
