@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/kubeadm.h"
 
+#include "member/endpoint.h"
 #include "member/membership.h"
-#include "member/session.h"
 
 #define LOOK_MS 2000
 #define THERE                                                                                                          \
@@ -34,7 +34,7 @@ void cmd_kubeadm(const struct machine *m, struct buf *out)
 	buf_puts(out, "# Belongs into kubeadm's ClusterConfiguration, and the files into " THERE ".\n"
 		      "etcd:\n  external:\n    endpoints:\n");
 	if (!put_members(m, out)) {
-		auto_strv char **urls = session_candidates(m);
+		auto_strv char **urls = endpoint_all(m);
 
 		for (char **url = urls; url && *url; url++)
 			put_endpoint(out, *url);

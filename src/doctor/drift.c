@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 
 static bool has_peer(const struct member *one, const char *url)
 {
@@ -32,7 +32,7 @@ static char *join_address(const struct member_survey *s)
 		char *host;
 		uint16_t port;
 
-		if (one->healthy && !one->learner && !one->here && session_split_url(one->url, &host, &port))
+		if (one->healthy && !one->learner && !one->here && endpoint_split(one->url, &host, &port))
 			return host;
 	}
 	return xstrdup("ADDRESS");

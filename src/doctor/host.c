@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "config/default.h"
 #include "doctor/parts.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 
 #define MIB (1ULL << 20)
 
@@ -68,7 +68,7 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 	struct probe_holder who;
 	uint16_t port;
 
-	if (!session_split_url(url, &host, &port) || !config_is_ip(host))
+	if (!endpoint_split(url, &host, &port) || !config_is_ip(host))
 		return true; /* a DNS name: check_address resolves it */
 	switch (probe_port(host, port, &who)) {
 	case PROBE_PORT_TAKEN:

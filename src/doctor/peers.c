@@ -9,7 +9,7 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 #include "pki/list.h"
 
 /* For all connections together; they are tried at once. */
@@ -52,9 +52,9 @@ static void add_listed(const struct machine *m, const struct member *one, struct
 
 	if (one->here || !one->listed)
 		return;
-	if (one->peer_urls && !session_split_url(one->peer_urls[0], &peer_host, &peer))
+	if (one->peer_urls && !endpoint_split(one->peer_urls[0], &peer_host, &peer))
 		return;
-	if (!session_split_url(one->url, &host, &client))
+	if (!endpoint_split(one->url, &host, &client))
 		client = 0;
 	if (!host && !peer_host)
 		return;

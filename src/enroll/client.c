@@ -14,7 +14,7 @@
 #include "enroll/message.h"
 #include "enroll/record.h"
 #include "enroll/token_store.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 #include "service/service.h"
@@ -106,7 +106,7 @@ static int prepare(struct visit *v, const struct enroll_leaf *leaves, size_t n, 
 /* The doors to try, "addr:port" as in ca.host, each once, without our own: any member may be on a CA host. A strv. */
 static char **doors_of(const struct machine *m, struct err *e)
 {
-	auto_strv char **known = session_candidates(m);
+	auto_strv char **known = endpoint_all(m);
 	auto_free char *last = NULL;
 	char **doors = NULL;
 
@@ -118,7 +118,7 @@ static char **doors_of(const struct machine *m, struct err *e)
 		auto_free char *host = NULL, *url = NULL;
 		uint16_t port;
 
-		if (!session_split_url(known[i], &host, &port) || strcmp(host, m->conf.address) == 0)
+		if (!endpoint_split(known[i], &host, &port) || strcmp(host, m->conf.address) == 0)
 			continue;
 		url = config_url(host, m->conf.enroll_port);
 		strv_add_once(&doors, url + strlen("https://"));
@@ -196,7 +196,7 @@ static int visit(const struct visit *v, const char *door, bool pair, const struc
 	auto_close int fd = -1;
 	int rc;
 
-	if (!session_split_url(url, &host, &to.port))
+	if (!endpoint_split(url, &host, &to.port))
 		return err_set(e, ERR_CONFIG, "%s is no ADDRESS:PORT", door);
 	to.address = host;
 	rc = dial(&to, clock_ms() + CONNECT_MS, &fd, e);

@@ -16,9 +16,9 @@
 #include "enroll/message.h"
 #include "enroll/rules.h"
 #include "enroll/token_store.h"
+#include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
-#include "member/session.h"
 #include "pki/check.h"
 #include "pki/sign.h"
 
@@ -173,7 +173,7 @@ static void add_others(struct visitor *v, const struct member *one)
 		auto_free char *host = NULL;
 		uint16_t port;
 
-		if (session_split_url(*u, &host, &port))
+		if (endpoint_split(*u, &host, &port))
 			strv_add(&v->others, host);
 	}
 }

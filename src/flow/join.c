@@ -11,13 +11,13 @@
 #include "base/mem.h"
 #include "member/aside.h"
 #include "member/datadir.h"
+#include "member/endpoint.h"
 #include "member/identity.h"
 #include "member/joining.h"
 #include "member/joining_rules.h"
 #include "member/membership.h"
-#include "member/quorum.h"
-#include "member/reach.h"
-#include "member/session.h"
+#include "member/poll.h"
+#include "member/removal.h"
 #include "release/release.h"
 #include "service/service.h"
 
@@ -46,14 +46,14 @@ struct joiner {
 	enum datadir_state data;
 	uint64_t data_cluster, data_member;
 	struct rpc_members list;
-	struct reach there; /* the members, asked */
+	struct poll there; /* the members, asked */
 };
 
 static void joiner_free(struct joiner *j)
 {
 	joining_free(&j->journal);
 	rpc_members_free(&j->list);
-	reach_free(&j->there);
+	poll_free(&j->there);
 	free(j->peer);
 }
 
@@ -89,7 +89,7 @@ static int look_here(struct joiner *j, struct err *e)
 	if (rc < 0 || datadir_look(j->m, &j->data, &j->data_cluster, &j->data_member, e) < 0)
 		return -1;
 	j->resumes = rc > 0 && j->journal.step >= JOINING_ADDED;
-	j->peer = session_peer(&j->m->conf);
+	j->peer = endpoint_peer(&j->m->conf);
 	return 0;
 }
 
@@ -97,12 +97,12 @@ static int look_there(struct joiner *j, struct err *e)
 {
 	if (membership_list(j->m, &j->list, e) < 0)
 		return later(e);
-	(void)reach_all(j->m, membership_urls(&j->list), LOOK_MS, &j->there);
+	(void)poll_all(j->m, membership_urls(&j->list), LOOK_MS, &j->there);
 	return 0;
 }
 
 /* What member id has answered, or NULL. */
-static const struct reached *answer_of(const struct reach *there, uint64_t id)
+static const struct poll_answer *answer_of(const struct poll *there, uint64_t id)
 {
 	for (size_t i = 0; i < there->n; i++)
 		if (there->list[i].answers && there->list[i].status.member_id == id)
@@ -120,10 +120,10 @@ static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 	if (answer_of(&j->there, one->id))
 		return false;
 	for (int look = 1; look < DEAD_LOOKS; look++) {
-		cleanup(reach_free) struct reach again = { 0 };
+		cleanup(poll_free) struct poll again = { 0 };
 
 		(void)nanosleep(&second, NULL);
-		if (reach_all(j->m, membership_urls(&just), LOOK_MS, &again) > 0)
+		if (poll_all(j->m, membership_urls(&just), LOOK_MS, &again) > 0)
 			return false;
 	}
 	return true;
@@ -190,7 +190,7 @@ static struct member_votes count_votes(const struct joiner *j)
 	struct member_votes v = { 0 };
 
 	for (size_t i = 0; i < j->list.n; i++) {
-		const struct reached *one = answer_of(&j->there, j->list.list[i].id);
+		const struct poll_answer *one = answer_of(&j->there, j->list.list[i].id);
 
 		if (j->list.list[i].is_learner)
 			continue;
@@ -206,7 +206,7 @@ static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct
 {
 	struct member_votes votes = count_votes(j);
 
-	if (quorum_refuse(quorum_check_removal(votes, !ghost->is_learner, false), votes, ghost->name, e) < 0)
+	if (removal_refuse(removal_judge(votes, !ghost->is_learner, false), votes, ghost->name, e) < 0)
 		return later(e);
 	log_info("removing the dead member %016" PRIx64 " (%s, %s)", ghost->id, ghost->name,
 		 ghost->peer_urls ? ghost->peer_urls[0] : "no address");

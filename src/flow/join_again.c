@@ -6,16 +6,16 @@
 #include "flow/join.h"
 #include "member/aside.h"
 #include "member/datadir.h"
+#include "member/endpoint.h"
 #include "member/identity.h"
 #include "member/membership.h"
-#include "member/reach.h"
-#include "member/session.h"
+#include "member/poll.h"
 #include "service/service.h"
 
 #define LOOK_MS 5000U
 
 /* The cluster that the addresses lead to; 0: nobody answers, and e says why. */
-static uint64_t cluster_at(const struct machine *m, char *const *addresses, struct reach *r, struct err *e)
+static uint64_t cluster_at(const struct machine *m, char *const *addresses, struct poll *r, struct err *e)
 {
 	char **urls = NULL;
 
@@ -28,8 +28,8 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 		url = config_url(address, port ? port : m->conf.client_port);
 		strv_add(&urls, url);
 	}
-	if (reach_all(m, urls, LOOK_MS, r) == 0) {
-		(void)reach_fail(r, e);
+	if (poll_all(m, urls, LOOK_MS, r) == 0) {
+		(void)poll_fail(r, e);
 		return 0;
 	}
 	for (size_t i = 0; i < r->n; i++)
@@ -71,13 +71,13 @@ static int give_up(const struct machine *m, struct err *e)
 }
 
 /* What the members at the addresses say about this one. 1 it is one of them, or nobody can say; 0 it was removed. */
-static int is_listed(const struct reach *r, uint64_t id)
+static int is_listed(const struct poll *r, uint64_t id)
 {
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	struct err ignored = { 0 };
 	struct grpc *g;
 
-	for (size_t k = 0; (g = reach_voter(r, k)); k++)
+	for (size_t k = 0; (g = poll_voter(r, k)); k++)
 		if (rpc_member_list(g, true, &list, &ignored) == 0)
 			return membership_by_id(&list, id) != NULL;
 	return 1;
@@ -98,13 +98,13 @@ int join_removed(const struct machine *m, const struct identity *id, struct err 
 	(void)err_set(e, ERR_CONFIG, "this machine's member %016" PRIx64 " was removed from its cluster",
 		      id->member_id);
 	return err_hint(e, "to add it again, with the data moved aside: etcd-cluster join %s",
-			urls && session_split_url(urls[0], &host, &port) ? host : "ADDRESS");
+			urls && endpoint_split(urls[0], &host, &port) ? host : "ADDRESS");
 }
 
 int join_again(const struct machine *m, char *const *addresses, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
-	cleanup(reach_free) struct reach r = { 0 };
+	cleanup(poll_free) struct poll r = { 0 };
 	struct err silent = { 0 };
 	uint64_t cluster;
 	int rc = who(m, &id, e);

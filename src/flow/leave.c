@@ -11,12 +11,12 @@
 #include "config/edit.h"
 #include "config/machine.h"
 #include "member/aside.h"
+#include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
 #include "member/joining.h"
 #include "member/membership.h"
 #include "member/removal.h"
-#include "member/session.h"
 #include "service/outcome.h"
 #include "service/service.h"
 
@@ -111,8 +111,7 @@ static bool has_other_door(const struct leaving *l)
 		auto_free char *host = NULL;
 		uint16_t port;
 
-		if (one->listed && one != l->own && one->peer_urls &&
-		    session_split_url(one->peer_urls[0], &host, &port))
+		if (one->listed && one != l->own && one->peer_urls && endpoint_split(one->peer_urls[0], &host, &port))
 			strv_add(&hosts, host);
 	}
 	for (; hosts && hosts[n]; n++)
@@ -189,7 +188,7 @@ static void hand_over(const struct leaving *l)
 	}
 	if (!heir || l->own->id != l->s.leader)
 		return;
-	g = session_open(l->m, l->own->url, 0, ASK_MS, &ignored);
+	g = endpoint_open(l->m, l->own->url, 0, ASK_MS, &ignored);
 	if (!g || rpc_move_leader(g, heir->id, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 	else

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/default.h"
+#include "member/endpoint.h"
 #include "member/membership.h"
-#include "member/session.h"
 
 /* For the answer of the member on this machine. */
 #define ASK_MS 2000
@@ -22,7 +22,7 @@ static bool is_alone(const struct setup_run *r)
 
 	if (r->runs && membership_list(r->m, &list, &ignored) == 0)
 		return list.n == 1;
-	candidates = session_candidates(r->m);
+	candidates = endpoint_all(r->m);
 	return strv_len(candidates) <= 1;
 }
 
@@ -32,12 +32,12 @@ static bool is_here(const char *url)
 	auto_free char *host = NULL;
 	uint16_t port;
 
-	return session_split_url(url, &host, &port) && config_is_own_address(host);
+	return endpoint_split(url, &host, &port) && config_is_own_address(host);
 }
 
 int move_check(struct setup_run *r, struct err *e)
 {
-	auto_free char *now = session_peer(&r->m->conf), *former = session_peer_in_use(r->m);
+	auto_free char *now = endpoint_peer(&r->m->conf), *former = endpoint_peer_in_use(r->m);
 
 	r->moves = r->has_id && former && strcmp(former, now) != 0;
 	if (!r->moves || !r->runs || !is_here(former) || is_alone(r))
@@ -51,7 +51,7 @@ int move_check(struct setup_run *r, struct err *e)
 
 int move_announce(struct setup_run *r, struct err *e)
 {
-	auto_free char *now = session_peer(&r->m->conf);
+	auto_free char *now = endpoint_peer(&r->m->conf);
 	bool alone;
 	int rc;
 
@@ -73,9 +73,9 @@ int move_announce(struct setup_run *r, struct err *e)
 /* What the member here believes: nobody else is asked, so that a healthy machine has nothing to wait for. */
 static int own_list(const struct machine *m, struct rpc_members *list)
 {
-	auto_free char *url = session_local(m);
+	auto_free char *url = endpoint_own(m);
 	struct err unasked = { 0 };
-	auto_grpc struct grpc *g = session_open(m, url, 0, ASK_MS, &unasked);
+	auto_grpc struct grpc *g = endpoint_open(m, url, 0, ASK_MS, &unasked);
 
 	if (g && rpc_member_list(g, false, list, &unasked) == 0)
 		return 0;
@@ -85,7 +85,7 @@ static int own_list(const struct machine *m, struct rpc_members *list)
 
 int move_settle(struct setup_run *r, struct err *e)
 {
-	auto_free char *now = session_peer(&r->m->conf), *in_use = session_peer_in_use(r->m);
+	auto_free char *now = endpoint_peer(&r->m->conf), *in_use = endpoint_peer_in_use(r->m);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	const struct rpc_member *self;
 

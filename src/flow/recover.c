@@ -16,9 +16,9 @@
 #include "doctor/examine.h"
 #include "member/datadir.h"
 #include "member/datadir_copy.h"
+#include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
-#include "member/session.h"
 #include "service/service.h"
 
 #define ASK_MS 2000
@@ -150,7 +150,7 @@ static int listen_for_peers(const struct recovery *r, struct err *e)
 		auto_free char *host = NULL;
 
 		/* What is no URL leads nowhere. */
-		strv_add(&hosts, session_split_url(r->others[i], &host, &peers[i].port) ? host : "");
+		strv_add(&hosts, endpoint_split(r->others[i], &host, &peers[i].port) ? host : "");
 	}
 	for (size_t i = 0; i < n; i++)
 		peers[i].address = hosts[i];

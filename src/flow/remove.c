@@ -12,7 +12,6 @@
 #include "enroll/token_store.h"
 #include "member/health.h"
 #include "member/membership.h"
-#include "member/quorum.h"
 #include "member/removal.h"
 
 #define ASK_MS 3000

@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "member/aside.h"
 #include "member/datadir.h"
+#include "member/endpoint.h"
 #include "member/identity.h"
-#include "member/session.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
@@ -70,7 +70,7 @@ static int unanswered(const struct machine *m, struct err *e)
 static int is_empty(const struct machine *m, const struct identity *id, struct err *e)
 {
 	auto_free char *url = config_url("127.0.0.1", m->conf.client_port);
-	auto_grpc struct grpc *g = session_open(m, url, CONNECT_MS, ASK_MS, e);
+	auto_grpc struct grpc *g = endpoint_open(m, url, CONNECT_MS, ASK_MS, e);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	struct rpc_status status cleanup(rpc_status_free) = { 0 };
 

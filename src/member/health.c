@@ -6,12 +6,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 
 int member_probe(const struct machine *m, unsigned int timeout_ms, struct member_health *h, struct err *e)
 {
-	auto_free char *url = session_local(m);
-	auto_grpc struct grpc *g = session_open(m, url, 0, timeout_ms, e);
+	auto_free char *url = endpoint_own(m);
+	auto_grpc struct grpc *g = endpoint_open(m, url, 0, timeout_ms, e);
 	struct rpc_status status;
 	struct err unhealthy = { 0 };
 

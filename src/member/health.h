@@ -54,7 +54,7 @@ struct member_survey {
 };
 
 /*
- * Asks the local member and all others that this machine knows of (session_candidates) who is in the cluster and how they are, and
+ * Asks the local member and all others that this machine knows of (endpoint_all) who is in the cluster and how they are, and
  * whoever these name. All at once: those that do not answer cost timeout_ms together, and so does a cluster without quorum. The list is what a quorum
  * agrees on, else what the local member believes, else anybody. Members that are down are in the result, too. Without any answer the
  * result has just the local member, with why, and the others of MEMBERS, not listed. -1 only when nothing can be asked at all (no client certificate, say). The caller

@@ -6,10 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "member/reach.h"
-#include "member/session.h"
+#include "member/endpoint.h"
+#include "member/poll.h"
 
 /* etcd gives up a proposal after 5 s and two elections at its default settings (server/config, ReqTimeout: 7 s). */
 #define CALL_MS 10000U
@@ -76,13 +77,13 @@ static int only_learners(struct err *e)
 
 int membership_list(const struct machine *m, struct rpc_members *out, struct err *e)
 {
-	cleanup(reach_free) struct reach r = { 0 };
+	cleanup(poll_free) struct poll r = { 0 };
 	struct grpc *g;
 
-	if (reach_all(m, session_candidates(m), CALL_MS, &r) == 0)
-		return reach_fail(&r, e);
+	if (poll_all(m, endpoint_all(m), CALL_MS, &r) == 0)
+		return poll_fail(&r, e);
 	(void)only_learners(e);
-	for (size_t k = 0; (g = reach_voter(&r, k)); k++) {
+	for (size_t k = 0; (g = poll_voter(&r, k)); k++) {
 		if (rpc_member_list(g, true, out, e) == 0) {
 			err_clear(e);
 			return 0;
@@ -93,10 +94,10 @@ int membership_list(const struct machine *m, struct rpc_members *out, struct err
 
 int membership_look(const struct machine *m, unsigned int timeout_ms, struct rpc_members *out, struct err *e)
 {
-	cleanup(reach_free) struct reach r = { 0 };
+	cleanup(poll_free) struct poll r = { 0 };
 
-	if (reach_all(m, session_candidates(m), timeout_ms, &r) == 0)
-		return reach_fail(&r, e);
+	if (poll_all(m, endpoint_all(m), timeout_ms, &r) == 0)
+		return poll_fail(&r, e);
 	for (int learner = 0; learner <= 1; learner++) {
 		for (size_t i = 0; i < r.n; i++) {
 			if (!r.list[i].answers || r.list[i].status.is_learner != learner)
@@ -113,13 +114,51 @@ int membership_look(const struct machine *m, unsigned int timeout_ms, struct rpc
 /* ---- One change ------------------------------------------------------------------------------------------------ */
 
 struct change {
+	enum { ADD, PROMOTE, REMOVE, UPDATE } kind;
 	uint64_t id;
 	const char *peer_url;
-	/* What the list says: 1 it is so already, 0 not yet, -1 it never will be. */
-	int (*is_done)(struct change *c, const struct rpc_members *list, struct err *e);
-	int (*call)(struct grpc *g, struct change *c, struct err *e);
 	struct rpc_members list; /* as last read, or as the answer had it */
 };
+
+/* What the list shows of the change: 1 it is made, 0 not yet, -1 it is impossible. */
+static int is_made(struct change *c, struct err *e)
+{
+	const struct rpc_member *one =
+		c->kind == ADD ? membership_by_peer(&c->list, c->peer_url) : membership_by_id(&c->list, c->id);
+
+	if (c->kind == REMOVE)
+		return !one;
+	if (!one)
+		return c->kind == ADD ? 0 : err_set(e, ERR_CONFIG, "the cluster has no member %016" PRIx64, c->id);
+	if (c->kind == PROMOTE)
+		return !one->is_learner;
+	if (c->kind == UPDATE)
+		return strv_len(one->peer_urls) == 1 && strcmp(one->peer_urls[0], c->peer_url) == 0;
+	if (membership_has_started(one)) {
+		(void)err_set(e, ERR_CONFIG, "%s is already the address of member " NAME_FMT, c->peer_url,
+			      NAME_ARGS(one));
+		return err_hint(e, "etcd-cluster status on a running member shows it");
+	}
+	c->id = one->id;
+	return 1;
+}
+
+static int request(struct grpc *g, struct change *c, struct err *e)
+{
+	struct rpc_members after;
+
+	if (c->kind == PROMOTE)
+		return rpc_member_promote(g, c->id, e);
+	if (c->kind == REMOVE)
+		return rpc_member_remove(g, c->id, e);
+	if (c->kind == UPDATE)
+		return rpc_member_update(g, c->id, c->peer_url, e);
+	if (rpc_member_add(g, c->peer_url, &c->id, &after, e) < 0)
+		return -1;
+	rpc_members_free(&c->list);
+	c->list = after;
+	return 0;
+}
 
 static int read_list(struct grpc *g, struct change *c, struct err *e)
 {
@@ -129,7 +168,7 @@ static int read_list(struct grpc *g, struct change *c, struct err *e)
 		return -1;
 	rpc_members_free(&c->list);
 	c->list = list;
-	return c->is_done(c, &c->list, e);
+	return is_made(c, e);
 }
 
 /* The change through one voter. 1 changed, 0 it was so, -1; *next: another voter may do better. */
@@ -141,10 +180,10 @@ static int change_by(struct grpc *g, struct change *c, bool *next, struct err *e
 	*next = rc < 0 && e->class == ERR_HEALTH;
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	if (c->call(g, c, e) == 0)
+	if (request(g, c, e) == 0)
 		return 1;
 	log_debug("%s", e->msg);
-	/* It may have taken effect all the same. On a connection that is silent a second question would only wait again. */
+	/* It may have taken effect. On a connection that is silent a second question would only wait again. */
 	if (e->rpc != GRPC_DEADLINE_EXCEEDED && read_list(g, c, &again) > 0) {
 		err_clear(e);
 		return 1;
@@ -153,58 +192,58 @@ static int change_by(struct grpc *g, struct change *c, bool *next, struct err *e
 	return -1;
 }
 
-static int change_by_any(const struct reach *r, struct change *c, struct err *e)
+/* One attempt: through the voters among these URLs (taken over). *answered: somebody did. */
+static int attempt(const struct machine *m, char **urls, struct change *c, bool *answered, struct err *e)
 {
+	cleanup(poll_free) struct poll r = { 0 };
 	bool tried = false, next = true;
 	struct grpc *g;
-	int rc = only_learners(e);
+	int rc;
 
-	for (size_t k = 0; next && (g = reach_voter(r, k)); k++) {
+	*answered = poll_all(m, urls, CALL_MS, &r) > 0;
+	if (!*answered)
+		return poll_fail(&r, e);
+	rc = only_learners(e);
+	for (size_t k = 0; next && (g = poll_voter(&r, k)); k++) {
 		rc = change_by(g, c, &next, e);
 		if (rc >= 0) {
 			err_clear(e);
-			return rc || tried; /* what an earlier one did not confirm was done by it */
+			return rc || tried; /* an earlier voter made it without confirming it */
 		}
 		tried = true;
 	}
 	return rc;
 }
 
-/* A member that does not answer keeps the cluster from changing: says which. False when all answer. */
+/* Names the member that does not answer and so keeps etcd from changing the membership. False when all answer. */
 static bool blame_dead(const struct machine *m, const struct rpc_members *list, struct err *e)
 {
-	cleanup(reach_free) struct reach r = { 0 };
+	cleanup(poll_free) struct poll r = { 0 };
 	const struct rpc_member *dead = NULL;
 	const char *why = "it has never started";
 	size_t at = 0;
 	int code = e->rpc;
 
-	(void)reach_all(m, membership_urls(list), CALL_MS, &r);
+	(void)poll_all(m, membership_urls(list), CALL_MS, &r);
 	for (size_t i = 0; i < list->n && !dead; i++) {
 		const struct rpc_member *one = &list->list[i];
+		const struct poll_answer *answer = one->client_urls ? &r.list[at++] : NULL;
 
-		if (!one->client_urls && !one->is_learner)
-			dead = one;
-		if (!one->client_urls)
+		if (one->is_learner || (answer && answer->answers))
 			continue;
-		if (!r.list[at].answers && !one->is_learner) {
-			dead = one;
-			why = r.list[at].why.msg;
-		}
-		at++;
+		dead = one;
+		why = answer ? answer->why.msg : why;
 	}
-	if (dead) {
-		(void)err_set(e, ERR_HEALTH,
-			      "member " NAME_FMT
-			      " does not answer, and etcd changes no membership while one is down (%s)",
-			      NAME_ARGS(dead), why);
-		e->rpc = code;
-		(void)err_hint(e,
-			       "start etcd there; or, when it is gone for good, on a running member: etcd-cluster "
-			       "remove %016" PRIx64,
-			       dead->id);
-	}
-	return dead;
+	if (!dead)
+		return false;
+	(void)err_set(e, ERR_HEALTH,
+		      "member " NAME_FMT " does not answer, and etcd changes no membership while a member is down (%s)",
+		      NAME_ARGS(dead), why);
+	e->rpc = code;
+	(void)err_hint(
+		e, "start etcd there; or, if it is lost for ever, on a running member: etcd-cluster remove %016" PRIx64,
+		dead->id);
+	return true;
 }
 
 static int blame_learner(const struct rpc_members *list, struct err *e)
@@ -216,161 +255,78 @@ static int blame_learner(const struct rpc_members *list, struct err *e)
 
 		if (!one->is_learner)
 			continue;
-		(void)err_set(e, ERR_HEALTH, "member " NAME_FMT " is being added; one at a time", NAME_ARGS(one));
+		(void)err_set(e, ERR_HEALTH, "member " NAME_FMT " is being added; members are added one at a time",
+			      NAME_ARGS(one));
 		e->rpc = code;
-		return err_hint(e, "when nothing comes of it, on a running member: etcd-cluster remove %016" PRIx64,
+		return err_hint(e,
+				"wait for it; or, to give it up, on a running member: etcd-cluster remove %016" PRIx64,
 				one->id);
 	}
 	return -1;
 }
 
 /*
- * Makes the change: by the voters of cluster.conf, then by those that the list names; waits for a cluster that has just
- * changed to settle.
+ * Makes the change: by the voters that this machine knows, then by those that the list names. Waits for a cluster that has just changed
+ * to settle. Frees the list unless it is ADD that succeeded.
  */
 static int change(const struct machine *m, struct change *c, struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = 500L * 1000 * 1000 };
-	time_t end = time(NULL) + SETTLE_SECONDS;
-	char **urls = session_candidates(m);
-	bool listed = false;
+	const long long end = clock_ms() + SETTLE_SECONDS * 1000LL;
+	char **urls = endpoint_all(m);
+	bool answered, listed = false;
+	struct err before = { 0 };
+	int rc;
 
-	for (;;) {
-		cleanup(reach_free) struct reach r = { 0 };
-		enum rpc_refusal refusal;
-		int rc;
+	while ((rc = attempt(m, urls, c, &answered, e)) < 0) {
+		enum rpc_refusal refusal = rpc_refusal(e);
 
-		if (reach_all(m, urls, CALL_MS, &r) == 0)
-			return listed ? -1 : reach_fail(&r, e); /* what the first ones said is in e */
-		rc = change_by_any(&r, c, e);
-		if (rc >= 0)
-			return rc;
-		refusal = rpc_refusal(e);
+		if (!answered) {
+			if (listed)
+				*e = before; /* what the first voters said */
+			break;
+		}
 		if (refusal == RPC_TOO_MANY_LEARNERS)
-			return blame_learner(&c->list, e);
-		if (refusal == RPC_UNHEALTHY && (blame_dead(m, &c->list, e) || time(NULL) >= end))
-			return -1;
-		if (refusal == RPC_UNHEALTHY)
+			(void)blame_learner(&c->list, e);
+		if (refusal == RPC_UNHEALTHY && !blame_dead(m, &c->list, e) && clock_ms() < end)
 			(void)nanosleep(&pause, NULL);
 		else if (listed || (refusal != RPC_UNKNOWN_OUTCOME && refusal != RPC_ASKED_LEARNER))
-			return -1;
+			break;
 		urls = membership_urls(&c->list);
-		listed = true;
 		if (!urls)
-			return -1;
+			break;
+		before = *e;
+		listed = true;
 	}
-}
-
-/* ---- The changes ----------------------------------------------------------------------------------------------- */
-
-static int is_added(struct change *c, const struct rpc_members *list, struct err *e)
-{
-	const struct rpc_member *one = membership_by_peer(list, c->peer_url);
-
-	if (!one)
-		return 0;
-	if (membership_has_started(one)) {
-		(void)err_set(e, ERR_CONFIG, "member " NAME_FMT " has the address %s already", NAME_ARGS(one),
-			      c->peer_url);
-		return err_hint(e, "etcd-cluster status on a running member shows it");
-	}
-	c->id = one->id;
-	return 1;
-}
-
-static int call_add(struct grpc *g, struct change *c, struct err *e)
-{
-	struct rpc_members after;
-
-	if (rpc_member_add(g, c->peer_url, &c->id, &after, e) < 0)
-		return -1;
-	rpc_members_free(&c->list);
-	c->list = after;
-	return 0;
+	if (rc < 0 || c->kind != ADD)
+		rpc_members_free(&c->list);
+	return rc;
 }
 
 int membership_add_learner(const struct machine *m, const char *peer_url, uint64_t *id, struct rpc_members *after,
 			   struct err *e)
 {
-	struct change c = { .peer_url = peer_url, .is_done = is_added, .call = call_add };
+	struct change c = { .kind = ADD, .peer_url = peer_url };
 	int rc = change(m, &c, e);
 
-	if (rc < 0) {
-		rpc_members_free(&c.list);
-		return -1;
+	if (rc >= 0) {
+		*id = c.id;
+		*after = c.list;
 	}
-	*id = c.id;
-	*after = c.list;
-	return rc;
-}
-
-static int not_a_member(uint64_t id, struct err *e)
-{
-	return err_set(e, ERR_CONFIG, "%016" PRIx64 " is no member of the cluster", id);
-}
-
-static int is_promoted(struct change *c, const struct rpc_members *list, struct err *e)
-{
-	const struct rpc_member *one = membership_by_id(list, c->id);
-
-	return one ? !one->is_learner : not_a_member(c->id, e);
-}
-
-static int call_promote(struct grpc *g, struct change *c, struct err *e)
-{
-	return rpc_member_promote(g, c->id, e);
-}
-
-static int is_removed(struct change *c, const struct rpc_members *list, struct err *e)
-{
-	(void)e;
-	return !membership_by_id(list, c->id);
-}
-
-static int call_remove(struct grpc *g, struct change *c, struct err *e)
-{
-	return rpc_member_remove(g, c->id, e);
-}
-
-static int is_updated(struct change *c, const struct rpc_members *list, struct err *e)
-{
-	const struct rpc_member *one = membership_by_id(list, c->id);
-
-	if (!one)
-		return not_a_member(c->id, e);
-	return strv_len(one->peer_urls) == 1 && strcmp(one->peer_urls[0], c->peer_url) == 0;
-}
-
-static int call_update(struct grpc *g, struct change *c, struct err *e)
-{
-	return rpc_member_update(g, c->id, c->peer_url, e);
-}
-
-static int change_and_forget(const struct machine *m, struct change *c, struct err *e)
-{
-	int rc = change(m, c, e);
-
-	rpc_members_free(&c->list);
 	return rc;
 }
 
 int membership_promote(const struct machine *m, uint64_t id, struct err *e)
 {
-	struct change c = { .id = id, .is_done = is_promoted, .call = call_promote };
-
-	return change_and_forget(m, &c, e);
+	return change(m, &(struct change){ .kind = PROMOTE, .id = id }, e);
 }
 
 int membership_remove(const struct machine *m, uint64_t id, struct err *e)
 {
-	struct change c = { .id = id, .is_done = is_removed, .call = call_remove };
-
-	return change_and_forget(m, &c, e);
+	return change(m, &(struct change){ .kind = REMOVE, .id = id }, e);
 }
 
 int membership_update(const struct machine *m, uint64_t id, const char *peer_url, struct err *e)
 {
-	struct change c = { .id = id, .peer_url = peer_url, .is_done = is_updated, .call = call_update };
-
-	return change_and_forget(m, &c, e);
+	return change(m, &(struct change){ .kind = UPDATE, .id = id, .peer_url = peer_url }, e);
 }

@@ -40,7 +40,7 @@ int membership_add_learner(const struct machine *m, const char *peer_url, uint64
 /* Makes the learner a voter. One that is not in step yet is ERR_HEALTH, and rpc_refusal(e) is RPC_NOT_IN_SYNC. One that is no member is ERR_CONFIG. */
 int membership_promote(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Removes it. Looks at nothing but the ID: whether the others can do without it is the caller's to see to (member/quorum.h). */
+/* Removes it. Looks at nothing but the ID: whether the others can do without it is the caller's to see to (member/removal.h). */
 int membership_remove(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
 /* Tells the cluster where it is dialled from now on. */

@@ -6,7 +6,62 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "member/quorum.h"
+
+struct member_votes removal_votes_left(struct member_votes now, bool voter, bool healthy)
+{
+	struct member_votes left = now;
+
+	if (!voter)
+		return left;
+	left.all -= left.all > 0;
+	left.healthy -= healthy && left.healthy > 0;
+	left.quorum = left.all / 2 + 1;
+	return left;
+}
+
+enum removal removal_judge(struct member_votes now, bool voter, bool healthy)
+{
+	struct member_votes left = removal_votes_left(now, voter, healthy);
+
+	if (voter && now.all <= 1)
+		return REMOVAL_LAST;
+	/* The change is an entry of the log: the voters of today must agree to it, the one that goes among them. */
+	if (now.healthy < now.quorum)
+		return REMOVAL_NO_QUORUM;
+	return left.healthy < left.quorum ? REMOVAL_TOO_FEW : REMOVAL_OK;
+}
+
+size_t removal_spare(struct member_votes votes)
+{
+	return votes.all == 0 ? 0 : (votes.all - 1) / 2;
+}
+
+int removal_refuse(enum removal verdict, struct member_votes now, const char *name, struct err *e)
+{
+	struct member_votes left = removal_votes_left(now, true, false);
+
+	switch (verdict) {
+	case REMOVAL_OK:
+		return 0;
+	case REMOVAL_LAST:
+		return err_set(e, ERR_CONFIG, "%s is the only voting member: the cluster would end with it", name);
+	case REMOVAL_NO_QUORUM:
+		(void)err_set(e, ERR_HEALTH,
+			      "no quorum: %zu of %zu voting members are healthy, %zu must agree to a removal",
+			      now.healthy, now.all, now.quorum);
+		return err_hint(
+			e, "start etcd on the machines that are down; if they are lost for ever, on one that is left: "
+			   "etcd-cluster restore --force-new-cluster CLUSTER_ID");
+	case REMOVAL_TOO_FEW:
+		break;
+	}
+	(void)err_set(
+		e, ERR_HEALTH,
+		"without %s too few healthy voting members would be left: %zu of %zu are healthy now, and %zu would be "
+		"needed of the other %zu",
+		name, now.healthy, now.all, left.quorum, left.all);
+	return err_hint(e, "repair or remove the members that are down first: etcd-cluster status shows them");
+}
 
 int removal_pick(const struct member_survey *s, const char *what, const struct member **one, struct err *e)
 {
@@ -43,14 +98,14 @@ int removal_check(const struct member_survey *s, const struct member *one, struc
 {
 	struct member_votes votes = member_count_votes(s);
 
-	return quorum_refuse(quorum_check_removal(votes, !one->learner, one->healthy), votes,
-			     one->name[0] ? one->name : "it", e);
+	return removal_refuse(removal_judge(votes, !one->learner, one->healthy), votes, one->name[0] ? one->name : "it",
+			      e);
 }
 
 void removal_report(const struct member_survey *s, const struct member *gone)
 {
-	struct member_votes left = quorum_without(member_count_votes(s), !gone->learner, gone->healthy);
+	struct member_votes left = removal_votes_left(member_count_votes(s), !gone->learner, gone->healthy);
 
 	log_info("%zu voting member%s left, of which %zu may fail", left.all, left.all == 1 ? " is" : "s are",
-		 quorum_spare(left));
+		 removal_spare(left));
 }

@@ -14,9 +14,9 @@
 #include "base/text.h"
 #include "config/machine.h"
 #include "member/datadir.h"
+#include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
-#include "member/session.h"
 
 /* More than any cluster has members: what strangers list beyond that is not asked. */
 #define MAX_QUESTIONS 64
@@ -67,7 +67,7 @@ static void look_at(struct question *q)
 	struct handshake_seen seen;
 	struct err ignored = { 0 };
 
-	if (!session_split_url(q->url, &host, &h.port))
+	if (!endpoint_split(q->url, &host, &h.port))
 		return;
 	h.address = host;
 	if (handshake_look(&h, &seen, &ignored) == 1) {
@@ -149,7 +149,7 @@ static void open_question(struct inquiry *in, const char *url)
 	q->in = in;
 	q->url = xstrdup(url);
 	in->asked[in->n++] = q;
-	q->g = session_open(in->m, url, 0, in->timeout_ms, &q->why);
+	q->g = endpoint_open(in->m, url, 0, in->timeout_ms, &q->why);
 	q->threaded = q->g && pthread_create(&q->thread, NULL, ask_thread, q) == 0;
 	if (q->g && !q->threaded)
 		ask(q); /* no more threads: one after the other, then */
@@ -438,7 +438,7 @@ static void understand(const struct inquiry *in, struct member_survey *s)
 
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e)
 {
-	auto_strv char **urls = session_candidates(m);
+	auto_strv char **urls = endpoint_all(m);
 	struct inquiry in = { .m = m,
 			      .timeout_ms = timeout_ms,
 			      .shift_ms = (long long)(m->now - time(NULL)) * 1000,

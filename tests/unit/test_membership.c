@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/membership, member/reach and the calls of adapter/rpc below them: what is concluded from answers, refusals and
+ * member/membership, member/poll and the calls of adapter/rpc below them: what is concluded from answers, refusals and
  * silence, above all after a change that may have taken effect or not.
  */
 #include "machine_fixture.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/quorum: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to remove. The
+ * member/removal: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to remove. The
  * expected results are counted voter by voter, without the formula.
  */
 #include "unit.h"
 
-#include "member/quorum.h"
+#include "member/removal.h"
 
 #define MOST 7
 
@@ -36,7 +36,7 @@ static void every_removal_of_a_voter_is_judged(void **state)
 
 				if ((up && healthy == 0) || (!up && healthy == all))
 					continue; /* no such member exists */
-				got = quorum_check_removal(votes(all, healthy), true, up);
+				got = removal_judge(votes(all, healthy), true, up);
 				seen[got]++;
 				if (all == 1)
 					assert_int_equal(got, REMOVAL_LAST);
@@ -60,10 +60,10 @@ static void every_removal_of_a_learner_is_judged(void **state)
 	for (size_t all = 1; all <= MOST; all++) {
 		for (size_t healthy = 0; healthy <= all; healthy++) {
 			for (int up = 0; up <= 1; up++)
-				assert_int_equal(quorum_check_removal(votes(all, healthy), false, up),
+				assert_int_equal(removal_judge(votes(all, healthy), false, up),
 						 outnumber(healthy, all) ? REMOVAL_OK : REMOVAL_NO_QUORUM);
-			assert_int_equal(quorum_without(votes(all, healthy), false, true).all, all);
-			assert_int_equal(quorum_without(votes(all, healthy), false, true).healthy, healthy);
+			assert_int_equal(removal_votes_left(votes(all, healthy), false, true).all, all);
+			assert_int_equal(removal_votes_left(votes(all, healthy), false, true).healthy, healthy);
 		}
 	}
 }
@@ -72,19 +72,19 @@ static void every_removal_of_a_learner_is_judged(void **state)
 static void known_cases_are_judged(void **state)
 {
 	(void)state;
-	assert_int_equal(quorum_check_removal(votes(2, 2), true, true), REMOVAL_OK);
-	assert_int_equal(quorum_check_removal(votes(2, 1), true, false), REMOVAL_NO_QUORUM);
-	assert_int_equal(quorum_check_removal(votes(3, 2), true, false), REMOVAL_OK);
-	assert_int_equal(quorum_check_removal(votes(3, 2), true, true), REMOVAL_TOO_FEW);
-	assert_int_equal(quorum_check_removal(votes(4, 3), true, true), REMOVAL_OK);
-	assert_int_equal(quorum_check_removal(votes(5, 3), true, false), REMOVAL_OK);
-	assert_int_equal(quorum_check_removal(votes(5, 3), true, true), REMOVAL_TOO_FEW);
-	assert_int_equal(quorum_check_removal(votes(0, 0), true, false), REMOVAL_LAST);
-	assert_int_equal(quorum_spare(votes(0, 0)), 0);
-	assert_int_equal(quorum_spare(votes(1, 1)), 0);
-	assert_int_equal(quorum_spare(votes(2, 2)), 0);
-	assert_int_equal(quorum_spare(votes(3, 3)), 1);
-	assert_int_equal(quorum_spare(votes(7, 7)), 3);
+	assert_int_equal(removal_judge(votes(2, 2), true, true), REMOVAL_OK);
+	assert_int_equal(removal_judge(votes(2, 1), true, false), REMOVAL_NO_QUORUM);
+	assert_int_equal(removal_judge(votes(3, 2), true, false), REMOVAL_OK);
+	assert_int_equal(removal_judge(votes(3, 2), true, true), REMOVAL_TOO_FEW);
+	assert_int_equal(removal_judge(votes(4, 3), true, true), REMOVAL_OK);
+	assert_int_equal(removal_judge(votes(5, 3), true, false), REMOVAL_OK);
+	assert_int_equal(removal_judge(votes(5, 3), true, true), REMOVAL_TOO_FEW);
+	assert_int_equal(removal_judge(votes(0, 0), true, false), REMOVAL_LAST);
+	assert_int_equal(removal_spare(votes(0, 0)), 0);
+	assert_int_equal(removal_spare(votes(1, 1)), 0);
+	assert_int_equal(removal_spare(votes(2, 2)), 0);
+	assert_int_equal(removal_spare(votes(3, 3)), 1);
+	assert_int_equal(removal_spare(votes(7, 7)), 3);
 }
 
 /* Whatever is allowed leaves a cluster that still serves, and one that could lose it is refused with its numbers. */
@@ -93,11 +93,11 @@ static void refusals_have_the_numbers(void **state)
 	struct err none = { 0 };
 
 	(void)state;
-	assert_int_equal(quorum_refuse(REMOVAL_OK, votes(3, 3), "n2", &none), 0);
+	assert_int_equal(removal_refuse(REMOVAL_OK, votes(3, 3), "n2", &none), 0);
 	assert_int_equal(none.class, ERR_NONE);
-	assert_err(quorum_refuse(REMOVAL_LAST, votes(1, 1), "n1", e), ERR_CONFIG, "n1 is the only voting member");
-	assert_err(quorum_refuse(REMOVAL_NO_QUORUM, votes(3, 1), "n2", e), ERR_HEALTH, "1 of 3");
-	assert_err(quorum_refuse(REMOVAL_TOO_FEW, votes(5, 3), "n2", e), ERR_HEALTH,
+	assert_err(removal_refuse(REMOVAL_LAST, votes(1, 1), "n1", e), ERR_CONFIG, "n1 is the only voting member");
+	assert_err(removal_refuse(REMOVAL_NO_QUORUM, votes(3, 1), "n2", e), ERR_HEALTH, "1 of 3");
+	assert_err(removal_refuse(REMOVAL_TOO_FEW, votes(5, 3), "n2", e), ERR_HEALTH,
 		   "3 of 5 are healthy now, and 3 would be needed of the other 4");
 }
 

@@ -2,37 +2,37 @@
  *
  * Which of many members can be reached: all are asked at once who they are, so that dead ones cost their time together.
  */
-#ifndef MEMBER_REACH_H
-#define MEMBER_REACH_H
+#ifndef MEMBER_POLL_H
+#define MEMBER_POLL_H
 
 #include "adapter/rpc.h"
 #include "config/machine.h"
 
 /* One that was asked. */
-struct reached {
+struct poll_answer {
 	struct grpc *g; /* NULL: no session; why says it */
 	bool answers;	/* status is filled */
 	struct rpc_status status;
 	struct err why; /* when it does not answer */
 };
 
-struct reach {
+struct poll {
 	char **urls; /* strv */
-	struct reached *list;
+	struct poll_answer *list;
 	size_t n;
 };
 
 /*
  * Asks the client URLs (strv, taken over; may be NULL) for their status, each within call_ms, connecting within 2.5 s of it: a member that is
- * starting accepts connections and is silent. Returns how many answered. The caller frees with reach_free, also when none did.
+ * starting accepts connections and is silent. Returns how many answered. The caller frees with poll_free, also when none did.
  */
-size_t reach_all(const struct machine *m, char **urls, unsigned int call_ms, struct reach *r);
-void reach_free(struct reach *r);
+size_t poll_all(const struct machine *m, char **urls, unsigned int call_ms, struct poll *r);
+void poll_free(struct poll *r);
 
 /* Says that nobody answered, and why each one did not: ERR_HEALTH, or ERR_VERIFY when one and this machine do not trust each other. */
-int reach_fail(const struct reach *r, struct err *e);
+int poll_fail(const struct poll *r, struct err *e);
 
 /* The k-th voting member that answered, those who know a leader first; the session stays r's. NULL: there are no more. */
-struct grpc *reach_voter(const struct reach *r, size_t k);
+struct grpc *poll_voter(const struct poll *r, size_t k);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/session.h"
+#include "member/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 #define CLIENT_PAIR "etcdctl-etcd-client"
 
-struct grpc *session_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
-			  struct err *e)
+struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
+			   struct err *e)
 {
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	auto_free char *cert = machine_pki_path(m, CLIENT_PAIR, "crt");
@@ -44,7 +44,7 @@ static char *setting(const struct machine *m, const char *key)
 	return value ? xstrdup(value) : NULL;
 }
 
-char *session_local(const struct machine *m)
+char *endpoint_own(const struct machine *m)
 {
 	auto_free char *urls = setting(m, "ETCD_ADVERTISE_CLIENT_URLS");
 
@@ -55,7 +55,7 @@ char *session_local(const struct machine *m)
 
 #define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
 
-char *session_peer(const struct config *c)
+char *endpoint_peer(const struct config *c)
 {
 	for (size_t i = 0; i < c->n_etcd; i++)
 		if (strcmp(c->etcd[i].key, PEER_SETTING) == 0)
@@ -63,7 +63,7 @@ char *session_peer(const struct config *c)
 	return config_url(c->address, c->peer_port);
 }
 
-char *session_peer_in_use(const struct machine *m)
+char *endpoint_peer_in_use(const struct machine *m)
 {
 	return setting(m, PEER_SETTING);
 }
@@ -86,14 +86,14 @@ static void add_initial(const struct machine *m, char ***list)
 		auto_free char *host = NULL;
 		uint16_t port;
 
-		if (url && session_split_url(url + 1, &host, &port))
+		if (url && endpoint_split(url + 1, &host, &port))
 			add_address(m, list, host);
 	}
 }
 
-char **session_candidates(const struct machine *m)
+char **endpoint_all(const struct machine *m)
 {
-	auto_free char *own = session_local(m);
+	auto_free char *own = endpoint_own(m);
 	char **list = NULL;
 
 	strv_add(&list, own);
@@ -111,7 +111,7 @@ char **session_candidates(const struct machine *m)
 	return list;
 }
 
-bool session_split_url(const char *url, char **host, uint16_t *port)
+bool endpoint_split(const char *url, char **host, uint16_t *port)
 {
 	const char *at = strstr(url, "://"), *colon = strrchr(url, ':');
 	uint64_t number;

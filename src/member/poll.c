@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/reach.h"
+#include "member/poll.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,29 +7,29 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "member/session.h"
+#include "member/endpoint.h"
 
 /* A round trip to the other side of the world, a lost packet and a slow processor; a machine that is off takes all of it. */
 #define CONNECT_MS 2500U
 
 static void *ask(void *arg)
 {
-	struct reached *one = arg;
+	struct poll_answer *one = arg;
 
 	one->answers = rpc_status(one->g, &one->status, &one->why) == 0;
 	return NULL;
 }
 
-size_t reach_all(const struct machine *m, char **urls, unsigned int call_ms, struct reach *r)
+size_t poll_all(const struct machine *m, char **urls, unsigned int call_ms, struct poll *r)
 {
 	const unsigned int connect_ms = call_ms < CONNECT_MS ? call_ms : CONNECT_MS;
 	size_t n = strv_len(urls), answers = 0;
 	pthread_t *threads = xcalloc(n + 1, sizeof(*threads));
 	bool *started = xcalloc(n + 1, sizeof(*started));
 
-	*r = (struct reach){ .urls = urls, .list = xcalloc(n + 1, sizeof(*r->list)), .n = n };
+	*r = (struct poll){ .urls = urls, .list = xcalloc(n + 1, sizeof(*r->list)), .n = n };
 	for (size_t i = 0; i < n; i++)
-		r->list[i].g = session_open(m, urls[i], connect_ms, call_ms, &r->list[i].why);
+		r->list[i].g = endpoint_open(m, urls[i], connect_ms, call_ms, &r->list[i].why);
 	for (size_t i = 0; i < n; i++) {
 		started[i] = r->list[i].g && pthread_create(&threads[i], NULL, ask, &r->list[i]) == 0;
 		if (r->list[i].g && !started[i])
@@ -45,7 +45,7 @@ size_t reach_all(const struct machine *m, char **urls, unsigned int call_ms, str
 	return answers;
 }
 
-void reach_free(struct reach *r)
+void poll_free(struct poll *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		grpc_close(r->list[i].g);
@@ -53,10 +53,10 @@ void reach_free(struct reach *r)
 	}
 	free(r->list);
 	strv_free(r->urls);
-	*r = (struct reach){ 0 };
+	*r = (struct poll){ 0 };
 }
 
-int reach_fail(const struct reach *r, struct err *e)
+int poll_fail(const struct poll *r, struct err *e)
 {
 	const size_t prefix = strlen("Status: ");
 	auto_buf struct buf why = { 0 };
@@ -81,7 +81,7 @@ int reach_fail(const struct reach *r, struct err *e)
 	return class == ERR_VERIFY ? err_hint(e, "etcd-cluster cert list shows the certificates of this machine") : -1;
 }
 
-struct grpc *reach_voter(const struct reach *r, size_t k)
+struct grpc *poll_voter(const struct poll *r, size_t k)
 {
 	for (int leader = 1; leader >= 0; leader--)
 		for (size_t i = 0; i < r->n; i++)
