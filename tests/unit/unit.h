@@ -12,6 +12,7 @@
 #include <stdint.h>
 /* clang-format on */
 #include <cmocka.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,17 +29,17 @@
 	} while (0)
 
 /*
- * A call that must fail with this class, and whose message or hint holds this text. Both macros name the error
- * object `e`.
+ * A call that must fail with this class, and whose message or hint holds this text. What is wanted is shown with every
+ * failure, so that a loop over a table names its row. Both macros name the error object `e`.
  */
 #define assert_err(call, want_class, text)                                                                             \
 	do {                                                                                                           \
 		struct err e_ = { 0 };                                                                                 \
 		struct err *e = &e_;                                                                                   \
-		assert_true((call) < 0);                                                                               \
-		assert_int_equal(e_.class, want_class);                                                                \
-		if (!strstr(e_.msg, text) && !strstr(e_.hint, text))                                                   \
-			fail_msg("%s: \"%s\" is not in: %s (%s)", #call, text, e_.msg, e_.hint);                       \
+		bool failed_ = (call) < 0;                                                                             \
+		if (!failed_ || e_.class != (want_class) || (!strstr(e_.msg, text) && !strstr(e_.hint, text)))         \
+			fail_msg("%s: want class %d with \"%s\", got %s, class %d: %s (%s)", #call, (int)(want_class), \
+				 text, failed_ ? "an error" : "success", (int)e_.class, e_.msg, e_.hint);              \
 	} while (0)
 
 /*
