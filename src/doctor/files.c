@@ -132,7 +132,7 @@ static void check_env(const struct machine *m, const struct release *now, struct
 	if (!peer_cn)
 		return; /* doctor_pki has reported it */
 	in.peer_cn = peer_cn;
-	if (release_options(m, now, &options, &e) < 0) {
+	if (release_options(now, &options, &e) < 0) {
 		doctor_error(r, &e);
 		return;
 	}

@@ -88,7 +88,7 @@ static int make_directories(struct setup_run *r, struct err *e)
 
 static int get_release(struct setup_run *r, struct err *e)
 {
-	return release_ensure(r->m, r->how->local ? RELEASE_LOCAL : RELEASE_ANY, r->has_id, e);
+	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : TARBALL_ANY, r->has_id, e);
 }
 
 /* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
@@ -133,7 +133,7 @@ static int write_env(struct setup_run *r, struct err *e)
 	peer_cn = pki_peer_cn(r->m, e);
 	if (!peer_cn)
 		return r->m->dry_run ? 0 : -1; /* a dry run issued none */
-	if (release_options(r->m, &release, &options, e) < 0)
+	if (release_options(&release, &options, e) < 0)
 		return -1;
 	rc = env_ensure(r->m, &(struct env_input){ .version = release.version, .options = options, .peer_cn = peer_cn },
 			e);

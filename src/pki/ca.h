@@ -19,8 +19,9 @@ int pki_ca_show(const struct machine *m, struct pki_ca_view *view, struct err *e
 void pki_ca_view_free(struct pki_ca_view *view);
 
 /*
- * Writes ca.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) reads, too. The first line of the
- * passphrase file is the passphrase: at least 12 bytes, and nobody else may read that file. An existing file is refused.
+ * Writes ca.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) reads, too. The first
+ * line of the passphrase file is the passphrase: at least 12 bytes, and nobody else may read that file. An existing
+ * file is refused.
  */
 int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, struct err *e) MUST_CHECK;
 

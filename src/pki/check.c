@@ -212,7 +212,10 @@ static int check_use(const struct machine *m, const struct pki_pair *ca, const s
 		return err_set(e, ERR_VERIFY, "%s is too weak", key);
 	if (check_now(m, &leaf->info, cert, e) < 0)
 		return -1;
-	/* The uses are asked for by name: X509_verify_cert takes a certificate without any for one that has all, and so does Go. */
+	/*
+	 * The uses are asked for by name: X509_verify_cert takes a certificate without any for one that has all, and so
+	 * does Go.
+	 */
 	if (!leaf->info.client || (profile->server && !leaf->info.server))
 		return err_set(e, ERR_VERIFY, "%s lacks the extended key usage %s", cert,
 			       leaf->info.client ? "serverAuth" : "clientAuth");

@@ -17,7 +17,10 @@ enum pki_todo {
 	PKI_REKEY,   /* a new key as well */
 };
 
-/* *why is a clause ("expires in 12 days") when the answer is not PKI_FINE; the caller frees. The CA must have passed pki_check_ca. */
+/*
+ * *why is a clause ("expires in 12 days") when the answer is not PKI_FINE; the caller frees. The CA must have passed
+ * pki_check_ca.
+ */
 enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 			     const struct pki_pair *leaf, char **why);
 
@@ -28,8 +31,8 @@ int pki_check_clock(const struct machine *m, struct err *e) MUST_CHECK;
 int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err *e) MUST_CHECK;
 
 /*
- * Refuses a leaf that etcd or its clients could not use now, whoever made it: pair complete and matching, in date, verified up to the CA for its uses,
- * and server and peer valid for ADDRESS, NAME and, the server, loopback.
+ * Refuses a leaf that etcd or its clients could not use now, whoever made it: pair complete and matching, in date,
+ * verified up to the CA for its uses, and server and peer valid for ADDRESS, NAME and, the server, loopback.
  */
 int pki_check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct err *e) MUST_CHECK;
@@ -37,7 +40,10 @@ int pki_check_use(const struct machine *m, const struct pki_pair *ca, const stru
 /* The end of what is issued now: CERT_DAYS from now, but not after the CA's. */
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca);
 
-/* True from RENEW_BEFORE_DAYS before the end on; a third of its life before it for a certificate that lives no longer than that. */
+/*
+ * True from RENEW_BEFORE_DAYS before the end on; a third of its life before it for a certificate that lives no longer
+ * than that.
+ */
 bool pki_near_end(const struct machine *m, const struct x509_info *info);
 
 /* For messages: "2026-11-21", in UTC. */

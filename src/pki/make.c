@@ -57,7 +57,10 @@ static int stage(const char *dir, const char *name, const char *ext, struct file
 	return data->len > 0 ? file_stage(path, how, data->data, data->len, e) : 0;
 }
 
-/* The text of ca.host, when another enrolment server than the last time has signed; it is the first to be asked the next time. */
+/*
+ * The text of ca.host, when another enrolment server than the last time has signed; it is the first to be asked the
+ * next time.
+ */
 static int new_host(const struct pki_run *w, struct buf *text, struct err *e)
 {
 	auto_free char *before = NULL;

@@ -27,15 +27,18 @@ void pki_run_free(struct pki_run *w);
 /* New keys where they are needed, in memory. */
 int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 
-/* A certificate for each key that is not NULL, in memory, signed by the CA of this machine, which is made first when it is to be new. */
+/*
+ * A certificate for each key that is not NULL, in memory, signed by the CA of this machine, which is made first when it
+ * is to be new.
+ */
 int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e) MUST_CHECK;
 
 /* Keys, or the CA, change: everything that was made goes into its place at once. */
 int pki_put_generation(const struct pki_run *w, struct err *e) MUST_CHECK;
 
 /*
- * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
- * one after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
+ * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files one
+ * after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
  */
 int pki_put_files(const struct pki_run *w, struct err *e) MUST_CHECK;
 

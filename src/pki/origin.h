@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the certificates of this machine come from, told by the files in /etc/etcd/pki and, while there are none, by its ROLE.
+ * Where the certificates of this machine come from, told by the files in /etc/etcd/pki and, while there are none, by
+ * its ROLE.
  */
 #ifndef PKI_ORIGIN_H
 #define PKI_ORIGIN_H
@@ -19,8 +20,8 @@ enum pki_origin {
 enum pki_origin pki_origin(const struct machine *m);
 
 /*
- * The file ca.host: *server is "10.0.0.1:2382" or "[fd00::1]:2382", who issued the certificates last. 1, 0 when there is no such file
- * (*server is NULL), -1. The caller frees.
+ * The file ca.host: *server is "10.0.0.1:2382" or "[fd00::1]:2382", who issued the certificates last. 1, 0 when there
+ * is no such file (*server is NULL), -1. The caller frees.
  */
 int pki_host_read(const struct machine *m, char **server, struct err *e) MUST_CHECK;
 

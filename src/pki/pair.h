@@ -20,8 +20,9 @@ struct pki_pair {
 void pki_pair_free(struct pki_pair *pair);
 
 /*
- * Loads <name>.crt and <name>.key. Refuses (ERR_VERIFY, with the file and what to do) what is no PEM, what somebody else could
- * have changed, and a key that others can read; for_etcd: the group etcd may. *pair is to be freed in any case.
+ * Loads <name>.crt and <name>.key. Refuses (ERR_VERIFY, with the file and what to do) what is no PEM, what somebody
+ * else could have changed, and a key that others can read; for_etcd: the group etcd may. *pair is to be freed in any
+ * case.
  */
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair,
 		  struct err *e) MUST_CHECK;

@@ -8,9 +8,9 @@
 #include "config/machine.h"
 
 /*
- * The check before etcd starts, which itself would start and fail later: every pair loads, matches, is in date, verifies up to ca.crt
- * for its uses, and has the names that others dial (ADDRESS, NAME, loopback). ERR_VERIFY or ERR_CONFIG with the file and the command
- * that fixes it.
+ * The check before etcd starts, which itself would start and fail later: every pair loads, matches, is in date,
+ * verifies up to ca.crt for its uses, and has the names that others dial (ADDRESS, NAME, loopback). ERR_VERIFY or
+ * ERR_CONFIG with the file and the command that fixes it.
  */
 int pki_check_start(const struct machine *m, struct err *e) MUST_CHECK;
 

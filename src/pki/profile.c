@@ -12,8 +12,8 @@
 
 /*
  * etcdadm's file names. server and peer have clientAuth, too: etcd's JSON gateway dials itself with the server
- * certificate, and members dial each other with the peer certificate. CN=root is the user that etcd's RBAC
- * starts with; the other two are kubeadm's, so that what is exported fits where kubeadm puts it.
+ * certificate, and members dial each other with the peer certificate. CN=root is the user that etcd's RBAC starts with;
+ * the other two are kubeadm's, so that what is exported fits where kubeadm puts it.
  */
 static const struct pki_profile profiles[] = {
 	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .for_etcd = true, .needed = true },
@@ -80,7 +80,10 @@ static char **sorted_once(char **all)
 	return once;
 }
 
-/* The host's name; its first label (at most 63 letters) when the whole is too long for a CN, which nobody reads as a name anyway. */
+/*
+ * The host's name; its first label (at most 63 letters) when the whole is too long for a CN, which nobody reads as a
+ * name anyway.
+ */
 static char *host_cn(const char *name)
 {
 	return strlen(name) <= MAX_CN ? xstrdup(name) : xstrndup(name, strcspn(name, "."));

@@ -7,7 +7,10 @@
 
 #include "config/machine.h"
 
-/* Only certificates with this CN are accepted on the peer port (ETCD_PEER_CERT_ALLOWED_CN): no other profile may carry it. */
+/*
+ * Only certificates with this CN are accepted on the peer port (ETCD_PEER_CERT_ALLOWED_CN): no other profile may carry
+ * it.
+ */
 #define PKI_PEER_CN "etcd-peer"
 
 enum pki_leaf { PKI_SERVER, PKI_PEER, PKI_ETCDCTL, PKI_HEALTHCHECK, PKI_APISERVER, PKI_LEAVES };

@@ -87,7 +87,10 @@ int pki_store_recover(const struct machine *m, struct err *e)
 	file_sweep(m->at.pki);
 	if (!file_exists(staging))
 		return 0;
-	/* A generation gets its number before anything else, and a higher one than that in place: a lower one was in place before. */
+	/*
+	 * A generation gets its number before anything else, and a higher one than that in place: a lower one was in
+	 * place before.
+	 */
 	if (generation_of(staging) < generation_of(m->at.pki))
 		return keep_former(m, staging, e);
 	log_info("removing %s, which an interrupted run left", staging);
@@ -148,7 +151,9 @@ static bool is_empty(const char *path)
 	return file_list(path, NULL, &names, &ignored) == 0 && !names;
 }
 
-/* overlayfs cannot exchange a directory that its lower layer has (EXDEV), and some file systems none at all (EINVAL). */
+/*
+ * overlayfs cannot exchange a directory that its lower layer has (EXDEV), and some file systems none at all (EINVAL).
+ */
 static int cannot_exchange(const struct machine *m, struct err *e)
 {
 	if (e->sys != EXDEV && e->sys != EINVAL)

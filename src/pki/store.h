@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put in its place by
- * one rename, so that no reader ever sees a certificate of one generation with a key of another. What the former one alone
- * had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each tells after a kill which is which.
+ * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put
+ * in its place by one rename, so that no reader ever sees a certificate of one generation with a key of another. What
+ * the former one alone had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each tells
+ * after a kill which is which.
  */
 #ifndef PKI_STORE_H
 #define PKI_STORE_H
@@ -13,8 +14,8 @@
 int pki_store_recover(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Begins the next generation with everything that is in the present one (linked, not copied). Returns its directory, in which
- * files may be written with file_stage; the caller frees the name. Fails when the disk is full.
+ * Begins the next generation with everything that is in the present one (linked, not copied). Returns its directory, in
+ * which files may be written with file_stage; the caller frees the name. Fails when the disk is full.
  */
 char *pki_store_begin(const struct machine *m, struct err *e) MUST_CHECK;
 

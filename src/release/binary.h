@@ -18,12 +18,15 @@ struct binary {
 	bool running[2];
 };
 
-/* Starts asking the open program; `path` is for messages. The answers come while other work is done. The caller calls binary_free in any case. */
+/*
+ * Starts asking the open program; `path` is for messages. The answers come while other work is done. The caller calls
+ * binary_free in any case.
+ */
 int binary_ask(struct binary *b, int fd, const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Its version, and its option names ("listen-peer-urls"), one a line, appended to options. ERR_VERIFY when it does not answer as
- * etcd does.
+ * Its version, and its option names ("listen-peer-urls"), one a line, appended to options. ERR_VERIFY when it does not
+ * answer as etcd does.
  */
 int binary_answer(struct binary *b, struct version *v, struct buf *options, struct err *e) MUST_CHECK;
 

@@ -19,57 +19,30 @@ void digests_entry_free(struct digests_entry *d)
 	*d = (struct digests_entry){ 0 };
 }
 
-/* One line of a table. */
-struct line {
-	uint8_t sha256[DIGEST_LEN];
-	char *name;
-};
-
-/* Calls each(line number, line, arg) for every entry. Stops at the first -1. */
-static int each_line(const char *text, size_t len, const char *where,
-		     int (*each)(unsigned int number, const struct line *line, void *arg, struct err *e), void *arg,
-		     struct err *e)
-{
-	unsigned int number = 0;
-
-	while (len > 0) {
-		const char *end = memchr(text, '\n', len);
-		size_t n = end ? (size_t)(end - text) : len;
-		struct line line = { .name = NULL };
-		int rc = digest_line(text, n, line.sha256, &line.name);
-
-		number++;
-		if (rc < 0)
-			return err_set(e, ERR_VERIFY, "%s:%u: not a line as sha256sum prints them", where, number);
-		if (rc > 0)
-			rc = each(number, &line, arg, e);
-		free(line.name);
-		if (rc < 0)
-			return err_wrap(e, "%s:%u", where, number);
-		n += end ? 1 : 0;
-		text += n;
-		len -= n;
-	}
-	return 0;
-}
-
-struct search {
-	const char *file;
+/* A table that is read line by line. */
+struct table {
+	const char *text;
+	size_t len;
 	const char *where;
-	struct digests_entry *found;
+	unsigned int number; /* of the line that was read last */
 };
 
-static int match_line(unsigned int number, const struct line *line, void *arg, struct err *e)
+/* The next entry. 1 (the caller frees *name), 0 there are no more, -1 a line of another form. */
+static int next_entry(struct table *t, uint8_t sha256[DIGEST_LEN], char **name, struct err *e)
 {
-	struct search *s = arg;
+	while (t->len > 0) {
+		const char *end = memchr(t->text, '\n', t->len);
+		size_t n = end ? (size_t)(end - t->text) : t->len;
+		int rc = digest_line(t->text, n, sha256, name);
 
-	if (strcmp(line->name, s->file) != 0)
-		return 0;
-	if (s->found->source && !digest_equal(s->found->sha256, line->sha256))
-		return err_set(e, ERR_VERIFY, "another digest of %s than %s has", s->file, s->found->source);
-	if (!s->found->source) {
-		memcpy(s->found->sha256, line->sha256, DIGEST_LEN);
-		s->found->source = xasprintf("%s:%u", s->where, number);
+		t->number++;
+		t->text += n + (end != NULL);
+		t->len -= n + (end != NULL);
+		if (rc < 0)
+			return err_set(e, ERR_VERIFY, "%s:%u: not a line as sha256sum prints them", t->where,
+				       t->number);
+		if (rc > 0)
+			return 1;
 	}
 	return 0;
 }
@@ -78,9 +51,27 @@ static int match_line(unsigned int number, const struct line *line, void *arg, s
 static int find_more(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
 		     struct err *e)
 {
-	struct search search = { .file = file, .where = where, .found = d };
+	struct table t = { .text = text, .len = len, .where = where };
+	uint8_t sha256[DIGEST_LEN];
+	char *name;
+	int rc;
 
-	if (each_line(text, len, where, match_line, &search, e) < 0) {
+	while ((rc = next_entry(&t, sha256, &name, e)) > 0) {
+		bool other = strcmp(name, file) != 0;
+
+		free(name);
+		if (other)
+			continue;
+		if (!d->source) {
+			memcpy(d->sha256, sha256, DIGEST_LEN);
+			d->source = xasprintf("%s:%u", where, t.number);
+		} else if (!digest_equal(d->sha256, sha256)) {
+			rc = err_set(e, ERR_VERIFY, "%s:%u: another digest of %s than %s has", where, t.number, file,
+				     d->source);
+			break;
+		}
+	}
+	if (rc < 0) {
 		digests_entry_free(d);
 		return -1;
 	}
@@ -106,7 +97,10 @@ static int read_trusted(const char *path, size_t max, struct buf *out, struct er
 	return file_read_fd(fd, path, max, out, e);
 }
 
-/* The files of a directory whose name ends with suffix and begins with no dot, in byte order, with their path. NULL when there is none. */
+/*
+ * The paths of the files in a directory whose name ends with suffix and begins with no dot, in byte order. NULL when
+ * there is none.
+ */
 static char **list_dir(const char *dir, const char *suffix)
 {
 	auto_strv char **names = NULL;
@@ -124,13 +118,10 @@ static char **list_dir(const char *dir, const char *suffix)
 	return paths;
 }
 
-/* Reads the pinned table; one that is not there is empty. */
+/* A pinned table that is not there is empty. */
 static int read_pinned(const struct layout *at, struct buf *table, struct err *e)
 {
-
-	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, table, e) < 0 && err_absent(e) < 0)
-		return -1;
-	return 0;
+	return read_trusted(at->digests, DIGESTS_MAX_BYTES, table, e) < 0 ? err_absent(e) : 0;
 }
 
 /* The tables of one level, which must agree. 1 found, 0 not there, -1. */
@@ -195,24 +186,25 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 	return err_set(e, ERR_VERIFY, "the signature is by none of the keys in %s", at->release_keys);
 }
 
-static int keep_newest(unsigned int number, const struct line *line, void *arg, struct err *e)
-{
-	struct version *newest = arg, v;
-
-	(void)number;
-	(void)e;
-	if (version_of_tarball(line->name, &v) && !version_known_bad(v) && version_cmp(v, *newest) > 0)
-		*newest = v;
-	return 0;
-}
-
 int digests_newest(const struct layout *at, struct version *v, struct err *e)
 {
+	struct table t = { .where = at->digests };
 	auto_buf struct buf pinned = { 0 };
+	uint8_t ignored[DIGEST_LEN];
+	char *name;
+	int rc;
 
 	*v = (struct version){ 0 };
-	if (read_pinned(at, &pinned, e) < 0 ||
-	    each_line(buf_str(&pinned), pinned.len, at->digests, keep_newest, v, e) < 0)
+	if (read_pinned(at, &pinned, e) < 0)
 		return -1;
-	return v->major > 0;
+	t.text = buf_str(&pinned);
+	t.len = pinned.len;
+	while ((rc = next_entry(&t, ignored, &name, e)) > 0) {
+		struct version one;
+
+		if (version_of_tarball(name, &one) && !version_known_bad(one) && version_cmp(one, *v) > 0)
+			*v = one;
+		free(name);
+	}
+	return rc < 0 ? -1 : v->major > 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides:
- * the table that this package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
+ * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides: the
+ * table that this package pins, the administrator's tables, those of packages that bring a release, a signed
+ * SHA256SUMS.
  */
 #ifndef RELEASE_DIGESTS_H
 #define RELEASE_DIGESTS_H
@@ -25,16 +26,16 @@ struct digests_entry {
 void digests_entry_free(struct digests_entry *d);
 
 /*
- * The entry for a file name in a table of the form of sha256sum(1): "<64 hex digits><space><space or *><name>" lines, empty lines
- * and lines that begin with #. 1 found, 0 not there. Any other line, and two different digests for the name, are ERR_VERIFY with
- * "where:line: ".
+ * The entry for a file name in a table of the form of sha256sum(1): "<64 hex digits><space><space or *><name>" lines,
+ * empty lines and lines that begin with #. 1 found, 0 not there. Any other line, and two different digests for the
+ * name, are ERR_VERIFY with "where:line: ".
  */
 int digests_find(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
 		 struct err *e) MUST_CHECK;
 
 /*
- * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which nobody but root
- * may be able to change. The tables of one level must agree with each other.
+ * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which nobody
+ * but root may be able to change. The tables of one level must agree with each other.
  */
 int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e) MUST_CHECK;
 
@@ -42,7 +43,8 @@ int digests_lookup(const struct layout *at, const char *file, struct digests_ent
 bool digests_have_keys(const struct layout *at);
 
 /*
- * Refuses (ERR_VERIFY) sums unless sig is a signature of it by one of those keys; *key becomes the path of that key, which the caller frees.
+ * Refuses (ERR_VERIFY) sums unless sig is a signature of it by one of those keys; *key becomes the path of that key,
+ * which the caller frees.
  */
 int digests_check_signature(const struct layout *at, const struct buf *sums, const struct buf *sig, char **key,
 			    struct err *e) MUST_CHECK;

@@ -35,7 +35,10 @@ static void job_free(struct job *j)
 	buf_free(&j->why);
 }
 
-/* What earlier runs noted, as far as it still counts. A place whose bytes are those that are wanted by now counts no more. */
+/*
+ * What earlier runs noted, as far as it still counts. A place whose bytes are those that are wanted by now counts no
+ * more.
+ */
 static void read_notes(struct job *j)
 {
 	auto_buf struct buf text = { 0 };

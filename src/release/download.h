@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the first mirror that has the right bytes into the cache. Beside the file FILE there can be FILE.part (what a broken transfer
- * left), FILE.etag (what it may be resumed with) and FILE.bad (places that had wrong bytes: which and when).
+ * From the first mirror that has the right bytes into the cache. Beside the file FILE there can be FILE.part (what a
+ * broken transfer left), FILE.etag (what it may be resumed with) and FILE.bad (places that had wrong bytes: which and
+ * when).
  */
 #ifndef RELEASE_DOWNLOAD_H
 #define RELEASE_DOWNLOAD_H
@@ -11,10 +12,10 @@
 #include "config/version.h"
 
 /*
- * Makes `path` (in the cache; its last part is the file's name on the mirrors) a file with this digest. A mirror that had wrong bytes
- * is not asked for it again for six hours, unless `again`. *source becomes the place, freed by the caller. ERR_PENDING when a mirror
- * could not be reached or does not have it, ERR_VERIFY when all that came is wrong; the message has a clause for each. ERR_CONFIG:
- * no room.
+ * Makes `path` (in the cache; its last part is the file's name on the mirrors) a file with this digest. A mirror that
+ * had wrong bytes is not asked for it again for six hours, unless `again`. *source becomes the place, freed by the
+ * caller. ERR_PENDING when a mirror could not be reached or does not have it, ERR_VERIFY when all that came is wrong;
+ * the message has a clause for each. ERR_CONFIG: no room.
  */
 int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
 	     char **source, struct err *e) MUST_CHECK;

@@ -51,8 +51,8 @@ static void staging_free(struct staging *s)
 }
 
 /*
- * gzip's last four bytes say how large the tar archive is (RFC 1952, ISIZE, modulo 4 GiB). They are part of what the digest
- * proved, so they can be believed.
+ * gzip's last four bytes say how large the tar archive is (RFC 1952, ISIZE, modulo 4 GiB). They are part of what the
+ * digest proved, so they can be believed.
  */
 static int check_room(const struct machine *m, const struct tarball *t, struct err *e)
 {
@@ -110,7 +110,10 @@ static int fill_staging(struct staging *s, struct version v, struct err *e)
 	return file_sync_tree(s->dir, e);
 }
 
-/* A directory that stands there is damaged, or we would not have come here: it is exchanged, so the name is never empty. */
+/*
+ * A directory that stands there is damaged, or we would not have come here: it is exchanged, so the name is never
+ * empty.
+ */
 static int move_in(const struct staging *s, const char *dir, struct err *e)
 {
 	if (!file_exists(dir))
@@ -169,8 +172,8 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 static const char *const system_dirs[] = { "/usr/bin", "/usr/local/bin" };
 
 /*
- * The real path of a program of the distribution; NULL when there is none: our own links in /usr/bin lead into our releases and
- * are not it. The caller frees.
+ * The real path of a program of the distribution; NULL when there is none: our own links in /usr/bin lead into our
+ * releases and are not it. The caller frees.
  */
 static char *system_program(const struct machine *m, const char *dir, const char *name)
 {

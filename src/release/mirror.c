@@ -61,7 +61,10 @@ static void add_places(const struct machine *m, const char *base, struct version
 	strv_add(places, plain);
 }
 
-/* The value of NAME='value' in what `apt-config shell` prints; NULL when it is not there or says DIRECT. The caller frees. */
+/*
+ * The value of NAME='value' in what `apt-config shell` prints; NULL when it is not there or says DIRECT. The caller
+ * frees.
+ */
 static char *shell_value(const char *text, const char *name)
 {
 	auto_free char *start = xasprintf("%s='", name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bases of RELEASE_URL: where on each a file should be, and fetching it from there. https, file: and directories; plain http too,
- * for mirrors inside a site, because nothing is believed that a digest does not prove.
+ * The bases of RELEASE_URL: where on each a file should be, and fetching it from there. https, file: and directories;
+ * plain http too, for mirrors inside a site, because nothing is believed that a digest does not prove.
  */
 #ifndef RELEASE_MIRROR_H
 #define RELEASE_MIRROR_H
@@ -22,8 +22,8 @@ int mirror_open(const struct machine *m, struct mirror *x, struct err *e) MUST_C
 void mirror_free(struct mirror *x);
 
 /*
- * The places to try for `file` of release v, in order: base/vX.Y.Z/file, and for a directory also base/file. Each is an URL or an
- * absolute path (below the root). NULL when RELEASE_URL is none. The caller frees.
+ * The places to try for `file` of release v, in order: base/vX.Y.Z/file, and for a directory also base/file. Each is an
+ * URL or an absolute path (below the root). NULL when RELEASE_URL is none. The caller frees.
  */
 char **mirror_places(const struct machine *m, struct version v, const char *file);
 
@@ -36,8 +36,8 @@ struct mirror_want {
 };
 
 /*
- * Fetches from one place; a network place in a child process without privileges. The contract is that of fetch(), but nothing that was
- * computed in that child is proof: the caller hashes again what it goes on to use.
+ * Fetches from one place; a network place in a child process without privileges. The contract is that of fetch(), but
+ * nothing that was computed in that child is proof: the caller hashes again what it goes on to use.
  */
 void mirror_fetch(const struct mirror *x, const char *place, const struct mirror_want *want,
 		  struct fetch_result *result, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `.release` in the directory of an installed release: what was put there, from where, and how large each program is, so that a later look
- * can tell in microseconds whether all is still there, and `release verify` whether it is still the same.
+ * `.release` in the directory of an installed release: what was put there, from where, and how large each program is,
+ * so that a later look can tell in microseconds whether all is still there, and `release verify` whether it is still
+ * the same.
  */
 #ifndef RELEASE_RECORD_H
 #define RELEASE_RECORD_H
@@ -41,12 +42,15 @@ int release_record_read(const char *dir, struct release_record *r, struct err *e
 int release_record_write(const char *dir, const struct release_record *r, const char *options,
 			 struct err *e) MUST_CHECK;
 
-/* True when each binary that the record has, and no other, is there with that size (`system`: and date), and `options` too. Hashes nothing. */
+/*
+ * True when each binary that the record has, and no other, is there with that size (`system`: and date), and `options`
+ * too. Hashes nothing.
+ */
 bool release_record_fits(const char *dir, const struct release_record *r);
 
 /*
- * Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed; ERR_CONFIG: it is
- * not installed, or the distribution's.
+ * Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed;
+ * ERR_CONFIG: it is not installed, or the distribution's.
  */
 int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 

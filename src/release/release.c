@@ -23,7 +23,7 @@ void release_free(struct release *r)
 	*r = (struct release){ 0 };
 }
 
-/* The program of `system` was exchanged by the distribution since the record was made: it is asked itself. */
+/* The distribution has replaced the program of `system` since the record was made: it is asked itself. */
 static int ask_system(const char *dir, struct version *v, struct buf *options, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/etcd", dir);
@@ -39,27 +39,27 @@ static int ask_system(const char *dir, struct version *v, struct buf *options, s
 	return binary_answer(&etcd, v, options, e);
 }
 
-/* Fills the version of what is in r->dir; -1 when it is damaged. */
-static int look_at(struct release *r, struct err *e)
+/* The version of an installed release; its options only when they had to be asked for. -1 when it is damaged. */
+static int look_at(const char *name, const char *dir, struct version *v, struct buf *options, struct err *e)
 {
 	cleanup(release_record_free) struct release_record record = { 0 };
-	auto_buf struct buf ignored = { 0 };
-	int rc = release_record_read(r->dir, &record, e);
+	int rc = release_record_read(dir, &record, e);
 
 	if (rc < 0)
 		return -1;
-	if (rc > 0 && release_record_fits(r->dir, &record)) {
-		r->version = record.version;
+	if (rc > 0 && release_record_fits(dir, &record)) {
+		*v = record.version;
 		return 0;
 	}
-	if (rc > 0 && strcmp(r->name, "system") == 0)
-		return ask_system(r->dir, &r->version, &ignored, e);
-	(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", r->dir);
+	if (rc > 0 && strcmp(name, "system") == 0)
+		return ask_system(dir, v, options, e);
+	(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", dir);
 	return err_hint(e, "etcd-cluster setup");
 }
 
 int release_current(const struct machine *m, struct release *r, struct err *e)
 {
+	auto_buf struct buf ignored = { 0 };
 	int rc;
 
 	*r = (struct release){ 0 };
@@ -67,48 +67,27 @@ int release_current(const struct machine *m, struct release *r, struct err *e)
 	if (rc <= 0)
 		return rc;
 	r->dir = release_dir(m, r->name);
-	if (look_at(r, e) < 0) {
-		release_free(r);
-		return -1;
-	}
-	return 1;
+	if (look_at(r->name, r->dir, &r->version, &ignored, e) == 0)
+		return 1;
+	release_free(r);
+	return -1;
 }
 
-int release_options(const struct machine *m, const struct release *r, char ***options, struct err *e)
+int release_options(const struct release *r, char ***options, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/options", r->dir);
-	cleanup(release_record_free) struct release_record record = { 0 };
 	auto_buf struct buf text = { 0 };
+	struct version ignored;
 
-	(void)m;
-	if (release_record_read(r->dir, &record, e) < 0)
+	if (look_at(r->name, r->dir, &ignored, &text, e) < 0)
 		return -1;
-	if (strcmp(r->name, "system") == 0 && !release_record_fits(r->dir, &record)) {
-		if (ask_system(r->dir, &record.version, &text, e) < 0)
-			return -1;
-	} else if (file_read(path, OPTIONS_MAX_BYTES, &text, e) < 0) {
+	if (text.len == 0 && file_read(path, OPTIONS_MAX_BYTES, &text, e) < 0)
 		return err_hint(e, "etcd-cluster setup");
-	}
 	*options = text_split(buf_str(&text), "\n");
-	if (!*options)
-		return err_set(e, ERR_FAIL, "%s is empty", path);
-	return 0;
+	return *options ? 0 : err_set(e, ERR_FAIL, "%s is empty", path);
 }
 
-/* Installs a release by its name. As release_install. */
-static int install(const struct machine *m, const char *name, enum release_step how, struct err *e)
-{
-	struct version v;
-
-	if (!version_parse(name, &v))
-		return release_install_system(m, e);
-	return release_install(m, v, how == RELEASE_LOCAL ? TARBALL_CACHE : TARBALL_ANY, e);
-}
-
-/*
- * The only release that there is here, installed or in a package's archive: somebody has brought just this one. NULL when there is
- * none, or a choice. The caller frees.
- */
+/* The only release here, installed or in a local release; NULL when there is none, or a choice. The caller frees. */
 static char *only_one(const struct machine *m)
 {
 	auto_strv char **names = release_names(m), **files = tarball_list(m->at.bundle);
@@ -119,51 +98,51 @@ static char *only_one(const struct machine *m)
 			version_of_tarball(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
 
 		if (name)
-			strv_add(&names, name);
+			strv_add_once(&names, name);
 	}
-	for (size_t i = 1; names && names[i]; i++)
-		if (strcmp(names[i], names[0]) != 0)
-			return NULL;
-	return names ? xstrdup(names[0]) : NULL;
+	return names && !names[1] ? xstrdup(names[0]) : NULL;
 }
 
 /*
- * What should be current: cluster.conf's, else what is current, else the only one that is here, else the package's default; but a
- * member's data may not survive a guess. NULL with e. The caller frees.
+ * What should be current: cluster.conf's, else what is current, else the only one here, else the package's default; but
+ * no guess for a machine that has a member's data. NULL with e. The caller frees.
  */
 static char *wanted_name(const struct machine *m, const char *now, bool has_member, struct err *e)
 {
-	auto_free char *only = NULL;
+	char *only;
 
-	if (!m->conf.release_given && now)
+	if (m->conf.release_given)
+		return release_name(m->conf.release, e);
+	if (now)
 		return xstrdup(now);
-	if (!m->conf.release_given && has_member) {
+	if (has_member) {
 		(void)err_set(e, ERR_CONFIG, "this machine is a member, and %s, which says what it ran, is gone",
 			      m->at.current);
 		(void)err_hint(e, "write the RELEASE that it ran into %s, then: etcd-cluster setup", m->at.conf);
 		return NULL;
 	}
-	only = m->conf.release_given ? NULL : only_one(m);
+	only = only_one(m);
 	if (only)
-		return steal(&only);
+		return only;
 	if (m->conf.release)
 		return release_name(m->conf.release, e);
-	(void)err_set(e, ERR_CONFIG, "no release of etcd is named, and %s knows none for this machine", m->at.digests);
+	(void)err_set(e, ERR_CONFIG, "cluster.conf names no RELEASE, and %s has none for this machine", m->at.digests);
 	(void)err_hint(e, "write RELEASE=... into %s", m->at.conf);
 	return NULL;
 }
 
-int release_ensure(const struct machine *m, enum release_step how, bool has_member, struct err *e)
+int release_ensure(const struct machine *m, enum tarball_from from, bool has_member, struct err *e)
 {
 	auto_free char *now = NULL, *name = NULL;
 	int installed, switched;
+	struct version v;
 
 	if (release_link_name(m, "current", &now, e) < 0)
 		return -1;
 	name = wanted_name(m, now, has_member, e);
 	if (!name)
 		return -1;
-	installed = install(m, name, how, e);
+	installed = version_parse(name, &v) ? release_install(m, v, from, e) : release_install_system(m, e);
 	if (installed < 0)
 		return -1;
 	if (now && strcmp(now, name) == 0)

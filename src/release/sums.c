@@ -85,7 +85,9 @@ static int from_place(const struct machine *m, const struct mirror *x, const cha
 	return rc;
 }
 
-/* The worst that was met, unless one place had it: a broken connection goes before a refusal, since a retry may end it. */
+/*
+ * The worst that was met, unless one place had it: a broken connection goes before a refusal, since a retry may end it.
+ */
 static int from_places(const struct machine *m, struct version v, const char *kept, const char *file,
 		       struct digests_entry *d, struct err *e)
 {

@@ -59,9 +59,9 @@ static int find_digest(const struct machine *m, struct version v, bool network, 
 }
 
 /*
- * Nobody may be writing to it, now or through a descriptor that was opened before: a lease for reading is granted only then
- * (fcntl(2), F_SETLEASE). Given back at once, because file_check_trusted has shown that only we and root could open it again.
- * A file system without leases, or a file of root's that we read as somebody else, leaves this out.
+ * Nobody may be writing to it, now or through a descriptor that was opened before: a lease for reading is granted only
+ * then (fcntl(2), F_SETLEASE). Given back at once, because file_check_trusted has shown that only we and root could
+ * open it again. A file system without leases, or a file of root's that we read as somebody else, leaves this out.
  */
 static int check_no_writer(int fd, const char *path, struct err *e)
 {
@@ -77,8 +77,8 @@ static int check_no_writer(int fd, const char *path, struct err *e)
 }
 
 /*
- * Opens and hashes the file at path. There is no copy: the descriptor that was hashed is the one that is unpacked, and the checks before
- * keep everybody but root from changing the file behind it. 1 it is right, 0 there is none, -1.
+ * Opens and hashes the file at path. There is no copy: the descriptor that was hashed is the one that is unpacked, and
+ * the checks before keep everybody but root from changing the file behind it. 1 it is right, 0 there is none, -1.
  */
 static int open_verified(struct tarball *t, const char *path, struct err *e)
 {
@@ -113,26 +113,26 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	return 1;
 }
 
-/* The copy in the cache, else the one that a package brought. As open_verified. */
+/* The copy in the cache, else the local release that a package brought. As open_verified. */
 static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 {
-	auto_free char *bundled = xasprintf("%s/%s", m->at.bundle, t->file);
+	auto_free char *local = xasprintf("%s/%s", m->at.bundle, t->file);
 	struct err cached = { 0 };
 	int rc = open_verified(t, t->path, &cached), brought;
 
 	if (rc > 0)
 		return 1;
-	brought = open_verified(t, bundled, e);
+	brought = open_verified(t, local, e);
 	if (brought < 0)
 		return -1;
 	if (brought == 0) {
 		*e = cached;
 		return rc;
 	}
-	if (rc < 0) /* a bad copy in the cache is no reason not to use a good one */
+	if (rc < 0) /* a bad copy in the cache does not keep a good one from being used */
 		log_warn("%s", cached.msg);
 	free(t->path);
-	t->path = steal(&bundled);
+	t->path = steal(&local);
 	return 1;
 }
 
@@ -160,7 +160,7 @@ static int get_from_mirrors(const struct machine *m, struct version v, enum tarb
 		return -1;
 	rc = open_verified(t, t->path, e);
 	if (rc == 0)
-		return err_set(e, ERR_FAIL, "%s went away", t->path);
+		return err_set(e, ERR_FAIL, "%s was removed while it was opened", t->path);
 	if (rc > 0) {
 		free(t->source);
 		t->source = steal(&source);
@@ -183,7 +183,7 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
 		*e = cached;
 		return -1;
 	}
-	if (rc < 0) /* a bad copy in the cache is no reason not to get a good one */
+	if (rc < 0) /* as above: fetch a good one */
 		log_warn("%s", cached.msg);
 	if (!m->conf.release_urls || from == TARBALL_CACHE)
 		return no_source(m, from, t, e);

@@ -28,20 +28,23 @@ struct tarball {
 void tarball_free(struct tarball *t);
 
 enum tarball_from {
-	TARBALL_CACHE, /* only what is there, in the cache or from a package */
-	TARBALL_ANY,   /* then the mirrors, but not again what they were found to have wrong */
+	TARBALL_CACHE, /* no network: the cache, or a local release of a package */
+	TARBALL_ANY,   /* then the mirrors, except those that had wrong bytes less than six hours ago */
 	TARBALL_AGAIN, /* the mirrors, whatever they had: a person asks */
 };
 
 /*
- * Finds out the digest, then the tarball, and fills t with it open and verified. ERR_PENDING when only the network, or with RELEASE_URL=none the
- * file in the cache, is missing, ERR_VERIFY when no digest is known or nothing fits it. With dry_run nothing is fetched: t->fd may be -1.
- * The caller frees t, also after a failure.
+ * Finds out the digest, then the tarball, and fills t with it open and verified. ERR_PENDING when only the network, or
+ * with RELEASE_URL=none the file in the cache, is missing, ERR_VERIFY when no digest is known or nothing fits it. With
+ * dry_run nothing is fetched: t->fd may be -1. The caller frees t, also after a failure.
  */
 int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t,
 		struct err *e) MUST_CHECK;
 
-/* Checks any file that has the name of a release against the digest that release must have; as tarball_get without the mirrors' copies. */
+/*
+ * Checks any file that has the name of a release against the digest that release must have; as tarball_get without the
+ * mirrors' copies.
+ */
 int tarball_check(const struct machine *m, const char *path, struct tarball *t, struct err *e) MUST_CHECK;
 
 #endif

@@ -85,7 +85,10 @@ static int unpack_jailed(void *arg, void *result, struct err *e)
 	return unpack(arg, result, e);
 }
 
-/* One processor unpacks, another hashes what came out: on one, the two would take turns and take as long as one after the other. */
+/*
+ * One processor unpacks, another hashes what came out: on one, the two would take turns and take as long as one after
+ * the other.
+ */
 static int unpack_and_hash(struct unpack *u, struct unpack_result *result, struct outputs *o, struct err *e)
 {
 	const struct proc_jail jail = {

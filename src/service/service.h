@@ -14,8 +14,8 @@
 int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Asks systemd to start etcd.service and does not wait: a member of N sends READY=1 only once there is a quorum, so waiting
- * for the job can take for ever. A unit that had failed before gets a fresh start.
+ * Asks systemd to start etcd.service and does not wait: a member of N sends READY=1 only once there is a quorum, so
+ * waiting for the job can take for ever. A unit that had failed before gets a fresh start.
  */
 int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 
@@ -23,8 +23,8 @@ int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 int service_restart(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Starts etcd.service anew without letting a running etcd finish first: for one whose address is gone, which would try in vain to tell its peers for more than
- * a minute. What it has acknowledged is on its disk.
+ * Starts etcd.service anew without letting a running etcd finish first: for one whose address is gone, which would try
+ * in vain to tell its peers for more than a minute. What it has acknowledged is on its disk.
  */
 int service_start_anew(const struct machine *m, struct err *e) MUST_CHECK;
 
@@ -32,12 +32,14 @@ int service_start_anew(const struct machine *m, struct err *e) MUST_CHECK;
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Opens or closes the door: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT that is not the packaged one. 1 changed, 0 as it was,
- * -1. Below --root it only writes the drop-in.
+ * Opens or closes the door: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT that is not
+ * the packaged one. 1 changed, 0 as it was, -1. Below --root it only writes the drop-in.
  */
 int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_CHECK;
 
-/* Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees. */
+/*
+ * Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees.
+ */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
 
 /* Starts or stops the timer that runs setup again; it is on only while something is pending. */

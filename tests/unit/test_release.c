@@ -57,11 +57,11 @@ static void a_release_is_found_with_its_options(void **state)
 
 	assert_int_equal(release_current(m, &r, &none), 0);
 	put_release(m, "v3.6.14");
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 1);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 0);
 	assert_int_equal(release_current(m, &r, &none), 1);
 	assert_int_equal(r.version.patch, 14);
-	assert_ok(release_options(m, &r, &options, e));
+	assert_ok(release_options(&r, &options, e));
 	assert_int_equal(strv_len(options), 2);
 	assert_string_equal(options[1], "data-dir");
 	release_free(&r);
@@ -73,15 +73,15 @@ static void a_release_to_fetch_is_pending(void **state)
 	auto_free char *line = NULL, *path = xasprintf("%s/x", m->at.admin_digests), *file = NULL;
 	struct err none = { 0 };
 
-	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "nobody vouches");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "nobody vouches");
 	file = tarball_name((struct version){ 3, 6, 14 }, &none);
 	line = xasprintf("%064d  %s\n", 0, file);
 	assert_ok(file_mkdirs(m->at.admin_digests, FILE_MODE(0755), e));
 	assert_ok(file_replace(path, FILE_MODE(0644), line, strlen(line), e));
-	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_PENDING, "has to be fetched");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_PENDING, "has to be fetched");
 	strv_free(m->conf.release_urls);
 	m->conf.release_urls = NULL;
-	assert_err(release_ensure(m, RELEASE_ANY, false, e), ERR_PENDING, "forbids fetching");
+	assert_err(release_ensure(m, TARBALL_ANY, false, e), ERR_PENDING, "forbids fetching");
 	assert_false(file_exists(m->at.releases));
 }
 
@@ -93,13 +93,13 @@ static void the_current_release_stays_unless_cluster_conf_names_another(void **s
 	put_release(m, "v3.6.13");
 	put_release(m, "v3.6.14");
 	assert_int_equal(release_use(m, "v3.6.13", &none), 1);
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0); /* a newer default changes nothing */
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 0); /* a newer default changes nothing */
 	assert_current(m, "v3.6.13");
 	m->conf.release_given = true;
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none),
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, true, &none),
 			 0); /* a member gets a warning and is not switched */
 	assert_current(m, "v3.6.13");
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 1);
 	assert_current(m, "v3.6.14");
 	assert_int_equal(release_rollback(m, &none), 1);
 	assert_current(m, "v3.6.13");
@@ -111,9 +111,9 @@ static void no_release_is_guessed_for_a_member(void **state)
 	struct err none = { 0 };
 
 	put_release(m, "v3.6.14");
-	assert_err(release_ensure(m, RELEASE_LOCAL, true, e), ERR_CONFIG, "is gone");
+	assert_err(release_ensure(m, TARBALL_CACHE, true, e), ERR_CONFIG, "is gone");
 	m->conf.release_given = true;
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, true, &none), 1);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, true, &none), 1);
 }
 
 /* An archive from a package, without a digest: it counts as a local release, and is refused when it is needed. */
@@ -132,12 +132,12 @@ static void the_only_local_release_wins_over_the_default(void **state)
 	struct err none = { 0 };
 
 	put_archive(m, (struct version){ 3, 5, 33 });
-	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.5.33-");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "etcd-v3.5.33-");
 	put_release(m, "v3.5.33"); /* the same, unpacked */
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 1);
 	assert_current(m, "v3.5.33");
 	put_archive(m, (struct version){ 3, 6, 13 }); /* what is current stays */
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 0);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 0);
 }
 
 static void of_several_local_releases_none_is_guessed(void **state)
@@ -147,12 +147,12 @@ static void of_several_local_releases_none_is_guessed(void **state)
 
 	put_release(m, "v3.5.33");
 	m->conf.release_given = true;
-	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "etcd-v3.6.14-");
 	m->conf.release_given = false;
 	put_archive(m, (struct version){ 3, 5, 34 });
-	assert_err(release_ensure(m, RELEASE_LOCAL, false, e), ERR_VERIFY, "etcd-v3.6.14-");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "etcd-v3.6.14-");
 	put_release(m, "v3.6.14"); /* the default is among them */
-	assert_int_equal(release_ensure(m, RELEASE_LOCAL, false, &none), 1);
+	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 1);
 	assert_current(m, "v3.6.14");
 }
 
