@@ -20,7 +20,7 @@ BUILD         ?= build
 CC            ?= cc
 PKG_CONFIG    ?= pkg-config
 PROTOC_C      ?= protoc-c
-LIBS          := libarchive libcurl libprotobuf-c libseccomp libcrypto libssl
+LIBS          := json-c libarchive libcurl libprotobuf-c libseccomp libcrypto libssl
 CFLAGS        ?= -O2 -g
 WARN          := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wcast-qual \
                  -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough -Wconversion

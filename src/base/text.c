@@ -161,23 +161,6 @@ bool text_unhex(const char *hex, uint8_t *data, size_t len)
 	return true;
 }
 
-char *text_json(const char *s)
-{
-	struct buf b = { 0 };
-
-	buf_puts(&b, "\"");
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			buf_printf(&b, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20)
-			buf_printf(&b, "\\u%04x", (unsigned int)(unsigned char)*s);
-		else
-			buf_add(&b, s, 1);
-	}
-	buf_puts(&b, "\"");
-	return b.data;
-}
-
 bool text_parse_hex(const char *s, uint64_t *out)
 {
 	size_t n = strlen(s);

@@ -5,6 +5,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,10 @@ void text_printable(char *s);
 /* A decimal number: first character a digit, nothing left over, min <= *out <= max. False otherwise. */
 bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
 
-/* A hexadecimal number of 1 to 16 digits and nothing else, as etcd shows its IDs. */
+/* How IDs of members and clusters are shown: always 16 digits. */
+#define ID_FMT "%016" PRIx64
+
+/* A hexadecimal number of 1 to 16 digits and nothing else: etcd shows its IDs without leading zeros. */
 bool text_parse_hex(const char *s, uint64_t *out);
 
 /* The same of exactly 16 digits, as our files have it; false for NULL, too. */
@@ -39,8 +43,5 @@ void text_hex(const uint8_t *data, size_t len, char *out);
 
 /* The reverse; false unless hex is exactly 2 * len hex digits. */
 bool text_unhex(const char *hex, uint8_t *data, size_t len);
-
-/* s as a JSON string with its quotes, for --json output. The caller frees. */
-char *text_json(const char *s);
 
 #endif

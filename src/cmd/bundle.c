@@ -1,11 +1,9 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * bundle: the certificates of another machine, to be copied there beforehand.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "pki/bundle.h"
@@ -21,39 +19,34 @@ static void print_next(const struct machine *m, const struct pki_bundle *b, cons
 	log_info("then, there: etcd-cluster setup");
 }
 
-static int work(const struct machine *m, const void *arg, struct err *e)
+static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const struct pki_bundle *b = arg;
+	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	const struct pki_bundle b = { .member = a->words[0], .sans = sans, .out = a->out };
 	auto_free char *name = NULL, *address = NULL;
-	int rc = pki_bundle(m, b, &name, &address, e);
+	int rc = pki_bundle(m, &b, &name, &address, e);
 
-	if (rc < 0 || m->dry_run)
-		return rc;
-	(void)printf("%s\n", b->out);
-	print_next(m, b, address);
+	if (rc > 0 && !m->dry_run) {
+		(void)printf("%s\n", b.out);
+		print_next(m, &b, address);
+	}
 	return rc;
 }
 
-int cmd_bundle(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	static const char usage[] = "bundle [--san X,...] --out DIR|FILE.tar [--dry-run] NAME=ADDRESS";
-	struct machine_options mine = *o;
-	struct pki_bundle bundle = { 0 };
-	const char *sans = NULL;
-	const struct cmd_option options[] = { { "san", NULL, &sans },
-					      { "out", NULL, &bundle.out },
-					      { "dry-run", &mine.dry_run, NULL },
-					      { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 1, 1, usage, e);
-	auto_strv char **list = sans ? text_split(sans, ",") : NULL;
+static const struct cmd_option options[] = {
+	CMD_OPTION_SAN,
+	CMD_NEEDED("out", "DIR|FILE.tar", CMD_FILE, out, "What to write; must not exist yet."),
+	CMD_END,
+};
 
-	if (at < 0)
-		return -1;
-	if (!bundle.out) {
-		(void)err_set(e, ERR_CONFIG, "--out is missing: the keys have to go somewhere");
-		return err_hint(e, "usage: etcd-cluster %s", usage);
-	}
-	bundle.member = argv[at];
-	bundle.sans = list;
-	return cmd_on_machine(&mine, true, work, &bundle, e) < 0 ? -1 : CMD_DONE;
-}
+const struct cmd_verb cmd_bundle = {
+	.name = "bundle",
+	.about = "Makes the certificates of another machine, to be copied there. Needs ca.key. A directory holds what "
+		 "belongs into /etc/etcd/pki there; an archive is unpacked below /. NAME=ADDRESS must agree with "
+		 "MEMBERS.",
+	.example = "bundle --out /root/n2 n2=10.0.0.2",
+	.options = options,
+	.args = "NAME=ADDRESS",
+	.changes = true,
+	.work = work,
+};

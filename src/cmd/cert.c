@@ -1,11 +1,9 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * cert: list, issue, renew, export.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "adapter/json.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/kubeadm.h"
@@ -18,53 +16,39 @@ static long long days_left(const struct pki_entry *c, time_t now)
 	return ((long long)c->not_after - (long long)now) / DAY;
 }
 
-static void print_member(const char *key, const char *value)
+static void list_json(const struct pki_entry *list, size_t n, time_t now)
 {
-	auto_free char *text = value ? text_json(value) : xstrdup("null");
+	struct json_object *array = json_new_array();
 
-	(void)printf(",\"%s\":%s", key, text);
-}
+	for (const struct pki_entry *c = list; c < list + n; c++) {
+		struct json_object *o = json_object_in(array, NULL);
 
-static void print_json(const struct pki_entry *list, size_t n, time_t now)
-{
-	(void)fputs("[", stdout);
-	for (size_t i = 0; i < n; i++) {
-		const struct pki_entry *c = &list[i];
-		auto_free char *name = text_json(c->name);
-
-		(void)printf("%s\n{\"name\":%s", i > 0 ? "," : "", name);
-		print_member("path", c->path);
-		(void)printf(",\"present\":%s", c->present ? "true" : "false");
+		json_text(o, "name", c->name);
+		json_text(o, "path", c->path);
+		json_flag(o, "present", c->present);
 		if (c->present) {
-			print_member("subject", c->subject);
-			print_member("issuer", c->issuer);
-			print_member("serial", c->serial);
-			(void)printf(",\"not_before\":%lld,\"not_after\":%lld,\"days_left\":%lld,\"sans\":[",
-				     (long long)c->not_before, (long long)c->not_after, days_left(c, now));
-			for (char **san = c->sans; san && *san; san++) {
-				auto_free char *text = text_json(*san);
-
-				(void)printf("%s%s", san == c->sans ? "" : ",", text);
-			}
-			(void)fputs("]", stdout);
+			json_text(o, "subject", c->subject);
+			json_text(o, "issuer", c->issuer);
+			json_text(o, "serial", c->serial);
+			json_number(o, "not_before", c->not_before);
+			json_number(o, "not_after", c->not_after);
+			json_number(o, "days_left", days_left(c, now));
+			json_texts(o, "sans", c->sans);
 		}
 		if (c->source)
-			print_member("source", c->source);
-		print_member("problem", c->problem);
-		print_member("fix", c->fix);
-		(void)fputs("}", stdout);
+			json_text(o, "source", c->source);
+		json_text(o, "problem", c->problem);
+		json_text(o, "fix", c->fix);
 	}
-	(void)fputs("\n]\n", stdout);
+	json_print(array);
 }
 
-static void print_table(const struct pki_entry *list, size_t n, time_t now)
+static void list_text(const struct pki_entry *list, size_t n, time_t now)
 {
 	if (n > 0 && list[0].source)
 		(void)printf("signed by: %s\n\n", list[0].source);
 	(void)printf("%-22s %9s  %s\n", "NAME", "DAYS LEFT", "SUBJECT");
-	for (size_t i = 0; i < n; i++) {
-		const struct pki_entry *c = &list[i];
-
+	for (const struct pki_entry *c = list; c < list + n; c++) {
 		if (c->present)
 			(void)printf("%-22s %9lld  %s\n", c->name, days_left(c, now), c->subject);
 		else
@@ -74,95 +58,44 @@ static void print_table(const struct pki_entry *list, size_t n, time_t now)
 	}
 }
 
-static int list_work(const struct machine *m, const void *arg, struct err *e)
+static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const bool *json = arg;
-	struct pki_entry *list = NULL;
+	struct pki_entry *entries = NULL;
 	size_t n = 0;
 
 	(void)e;
-	pki_list(m, &list, &n);
-	(*json ? print_json : print_table)(list, n, m->now);
-	pki_list_free(list, n);
+	pki_list(m, &entries, &n);
+	(a->json ? list_json : list_text)(entries, n, m->now);
+	pki_list_free(entries, n);
 	return 0;
 }
 
-static int cert_list(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int issue(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	bool json = false;
-	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-
-	if (cmd_options(argc, argv, options, 0, 0, "cert list [--json]", e) < 0)
-		return -1;
-	return cmd_on_machine(o, false, list_work, &json, e);
-}
-
-static int issue_work(const struct machine *m, const void *arg, struct err *e)
-{
+	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	const struct pki_order order = { .profile = a->words[0],
+					 .name = a->name,
+					 .sans = sans,
+					 .dir = a->out ? a->out : ".",
+					 .allow_root = a->allow_root };
 	auto_free char *path = NULL;
-	int rc = pki_issue(m, arg, &path, e);
 
-	if (rc > 0 && !m->dry_run)
+	if (pki_issue(m, &order, &path, e) < 0)
+		return -1;
+	if (!m->dry_run && path)
 		(void)printf("%s\n", path);
-	return rc;
+	return 1;
 }
 
-static int cert_issue(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int renew(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct machine_options mine = *o;
-	struct pki_order order = { 0 };
-	const char *sans = NULL, *dir = NULL;
-	const struct cmd_option options[] = { { "name", NULL, &order.name },
-					      { "san", NULL, &sans },
-					      { "out", NULL, &dir },
-					      { "allow-root", &order.allow_root, NULL },
-					      { "dry-run", &mine.dry_run, NULL },
-					      { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 1, 1,
-			     "cert issue [--name NAME] [--san X,...] [--out DIR] [--allow-root] [--dry-run] "
-			     "server|peer|client|apiserver|healthcheck",
-			     e);
-	auto_strv char **list = sans ? text_split(sans, ",") : NULL;
-
-	if (at < 0)
-		return -1;
-	order.profile = argv[at];
-	order.sans = list;
-	order.dir = dir ? dir : ".";
-	return cmd_on_machine(&mine, true, issue_work, &order, e) < 0 ? -1 : CMD_DONE;
+	return certify_renew(m, a->words[0] ? a->words : NULL, a->force, e);
 }
 
-struct renewal {
-	char *const *names; /* NULL: all */
-	bool force;
-};
-
-static int renew_work(const struct machine *m, const void *arg, struct err *e)
-{
-	const struct renewal *r = arg;
-
-	return certify_renew(m, r->names, r->force, e);
-}
-
-static int cert_renew(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	struct renewal renewal = { 0 };
-	const struct cmd_option options[] = { { "force", &renewal.force, NULL },
-					      { "dry-run", &mine.dry_run, NULL },
-					      { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 0, 16, "cert renew [--force] [--dry-run] [NAME...]", e);
-
-	if (at < 0)
-		return -1;
-	renewal.names = at < argc ? argv + at : NULL;
-	return cmd_changed(cmd_on_machine(&mine, true, renew_work, &renewal, e));
-}
-
-static int export_work(const struct machine *m, const void *arg, struct err *e)
+static int export_to(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_buf struct buf snippet = { 0 };
-	int rc = pki_export(m, arg, e);
+	int rc = pki_export(m, a->words[0], e);
 
 	if (rc < 0)
 		return -1;
@@ -171,26 +104,64 @@ static int export_work(const struct machine *m, const void *arg, struct err *e)
 	return rc;
 }
 
-static int cert_export(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL }, { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 1, 1, "cert export [--dry-run] DIR", e);
+static const struct cmd_verb verb_list = {
+	.name = "list",
+	.about = "Prints days left, problems and their fixes of all certificates here.",
+	.example = "cert list",
+	.lists = true,
+	.work = list,
+};
 
-	if (at < 0)
-		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, export_work, argv[at], e));
-}
+static const struct cmd_option issue_options[] = {
+	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name in the certificate."),
+	CMD_OPTION_SAN,
+	CMD_VALUE("out", "DIR", CMD_DIR, out, "Where to write it; else the current directory."),
+	CMD_FLAG("allow-root", allow_root, "Allow the name root, which may do everything in etcd."),
+	CMD_END,
+};
 
-int cmd_cert(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	static const struct cmd_sub subs[] = {
-		{ "list", "[--json]", "days left, problems, and what mends them", cert_list },
-		{ "issue", "PROFILE [--name N] …", "a pair for another host or a client", cert_issue },
-		{ "renew", "[--force] [NAME…]", "what is due, without restarting etcd", cert_renew },
-		{ "export", "DIR", "what kubeadm wants in pki/etcd", cert_export },
-		{ NULL, NULL, NULL, NULL },
-	};
+static const struct cmd_verb verb_issue = {
+	.name = "issue",
+	.about = "Makes a key and a certificate for another host or a client. Prints where they are. Needs ca.key.",
+	.example = "cert issue --name backup --out /root/backup client",
+	.options = issue_options,
+	.args = "server|peer|client|apiserver|healthcheck",
+	.kind = CMD_WORDS,
+	.changes = true,
+	.work = issue,
+};
 
-	return cmd_dispatch(subs, argc, argv, o, e);
-}
+static const struct cmd_option renew_options[] = {
+	CMD_FLAG("force", force, "Renew before it is due."),
+	CMD_END,
+};
+
+static const struct cmd_verb verb_renew = {
+	.name = "renew",
+	.about = "Renews certificates that are due, or the named ones. Proves by a handshake that the running etcd "
+		 "serves them. Keys stay and etcd is not restarted. A timer does this every day.",
+	.example = "cert renew --force server",
+	.options = renew_options,
+	.args = "[NAME...]",
+	.kind = CMD_CERT,
+	.changes = true,
+	.work = renew,
+};
+
+static const struct cmd_verb verb_export = {
+	.name = "export",
+	.about = "Writes the files that kubeadm expects below pki/etcd. Prints the part of its ClusterConfiguration "
+		 "that names the members and these files.",
+	.example = "cert export /root/kubeadm",
+	.args = "DIR",
+	.kind = CMD_DIR,
+	.changes = true,
+	.work = export_to,
+};
+
+const struct cmd_verb cmd_cert = {
+	.name = "cert",
+	.about = "Lists, issues, renews and exports certificates.",
+	.args = "VERB ...",
+	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_issue, &verb_renew, &verb_export, NULL },
+};

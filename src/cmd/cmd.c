@@ -1,109 +1,180 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
+#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
-#define MAX_OPTIONS 16
+#define MAX_VERBS 24
+#define MAX_ARGS  16 /* no cluster has more members worth naming */
 
-static void sub_usage(FILE *to, const struct cmd_sub *subs, const char *verb)
+size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_MAX_OPTIONS])
 {
-	(void)fprintf(to, "usage: etcd-cluster %s …\n", verb);
-	for (; subs->name; subs++)
-		(void)fprintf(to, "  %s %-10s %-24s %s\n", verb, subs->name, subs->args, subs->what);
+	static const struct cmd_option dry_run =
+		CMD_FLAG("dry-run", machine.dry_run, "Print what would be done, and change nothing.");
+	static const struct cmd_option json = CMD_FLAG("json", json, "Print JSON.");
+	static const struct cmd_option help = CMD_FLAG("help", help, "Print this help.");
+	size_t n = 0;
+
+	for (const struct cmd_option *o = v->options; o && o->name[0]; o++)
+		list[n++] = o;
+	if (v->changes)
+		list[n++] = &dry_run;
+	if (v->lists)
+		list[n++] = &json;
+	list[n++] = &help;
+	return n;
 }
 
-int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct machine_options *o, struct err *e)
+const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name)
 {
-	const char *names[MAX_OPTIONS + 1] = { NULL };
-	const char *near;
-
-	if (argc < 2) {
-		sub_usage(stderr, subs, argv[0]);
-		return err_set(e, ERR_CONFIG, "%s needs a second word", argv[0]);
+	for (const struct cmd_verb *const *sub = v->verbs; *sub; sub++) {
+		if (strcmp((*sub)->name, name) == 0)
+			return *sub;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		sub_usage(stdout, subs, argv[0]);
-		return CMD_DONE;
-	}
-	for (size_t i = 0; i < MAX_OPTIONS && subs[i].name; i++) {
-		if (strcmp(subs[i].name, argv[1]) == 0)
-			return subs[i].run(argc - 1, argv + 1, o, e);
-		names[i] = subs[i].name;
-	}
-	near = text_suggest(argv[1], names);
-	(void)err_set(e, ERR_CONFIG, "unknown: %s %s", argv[0], argv[1]);
-	if (near)
-		return err_hint(e, "did you mean: etcd-cluster %s %s", argv[0], near);
-	return err_hint(e, "etcd-cluster %s --help lists them", argv[0]);
+	return NULL;
 }
 
-static int take(const struct cmd_option *option, const char *value, struct err *e)
+int cmd_max_args(const struct cmd_verb *v)
 {
-	if (option->flag) {
-		*option->flag = true;
-		return 0;
-	}
-	if (*option->value)
-		return err_set(e, ERR_CONFIG, "--%s is given twice", option->name);
-	*option->value = value;
-	return 0;
+	return !v->args ? 0 : strstr(v->args, "...") ? MAX_ARGS : 1;
 }
 
-int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
-		struct err *e)
+void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value)
 {
-	static const struct cmd_option none[] = { { 0 } };
-	struct option table[MAX_OPTIONS + 2] = { { .name = "help", .val = 'h' } };
+	char *field = (char *)a + option->field;
+
+	if (option->arg[0])
+		*(const char **)(void *)field = value;
+	else
+		*(bool *)(void *)field = true;
+}
+
+static const char *value_of(const struct cmd_args *a, const struct cmd_option *option)
+{
+	return *(const char *const *)(const void *)((const char *)a + option->field);
+}
+
+/* Reads the options; those of a verb with others below it end at the first argument. Returns its index in argv. */
+static int parse(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
+{
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	struct option table[CMD_MAX_OPTIONS + 1] = { 0 };
+	size_t n = cmd_options(v, options);
 	int which, picked = 0;
 
-	if (!options)
-		options = none;
-	for (int i = 0; i < MAX_OPTIONS && options[i].name; i++)
-		table[i + 1] = (struct option){ .name = options[i].name,
-						.has_arg = options[i].flag ? no_argument : required_argument };
-	optind = 0; /* a fresh scan: main has used getopt before (getopt(3), NOTES) */
+	for (size_t i = 0; i < n; i++)
+		table[i] = (struct option){ .name = options[i]->name,
+					    .has_arg = options[i]->arg[0] ? required_argument : no_argument };
+	optind = 0; /* a fresh scan (getopt(3), NOTES) */
 	opterr = 0;
-	while ((which = getopt_long(argc, argv, ":", table, &picked)) != -1) {
+	while ((which = getopt_long(argc, argv, v->verbs ? "+:hv" : ":h", table, &picked)) != -1) {
 		if (which == 'h') {
-			(void)printf("usage: etcd-cluster %s\n", usage);
-			exit(CMD_DONE);
-		}
-		if (which == ':' || which == '?') {
-			(void)err_set(e, ERR_CONFIG, which == ':' ? "%s needs a value" : "%s: no such option",
+			a->help = true;
+		} else if (which == 'v') {
+			a->verbose = true;
+		} else if (which == ':' || which == '?') {
+			(void)err_set(e, ERR_CONFIG,
+				      which == ':' ? "%s needs a value" : "%s is not a valid option here",
 				      argv[optind - 1]);
-			return err_hint(e, "usage: etcd-cluster %s", usage);
+			return err_hint(e, "%s --help", path);
+		} else if (options[picked]->arg[0] && value_of(a, options[picked])) {
+			return err_set(e, ERR_CONFIG, "--%s is given twice", options[picked]->name);
+		} else {
+			cmd_set(a, options[picked], optarg);
 		}
-		if (take(&options[picked - 1], optarg, e) < 0)
-			return -1;
-	}
-	if (argc - optind < min_args || argc - optind > max_args) {
-		(void)err_set(e, ERR_CONFIG,
-			      argc - optind < min_args ? "%s: an argument is missing" : "%s: too many arguments",
-			      argv[0]);
-		return err_hint(e, "usage: etcd-cluster %s", usage);
 	}
 	return optind;
 }
 
-int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work, const void *arg, struct err *e)
+static int check_args(const struct cmd_verb *v, const char *path, int n, const struct cmd_args *a, struct err *e)
 {
-	auto_close int lock = -1;
-	struct machine m;
-	int rc = machine_open(&m, o, e);
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	size_t n_options = cmd_options(v, options);
 
-	if (rc == 0 && change) {
-		lock = machine_lock(&m, e);
-		rc = lock < 0 ? -1 : 0;
+	for (size_t i = 0; i < n_options; i++) {
+		if (options[i]->required && !value_of(a, options[i])) {
+			(void)err_set(e, ERR_CONFIG, "--%s is missing", options[i]->name);
+			return err_hint(e, "%s --help", path);
+		}
 	}
-	if (rc == 0)
-		rc = work(&m, arg, e);
-	machine_free(&m);
-	return rc;
+	if (n == 0 && v->args && v->args[0] != '[')
+		(void)err_set(e, ERR_CONFIG, "%s needs an argument: %s", path, v->args);
+	else if (n > cmd_max_args(v))
+		(void)err_set(e, ERR_CONFIG, "%s does not take the argument %s", path, a->words[cmd_max_args(v)]);
+	else
+		return 0;
+	return err_hint(e, "%s --help", path);
+}
+
+static int unknown(const struct cmd_verb *v, const char *path, const char *word, struct err *e)
+{
+	const char *names[MAX_VERBS + 1] = { NULL };
+	const char *near;
+
+	for (size_t i = 0; i < MAX_VERBS && v->verbs[i]; i++)
+		names[i] = v->verbs[i]->name;
+	near = text_suggest(word, names);
+	(void)err_set(e, ERR_CONFIG, "%s is not a verb of %s", word, path);
+	if (near)
+		return err_hint(e, "did you mean: %s %s", path, near);
+	return err_hint(e, "%s --help", path);
+}
+
+int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
+{
+	int at = parse(v, path, argc, argv, a, e), rc;
+
+	if (at < 0)
+		return -1;
+	log_open(a->verbose);
+	if (a->version) {
+		(void)puts("etcd-cluster " VERSION);
+		return CMD_DONE;
+	}
+	if (a->help || (v->verbs && argc > at && strcmp(argv[at], "help") == 0)) {
+		cmd_help(stdout, v, path);
+		return CMD_DONE;
+	}
+	a->words = argv + at; /* ended by the NULL of argv: getopt puts the options before the arguments */
+	if (v->run || v->work) {
+		if (check_args(v, path, argc - at, a, e) < 0)
+			return -1;
+		if (v->run)
+			return v->run(a, e);
+		rc = cmd_on_machine(a, v->changes, v->work, e);
+		return rc < 0 ? -1 : rc == 0 && v->changes ? CMD_NOTHING : CMD_DONE;
+	}
+	if (at >= argc) {
+		cmd_help(stderr, v, path);
+		return err_set(e, ERR_CONFIG, "%s needs a verb", path);
+	}
+	if (!cmd_find(v, argv[at]))
+		return unknown(v, path, argv[at], e);
+	{
+		auto_free char *below = xasprintf("%s %s", path, argv[at]);
+
+		return cmd_run(cmd_find(v, argv[at]), below, argc - at, argv + at, a, e);
+	}
+}
+
+int cmd_on_machine(const struct cmd_args *a, bool lock, cmd_work *work, struct err *e)
+{
+	struct machine m cleanup(machine_free) = { 0 };
+	auto_close int held = -1;
+
+	if (machine_open(&m, &a->machine, e) < 0)
+		return -1;
+	if (lock) {
+		held = machine_lock(&m, e);
+		if (held < 0)
+			return -1;
+	}
+	return work(&m, a, e);
 }
 
 int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n, struct err *e)
@@ -123,7 +194,15 @@ int cmd_answer(const struct machine_options *o, const struct config_answer *answ
 	return config_edit(&m.at, given, n_given, o->dry_run, e);
 }
 
-int cmd_changed(int rc)
+int cmd_number(const char *option, const char *text, unsigned int least, unsigned int most, unsigned int *to,
+	       struct err *e)
 {
-	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+	uint64_t value;
+
+	if (!text)
+		return 0;
+	if (!text_parse_u64(text, least, most, &value))
+		return err_set(e, ERR_CONFIG, "--%s %s is not a whole number from %u to %u", option, text, least, most);
+	*to = (unsigned int)value;
+	return 0;
 }

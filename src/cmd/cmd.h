@@ -1,70 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The whole contract between main and the verbs.
+ * A verb, declared once: how it is called, what it takes, and what runs. Parsing (cmd.c), --help (help.c) and the
+ * completion of the shell (complete.c) come from this table.
  */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
 
-#include "base/err.h"
 #include "config/edit.h"
 #include "config/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
 enum { CMD_DONE = 0, CMD_NOTHING = 2 };
 
-/*
- * A verb. argv[0] is the verb itself; `o` has the global options, and the verb parses the rest with cmd_options.
- * Returns CMD_DONE or CMD_NOTHING, or -1 with e filled; a listing verb that found something unhealthy fills e, too.
- */
-typedef int cmd_fn(int argc, char **argv, const struct machine_options *o, struct err *e);
-
-cmd_fn cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca, cmd_bundle, cmd_enroll,
-	cmd_token;
-cmd_fn cmd_leave, cmd_remove, cmd_replace, cmd_restore;
-
-/* A nested verb: "release fetch". */
-struct cmd_sub {
-	const char *name;
-	const char *args; /* shown in the usage line */
-	const char *what; /* one line */
-	cmd_fn *run;
+/* What the command line says. A field that was not given is NULL or false. */
+struct cmd_args {
+	struct machine_options machine;
+	bool allow_root, ca_elsewhere, force, help, json, last, local, replace, start, verbose, version, wait;
+	const char *address, *data_dir, *force_new_cluster, *hours, *keep, *listen, *name, *out, *passphrase_file;
+	const char *release, *san, *token_file, *uses;
+	char **words; /* the arguments, ended by NULL */
 };
 
-/* Finds and runs argv[1] among subs (ended by a NULL name) with argv + 1; a missing or unknown one is ERR_CONFIG with the list and a suggestion. */
-int cmd_dispatch(const struct cmd_sub *subs, int argc, char **argv, const struct machine_options *o, struct err *e);
+/* What an argument names: what the completion offers for it. */
+enum cmd_kind {
+	CMD_TEXT,
+	CMD_WORDS, /* one of those in its placeholder: "server|peer" */
+	CMD_FILE,
+	CMD_DIR,
+	CMD_MEMBER,
+	CMD_TOKEN,
+	CMD_RELEASE,
+	CMD_RELEASE_FILE, /* a release or a file */
+	CMD_CERT,
+};
 
-/* One option of a verb; exactly one of flag and value is set. */
+/* The short texts are arrays: a pointer would cost a relocation more. */
 struct cmd_option {
-	const char *name;   /* without the dashes; NULL ends the table */
-	bool *flag;	    /* set to true when given */
-	const char **value; /* set to the argument; giving it twice is an error */
+	char name[20]; /* without the dashes; "" ends the table */
+	char arg[16];  /* placeholder of its value; "": it takes none */
+	const char *help;
+	unsigned short field; /* offset in struct cmd_args of a const char * for a value, else of a bool */
+	unsigned char kind;   /* enum cmd_kind */
+	bool required;
+};
+/* clang-format off */
+#define CMD_FLAG(name_, field_, help_) { .name = name_, .help = help_, .field = offsetof(struct cmd_args, field_) }
+#define CMD_VALUE(name_, arg_, kind_, field_, help_) \
+	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_ }
+/* One that must be given. */
+#define CMD_NEEDED(name_, arg_, kind_, field_, help_) \
+	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_, .required = true }
+#define CMD_END { .name = "" }
+/* clang-format on */
+
+/* Options of several verbs. */
+#define CMD_OPTION_NAME	    CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name of this machine's member.")
+#define CMD_OPTION_ADDRESS  CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Address that other machines dial.")
+#define CMD_OPTION_RELEASE  CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run.")
+#define CMD_OPTION_DATA_DIR CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Where etcd keeps its data.")
+#define CMD_OPTION_SAN	    CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names and addresses for the certificate.")
+
+/* Returns an exit code, or -1 with e filled. */
+typedef int cmd_fn(const struct cmd_args *a, struct err *e);
+/* The same on this machine. Returns more than 0 when something changed, 0 when there was nothing to do, or -1. */
+typedef int cmd_work(const struct machine *m, const struct cmd_args *a, struct err *e);
+
+/* Exactly one of verbs, run and work is set. */
+struct cmd_verb {
+	char name[16];
+	const char *about;   /* whole sentences, the first of which is its summary; a newline begins a paragraph */
+	const char *example; /* command lines without "etcd-cluster " */
+	const struct cmd_option *options;
+	const char *args;   /* "FILE", "[MEMBER]" (may be left out), "NAME..." (one or more), or NULL */
+	unsigned char kind; /* enum cmd_kind of these */
+	bool changes;	    /* takes --dry-run, holds the machine's lock, exits 2 for "nothing to do" */
+	bool lists;	    /* takes --json */
+	const struct cmd_verb *const *verbs; /* "release fetch": those below it, ended by NULL */
+	cmd_fn *run;
+	cmd_work *work;
 };
 
+extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
+extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
+
+/* Parses argv (argv[0] is the verb itself) and runs v or one below it. path: how it was called so far. An exit code or -1. */
+int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,
+	    struct err *e) MUST_CHECK;
+
+/* All options of a verb, --dry-run, --json and --help among them. Returns how many. */
+#define CMD_MAX_OPTIONS 12
+size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_MAX_OPTIONS]);
+
+/* How many arguments v takes at most. */
+int cmd_max_args(const struct cmd_verb *v);
+
+/* The verb of this name below v, or NULL. */
+const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name);
+
+void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value);
+
+/* What `etcd-cluster … --help` prints: help.c. */
+void cmd_help(FILE *to, const struct cmd_verb *v, const char *path);
+
+/* Prints what the last of words (ended by NULL) can become, one a line; ":file" and ":dir" stand for names of files. */
+int cmd_complete(const struct cmd_verb *top, char **words);
+
+/* Opens the machine, and takes its lock if asked to, for the time of work. Returns what that returned. */
+int cmd_on_machine(const struct cmd_args *a, bool lock, cmd_work *work, struct err *e) MUST_CHECK;
+
 /*
- * Parses the verb's options (long only) and checks the number of arguments left. Returns the index of the first argument.
- * --help prints the usage line `usage` to stdout and exits 0.
- */
-int cmd_options(int argc, char **argv, const struct cmd_option *options, int min_args, int max_args, const char *usage,
-		struct err *e) MUST_CHECK;
-
-/* What a verb does with the machine: -1 with e filled, or 0 or more. */
-typedef int cmd_work(const struct machine *m, const void *arg, struct err *e);
-
-/* Opens the machine, and takes its lock when something is to be changed, for the time of work(). Returns what that returned. */
-int cmd_on_machine(const struct machine_options *o, bool change, cmd_work *work, const void *arg,
-		   struct err *e) MUST_CHECK;
-
-/*
- * Writes the answers that have a value into cluster.conf, under the lock that setup takes, so the two never meet half-way. 1 when the file changed
- * (dry run: would), 0 when it said so already.
+ * Writes the answers that have a value into cluster.conf, under the lock that setup takes, so the two never meet
+ * half-way. 1 when the file changed (dry run: would), 0 when it has them already.
  */
 int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n,
 	       struct err *e) MUST_CHECK;
 
-/* 1 changed, 0 nothing to do, -1: as what a cmd_fn returns. */
-int cmd_changed(int rc);
+/* A whole number from least to most. NULL leaves *to as it is. */
+int cmd_number(const char *option, const char *text, unsigned int least, unsigned int most, unsigned int *to,
+	       struct err *e) MUST_CHECK;
 
 #endif

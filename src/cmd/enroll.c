@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll: serves the door, on a socket from systemd or one of its own.
+ * enroll: the enrolment server, on a socket from systemd or one of its own.
  */
 #include <fcntl.h>
 #include <netdb.h>
@@ -22,7 +22,7 @@
 static int listen_at(const char *where, struct err *e)
 {
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
-	const char *colon = strrchr(where, ':'); /* NULL is before everything */
+	const char *colon = strrchr(where, ':');
 	bool bracket = where[0] == '[';
 	auto_free char *host = NULL;
 	struct addrinfo *at = NULL;
@@ -30,7 +30,7 @@ static int listen_at(const char *where, struct err *e)
 	uint64_t port;
 	int on = 1;
 
-	if (colon > where && bracket == (colon[-1] == ']'))
+	if (colon && colon > where && bracket == (colon[-1] == ']'))
 		host = xstrndup(where + bracket, (size_t)(colon - where) - 2 * bracket);
 	if (!host || !text_parse_u64(colon + 1, 1, UINT16_MAX, &port) || getaddrinfo(host, colon + 1, &want, &at) != 0)
 		return err_set(e, ERR_CONFIG, "--listen=%s is not ADDRESS:PORT, with an address of this machine",
@@ -51,23 +51,33 @@ static int from_systemd(struct err *e)
 	if (n && pid && text_parse_u64(n, 1, 1, &count) && text_parse_u64(pid, 1, INT32_MAX, &whose) &&
 	    (pid_t)whose == getpid() && fcntl(SYSTEMD_FD, F_SETFD, FD_CLOEXEC) == 0)
 		return SYSTEMD_FD;
-	(void)err_set(e, ERR_CONFIG, "there is no socket from systemd");
-	return err_hint(e, "etcd-cluster setup opens the door by itself; by hand: etcd-cluster enroll --listen "
+	(void)err_set(e, ERR_CONFIG, "systemd passes no socket to etcd-cluster enroll");
+	return err_hint(e, "etcd-cluster setup opens the enrolment port; by hand: etcd-cluster enroll --listen "
 			   "ADDRESS:PORT");
 }
 
-int cmd_enroll(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int run(const struct cmd_args *a, struct err *e)
 {
-	const char *where = NULL;
-	const struct cmd_option options[] = { { "listen", NULL, &where }, { NULL, NULL, NULL } };
-	auto_close int fd = -1;
+	auto_close int fd = a->listen ? listen_at(a->listen, e) : from_systemd(e);
 
-	if (cmd_options(argc, argv, options, 0, 0, "enroll [--listen ADDRESS:PORT]", e) < 0)
-		return -1;
-	fd = where ? listen_at(where, e) : from_systemd(e);
 	if (fd < 0)
 		return -1;
-	if (where)
-		log_info("serving at %s until a signal ends it", where);
-	return server_serve(o, fd, where ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
+	if (a->listen)
+		log_info("serving at %s until a signal ends it", a->listen);
+	return server_serve(&a->machine, fd, a->listen ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
 }
+
+static const struct cmd_option options[] = {
+	CMD_VALUE("listen", "ADDRESS:PORT", CMD_TEXT, listen, "Listen here; IPv6 addresses need brackets."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_enroll = {
+	.name = "enroll",
+	.about = "Serves enrolment on a CA host. Gives other machines their certificates over TLS 1.3. systemd starts "
+		 "it when somebody connects to ENROLL_PORT; with --listen it needs no systemd and serves until a "
+		 "signal ends it.",
+	.example = "enroll --listen 10.0.0.1:2382",
+	.options = options,
+	.run = run,
+};

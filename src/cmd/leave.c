@@ -1,31 +1,32 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * etcd-cluster leave: this machine is to be no member any more.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/leave.h"
 
 #include "base/log.h"
 #include "cmd/cmd.h"
 
-static int leave(const struct machine *m, const void *arg, struct err *e)
+static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	return leave_run(m, arg, e);
-}
+	const struct leave_options how = { .last = a->last, .ca_elsewhere = a->ca_elsewhere };
+	int rc = leave_run(m, &how, e);
 
-int cmd_leave(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options where = *o;
-	struct leave_options how = { 0 };
-	const struct cmd_option options[] = { { .name = "last", .flag = &how.last },
-					      { .name = "ca-elsewhere", .flag = &how.ca_elsewhere },
-					      { .name = "dry-run", .flag = &where.dry_run },
-					      { 0 } };
-	int rc;
-
-	if (cmd_options(argc, argv, options, 0, 0, "leave [--last] [--ca-elsewhere] [--dry-run]", e) < 0)
-		return -1;
-	rc = cmd_on_machine(&where, true, leave, &how, e);
 	if (rc == 0)
-		log_info("nothing to do: this machine is no member of a cluster");
-	return cmd_changed(rc);
+		log_info("nothing to do: this machine is not a member of a cluster");
+	return rc;
 }
+
+static const struct cmd_option options[] = {
+	CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
+	CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave with the CA key: it is kept in another place."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_leave = {
+	.name = "leave",
+	.about = "Takes this machine out of its cluster. Removes its member, stops etcd, writes ROLE=none and moves "
+		 "the data aside. Refused when the others would have no quorum. Nothing is deleted; join brings the "
+		 "machine back.",
+	.example = "leave --dry-run",
+	.options = options,
+	.changes = true,
+	.work = work,
+};

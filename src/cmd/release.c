@@ -1,18 +1,17 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * release: list, fetch, verify, install, use, rollback, prune.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
 
+#include "adapter/json.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "release/install.h"
 #include "release/list.h"
 #include "release/switch.h"
 
-#define RESTART_HINT "etcd itself goes on with what it runs until: systemctl restart etcd"
+#define RESTART_HINT "the running etcd changes with: systemctl restart etcd"
+#define MAX_KEEP     1000
 
 /* The version that the argument, else cluster.conf, names. */
 static int wanted_version(const struct machine *m, const char *arg, struct version *v, struct err *e)
@@ -22,8 +21,9 @@ static int wanted_version(const struct machine *m, const char *arg, struct versi
 	if (text && version_parse(text, v))
 		return 0;
 	if (text)
-		return err_set(e, ERR_CONFIG, "\"%.40s\" is no version of etcd that could be fetched", text);
-	return err_set(e, ERR_CONFIG, "which version?");
+		return err_set(e, ERR_CONFIG, "\"%.40s\" is not a valid etcd version", text);
+	(void)err_set(e, ERR_CONFIG, "neither an argument nor RELEASE in cluster.conf names an etcd version");
+	return err_hint(e, "etcd-cluster release fetch --help");
 }
 
 static const char *state_of(const struct release_entry *entry)
@@ -33,50 +33,31 @@ static const char *state_of(const struct release_entry *entry)
 	return entry->current ? "current" : entry->previous ? "previous" : "installed";
 }
 
-static void print_text(const char *key, const char *value)
+static void list_json(const struct release_list *l)
 {
-	auto_free char *text = value ? text_json(value) : xstrdup("null");
+	auto_free char *newest = l->newest.major > 0 ? xasprintf(VERSION_FMT, VERSION_ARGS(l->newest)) : NULL;
+	struct json_object *top = json_new_object(), *releases = json_array_in(top, "releases");
 
-	(void)printf(",\"%s\":%s", key, text);
-}
+	for (const struct release_entry *r = l->entries; r < l->entries + l->n; r++) {
+		auto_free char *version = xasprintf(VERSION_FMT, VERSION_ARGS(r->record.version));
+		struct json_object *o = json_object_in(releases, NULL);
 
-static void print_names(const char *key, char *const *names)
-{
-	(void)printf(",\n\"%s\":[", key);
-	for (size_t i = 0; names && names[i]; i++) {
-		auto_free char *text = text_json(names[i]);
-
-		(void)printf("%s%s", i > 0 ? "," : "", text);
+		json_text(o, "name", r->name);
+		json_text(o, "version", version);
+		json_flag(o, "current", r->current);
+		json_flag(o, "previous", r->previous);
+		json_flag(o, "whole", r->whole);
+		json_text(o, "sha256", r->record.sha256);
+		json_text(o, "source", r->record.source);
+		json_text(o, "trust", r->record.trust);
 	}
-	(void)fputs("]", stdout);
+	json_texts(top, "cached", l->cached);
+	json_texts(top, "bundled", l->bundled);
+	json_text(top, "newest_pinned", newest);
+	json_print(top);
 }
 
-static void print_json(const struct release_list *l)
-{
-	(void)fputs("{\"releases\":[", stdout);
-	for (size_t i = 0; i < l->n; i++) {
-		const struct release_entry *entry = &l->entries[i];
-
-		(void)printf("%s\n{\"name\":\"%s\",\"version\":\"" VERSION_FMT
-			     "\",\"current\":%s,\"previous\":%s,\"whole\":%s",
-			     i > 0 ? "," : "", entry->name, VERSION_ARGS(entry->record.version),
-			     entry->current ? "true" : "false", entry->previous ? "true" : "false",
-			     entry->whole ? "true" : "false");
-		print_text("sha256", entry->record.sha256);
-		print_text("source", entry->record.source);
-		print_text("trust", entry->record.trust);
-		(void)fputs("}", stdout);
-	}
-	(void)fputs("]", stdout);
-	print_names("cached", l->cached);
-	print_names("bundled", l->bundled);
-	if (l->newest.major > 0)
-		(void)printf(",\n\"newest_pinned\":\"" VERSION_FMT "\"}\n", VERSION_ARGS(l->newest));
-	else
-		(void)fputs(",\n\"newest_pinned\":null}\n", stdout);
-}
-
-static void print_table(const struct release_list *l)
+static void list_text(const struct release_list *l)
 {
 	(void)printf("%-10s %-10s %s\n", "NAME", "STATE", "FROM");
 	for (size_t i = 0; i < l->n; i++)
@@ -90,34 +71,23 @@ static void print_table(const struct release_list *l)
 		(void)printf("newest that this package pins: " VERSION_FMT "\n", VERSION_ARGS(l->newest));
 }
 
-static int list_work(const struct machine *m, const void *arg, struct err *e)
+static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const bool *json = arg;
 	struct release_list l;
 	int rc = release_list(m, &l, e);
 
 	if (rc == 0)
-		(*json ? print_json : print_table)(&l);
+		(a->json ? list_json : list_text)(&l);
 	release_list_free(&l);
 	return rc;
 }
 
-static int verb_list(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	bool json = false;
-	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-
-	if (cmd_options(argc, argv, options, 0, 0, "release list [--json]", e) < 0)
-		return -1;
-	return cmd_on_machine(o, false, list_work, &json, e) < 0 ? -1 : CMD_DONE;
-}
-
-static int fetch_work(const struct machine *m, const void *arg, struct err *e)
+static int fetch(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_tarball struct tarball t = { .fd = -1 };
 	struct version v = { 0 };
 
-	if (wanted_version(m, arg, &v, e) < 0 || tarball_get(m, v, TARBALL_AGAIN, &t, e) < 0)
+	if (wanted_version(m, a->words[0], &v, e) < 0 || tarball_get(m, v, TARBALL_AGAIN, &t, e) < 0)
 		return -1;
 	if (t.fd < 0) /* a dry run */
 		return 1;
@@ -125,30 +95,10 @@ static int fetch_work(const struct machine *m, const void *arg, struct err *e)
 	return strcmp(t.source, t.path) != 0;
 }
 
-/* The parse that most subcommands share: --dry-run and at most one argument. *arg is NULL when it is not given. */
-static int one_argument(int argc, char **argv, int least, const char *usage, struct machine_options *o,
-			const char **arg, struct err *e)
-{
-	const struct cmd_option options[] = { { "dry-run", &o->dry_run, NULL }, { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, least, 1, usage, e);
-
-	*arg = at >= 0 && at < argc ? argv[at] : NULL;
-	return at < 0 ? -1 : 0;
-}
-
-static int verb_fetch(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	const char *arg;
-
-	if (one_argument(argc, argv, 0, "release fetch [--dry-run] [VERSION]", &mine, &arg, e) < 0)
-		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, fetch_work, arg, e));
-}
-
 /* A tarball by its path; or a release by its name: what is installed, and its tarball in the cache, when they are there. */
-static int verify_work(const struct machine *m, const void *arg, struct err *e)
+static int verify(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	const char *arg = a->words[0];
 	auto_tarball struct tarball t = { .fd = -1 };
 	auto_free char *name = NULL, *dir = NULL, *file = NULL, *cached = NULL;
 	struct version v;
@@ -157,13 +107,13 @@ static int verify_work(const struct machine *m, const void *arg, struct err *e)
 	if (arg && (strchr(arg, '/') || version_of_tarball(arg, &v))) {
 		if (tarball_check(m, arg, &t, e) < 0)
 			return -1;
-		(void)printf("%s: good, as %s says\n", (const char *)arg, t.trust);
+		(void)printf("%s: good, as %s says\n", arg, t.trust);
 		return 0;
 	}
 	if (arg)
 		name = release_name(arg, e);
 	else if (release_link_name(m, "current", &name, e) == 0)
-		(void)err_set(e, ERR_CONFIG, "no release is current: which one?");
+		(void)err_set(e, ERR_CONFIG, "no release is current, so release verify needs a version");
 	if (!name)
 		return -1;
 	dir = release_dir(m, name);
@@ -183,19 +133,10 @@ static int verify_work(const struct machine *m, const void *arg, struct err *e)
 	return 0;
 }
 
-static int verb_verify(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	int at = cmd_options(argc, argv, NULL, 0, 1, "release verify [VERSION|FILE]", e);
-
-	if (at < 0)
-		return -1;
-	return cmd_on_machine(o, false, verify_work, at < argc ? argv[at] : NULL, e) < 0 ? -1 : CMD_DONE;
-}
-
 /* Installs; the first release of a machine becomes current. */
-static int install_work(const struct machine *m, const void *arg, struct err *e)
+static int install(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_free char *name = release_name(arg, e), *now = NULL;
+	auto_free char *name = release_name(a->words[0], e), *now = NULL;
 	struct version v;
 	int rc, used;
 
@@ -208,19 +149,9 @@ static int install_work(const struct machine *m, const void *arg, struct err *e)
 	return used < 0 ? -1 : rc | used;
 }
 
-static int verb_install(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int use(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct machine_options mine = *o;
-	const char *arg;
-
-	if (one_argument(argc, argv, 1, "release install [--dry-run] VERSION|system", &mine, &arg, e) < 0)
-		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, install_work, arg, e));
-}
-
-static int use_work(const struct machine *m, const void *arg, struct err *e)
-{
-	auto_free char *name = release_name(arg, e);
+	auto_free char *name = release_name(a->words[0], e);
 	int rc = name ? release_use(m, name, e) : -1;
 
 	if (rc > 0 && !m->dry_run)
@@ -228,71 +159,103 @@ static int use_work(const struct machine *m, const void *arg, struct err *e)
 	return rc;
 }
 
-static int verb_use(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	const char *arg;
-
-	if (one_argument(argc, argv, 1, "release use [--dry-run] VERSION|system", &mine, &arg, e) < 0)
-		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, use_work, arg, e));
-}
-
-static int rollback_work(const struct machine *m, const void *arg, struct err *e)
+static int rollback(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	int rc = release_rollback(m, e);
 
-	(void)arg;
+	(void)a;
 	if (rc > 0 && !m->dry_run)
 		log_info("the previous release is current again; " RESTART_HINT);
 	return rc;
 }
 
-static int verb_rollback(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int prune(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct machine_options mine = *o;
-	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL }, { NULL, NULL, NULL } };
+	unsigned int keep = 0;
 
-	if (cmd_options(argc, argv, options, 0, 0, "release rollback [--dry-run]", e) < 0)
+	if (cmd_number("keep", a->keep, 0, MAX_KEEP, &keep, e) < 0)
 		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, rollback_work, NULL, e));
+	return release_prune(m, keep, e);
 }
 
-static int prune_work(const struct machine *m, const void *arg, struct err *e)
-{
-	const uint64_t *keep = arg;
+static const struct cmd_verb verb_list = {
+	.name = "list",
+	.about = "Prints the releases that are installed, cached and pinned.",
+	.example = "release list",
+	.lists = true,
+	.work = list,
+};
 
-	return release_prune(m, (size_t)*keep, e);
-}
+static const struct cmd_verb verb_fetch = {
+	.name = "fetch",
+	.about = "Gets the checked archive of a release into the cache. Without VERSION, of the one that cluster.conf "
+		 "names.",
+	.example = "release fetch 3.6.14",
+	.args = "[VERSION]",
+	.kind = CMD_RELEASE,
+	.changes = true,
+	.work = fetch,
+};
 
-static int verb_prune(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	const char *text = NULL;
-	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL },
-					      { "keep", NULL, &text },
-					      { NULL, NULL, NULL } };
-	uint64_t keep = 0;
+static const struct cmd_verb verb_verify = {
+	.name = "verify",
+	.about = "Hashes an archive or an installed release again.",
+	.example = "release verify 3.6.14",
+	.args = "[VERSION|FILE]",
+	.kind = CMD_RELEASE_FILE,
+	.work = verify,
+};
 
-	if (cmd_options(argc, argv, options, 0, 0, "release prune [--dry-run] [--keep N]", e) < 0)
-		return -1;
-	if (text && !text_parse_u64(text, 0, 1000, &keep))
-		return err_set(e, ERR_CONFIG, "--keep: not a number from 0 to 1000");
-	return cmd_changed(cmd_on_machine(&mine, true, prune_work, &keep, e));
-}
+static const struct cmd_verb verb_install = {
+	.name = "install",
+	.about = "Unpacks a release beside the others. Fetches it when the cache has none. The first one of a machine "
+		 "becomes current. etcd is not restarted.",
+	.example = "release install 3.6.14",
+	.args = "VERSION|system",
+	.kind = CMD_RELEASE,
+	.changes = true,
+	.work = install,
+};
 
-int cmd_release(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	static const struct cmd_sub subs[] = {
-		{ "list", "[--json]", "what is installed and cached", verb_list },
-		{ "fetch", "[VERSION]", "a verified tarball into the cache", verb_fetch },
-		{ "verify", "[VERSION|FILE]", "hash it again", verb_verify },
-		{ "install", "VERSION|system", "beside the others", verb_install },
-		{ "use", "VERSION|system", "make it current", verb_use },
-		{ "rollback", "", "make the previous one current", verb_rollback },
-		{ "prune", "[--keep N]", "remove those that are neither", verb_prune },
-		{ NULL, NULL, NULL, NULL },
-	};
+static const struct cmd_verb verb_use = {
+	.name = "use",
+	.about = "Makes an installed release the current one. Refused when the data would not survive it. etcd is not "
+		 "restarted.",
+	.example = "release use 3.6.14",
+	.args = "VERSION|system",
+	.kind = CMD_RELEASE,
+	.changes = true,
+	.work = use,
+};
 
-	return cmd_dispatch(subs, argc, argv, o, e);
-}
+static const struct cmd_verb verb_rollback = {
+	.name = "rollback",
+	.about = "Makes the previous release the current one. etcd is not restarted.",
+	.example = "release rollback",
+	.changes = true,
+	.work = rollback,
+};
+
+static const struct cmd_option prune_options[] = {
+	CMD_VALUE("keep", "N", CMD_TEXT, keep, "Keep the N newest of them; else none."),
+	CMD_END,
+};
+
+static const struct cmd_verb verb_prune = {
+	.name = "prune",
+	.about =
+		"Deletes releases that are neither current nor previous. Their archives in the cache are deleted, too.",
+	.example = "release prune --keep 1",
+	.options = prune_options,
+	.changes = true,
+	.work = prune,
+};
+
+const struct cmd_verb cmd_release = {
+	.name = "release",
+	.about = "Fetches, verifies, installs and switches etcd releases. They lie side by side; the link `current` "
+		 "names the one in use. None of these verbs restarts etcd.",
+	.args = "VERB ...",
+	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_fetch, &verb_verify, &verb_install, &verb_use,
+						   &verb_rollback, &verb_prune, NULL },
+};

@@ -1,27 +1,28 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * etcd-cluster remove: another member, which is dead, is to be no member any more.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/remove.h"
 
 #include "cmd/cmd.h"
 
-static int take_out(const struct machine *m, const void *arg, struct err *e)
+static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	return remove_run(m, arg, e);
+	const struct remove_options how = { .force = a->force, .member = a->words[0] };
+
+	return remove_run(m, &how, e);
 }
 
-int cmd_remove(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options where = *o;
-	struct remove_options how = { 0 };
-	const struct cmd_option options[] = { { .name = "force", .flag = &how.force },
-					      { .name = "dry-run", .flag = &where.dry_run },
-					      { 0 } };
-	int first = cmd_options(argc, argv, options, 1, 1, "remove [--force] [--dry-run] MEMBER", e);
+static const struct cmd_option options[] = {
+	CMD_FLAG("force", force, "Remove a member that answers."),
+	CMD_END,
+};
 
-	if (first < 0)
-		return -1;
-	how.member = argv[first];
-	return cmd_changed(cmd_on_machine(&where, true, take_out, &how, e));
-}
+const struct cmd_verb cmd_remove = {
+	.name = "remove",
+	.about = "Removes a dead member from the cluster. The member is given by name or ID. Refused when it answers, "
+		 "and when the others would have no quorum without it. On the CA host its enrolment is forgotten.",
+	.example = "remove n3",
+	.options = options,
+	.args = "MEMBER",
+	.kind = CMD_MEMBER,
+	.changes = true,
+	.work = work,
+};

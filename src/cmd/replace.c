@@ -1,22 +1,26 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * etcd-cluster replace: this machine was built anew and takes its own place.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/replace.h"
 
 #include "base/log.h"
 #include "cmd/cmd.h"
 
-int cmd_replace(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int run(const struct cmd_args *a, struct err *e)
 {
-	struct machine_options where = *o;
-	const struct cmd_option options[] = { { .name = "dry-run", .flag = &where.dry_run }, { 0 } };
-	int first = cmd_options(argc, argv, options, 0, 1, "replace [--dry-run] [MEMBER]", e), rc;
+	int rc = replace_run(&a->machine, a->words[0], e);
 
-	if (first < 0)
-		return -1;
-	rc = replace_run(&where, argv[first], e);
 	if (rc == CMD_NOTHING)
 		log_info("nothing to do");
 	return rc;
 }
+
+const struct cmd_verb cmd_replace = {
+	.name = "replace",
+	.about = "Joins again as the dead member that this machine was. For a rebuilt machine, or one whose data is "
+		 "lost: removes the dead member of its own name, then joins as a new member of that name. Former data "
+		 "is moved aside once the others have agreed.",
+	.example = "replace",
+	.args = "[MEMBER]",
+	.kind = CMD_MEMBER,
+	.changes = true,
+	.run = run,
+};

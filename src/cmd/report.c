@@ -2,14 +2,12 @@
 #include "cmd/report.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "base/mem.h"
-#include "base/text.h"
+#include "adapter/json.h"
 
-size_t report_print(const struct doctor_report *r, enum doctor_level least)
+void report_print(const struct doctor_report *r, enum doctor_level least)
 {
-	size_t n = 0;
-
 	for (size_t i = 0; i < r->n; i++) {
 		const struct doctor_finding *f = &r->list[i];
 
@@ -18,34 +16,31 @@ size_t report_print(const struct doctor_report *r, enum doctor_level least)
 		(void)printf("%-4s  %s\n", doctor_level_name(f->level), f->what);
 		if (f->fix[0])
 			(void)printf("      -> %s\n", f->fix);
-		n++;
 	}
-	return n;
 }
 
-void report_json_string(const char *text)
+void report_json(const struct doctor_report *r, enum doctor_level least, struct json_object *array)
 {
-	auto_free char *quoted = text ? text_json(text) : xstrdup("null");
-
-	(void)fputs(quoted, stdout);
-}
-
-void report_json(const struct doctor_report *r, enum doctor_level least)
-{
-	const char *comma = "";
-
-	(void)putchar('[');
 	for (size_t i = 0; i < r->n; i++) {
 		const struct doctor_finding *f = &r->list[i];
+		struct json_object *o;
 
 		if (f->level < least)
 			continue;
-		(void)printf("%s{\"level\":\"%s\",\"what\":", comma, doctor_level_name(f->level));
-		report_json_string(f->what);
-		(void)fputs(",\"fix\":", stdout);
-		report_json_string(f->fix[0] ? f->fix : NULL);
-		(void)putchar('}');
-		comma = ",";
+		o = json_object_in(array, NULL);
+		json_text(o, "level", doctor_level_name(f->level));
+		json_text(o, "what", f->what);
+		json_text(o, "fix", f->fix[0] ? f->fix : NULL);
 	}
-	(void)putchar(']');
+}
+
+int report_verdict(const struct doctor_report *r, int rc, struct err *e)
+{
+	for (size_t i = 0; rc < 0 && i < r->n; i++) {
+		if (strcmp(r->list[i].what, e->msg) == 0) {
+			rc = (int)e->class;
+			err_clear(e);
+		}
+	}
+	return rc;
 }

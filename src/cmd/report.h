@@ -7,13 +7,18 @@
 
 #include "doctor/report.h"
 
-/* One line for each finding of at least this level, and below it the command that fixes it. Returns how many. */
-size_t report_print(const struct doctor_report *r, enum doctor_level least);
+struct json_object;
 
-/* A JSON array of {"level", "what", "fix"}; fix is null when there is none. No newline at the end. */
-void report_json(const struct doctor_report *r, enum doctor_level least);
+/* One line for each finding of at least this level, and below it the command that fixes it. */
+void report_print(const struct doctor_report *r, enum doctor_level least);
 
-/* "text" with JSON quotes, or null. */
-void report_json_string(const char *text);
+/* Appends the findings to an array: {"level", "what", "fix"}; fix is null when there is none. */
+void report_json(const struct doctor_report *r, enum doctor_level least, struct json_object *array);
+
+/*
+ * The exit code after report_print: a verdict (-1 with e) that is one of the findings was printed with them, so only
+ * its class is returned and e is empty. Any other rc is returned as it is.
+ */
+int report_verdict(const struct doctor_report *r, int rc, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/setup.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "cmd/cmd.h"
 
-int cmd_setup(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int run(const struct cmd_args *a, struct err *e)
 {
-	struct machine_options where = *o;
-	struct setup_options how = { 0 };
-	const struct cmd_option options[] = { { .name = "local", .flag = &how.local },
-					      { .name = "wait", .flag = &how.wait },
-					      { .name = "dry-run", .flag = &where.dry_run },
-					      { 0 } };
-	int rc;
+	const struct setup_options how = { .local = a->local, .wait = a->wait };
+	int rc = setup_run(&a->machine, &how, e);
 
-	if (cmd_options(argc, argv, options, 0, 0, "setup [--local | --wait] [--dry-run]", e) < 0)
-		return -1;
-	rc = setup_run(&where, &how, e);
 	if (rc == SETUP_NOTHING)
 		log_info("nothing to do");
 	return rc;
 }
+
+static const struct cmd_option options[] = {
+	CMD_FLAG("local", local, "Use no network and start nothing."),
+	CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_setup = {
+	.name = "setup",
+	.about = "Makes this machine match cluster.conf. Makes certificates or enrols for them, installs the etcd "
+		 "release, forms or joins the cluster, writes etcd.env and starts etcd. Each step looks first and acts "
+		 "only when needed. A run can be interrupted and repeated at any time; on a healthy member it changes "
+		 "nothing.",
+	.example = "setup --dry-run",
+	.options = options,
+	.changes = true,
+	.run = run,
+};

@@ -1,7 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * etcd-cluster status: what runs, how it is, and what to do about it.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor/examine.h"
 
 #include <inttypes.h>
@@ -9,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/json.h"
 #include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 
@@ -24,39 +23,6 @@ static const struct {
 	[JOINING_STARTED] = { "started", "started as a learner; it votes once it is in step" },
 	[JOINING_MEMBER] = { "member", "" },
 };
-
-static const char *role_of(const struct doctor_exam *s, const struct member *one)
-{
-	if (one->learner)
-		return "learner";
-	if (!one->answers)
-		return "-";
-	return one->id == s->survey.leader ? "leader" : "follower";
-}
-
-static const char *health_of(const struct doctor_exam *s, const struct member *one)
-{
-	if (one->healthy)
-		return "healthy";
-	if (one->here && doctor_removed(s))
-		return "removed";
-	if (one->answers)
-		return "no quorum";
-	return one->here && !one->listed && s->survey.agreed ? "no member" : "down";
-}
-
-/* Entries of the log that it has not applied yet, as far as its leader knows. */
-static uint64_t lag_of(const struct doctor_exam *s, const struct member *one)
-{
-	uint64_t newest = one->status.raft_index;
-
-	for (size_t i = 0; i < s->survey.n; i++) {
-		if (s->survey.list[i].answers && s->survey.list[i].id == s->survey.leader &&
-		    s->survey.list[i].status.raft_index > newest)
-			newest = s->survey.list[i].status.raft_index;
-	}
-	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
-}
 
 static char *size_text(long long bytes)
 {
@@ -100,7 +66,7 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 		(void)printf(", %s wanted", m->conf.release);
 	(void)putchar('\n');
 	if (votes.all > 0)
-		(void)printf("cluster       %" PRIx64 ", %zu of %zu voting members healthy, %zu needed\n",
+		(void)printf("cluster       " ID_FMT ", %zu of %zu voting members healthy, %zu needed\n",
 			     s->survey.cluster_id, votes.healthy, votes.all, votes.quorum);
 	if (s->n_certs > 0) {
 		(void)fputs("certificates ", stdout);
@@ -118,7 +84,7 @@ static void print_member(const struct machine *m, const struct doctor_exam *s, c
 			 int url)
 {
 	static const char format[] = "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n";
-	auto_free char *id = one ? xasprintf("%" PRIx64, one->id) : NULL;
+	auto_free char *id = one ? xasprintf(ID_FMT, one->id) : NULL;
 	auto_free char *db = xstrdup("-"), *lag = xstrdup("-"), *cert = xstrdup("-");
 
 	if (!one) {
@@ -132,14 +98,15 @@ static void print_member(const struct machine *m, const struct doctor_exam *s, c
 		free(db);
 		free(lag);
 		db = xasprintf("%s of %s (%lld %%)", used, quota, percent_of(m, one));
-		lag = xasprintf("%" PRIu64, lag_of(s, one));
+		lag = xasprintf("%" PRIu64, doctor_member_lag(s, one));
 	}
 	if (one->cert_end != 0) {
 		free(cert);
 		cert = xasprintf("%lld", days_left(m, one->cert_end));
 	}
 	(void)printf(format, name, one->name[0] ? one->name : "-", id, url, one->url[0] ? one->url : "-",
-		     health_of(s, one), role_of(s, one), one->answers ? one->status.version : "-", db, lag, cert);
+		     doctor_member_health(s, one), doctor_member_role(s, one), one->answers ? one->status.version : "-",
+		     db, lag, cert);
 }
 
 static void print_members(const struct machine *m, const struct doctor_exam *s)
@@ -163,7 +130,7 @@ static void print_members(const struct machine *m, const struct doctor_exam *s)
 static void print_alarms(const struct doctor_exam *s)
 {
 	for (size_t i = 0; i < s->survey.n_alarms; i++)
-		(void)printf("%salarm %s raised by member %" PRIx64 "\n", i == 0 ? "\n" : "",
+		(void)printf("%salarm %s raised by member " ID_FMT "\n", i == 0 ? "\n" : "",
 			     rpc_alarm_name(s->survey.alarms[i].kind), s->survey.alarms[i].member_id);
 }
 
@@ -184,129 +151,140 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 			break;
 		}
 	}
-	(void)report_print(&s->report, DOCTOR_WARN);
+	report_print(&s->report, DOCTOR_WARN);
 }
 
-/* --- For programs. IDs are hex strings, as etcdctl shows them: JSON numbers lose the last digits of 64 bits. */
+/* --- For programs. */
 
-static void json_field(const char *before, const char *name, const char *value)
+static void json_member(struct json_object *o, const struct machine *m, const struct doctor_exam *s,
+			const struct member *one)
 {
-	(void)printf("%s\"%s\":", before, name);
-	report_json_string(value);
-}
-
-static void json_member(const struct machine *m, const struct doctor_exam *s, const struct member *one)
-{
-	json_field("{", "name", one->name);
-	(void)printf(",\"id\":\"%" PRIx64 "\"", one->id);
-	json_field(",", "endpoint", one->url[0] ? one->url : NULL);
-	(void)printf(",\"here\":%s,\"listed\":%s,\"answers\":%s,\"healthy\":%s", one->here ? "true" : "false",
-		     one->listed ? "true" : "false", one->answers ? "true" : "false", one->healthy ? "true" : "false");
-	(void)printf(",\"learner\":%s,\"leader\":%s", one->learner ? "true" : "false",
-		     one->answers && one->id == s->survey.leader ? "true" : "false");
-	json_field(",", "role", one->answers || one->learner ? role_of(s, one) : NULL);
-	(void)fputs(",\"peer_urls\":[", stdout);
-	for (size_t i = 0; one->peer_urls && one->peer_urls[i]; i++) {
-		(void)fputs(i ? "," : "", stdout);
-		report_json_string(one->peer_urls[i]);
+	json_text(o, "name", one->name);
+	json_id(o, "id", one->id);
+	json_text(o, "endpoint", one->url[0] ? one->url : NULL);
+	json_flag(o, "here", one->here);
+	json_flag(o, "listed", one->listed);
+	json_flag(o, "answers", one->answers);
+	json_flag(o, "healthy", one->healthy);
+	json_flag(o, "learner", one->learner);
+	json_flag(o, "leader", one->answers && one->id == s->survey.leader);
+	json_text(o, "role", one->answers || one->learner ? doctor_member_role(s, one) : NULL);
+	json_texts(o, "peer_urls", one->peer_urls);
+	json_text(o, "version", one->answers ? one->status.version : NULL);
+	if (one->answers) {
+		json_number(o, "db_size", one->status.db_size);
+		json_number(o, "db_in_use", one->status.db_size_in_use);
+		json_number(o, "db_quota", doctor_quota(m, one));
+		json_number(o, "revision", one->status.revision);
+		json_number(o, "raft_term", (int64_t)one->status.raft_term);
+		json_number(o, "raft_index", (int64_t)one->status.raft_index);
+		json_number(o, "raft_lag", (int64_t)doctor_member_lag(s, one));
+		json_number(o, "db_quota_percent", percent_of(m, one));
 	}
-	(void)putchar(']');
-	json_field(",", "version", one->answers ? one->status.version : NULL);
-	if (one->answers)
-		(void)printf(",\"db_size\":%" PRId64 ",\"db_in_use\":%" PRId64
-			     ",\"db_quota\":%lld,\"revision\":%" PRId64 ",\"raft_term\":%" PRIu64
-			     ",\"raft_index\":%" PRIu64 ",\"raft_lag\":%" PRIu64,
-			     one->status.db_size, one->status.db_size_in_use, doctor_quota(m, one),
-			     one->status.revision, one->status.raft_term, one->status.raft_index, lag_of(s, one));
-	if (one->answers)
-		(void)printf(",\"db_quota_percent\":%lld", percent_of(m, one));
 	if (one->cert_end != 0)
-		(void)printf(",\"certificate_days_left\":%lld", days_left(m, one->cert_end));
+		json_number(o, "certificate_days_left", days_left(m, one->cert_end));
 	if (one->has_clock)
-		(void)printf(",\"clock_ahead_seconds\":%.1f", (double)one->ahead_ms / 1000);
-	json_field(",", "problem", one->why.class != ERR_NONE ? one->why.msg : NULL);
-	(void)putchar('}');
+		json_tenths(o, "clock_ahead_seconds", (double)one->ahead_ms / 1000);
+	json_text(o, "problem", one->why.class != ERR_NONE ? one->why.msg : NULL);
 }
 
-static void json_machine(const struct machine *m, const struct doctor_exam *s)
+static void json_machine(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
 {
 	const struct member *here = doctor_here(s);
+	struct json_object *o;
 
-	json_field("{", "name", m->conf.name);
-	json_field(",", "role", config_role_name(m->conf.role));
-	json_field(",", "address", m->conf.address);
-	(void)fputs(",\"setup\":", stdout);
+	json_text(top, "name", m->conf.name);
+	json_text(top, "role", config_role_name(m->conf.role));
+	json_text(top, "address", m->conf.address);
 	if (s->has_outcome) {
-		json_field("{", "state", outcome_name(s->outcome.state));
-		(void)printf(",\"exit\":%d", s->outcome.exit);
-		json_field(",", "message", s->outcome.message);
-		json_field(",", "hint", s->outcome.hint);
-		(void)putchar('}');
+		o = json_object_in(top, "setup");
+		json_text(o, "state", outcome_name(s->outcome.state));
+		json_number(o, "exit", s->outcome.exit);
+		json_text(o, "message", s->outcome.message);
+		json_text(o, "hint", s->outcome.hint);
 	} else {
-		(void)fputs("null", stdout);
+		json_text(top, "setup", NULL);
 	}
-	json_field(",", "joining", s->joins ? joining_words[s->joining].name : NULL);
-	json_field(",\"release\":{", "running", here && here->answers ? here->status.version : NULL);
-	json_field(",", "installed", s->has_release ? s->release.name : NULL);
-	json_field(",", "wanted", m->conf.release);
-	(void)putchar('}');
+	json_text(top, "joining", s->joins ? joining_words[s->joining].name : NULL);
+	o = json_object_in(top, "release");
+	json_text(o, "running", here && here->answers ? here->status.version : NULL);
+	json_text(o, "installed", s->has_release ? s->release.name : NULL);
+	json_text(o, "wanted", m->conf.release);
 }
 
-static void json_cluster(const struct machine *m, const struct doctor_exam *s)
+static void json_cluster(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
+	struct json_object *array;
 
-	(void)printf(",\"cluster_id\":\"%" PRIx64 "\",\"leader\":\"%" PRIx64
-		     "\",\"quorum\":%s,\"removed\":%s,\"members\":[",
-		     s->survey.cluster_id, s->survey.leader, s->survey.agreed ? "true" : "false",
-		     doctor_removed(s) ? "true" : "false");
-	for (size_t i = 0; i < s->survey.n; i++) {
-		(void)fputs(i ? "," : "", stdout);
-		json_member(m, s, &s->survey.list[i]);
+	json_id(top, "cluster_id", s->survey.cluster_id);
+	json_id(top, "leader", s->survey.leader);
+	json_flag(top, "quorum", s->survey.agreed);
+	json_flag(top, "removed", doctor_removed(s));
+	array = json_array_in(top, "members");
+	for (size_t i = 0; i < s->survey.n; i++)
+		json_member(json_object_in(array, NULL), m, s, &s->survey.list[i]);
+	json_number(top, "voters", (int64_t)votes.all);
+	json_number(top, "voters_healthy", (int64_t)votes.healthy);
+	json_number(top, "voters_needed", (int64_t)votes.quorum);
+	array = json_array_in(top, "alarms");
+	for (size_t i = 0; i < s->survey.n_alarms; i++) {
+		struct json_object *o = json_object_in(array, NULL);
+
+		json_id(o, "member", s->survey.alarms[i].member_id);
+		json_text(o, "alarm", rpc_alarm_name(s->survey.alarms[i].kind));
 	}
-	(void)printf("],\"voters\":%zu,\"voters_healthy\":%zu,\"voters_needed\":%zu,\"alarms\":[", votes.all,
-		     votes.healthy, votes.quorum);
-	for (size_t i = 0; i < s->survey.n_alarms; i++)
-		(void)printf("%s{\"member\":\"%" PRIx64 "\",\"alarm\":\"%s\"}", i ? "," : "",
-			     s->survey.alarms[i].member_id, rpc_alarm_name(s->survey.alarms[i].kind));
-	(void)putchar(']');
 }
 
 static void json_all(const struct machine *m, const struct doctor_exam *s)
 {
-	json_machine(m, s);
-	json_cluster(m, s);
-	(void)fputs(",\"certificates\":[", stdout);
+	struct json_object *top = json_new_object(), *array;
+
+	json_machine(top, m, s);
+	json_cluster(top, m, s);
+	array = json_array_in(top, "certificates");
 	for (size_t i = 0; i < s->n_certs; i++) {
-		json_field(i ? ",{" : "{", "name", s->certs[i].name);
-		(void)printf(",\"present\":%s", s->certs[i].present ? "true" : "false");
+		struct json_object *o = json_object_in(array, NULL);
+
+		json_text(o, "name", s->certs[i].name);
+		json_flag(o, "present", s->certs[i].present);
 		if (s->certs[i].present)
-			(void)printf(",\"days_left\":%lld", days_left(m, s->certs[i].not_after));
-		json_field(",", "problem", s->certs[i].problem);
-		(void)putchar('}');
+			json_number(o, "days_left", days_left(m, s->certs[i].not_after));
+		json_text(o, "problem", s->certs[i].problem);
 	}
-	(void)fputs("],\"findings\":", stdout);
-	report_json(&s->report, DOCTOR_WARN);
-	(void)fputs("}\n", stdout);
+	report_json(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
+	json_print(top);
 }
 
-int cmd_status(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	bool json = false;
-	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
 	struct doctor_exam s = { 0 };
-	struct machine m = { 0 };
-	int rc = -1;
+	int rc;
 
-	if (cmd_options(argc, argv, options, 0, 0, "status [--json]", e) < 0)
-		return -1;
-	probe_hasten_names();
-	if (machine_open(&m, o, e) == 0) {
-		doctor_examine(&m, false, &s);
-		(json ? json_all : print_all)(&m, &s);
-		rc = doctor_health(&m, &s, e) < 0 ? -1 : CMD_DONE;
+	doctor_examine(m, false, &s);
+	rc = doctor_health(m, &s, e);
+	(a->json ? json_all : print_all)(m, &s);
+	if (rc < 0 && !a->json && e->class == ERR_PENDING) {
+		rc = ERR_PENDING; /* why is in the second line */
+		err_clear(e);
 	}
+	if (!a->json)
+		rc = report_verdict(&s.report, rc, e);
 	doctor_exam_free(&s);
-	machine_free(&m);
 	return rc;
 }
+
+static int run(const struct cmd_args *a, struct err *e)
+{
+	probe_hasten_names();
+	return cmd_on_machine(a, false, work, e);
+}
+
+const struct cmd_verb cmd_status = {
+	.name = "status",
+	.about = "Prints members, health and problems with their fixes. Works on every machine of the cluster, also "
+		 "while its own etcd is down.",
+	.example = "status",
+	.lists = true,
+	.run = run,
+};

@@ -1,14 +1,12 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * token: new, list, revoke.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
 
+#include "adapter/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/report.h"
 #include "enroll/token_issue.h"
 
 #define DEFAULT_HOURS 24
@@ -37,99 +35,63 @@ static char *whom(const struct token_entry *t)
 	return xstrdup(t->members ? "MEMBERS" : "anybody");
 }
 
-/* --- new */
-
-static int new_work(const struct machine *m, const void *arg, struct err *e)
+static int make(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	struct token_order order = {
+		.name = a->name, .address = a->address, .sans = sans, .uses = 1, .hours = DEFAULT_HOURS
+	};
 	auto_token_entry struct token_entry t = { 0 };
 	auto_free char *who = NULL;
 	char text[TOKEN_TEXT];
-	int rc = token_issue(m, arg, text, &t, e);
 
-	if (rc < 0)
+	if (cmd_number("uses", a->uses, 1, TOKEN_MAX_USES, &order.uses, e) < 0 ||
+	    cmd_number("hours", a->hours, 1, TOKEN_MAX_HOURS, &order.hours, e) < 0 ||
+	    token_issue(m, &order, text, &t, e) < 0)
 		return -1;
 	who = whom(&t);
 	log_info("%s enrolment token, for %s, %u use%s, until %s UTC", m->dry_run ? "would make an" : "this is the",
 		 who, t.uses, t.uses == 1 ? "" : "s", minute_of(t.expires).text);
 	if (m->dry_run)
-		return rc;
+		return 1;
 	log_info("on the other machine: put it into a file of mode 0600; then: etcd-cluster join --token-file FILE %s",
 		 m->conf.address);
 	(void)printf("%s\n", text);
 	explicit_bzero(text, sizeof(text));
-	return rc;
+	return 1;
 }
 
-static int number(const char *option, const char *text, unsigned int max, unsigned int *to, struct err *e)
+static void list_json(const struct token_entry *list, size_t n, time_t now)
 {
-	uint64_t value;
+	struct json_object *array = json_new_array(), *used;
 
-	if (!text)
-		return 0;
-	if (!text_parse_u64(text, 1, max, &value))
-		return err_set(e, ERR_CONFIG, "--%s %s is not a whole number from 1 to %u", option, text, max);
-	*to = (unsigned int)value;
-	return 0;
-}
+	for (const struct token_entry *t = list; t < list + n; t++) {
+		struct json_object *o = json_object_in(array, NULL);
 
-static int token_make(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	struct token_order order = { .uses = 1, .hours = DEFAULT_HOURS };
-	const char *sans = NULL, *uses = NULL, *hours = NULL;
-	const struct cmd_option options[] = { { "name", NULL, &order.name }, { "address", NULL, &order.address },
-					      { "san", NULL, &sans },	     { "uses", NULL, &uses },
-					      { "hours", NULL, &hours },     { "dry-run", &mine.dry_run, NULL },
-					      { NULL, NULL, NULL } };
-	auto_strv char **list = NULL;
-
-	if (cmd_options(argc, argv, options, 0, 0,
-			"token new [--name NAME] [--address ADDRESS] [--san X,...] [--uses N] [--hours N] [--dry-run]",
-			e) < 0 ||
-	    number("uses", uses, TOKEN_MAX_USES, &order.uses, e) < 0 ||
-	    number("hours", hours, TOKEN_MAX_HOURS, &order.hours, e) < 0)
-		return -1;
-	list = sans ? text_split(sans, ",") : NULL;
-	order.sans = list;
-	return cmd_on_machine(&mine, true, new_work, &order, e) < 0 ? -1 : CMD_DONE;
-}
-
-/* --- list */
-
-static void print_json(const struct token_entry *list, size_t n, time_t now)
-{
-	(void)fputs("[", stdout);
-	for (size_t i = 0; i < n; i++) {
-		const struct token_entry *t = &list[i];
-
-		(void)printf("%s\n{\"id\":\"%s\",\"made\":%lld,\"expires\":%lld,\"uses\":%u,\"left\":%u,\"members\":%s,"
-			     "\"name\":",
-			     i > 0 ? "," : "", t->token.id, (long long)t->made, (long long)t->expires, t->uses,
-			     token_left(t, now), t->members ? "true" : "false");
-		report_json_string(t->name);
-		(void)fputs(",\"address\":", stdout);
-		report_json_string(t->address);
-		(void)fputs(",\"sans\":[", stdout);
-		for (char **s = t->sans; s && *s; s++) {
-			(void)fputs(s == t->sans ? "" : ",", stdout);
-			report_json_string(*s);
-		}
-		(void)fputs("],\"used\":[", stdout);
+		json_text(o, "id", t->token.id);
+		json_number(o, "made", t->made);
+		json_number(o, "expires", t->expires);
+		json_number(o, "uses", t->uses);
+		json_number(o, "left", token_left(t, now));
+		json_flag(o, "members", t->members);
+		json_text(o, "name", t->name);
+		json_text(o, "address", t->address);
+		json_texts(o, "sans", t->sans);
+		used = json_array_in(o, "used");
 		for (size_t u = 0; u < t->n_used; u++) {
-			(void)fputs(u > 0 ? ",{\"name\":" : "{\"name\":", stdout);
-			report_json_string(t->used[u].name);
-			(void)printf(",\"time\":%lld}", (long long)t->used[u].at);
+			struct json_object *use = json_object_in(used, NULL);
+
+			json_text(use, "name", t->used[u].name);
+			json_number(use, "time", t->used[u].at);
 		}
-		(void)fputs("]}", stdout);
 	}
-	(void)fputs("\n]\n", stdout);
+	json_print(array);
 }
 
-static void print_table(const struct token_entry *list, size_t n, time_t now)
+static void list_text(const struct token_entry *list, size_t n, time_t now)
 {
 	(void)printf("%-16s %9s  %-16s  %-24s %s\n", "ID", "USES LEFT", "EXPIRES (UTC)", "FOR", "USED BY");
-	for (size_t i = 0; i < n; i++) {
-		const struct token_entry *t = &list[i];
+	for (const struct token_entry *t = list; t < list + n; t++) {
 		auto_free char *who = whom(t);
 
 		(void)printf("%s %9u  %s  %-24s", t->token.id, token_left(t, now), minute_of(t->expires).text, who);
@@ -139,55 +101,63 @@ static void print_table(const struct token_entry *list, size_t n, time_t now)
 	}
 }
 
-static int list_work(const struct machine *m, const void *arg, struct err *e)
+static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const bool *json = arg;
-	struct token_entry *list = NULL;
+	struct token_entry *entries = NULL;
 	size_t n = 0;
-	int rc = token_store_list(m, &list, &n, e);
+	int rc = token_store_list(m, &entries, &n, e);
 
 	if (rc == 0)
-		(*json ? print_json : print_table)(list, n, m->now);
-	token_list_free(list, n);
+		(a->json ? list_json : list_text)(entries, n, m->now);
+	token_list_free(entries, n);
 	return rc;
 }
 
-static int token_list(int argc, char **argv, const struct machine_options *o, struct err *e)
+static int revoke(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	bool json = false;
-	const struct cmd_option options[] = { { "json", &json, NULL }, { NULL, NULL, NULL } };
-
-	if (cmd_options(argc, argv, options, 0, 0, "token list [--json]", e) < 0)
-		return -1;
-	return cmd_on_machine(o, false, list_work, &json, e);
+	return token_revoke(m, a->words[0], e);
 }
 
-/* --- revoke */
+static const struct cmd_option new_options[] = {
+	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine of this name may use it."),
+	CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine of this address may use it."),
+	CMD_OPTION_SAN,
+	CMD_VALUE("uses", "N", CMD_TEXT, uses, "How many machines may use it; else 1."),
+	CMD_VALUE("hours", "N", CMD_TEXT, hours, "When it expires; else after 24 hours."),
+	CMD_END,
+};
 
-static int revoke_work(const struct machine *m, const void *arg, struct err *e)
-{
-	return token_revoke(m, arg, e);
-}
+static const struct cmd_verb verb_new = {
+	.name = "new",
+	.about = "Makes an enrolment token and prints it once. With it other machines get certificates from this CA "
+		 "host. Its text is kept nowhere. The enrolment port is opened.",
+	.example = "token new --name n4 --address 10.0.0.4",
+	.options = new_options,
+	.changes = true,
+	.work = make,
+};
 
-static int token_take_back(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	struct machine_options mine = *o;
-	const struct cmd_option options[] = { { "dry-run", &mine.dry_run, NULL }, { NULL, NULL, NULL } };
-	int at = cmd_options(argc, argv, options, 1, 1, "token revoke [--dry-run] ID", e);
+static const struct cmd_verb verb_list = {
+	.name = "list",
+	.about = "Prints the tokens, for whom they are and who used them. Secrets are not shown.",
+	.example = "token list",
+	.lists = true,
+	.work = list,
+};
 
-	if (at < 0)
-		return -1;
-	return cmd_changed(cmd_on_machine(&mine, true, revoke_work, argv[at], e));
-}
+static const struct cmd_verb verb_revoke = {
+	.name = "revoke",
+	.about = "Removes a token before it expires. Machines that have enrolled with it keep their certificates.",
+	.example = "token revoke 3f9a12c0d4e5b678",
+	.args = "ID",
+	.kind = CMD_TOKEN,
+	.changes = true,
+	.work = revoke,
+};
 
-int cmd_token(int argc, char **argv, const struct machine_options *o, struct err *e)
-{
-	static const struct cmd_sub subs[] = {
-		{ "new", "[--name N] [--address A] …", "a secret that lets a machine in; printed once", token_make },
-		{ "list", "[--json]", "which there are, for whom, and who used them", token_list },
-		{ "revoke", "ID", "end one before its time", token_take_back },
-		{ NULL, NULL, NULL, NULL },
-	};
-
-	return cmd_dispatch(subs, argc, argv, o, e);
-}
+const struct cmd_verb cmd_token = {
+	.name = "token",
+	.about = "Makes, lists and revokes enrolment tokens on a CA host.",
+	.args = "VERB ...",
+	.verbs = (const struct cmd_verb *const[]){ &verb_new, &verb_list, &verb_revoke, NULL },
+};

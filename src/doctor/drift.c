@@ -3,10 +3,10 @@
  * What cluster.conf and this machine's memory say about the members, against what the cluster says. etcd itself ignores a changed peer
  * address in its settings without a word (measured, 3.4 to 3.7), and one that was removed ends with exit code 0.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 
@@ -47,18 +47,18 @@ static bool check_removed(const struct machine *m, const struct member_survey *s
 	if (own->listed || !s->agreed || own->healthy)
 		return false;
 	if (s->home_member == 0) {
-		doctor_fix(doctor_warn(r, "this machine is not a member of the cluster %" PRIx64 " yet", s->cluster_id),
+		doctor_fix(doctor_warn(r, "this machine is not a member of the cluster " ID_FMT " yet", s->cluster_id),
 			   m->conf.role == ROLE_JOIN ? "etcd-cluster setup" : "etcd-cluster join %s", address);
 	} else if (s->home_cluster != s->cluster_id) {
 		doctor_fix(doctor_bad(r, ERR_HEALTH,
-				      "the members that answer are of the cluster %" PRIx64
-				      ", this machine's data is of the cluster %" PRIx64,
+				      "the members that answer are of the cluster " ID_FMT
+				      ", this machine's data is of the cluster " ID_FMT,
 				      s->cluster_id, s->home_cluster),
 			   "look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
 			   "there: etcd-cluster join %s",
 			   address);
 	} else {
-		doctor_fix(doctor_bad(r, ERR_HEALTH, "this machine's member %" PRIx64 " was removed from the cluster",
+		doctor_fix(doctor_bad(r, ERR_HEALTH, "this machine's member " ID_FMT " was removed from the cluster",
 				      s->home_member),
 			   "to add it again, with the data moved aside: etcd-cluster join %s", address);
 	}
@@ -73,8 +73,8 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 	if (s->home_member != 0 && own->answers &&
 	    (own->id != s->home_member || own->status.cluster_id != s->home_cluster))
 		doctor_fix(doctor_bad(r, ERR_HEALTH,
-				      "the running etcd is member %" PRIx64 " of cluster %" PRIx64
-				      ", but this machine is member %" PRIx64 " of %" PRIx64,
+				      "the running etcd is member " ID_FMT " of cluster " ID_FMT
+				      ", but this machine is member " ID_FMT " of " ID_FMT,
 				      own->id, own->status.cluster_id, s->home_member, s->home_cluster),
 			   "systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s", m->at.member_id);
 	if (check_removed(m, s, own, r))

@@ -210,3 +210,36 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 	(void)err_set(e, ERR_HEALTH, "etcd is not healthy on this machine");
 	return err_hint(e, "etcd-cluster setup");
 }
+
+const char *doctor_member_role(const struct doctor_exam *x, const struct member *one)
+{
+	if (one->learner)
+		return "learner";
+	if (!one->answers)
+		return "-";
+	return one->id == x->survey.leader ? "leader" : "follower";
+}
+
+const char *doctor_member_health(const struct doctor_exam *x, const struct member *one)
+{
+	if (one->healthy)
+		return "healthy";
+	if (one->here && doctor_removed(x))
+		return "removed";
+	if (one->answers)
+		return "no quorum";
+	return one->here && !one->listed && x->survey.agreed ? "no member" : "down";
+}
+
+uint64_t doctor_member_lag(const struct doctor_exam *x, const struct member *one)
+{
+	uint64_t newest = one->status.raft_index;
+
+	for (size_t i = 0; i < x->survey.n; i++) {
+		const struct member *other = &x->survey.list[i];
+
+		if (other->answers && other->id == x->survey.leader && other->status.raft_index > newest)
+			newest = other->status.raft_index;
+	}
+	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
+}

@@ -39,6 +39,13 @@ const struct member *doctor_here(const struct doctor_exam *x);
 /* True when a quorum of this machine's cluster says that it is not a member any more. */
 bool doctor_removed(const struct doctor_exam *x);
 
+/* "leader", "follower", "learner"; "-" when it does not say. */
+const char *doctor_member_role(const struct doctor_exam *x, const struct member *one);
+/* "healthy", "no quorum", "down", "removed", "no member". */
+const char *doctor_member_health(const struct doctor_exam *x, const struct member *one);
+/* Entries of the log that it has not applied yet, as far as its leader knows. */
+uint64_t doctor_member_lag(const struct doctor_exam *x, const struct member *one);
+
 /* 0 when this machine is healthy or meant to be idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
 

@@ -45,7 +45,7 @@ static const char *name_of(const struct member *one)
 /* What to do about one that is down; an ID does where there is no name yet. */
 static void fix_silent(const struct machine *m, const struct member *one, bool quorum, struct doctor_finding *f)
 {
-	auto_free char *id = xasprintf("%" PRIx64, one->id);
+	auto_free char *id = xasprintf(ID_FMT, one->id);
 	const char *who = one->name[0] ? one->name : id;
 
 	if (one->why.rpc == GRPC_UNAUTHENTICATED && one->cert_end != 0 && one->cert_end < m->now)
@@ -157,7 +157,7 @@ static const char *name_by_id(const struct member_survey *s, uint64_t id)
 static void check_alarms(const struct member_survey *s, struct doctor_report *r)
 {
 	for (size_t i = 0; i < s->n_alarms; i++) {
-		struct doctor_finding *f = doctor_bad(r, ERR_HEALTH, "member %s (%" PRIx64 ") has raised the alarm %s",
+		struct doctor_finding *f = doctor_bad(r, ERR_HEALTH, "member %s (" ID_FMT ") has raised the alarm %s",
 						      name_by_id(s, s->alarms[i].member_id), s->alarms[i].member_id,
 						      rpc_alarm_name(s->alarms[i].kind));
 
@@ -245,7 +245,7 @@ static void check_votes(const struct member_survey *s, struct doctor_report *r)
 			       votes.healthy, votes.all, votes.quorum);
 		doctor_fix(f,
 			   "start etcd on the machines that are down%s%s; if they are lost for ever: etcd-cluster "
-			   "restore --force-new-cluster %" PRIx64,
+			   "restore --force-new-cluster " ID_FMT,
 			   down.len ? ": " : "", buf_str(&down), s->cluster_id);
 	} else if (votes.all == 2) {
 		doctor_fix(doctor_warn(r, "two voting members bear no failure: one that is down stops both"),

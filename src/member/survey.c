@@ -295,7 +295,7 @@ static void enter_answer(struct member *one, struct question *q)
 		return;
 	}
 	if (q->answers && one->listed && q->status.member_id != one->id) {
-		(void)err_set(&one->why, ERR_HEALTH, "at %s the member %" PRIx64 " of the cluster %" PRIx64 " answers",
+		(void)err_set(&one->why, ERR_HEALTH, "at %s the member " ID_FMT " of the cluster " ID_FMT " answers",
 			      q->url, q->status.member_id, q->status.cluster_id);
 		return;
 	}

@@ -8,10 +8,10 @@ setup_file() {
 	export help=$BATS_FILE_TMPDIR/help
 	mkdir "$help"
 	"$ETCD_CLUSTER" --help >"$help"/verbs
-	sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' "$help"/verbs | while read -r verb; do
+	verbs_in "$help"/verbs | while read -r verb; do
 		"$ETCD_CLUSTER" "$verb" --help >"$help/$verb"
-		sed -n "s/^  \($verb [a-z][a-z-]*\) .*/\1/p" "$help/$verb" | while read -r nested; do
-			"$ETCD_CLUSTER" "$verb" "${nested#* }" --help >"$help/$nested"
+		verbs_in "$help/$verb" | while read -r nested; do
+			"$ETCD_CLUSTER" "$verb" "$nested" --help >"$help/$verb $nested"
 		done
 	done
 	mandoc -T ascii "$BATS_TEST_DIRNAME"/../../docs/etcd-cluster.8 | col -bx >"$BATS_FILE_TMPDIR"/manual
@@ -22,14 +22,19 @@ setup() {
 	manual=$BATS_FILE_TMPDIR/manual
 }
 
-# Every verb, as it is typed: "setup", "release fetch".
-verbs() {
-	(cd "$help" && grep -l "^usage: etcd-cluster [a-z].*[^…]$" -- *)
+# The verbs that a --help lists.
+verbs_in() {
+	sed -n '/^Verbs:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' "$1"
 }
 
-# options "release fetch": from its usage line.
+# Every verb, as it is typed: "setup", "release fetch".
+verbs() {
+	(cd "$help" && grep -L '^Verbs:' -- *)
+}
+
+# options "release fetch": all but --help.
 options() {
-	grep -o -- '--[a-z][a-z-]*' "$help/$1" || true
+	sed -n '/^Options:/,/^$/s/^  \(--[a-z][a-z-]*\).*/\1/p' "$help/$1" | grep -vx -- --help || true
 }
 
 # The manual's paragraph that begins with these words, up to the next one that begins as far left.
@@ -44,7 +49,7 @@ paragraph() {
 # complete_words WORD…: what the completion offers for the last one.
 complete_words() {
 	bash -c '
-		etcd-cluster() { local asked="verbs $*"; asked=${asked% --help}; cat "$help/${asked#verbs }"; }
+		etcd-cluster() { "$ETCD_CLUSTER" "$@"; }
 		. "$1/scripts/completion.bash"
 		shift
 		COMP_WORDS=(etcd-cluster "$@") COMP_CWORD=$#
@@ -58,6 +63,24 @@ complete_words() {
 	for verb in setup init status check 'release use' 'cert renew' 'ca show'; do
 		verbs | grep -qx "$verb"
 	done
+}
+
+@test "each help has its usage, what the verb does, every option and an example, in 100 columns" {
+	while read -r verb; do
+		echo "$verb"
+		grep -q "^usage: etcd-cluster $verb\( \|$\)" "$help/$verb"
+		sed '1,/^$/d' "$help/$verb" | head -n 1 | grep -q '^[A-Z].*[a-z.]'
+		grep -A 1 '^Example:' "$help/$verb" | grep -q "^  etcd-cluster $verb\( \|$\)"
+		for option in $(options "$verb"); do
+			sed '/^$/,$d' "$help/$verb" | grep -q -- "$option"
+			grep -A 1 "^  $option" "$help/$verb" | tr '\n' ' ' | grep -q "^  $option .* [A-Za-z].*\. "
+		done
+	done < <(verbs)
+	run ! grep -E '^.{101}' "$help"/*
+	for code in 0 1 2 3 4 5 6; do
+		tr '\n' ' ' <"$help"/verbs | grep -q "Exit codes:.* $code [a-z]"
+	done
+	[ "$(cat "$help"/release)" = "$("$ETCD_CLUSTER" release help)" ]
 }
 
 @test "the manual has every verb with every option" {

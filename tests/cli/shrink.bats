@@ -22,7 +22,7 @@ answers() {
 @test "a machine that is no member has nothing to leave" {
 	answers ROLE=single
 	run -2 helper leave
-	[[ "$output" == *"no member of a cluster"* ]]
+	[[ "$output" == *"not a member of a cluster"* ]]
 	run -2 helper leave --last
 	[ "$(cat "$root/etc/etcd/cluster.conf")" = "$(printf 'NAME=n1\nROLE=single')" ]
 }
@@ -55,7 +55,7 @@ answers() {
 	[[ "$output" == *"--force-new-cluster"* ]]
 	for id in '' g 12345678901234567 0x12 -1; do
 		run -3 helper restore --force-new-cluster "$id"
-		[[ "$output" == *"is no cluster ID"* ]]
+		[[ "$output" == *"is not a valid cluster ID"* ]]
 	done
 	run -3 helper restore --force-new-cluster 1234
 	[[ "$output" == *"there is no data in $root/var/lib/etcd-cluster"* ]]

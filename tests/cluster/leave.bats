@@ -54,7 +54,7 @@ has_left() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 	has_left "$leader"
 	run -2 helper "$leader" leave
-	[[ "$output" == *"no member of a cluster"* ]]
+	[[ "$output" == *"not a member of a cluster"* ]]
 
 	[ "$leader" != n2 ] || second=n3
 	wait_healthy n1

@@ -72,7 +72,7 @@ restored() {
 	run -3 helper n1 restore --force-new-cluster 12345678
 	[[ "$output" == *"belongs to cluster"*"$id"* ]]
 	run -3 helper n1 restore --force-new-cluster no-id
-	[[ "$output" == *"no-id is no cluster ID"*"CLUSTER_ID in "* ]]
+	[[ "$output" == *"no-id is not a valid cluster ID"*"CLUSTER_ID in "* ]]
 	run -3 helper n1 restore
 	[ -z "$(copies)" ]
 

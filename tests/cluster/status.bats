@@ -106,8 +106,8 @@ json_of() {
 	[ "$(json members.0.role <"$BATS_TEST_TMPDIR/json")" = leader ]
 	[ "$(json release.running <"$BATS_TEST_TMPDIR/json")" = "$RELEASE_VERSION" ]
 	[ "$(json findings <"$BATS_TEST_TMPDIR/json")" = "[]" ]
-	# The IDs are those that etcdctl shows.
-	etcdctl n1 member list | grep -q "^$(json members.0.id <"$BATS_TEST_TMPDIR/json"),"
+	# The IDs are those that etcdctl shows without their leading zeros.
+	etcdctl n1 member list | grep -q "^$(json members.0.id <"$BATS_TEST_TMPDIR/json" | sed 's/^0*//'),"
 }
 
 @test "check is content with a healthy member, and the ports are its own" {

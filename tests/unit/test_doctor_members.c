@@ -42,7 +42,8 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	s.agreed = false;
 	r = judge("", &s);
 	assert_finding(&r, DOCTOR_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed",
-		       "are down: n2, n3; if they are lost for ever: etcd-cluster restore --force-new-cluster 9");
+		       "are down: n2, n3; if they are lost for ever: etcd-cluster restore --force-new-cluster "
+		       "0000000000000009");
 	assert_finding(&r, DOCTOR_BAD, "member n1 answers but reaches no quorum: no leader", "start the other members");
 	assert_err(doctor_verdict(&r, e), ERR_HEALTH, "n1");
 	doctor_report_free(&r);
@@ -80,8 +81,9 @@ static void each_oddity_of_a_member_is_a_finding(void **state)
 	assert_finding(&r, DOCTOR_WARN, "n2 is 10000 log entries behind", "etcd-cluster check");
 	assert_finding(&r, DOCTOR_WARN, "the database of n3 takes 89 % of its quota", "ETCD_QUOTA_BACKEND_BYTES");
 	assert_finding(&r, DOCTOR_WARN, "n3 runs etcd 3.5.16, the leader 3.5.30", "release list");
-	assert_finding(&r, DOCTOR_BAD, "member n2 (2) has raised the alarm NOSPACE", "alarm disarm");
-	assert_finding(&r, DOCTOR_BAD, "member n3 (3) has raised the alarm CORRUPT", "etcd-cluster leave");
+	assert_finding(&r, DOCTOR_BAD, "member n2 (0000000000000002) has raised the alarm NOSPACE", "alarm disarm");
+	assert_finding(&r, DOCTOR_BAD, "member n3 (0000000000000003) has raised the alarm CORRUPT",
+		       "etcd-cluster leave");
 	assert_finding(&r, DOCTOR_WARN, "two voting members", "etcd-cluster join");
 	doctor_report_free(&r);
 
@@ -119,7 +121,9 @@ static void the_machine_remembers_who_it_is(void **state)
 
 	list[0].id = 7;
 	r = judge("", &s);
-	assert_finding(&r, DOCTOR_BAD, "is member 7 of cluster 9, but this machine is member 1 of 9",
+	assert_finding(&r, DOCTOR_BAD,
+		       "is member 0000000000000007 of cluster 0000000000000009, but this machine is member "
+		       "0000000000000001 of 0000000000000009",
 		       "systemctl stop etcd");
 	doctor_report_free(&r);
 }
@@ -136,19 +140,22 @@ static void a_machine_that_is_not_a_member_gets_the_command_to_become_one(void *
 	s.home_cluster = 9;
 	s.home_member = 1;
 	r = judge("", &s);
-	assert_finding(&r, DOCTOR_BAD, "this machine's member 1 was removed from the cluster", "etcd-cluster join n2");
+	assert_finding(&r, DOCTOR_BAD, "this machine's member 0000000000000001 was removed from the cluster",
+		       "etcd-cluster join n2");
 	assert_null(find(&r, "does not answer"));
 	doctor_report_free(&r);
 	s.home_cluster = 8;
 	r = judge("", &s);
-	assert_finding(&r, DOCTOR_BAD, "are of the cluster 9, this machine's data is of the cluster 8", "join n2");
+	assert_finding(&r, DOCTOR_BAD,
+		       "are of the cluster 0000000000000009, this machine's data is of the cluster 0000000000000008",
+		       "join n2");
 	doctor_report_free(&r);
 	s.home_cluster = s.home_member = 0;
 	r = judge("", &s);
-	assert_finding(&r, DOCTOR_WARN, "not a member of the cluster 9 yet", "etcd-cluster join n2");
+	assert_finding(&r, DOCTOR_WARN, "not a member of the cluster 0000000000000009 yet", "etcd-cluster join n2");
 	doctor_report_free(&r);
 	r = judge("ROLE=join\nJOIN=n2\nADDRESS=127.0.0.1\n", &s);
-	assert_finding(&r, DOCTOR_WARN, "not a member of the cluster 9 yet", "etcd-cluster setup");
+	assert_finding(&r, DOCTOR_WARN, "not a member of the cluster 0000000000000009 yet", "etcd-cluster setup");
 	doctor_report_free(&r);
 	/* Without a quorum nobody knows. */
 	s.agreed = false;
@@ -200,7 +207,7 @@ static void members_that_cluster_conf_does_not_know(void **state)
 	down(&list[2]);
 	r = judge(MEMBERS, &s);
 	assert_null(find(&r, "MEMBERS in cluster.conf has"));
-	assert_finding(&r, DOCTOR_WARN, "the new member does not answer", "etcd-cluster remove 3");
+	assert_finding(&r, DOCTOR_WARN, "the new member does not answer", "etcd-cluster remove 0000000000000003");
 	doctor_report_free(&r);
 #undef MEMBERS
 }

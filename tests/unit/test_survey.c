@@ -212,7 +212,8 @@ static void another_member_at_its_address_is_recognised(void **state)
 	assert_int_equal(s.n, 2);
 	assert_false(s.list[1].answers);
 	assert_int_equal(s.list[1].id, 3);
-	assert_non_null(strstr(s.list[1].why.msg, "the member 8 of the cluster 7 answers"));
+	assert_non_null(
+		strstr(s.list[1].why.msg, "the member 0000000000000008 of the cluster 0000000000000007 answers"));
 	assert_int_equal(s.leader, 2);
 	member_survey_free(&s);
 	fake_stop(&other);

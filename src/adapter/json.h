@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What --json prints, by json-c. Each function adds to an object under `key`, or to an array when key is NULL.
+ * Running out of memory ends the program.
+ */
+#ifndef ADAPTER_JSON_H
+#define ADAPTER_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_object;
+
+struct json_object *json_new_object(void);
+struct json_object *json_new_array(void);
+
+/* NULL is written as null. Bytes that are not UTF-8 are written as '?'. */
+void json_text(struct json_object *to, const char *key, const char *value);
+/* An array of strings; a NULL strv is an empty one. */
+void json_texts(struct json_object *to, const char *key, char *const *values);
+void json_flag(struct json_object *to, const char *key, bool value);
+void json_number(struct json_object *to, const char *key, int64_t value);
+/* With one digit after the point. */
+void json_tenths(struct json_object *to, const char *key, double value);
+/* An etcd ID as a string of 16 hex digits: a JSON number loses the last digits of 64 bits. */
+void json_id(struct json_object *to, const char *key, uint64_t id);
+/* A new object or array inside `to`, which owns it. */
+struct json_object *json_object_in(struct json_object *to, const char *key);
+struct json_object *json_array_in(struct json_object *to, const char *key);
+
+/* Prints it to stdout as one line, and frees it. */
+void json_print(struct json_object *o);
+
+#endif

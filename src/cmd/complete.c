@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the shell offers next (scripts/completion.bash), from the table of verbs and from files of this machine.
+ * It asks nobody and says nothing: what cannot be read has no candidates.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "enroll/token_store.h"
+#include "pki/profile.h"
+#include "release/name.h"
+
+static void offer(const char *candidate, const char *begun)
+{
+	if (text_starts(candidate, begun))
+		(void)puts(candidate);
+}
+
+/* The names of MEMBERS, or of what etcd was started with where a machine has joined. */
+static void offer_members(const struct machine *m, const char *begun)
+{
+	auto_keyfile struct keyfile env = { 0 };
+	auto_strv char **initial = NULL;
+	const char *text = NULL;
+	struct err ignored = { 0 };
+
+	for (size_t i = 0; i < m->conf.n_members; i++)
+		offer(m->conf.members[i].name, begun);
+	if (m->conf.n_members == 0 && keyfile_read(m->at.etcd_env, &env, &ignored) == 0)
+		text = keyfile_get(&env, "ETCD_INITIAL_CLUSTER");
+	initial = text ? text_split(text, ",") : NULL;
+	for (char **one = initial; one && *one; one++) {
+		(*one)[strcspn(*one, "=")] = '\0';
+		offer(*one, begun);
+	}
+}
+
+static void offer_releases(const struct machine *m, const char *begun)
+{
+	auto_strv char **names = release_names(m);
+
+	for (char **name = names; name && *name; name++) {
+		if (strcmp(*name, "system") != 0)
+			offer(**name == 'v' ? *name + 1 : *name, begun);
+	}
+}
+
+static void offer_tokens(const struct machine *m, const char *begun)
+{
+	struct token_entry *list = NULL;
+	struct err ignored = { 0 };
+	size_t n = 0;
+
+	if (token_store_list(m, &list, &n, &ignored) == 0) {
+		for (size_t i = 0; i < n; i++)
+			offer(list[i].token.id, begun);
+	}
+	token_list_free(list, n);
+}
+
+/* The placeholder names the words: "server|peer", "VERSION|system". */
+static void offer_words(const char *placeholder, const char *begun)
+{
+	auto_strv char **words = text_split(placeholder, "|");
+
+	for (char **word = words; word && *word; word++) {
+		if (**word >= 'a' && **word <= 'z')
+			offer(*word, begun);
+	}
+}
+
+static void offer_kind(const struct cmd_args *a, int kind, const char *placeholder, const char *begun)
+{
+	struct machine m cleanup(machine_free) = { 0 };
+	struct err ignored = { 0 };
+
+	if (kind == CMD_WORDS || kind == CMD_RELEASE)
+		offer_words(placeholder, begun);
+	if (kind == CMD_FILE || kind == CMD_RELEASE_FILE)
+		(void)puts(":file");
+	if (kind == CMD_DIR)
+		(void)puts(":dir");
+	if (kind < CMD_MEMBER)
+		return;
+	/* A mistake in cluster.conf hides the members that it names, not what is installed. */
+	if (machine_open(&m, &a->machine, &ignored) < 0)
+		err_clear(&ignored);
+	if (kind == CMD_MEMBER)
+		offer_members(&m, begun);
+	else if (kind == CMD_TOKEN)
+		offer_tokens(&m, begun);
+	else if (kind == CMD_RELEASE || kind == CMD_RELEASE_FILE)
+		offer_releases(&m, begun);
+	for (int i = 0; kind == CMD_CERT && i < PKI_LEAVES; i++)
+		offer(pki_profile((enum pki_leaf)i)->name, begun);
+}
+
+static const struct cmd_option *find_option(const struct cmd_verb *v, const char *word)
+{
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	size_t n = cmd_options(v, options);
+
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, options[i]->name) == 0)
+			return options[i];
+	}
+	return NULL;
+}
+
+static void offer_options(const struct cmd_verb *v, const char *begun)
+{
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	size_t n = cmd_options(v, options);
+
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *text = xasprintf("--%s", options[i]->name);
+
+		offer(text, begun);
+	}
+}
+
+int cmd_complete(const struct cmd_verb *v, char **words)
+{
+	const struct cmd_option *valued = NULL; /* the option that the next word is the value of */
+	struct cmd_args a = { 0 };
+	const char *begun;
+	int n = 0;
+
+	if (!words[0])
+		return CMD_DONE;
+	for (; words[1]; words++) {
+		if (strcmp(words[0], "=") == 0) /* bash divides --out=DIR into three words */
+			continue;
+		if (valued) {
+			cmd_set(&a, valued, words[0]);
+			valued = NULL;
+		} else if (words[0][0] == '-') {
+			valued = find_option(v, words[0]);
+			if (valued && !valued->arg[0])
+				valued = NULL;
+		} else if (v->verbs) {
+			v = cmd_find(v, words[0]);
+			if (!v)
+				return CMD_DONE;
+		} else {
+			n++;
+		}
+	}
+	begun = strcmp(words[0], "=") == 0 ? "" : words[0];
+	if (valued)
+		offer_kind(&a, valued->kind, valued->arg, begun);
+	else if (begun[0] == '-')
+		offer_options(v, begun);
+	else if (!v->verbs && n < cmd_max_args(v))
+		offer_kind(&a, v->kind, v->args, begun);
+	for (const struct cmd_verb *const *sub = v->verbs; !valued && begun[0] != '-' && sub && *sub; sub++)
+		offer((*sub)->name, begun);
+	return CMD_DONE;
+}

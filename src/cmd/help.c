@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * --help, from the table of verbs.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+
+#define WIDTH	  100
+#define INDENT	  2
+#define HELP_FROM 28 /* the column where explanations of verbs and options begin */
+
+/* A paragraph being printed: words move to the next line, which begins at `indent`, when they would cross WIDTH. */
+struct page {
+	FILE *to;
+	int column, indent;
+};
+
+static void word(struct page *p, const char *text, size_t len)
+{
+	if (p->column + 1 + (int)len > WIDTH) {
+		(void)fprintf(p->to, "\n%*s", p->indent, "");
+		p->column = p->indent;
+	} else if (p->column > p->indent) {
+		(void)fputc(' ', p->to);
+		p->column++;
+	}
+	(void)fprintf(p->to, "%.*s", (int)len, text);
+	p->column += (int)len;
+}
+
+/* Blanks divide words, a newline ends a paragraph. */
+static void paragraphs(struct page *p, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+
+		if (len > 0)
+			word(p, text, len);
+		if (text[len] == '\n') {
+			(void)fprintf(p->to, "\n\n%*s", p->indent, "");
+			p->column = p->indent;
+		}
+		text += len + (text[len] != '\0');
+	}
+	(void)fputc('\n', p->to);
+}
+
+/* "  --name NAME          What it is for." Only the first sentence. */
+static void entry(FILE *to, const char *what, const char *help)
+{
+	const char *end = strstr(help, ". ");
+	auto_free char *first = end ? xstrndup(help, (size_t)(end - help) + 1) : xstrdup(help);
+	struct page p = { to, HELP_FROM, HELP_FROM };
+	int used = fprintf(to, "%*s%s", INDENT, "", what);
+
+	if (used >= HELP_FROM)
+		(void)fprintf(to, "\n%*s", HELP_FROM, "");
+	else
+		(void)fprintf(to, "%*s", HELP_FROM - used, "");
+	paragraphs(&p, first);
+}
+
+static char *option_text(const struct cmd_option *o, const char *before, const char *after)
+{
+	return xasprintf("%s--%s%s%s%s", before, o->name, o->arg[0] ? " " : "", o->arg, after);
+}
+
+static void usage(FILE *to, const struct cmd_verb *v, const char *path)
+{
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	size_t n = cmd_options(v, options) - 1; /* without --help */
+	struct page p = { .to = to, .indent = (int)strlen("usage: ") };
+
+	p.column = fprintf(to, "usage: %s", path);
+	for (size_t i = 0; i < n; i++) {
+		bool must = options[i]->required;
+		auto_free char *text = option_text(options[i], must ? "" : "[", must ? "" : "]");
+
+		word(&p, text, strlen(text));
+	}
+	if (v->args)
+		word(&p, v->args, strlen(v->args));
+	(void)fputs("\n\n", to);
+}
+
+void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
+{
+	const struct cmd_option *options[CMD_MAX_OPTIONS];
+	size_t n = cmd_options(v, options);
+	struct page about = { .to = to };
+
+	usage(to, v, path);
+	paragraphs(&about, v->about);
+	if (v->verbs)
+		(void)fputs("\nVerbs:\n", to);
+	for (const struct cmd_verb *const *sub = v->verbs; sub && *sub; sub++)
+		entry(to, (*sub)->name, (*sub)->about);
+	(void)fputs("\nOptions:\n", to);
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *text = option_text(options[i], "", "");
+
+		entry(to, text, options[i]->help);
+	}
+	if (v->example)
+		(void)fprintf(to, "\nExample:\n%*setcd-cluster %s\n", INDENT, "", v->example);
+}
