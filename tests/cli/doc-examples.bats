@@ -6,6 +6,7 @@
 # its section, on machines below a directory, without root, network and a running etcd.
 
 bats_require_minimum_version 1.5.0
+umask 022 # cluster.conf must be writable by its owner only
 
 # The machines as they are before each section. n1: the CA host of three, with a release; n2: another of the three;
 # n4: installed without answers. The etcd of these releases answers --version and --help only.
