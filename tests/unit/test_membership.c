@@ -159,7 +159,7 @@ static const struct change {
 	{ "added, and the answer is lost", add, "status n1 lost n1+ours", .want = 1 },
 	{ "added by an earlier try", add, "status n1+ours", .want = 0 },
 	{ "a voting member is not added again", add, "status n1+voting", .want = -1, .class = ERR_CONFIG,
-	  .message = "member n9 (0000000000000009) has the address " PEER " already" },
+	  .message = PEER " is already the address of member n9 (0000000000000009)" },
 	{ "not added, and the answer is lost", add, "status n1 lost n1", .want = -1, .class = ERR_HEALTH },
 	{ "another member is being added", add,
 	  "status n1+other error:9:etcdserver%3A%20too%20many%20learner%20members%20in%20cluster n1+other", .want = -1,
@@ -193,14 +193,13 @@ static void make_change(void **state)
 	struct fake_etcd p = start(c->answers);
 	struct err e = { 0 };
 	struct machine m;
+	int rc;
 
 	open_machine_of(&m, p.port, "");
-	assert_int_equal(c->make(&m, &e), c->want);
-	assert_int_equal(e.class, c->class);
-	if (c->message)
-		assert_non_null(strstr(e.msg, c->message));
-	if (c->hint)
-		assert_non_null(strstr(e.hint, c->hint));
+	rc = c->make(&m, &e);
+	if (rc != c->want || e.class != c->class || (c->message && !strstr(e.msg, c->message)) ||
+	    (c->hint && !strstr(e.hint, c->hint)))
+		fail_msg("got %d, class %d: %s (%s)", rc, (int)e.class, e.msg, e.hint);
 	if (c->refusal)
 		assert_int_equal(rpc_refusal(&e), c->refusal);
 	machine_free(&m);
