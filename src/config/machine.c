@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -70,6 +71,21 @@ int machine_lock(const struct machine *m, struct err *e)
 	if (fd >= 0)
 		file_sweep(m->at.etc);
 	return fd;
+}
+
+int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,
+		  struct err *e)
+{
+	auto_buf struct buf was = { 0 };
+	struct err unread = { 0 };
+
+	if (file_read(path, text->len + 1, &was, &unread) == 0 && strcmp(buf_str(&was), buf_str(text)) == 0)
+		return 0;
+	if (m->dry_run) {
+		log_info("would write %s", path);
+		return 1;
+	}
+	return file_replace(path, how, text->data, text->len, e) < 0 ? -1 : 1;
 }
 
 /* The etcd user of the machine below the root, which need not be known to the one we run on. */

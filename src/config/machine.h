@@ -40,6 +40,10 @@ int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
 /* "<pki>/server.crt" for "server", "crt". The caller frees. */
 char *machine_pki_path(const struct machine *m, const char *name, const char *ext);
 
+/* Makes path a file with this text. 1 written (in a dry run: reported, not written), 0 it has that text already, -1. */
+int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,
+		  struct err *e) MUST_CHECK;
+
 /*
  * Owner and mode for a file that the etcd user must read: root:etcd when we are root and the machine knows
  * the group, else whoever runs us. And for one that the etcd user owns.

@@ -43,7 +43,7 @@ struct joiner {
 	char *peer; /* our peer URL */
 	struct joining journal;
 	bool resumes; /* the journal knows our member */
-	enum datadir_state data;
+	int has_data; /* as datadir_look says */
 	uint64_t data_cluster, data_member;
 	struct rpc_members list;
 	struct poll there; /* the members, asked */
@@ -86,7 +86,7 @@ static int look_here(struct joiner *j, struct err *e)
 {
 	int rc = joining_read(j->m, &j->journal, e);
 
-	if (rc < 0 || datadir_look(j->m, &j->data, &j->data_cluster, &j->data_member, e) < 0)
+	if (rc < 0 || (j->has_data = datadir_look(j->m, &j->data_cluster, &j->data_member, e)) < 0)
 		return -1;
 	j->resumes = rc > 0 && j->journal.step >= JOINING_ADDED;
 	j->peer = endpoint_peer(&j->m->conf);
@@ -132,7 +132,7 @@ static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 /* The data is that of the member that the journal, or else the list, says this machine is. */
 static bool data_fits(const struct joiner *j)
 {
-	return j->data == DATADIR_MEMBER && j->resumes && j->data_cluster == j->journal.cluster_id &&
+	return j->has_data && j->resumes && j->data_cluster == j->journal.cluster_id &&
 	       j->data_member == j->journal.member_id;
 }
 
@@ -173,7 +173,7 @@ static int claim_data(struct joiner *j, struct err *e)
 			 j->data_member);
 		if (aside_data(j->m, e) < 0)
 			return -1;
-		j->data = DATADIR_EMPTY;
+		j->has_data = 0;
 		return 0;
 	}
 	if (membership_by_peer(&j->list, j->peer) == one)
@@ -332,7 +332,7 @@ static int resume(struct joiner *j, struct err *e)
 		 j->journal.member_id);
 	if (aside_data(j->m, e) < 0)
 		return -1;
-	j->data = DATADIR_EMPTY;
+	j->has_data = 0;
 	return 0;
 }
 
@@ -349,9 +349,9 @@ static int enter(struct joiner *j, struct err *e)
 	}
 	if (look_there(j, e) < 0)
 		return -1;
-	if (j->data == DATADIR_MEMBER && claim_data(j, e) < 0)
+	if (j->has_data && claim_data(j, e) < 0)
 		return -1;
-	if (j->data == DATADIR_MEMBER)
+	if (j->has_data)
 		return journal_added(j, j->data_member, &j->list, e);
 	if (is_added(j))
 		return journal_added(j, j->journal.member_id, &j->list, e);

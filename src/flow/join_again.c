@@ -38,22 +38,6 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 	return 0;
 }
 
-/* Which member this machine is or was: by member-id, else by its data. 1, 0 none, -1. */
-static int who(const struct machine *m, struct identity *id, struct err *e)
-{
-	enum datadir_state data;
-	int rc = identity_read(m, id, e);
-
-	if (rc != 0)
-		return rc;
-	if (datadir_look(m, &data, &id->cluster_id, &id->member_id, e) < 0)
-		return -1;
-	if (data != DATADIR_MEMBER)
-		return 0;
-	id->name = xstrdup(m->conf.name);
-	return 1;
-}
-
 static int refuse(const struct identity *id, const char *why, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG, "this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64 "%s",
@@ -107,7 +91,7 @@ int join_again(const struct machine *m, char *const *addresses, struct err *e)
 	cleanup(poll_free) struct poll r = { 0 };
 	struct err silent = { 0 };
 	uint64_t cluster;
-	int rc = who(m, &id, e);
+	int rc = datadir_whose(m, &id, e);
 
 	if (rc <= 0)
 		return rc;

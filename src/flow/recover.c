@@ -44,11 +44,11 @@ struct recovery {
 /* The data here must be that of the cluster which was typed, and such that etcd can be started on it. */
 static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 {
-	enum datadir_state state = DATADIR_EMPTY;
+	int rc = datadir_look(r->m, &r->cluster_id, &r->member_id, e);
 
-	if (datadir_look(r->m, &state, &r->cluster_id, &r->member_id, e) < 0)
+	if (rc < 0)
 		return -1;
-	if (state == DATADIR_EMPTY) {
+	if (rc == 0) {
 		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s to go on with", r->m->at.root,
 			      r->m->conf.data_dir);
 		return err_hint(e, "run this on a machine whose data is still there");

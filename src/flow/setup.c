@@ -94,15 +94,15 @@ static int get_release(struct setup_run *r, struct err *e)
 /* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
 static int rebuilt(struct setup_run *r, struct err *e)
 {
-	enum datadir_state state;
 	uint64_t cluster, member;
 	int rc;
 
 	if (r->has_id || r->m->conf.role != ROLE_CLUSTER || join_wanted(r->m, false))
 		return 0;
-	if (datadir_look(r->m, &state, &cluster, &member, e) < 0)
+	rc = datadir_look(r->m, &cluster, &member, e);
+	if (rc < 0)
 		return -1;
-	if (state != DATADIR_EMPTY)
+	if (rc > 0)
 		return 0; /* it was started before, as datadir_check allows */
 	rc = form_check(r->m, e);
 	return rc < 0 ? -1 : rc == FORM_REPLACE;

@@ -19,21 +19,6 @@
 #define CONNECT_MS 1000U
 #define ASK_MS	   5000U
 
-/* Which member's data or member-id is here. 1, 0 none, -1. */
-static int who(const struct machine *m, struct identity *id, struct err *e)
-{
-	enum datadir_state data;
-	struct err foreign = { 0 };
-	int rc = identity_read(m, id, e);
-
-	if (rc != 0)
-		return rc;
-	/* Files that are not etcd's are for datadir_check to tell of. */
-	if (datadir_look(m, &data, &id->cluster_id, &id->member_id, &foreign) < 0)
-		return 0;
-	return data == DATADIR_MEMBER;
-}
-
 /* True when it was formed by ROLE=single, with the answers of today or without any: its IDs say so. */
 static bool was_single(const struct machine *m, const struct identity *id)
 {
@@ -156,16 +141,18 @@ int unused_give_up(const struct machine *m, bool joins, bool local, struct err *
 	cleanup(identity_free) struct identity id = { 0 };
 	const bool keep_ca = !joins && config_makes_ca(&m->conf);
 	auto_free char *marker = marker_of(m);
+	struct err foreign = { 0 };
 	int rc;
 
 	if (!concerned(m, joins))
 		return 0;
 	if (!local && file_exists(marker))
 		return put_aside(m, keep_ca, marker, e);
-	rc = who(m, &id, e);
+	rc = identity_read(m, &id, e);
 	if (rc < 0)
 		return -1;
-	if (rc == 0) {
+	/* Files that are not etcd's are for datadir_check to report. */
+	if (rc == 0 && datadir_look(m, &id.cluster_id, &id.member_id, &foreign) <= 0) {
 		if (keep_ca || !made_here(m))
 			return 0;
 		log_info("the CA in %s was made for a cluster of this machine alone", m->at.pki);

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "member/identity.h"
+#include "member/aside.h"
 #include "member/joining.h"
 
 /*
@@ -74,8 +74,7 @@ char *datadir_wal(const struct config *c)
 	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;
 }
 
-int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *cluster_id, uint64_t *member_id,
-		 struct err *e)
+int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	auto_free char *own = datadir_wal(&m->conf);
@@ -94,10 +93,20 @@ int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *c
 		(void)err_set(e, ERR_CONFIG, "%s holds snapshots of a member, but its log is not in %s", data, wal);
 		return err_hint(e, "is the disk for %s mounted, and is WAL_DIR in cluster.conf what it was?", wal);
 	}
-	*state = found ? DATADIR_MEMBER : DATADIR_EMPTY;
 	*cluster_id = ids.cluster;
 	*member_id = ids.member;
-	return 0;
+	return found;
+}
+
+int datadir_whose(const struct machine *m, struct identity *id, struct err *e)
+{
+	int rc = identity_read(m, id, e);
+
+	if (rc == 0)
+		rc = datadir_look(m, &id->cluster_id, &id->member_id, e);
+	if (rc > 0 && !id->name)
+		id->name = xstrdup(m->conf.name);
+	return rc;
 }
 
 bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
@@ -123,33 +132,16 @@ bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 	return true;
 }
 
-/* True when something is mounted on path itself: it can be emptied, not renamed. */
-static bool is_mount_point(const char *path)
-{
-	auto_free char *parent = xasprintf("%s/..", path);
-	struct stat own, up;
-
-	return stat(path, &own) == 0 && stat(parent, &up) == 0 && own.st_dev != up.st_dev;
-}
-
 /* The command that moves the data aside, keeping it. */
 static int aside_hint(const struct machine *m, const char *data, struct err *e)
 {
-	struct tm tm = { 0 };
-	char stamp[20] = "";
+	auto_free char *member = xasprintf("%s/member", data), *to = aside_name(m, member);
+	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *wal = own ? layout_path(&m->at, own) : NULL, *wal_to = wal ? aside_name(m, wal) : NULL;
 
-	(void)gmtime_r(&m->now, &tm);
-	(void)strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
-	if (m->conf.wal_dir) {
-		auto_free char *own = datadir_wal(&m->conf);
-		auto_free char *wal = layout_path(&m->at, own);
-
-		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s && mv %s %s.aside-%s", data,
-				data, stamp, wal, wal, stamp);
-	}
-	if (is_mount_point(data))
-		return err_hint(e, "to keep it and begin anew: mv %s/member %s/" ASIDE "%s", data, data, stamp);
-	return err_hint(e, "to keep it and begin anew: mv %s %s.aside-%s", data, data, stamp);
+	if (wal)
+		return err_hint(e, "to keep it and start empty: mv %s %s && mv %s %s", member, to, wal, wal_to);
+	return err_hint(e, "to keep it and start empty: mv %s %s", member, to);
 }
 
 /* member-id is there, the data is not. */
@@ -216,18 +208,17 @@ int datadir_check(const struct machine *m, struct err *e)
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	cleanup(identity_free) struct identity id = { 0 };
 	struct wal_ids found = { 0 };
-	enum datadir_state state = DATADIR_EMPTY;
-	int known = identity_read(m, &id, e);
+	int known = identity_read(m, &id, e), has_data;
 
-	if (known < 0 || datadir_look(m, &state, &found.cluster, &found.member, e) < 0)
+	if (known < 0 || (has_data = datadir_look(m, &found.cluster, &found.member, e)) < 0)
 		return -1;
-	if (!known && state == DATADIR_MEMBER)
+	if (!known && has_data)
 		return check_unclaimed(m, found, data, e);
 	if (!known)
 		known = was_started(m, &id, e);
 	if (known <= 0)
 		return known;
-	if (state == DATADIR_EMPTY)
+	if (!has_data)
 		return refuse_lost(m, &id, data, e);
 	if (found.cluster != id.cluster_id || found.member != id.member_id)
 		return refuse_foreign(m, &id, found, data, e);

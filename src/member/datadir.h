@@ -10,11 +10,7 @@
 #include "adapter/wal.h"
 #include "base/err.h"
 #include "config/machine.h"
-
-enum datadir_state {
-	DATADIR_EMPTY,	/* missing, or without a write-ahead log: etcd would begin anew */
-	DATADIR_MEMBER, /* a member's data */
-};
+#include "member/identity.h"
 
 /*
  * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root); else NULL. Not WAL_DIR itself:
@@ -24,11 +20,13 @@ enum datadir_state {
 char *datadir_wal(const struct config *c);
 
 /*
- * What is in DATA_DIR (and WAL_DIR). The IDs are filled for DATADIR_MEMBER. ERR_CONFIG: it holds files that are not etcd's, or data
- * without its log. ERR_FAIL: it cannot be read, or the log is damaged.
+ * Whose data is in DATA_DIR and WAL_DIR: 1 and its IDs; 0 there is no write-ahead log, so etcd would start empty; -1. ERR_CONFIG: files that
+ * are not etcd's, or data without its log. ERR_FAIL: it cannot be read, or the log is damaged.
  */
-int datadir_look(const struct machine *m, enum datadir_state *state, uint64_t *cluster_id, uint64_t *member_id,
-		 struct err *e) MUST_CHECK;
+int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e) MUST_CHECK;
+
+/* Which member this machine is or was: by member-id, else by its data (then id->name is NAME). 1, 0 none, -1. The caller frees id. */
+int datadir_whose(const struct machine *m, struct identity *id, struct err *e) MUST_CHECK;
 
 /*
  * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet, or it is what

@@ -20,15 +20,10 @@
 /* Revisions older than this are compacted away; etcd's own default keeps them all, until the quota stops every write. */
 #define COMPACT_AFTER "8h"
 
-/* Its default, said aloud: 2 GiB, which etcd's documentation calls the normal size. */
+/* etcd's default, which its documentation calls the normal size: 2 GiB. */
 #define QUOTA_BYTES "2147483648"
 
 /* ---- The text -------------------------------------------------------------------------------------------------- */
-
-static bool knows(const struct env_input *in, const char *option)
-{
-	return strv_has(in->options, option);
-}
 
 /* "listen-peer-urls" is ETCD_LISTEN_PEER_URLS (etcd, pkg/flags, FlagToEnv). The caller frees. */
 static char *variable_of(const char *option)
@@ -52,34 +47,25 @@ static bool overridden(const struct config *c, const char *variable)
 
 struct setting {
 	const char *option;
-	const char *value; /* NULL: not set at all */
+	const char *value;		/* NULL: not set at all */
+	enum { NEEDED, OPTIONAL } need; /* whether an etcd that does not know the option may be started without it */
 };
 
-/* Options that the protection or the data hang on: an etcd that does not know them must not be started with the others. */
-static int put_needed(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
-		      struct buf *out, struct err *e)
+static int put_settings(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
+			struct buf *out, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		auto_free char *variable = variable_of(s[i].option);
+		bool known = strv_has(in->options, s[i].option);
 
-		if (!s[i].value)
+		if (!s[i].value || (!known && s[i].need == OPTIONAL))
 			continue;
-		if (!knows(in, s[i].option))
-			return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not seem to know its option --%s",
+		if (!known)
+			return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not know the option --%s",
 				       VERSION_ARGS(in->version), s[i].option);
 		if (!overridden(&m->conf, variable) && keyfile_put(out, variable, s[i].value, e) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-/* Good advice: given where it is understood. */
-static int put_known(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
-		     struct buf *out, struct err *e)
-{
-	for (size_t i = 0; i < n; i++)
-		if (s[i].value && knows(in, s[i].option) && put_needed(m, in, &s[i], 1, out, e) < 0)
-			return -1;
 	return 0;
 }
 
@@ -140,20 +126,20 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	/* etcd looks at it just once, before it has data; it stays as a record of how the member came to be. */
 	const char *cluster = joined.initial_cluster;
 	const struct setting settings[] = {
-		{ "name", c->name },
-		{ "data-dir", c->data_dir },
-		{ "wal-dir", wal },
-		{ "listen-client-urls", listen_client },
-		{ "advertise-client-urls", client },
-		{ "listen-peer-urls", listen_peer },
-		{ "initial-advertise-peer-urls", peer },
-		{ "initial-cluster", cluster ? cluster : formed },
-		{ "initial-cluster-state", cluster ? "existing" : "new" },
-		{ "initial-cluster-token", c->cluster_token },
-		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL },
+		{ "name", c->name, NEEDED },
+		{ "data-dir", c->data_dir, NEEDED },
+		{ "wal-dir", wal, NEEDED },
+		{ "listen-client-urls", listen_client, NEEDED },
+		{ "advertise-client-urls", client, NEEDED },
+		{ "listen-peer-urls", listen_peer, NEEDED },
+		{ "initial-advertise-peer-urls", peer, NEEDED },
+		{ "initial-cluster", cluster ? cluster : formed, NEEDED },
+		{ "initial-cluster-state", cluster ? "existing" : "new", NEEDED },
+		{ "initial-cluster-token", c->cluster_token, NEEDED },
+		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL, NEEDED },
 	};
 
-	return rc < 0 ? -1 : put_needed(m, in, settings, ARRAY_LEN(settings), out, e);
+	return rc < 0 ? -1 : put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
 }
 
 static int put_tls(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
@@ -161,43 +147,41 @@ static int put_tls(const struct machine *m, const struct env_input *in, struct b
 	auto_free char *ca = pki_file(m, "ca.crt");
 	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
 	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
-	const struct setting needed[] = {
-		{ "cert-file", server_crt },
-		{ "key-file", server_key },
-		{ "trusted-ca-file", ca },
-		{ "client-cert-auth", "true" },
-		{ "peer-cert-file", peer_crt },
-		{ "peer-key-file", peer_key },
-		{ "peer-trusted-ca-file", ca },
-		{ "peer-client-cert-auth", "true" },
-		{ "peer-cert-allowed-cn", in->peer_cn },
+	const struct setting settings[] = {
+		{ "cert-file", server_crt, NEEDED },
+		{ "key-file", server_key, NEEDED },
+		{ "trusted-ca-file", ca, NEEDED },
+		{ "client-cert-auth", "true", NEEDED },
+		{ "peer-cert-file", peer_crt, NEEDED },
+		{ "peer-key-file", peer_key, NEEDED },
+		{ "peer-trusted-ca-file", ca, NEEDED },
+		{ "peer-client-cert-auth", "true", NEEDED },
+		{ "peer-cert-allowed-cn", in->peer_cn, NEEDED },
+		/* Not 1.3: etcd refuses that together with a list of cipher suites, which somebody may pass through. */
+		{ "tls-min-version", "TLS1.2", OPTIONAL },
 	};
-	/* Not 1.3: etcd refuses that together with a list of cipher suites, which somebody may pass through. */
-	const struct setting known[] = { { "tls-min-version", "TLS1.2" } };
 
 	if (!in->peer_cn || !in->peer_cn[0])
 		return err_set(e, ERR_FAIL, "the CN of the peer certificate is not known");
-	if (put_needed(m, in, needed, ARRAY_LEN(needed), out, e) < 0)
-		return -1;
-	return put_known(m, in, known, ARRAY_LEN(known), out, e);
+	return put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
 }
 
 static int put_conduct(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
 	/* 3.6 has both names of the corruption check and warns about the older, 3.7 has just the gate. */
-	bool gates = knows(in, "feature-gates");
+	bool gates = strv_has(in->options, "feature-gates");
 	const struct setting settings[] = {
-		{ "strict-reconfig-check", "true" },
-		{ "auto-compaction-mode", "periodic" },
-		{ "auto-compaction-retention", COMPACT_AFTER },
-		{ "quota-backend-bytes", QUOTA_BYTES },
-		{ "feature-gates", gates ? "InitialCorruptCheck=true" : NULL },
-		{ "experimental-initial-corrupt-check", gates ? NULL : "true" },
-		{ "logger",
-		  version_at_least(in->version, 3, 5) ? NULL : "zap" }, /* 3.4's default is one that is gone since */
+		{ "strict-reconfig-check", "true", OPTIONAL },
+		{ "auto-compaction-mode", "periodic", OPTIONAL },
+		{ "auto-compaction-retention", COMPACT_AFTER, OPTIONAL },
+		{ "quota-backend-bytes", QUOTA_BYTES, OPTIONAL },
+		{ "feature-gates", gates ? "InitialCorruptCheck=true" : NULL, OPTIONAL },
+		{ "experimental-initial-corrupt-check", gates ? NULL : "true", OPTIONAL },
+		/* The default of 3.4 is a logger that 3.5 does not have. */
+		{ "logger", version_at_least(in->version, 3, 5) ? NULL : "zap", OPTIONAL },
 	};
 
-	return put_known(m, in, settings, ARRAY_LEN(settings), out, e);
+	return put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
 }
 
 /* An ETCD_* line for an option that this etcd has not: it would be ignored, and the person who wrote it would not know. */
@@ -228,7 +212,7 @@ static int put_passed(const struct machine *m, const struct env_input *in, struc
 		for (char *p = option; *p; p++)
 			if (*p == '_')
 				*p = '-';
-		if (!knows(in, option))
+		if (!strv_has(in->options, option))
 			return refuse_unknown(in, &c->etcd[i], e);
 		if (i == 0)
 			buf_puts(out, "\n# From the ETCD_ lines of cluster.conf\n");
@@ -259,7 +243,7 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 	auto_free char *key = pki_file(m, "etcdctl-etcd-client.key");
 	/* Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a warning. */
 	bool api = !version_at_least(in->version, 3, 6);
-	const struct setting vars[] = {
+	const char *const vars[][2] = {
 		{ "ETCDCTL_API", api ? "3" : NULL },
 		{ "ETCDCTL_ENDPOINTS", endpoint },
 		{ "ETCDCTL_CACERT", ca },
@@ -269,7 +253,7 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(vars); i++)
-		if (vars[i].value && keyfile_put(out, vars[i].option, vars[i].value, e) < 0)
+		if (vars[i][1] && keyfile_put(out, vars[i][0], vars[i][1], e) < 0)
 			return -1;
 	return 0;
 }
@@ -332,40 +316,18 @@ static int look(const char *path, const struct buf *want, enum env_state *state,
 	return 0;
 }
 
-static bool has_mode(const char *path, struct file_mode how)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == how.mode &&
-	       (how.uid == (uid_t)-1 || st.st_uid == how.uid) && (how.gid == (gid_t)-1 || st.st_gid == how.gid);
-}
-
-/* Writes path unless it is so already. 1 changed, 0 not. */
-static int write_one(const struct machine *m, const char *path, struct file_mode how, const struct buf *want,
-		     struct err *e)
-{
-	if (m->dry_run) {
-		log_info("would write %s", path);
-		return 1;
-	}
-	return file_replace(path, how, want->data, want->len, e) < 0 ? -1 : 1;
-}
-
 /* path was edited by hand: leaves it, and puts the new text beside it once. */
 static int keep_edited(const struct machine *m, const char *path, struct file_mode how, const struct buf *want,
 		       struct err *e)
 {
 	auto_free char *beside = xasprintf("%s.new", path);
-	enum env_state state;
 
-	if (look(beside, want, &state, e) < 0)
-		return -1;
 	log_warn("%s was edited by hand and is kept; what cluster.conf asks for is in %s", path, beside);
 	log_info("  put your changes into %s as ETCD_ lines, then: mv %s %s", m->at.conf, beside, path);
-	return state == ENV_CURRENT ? 0 : write_one(m, beside, how, want, e);
+	return machine_write(m, beside, how, want, e);
 }
 
-/* A .new that has served: the file beside it is ours again. */
+/* Removes a .new after use: the file beside it is ours again. */
 static int drop_beside(const struct machine *m, const char *path, struct err *e)
 {
 	auto_free char *beside = xasprintf("%s.new", path);
@@ -386,7 +348,7 @@ static int ensure_one(const struct machine *m, const char *path, struct file_mod
 {
 	auto_buf struct buf want = { 0 };
 	enum env_state state;
-	int dropped;
+	int dropped, rc;
 
 	add_header(body, &want);
 	if (look(path, &want, &state, e) < 0)
@@ -394,9 +356,10 @@ static int ensure_one(const struct machine *m, const char *path, struct file_mod
 	if (state == ENV_EDITED)
 		return keep_edited(m, path, how, &want, e);
 	dropped = drop_beside(m, path, e);
-	if (dropped < 0 || (state == ENV_CURRENT && has_mode(path, how)))
-		return dropped;
-	return write_one(m, path, how, &want, e);
+	if (dropped < 0)
+		return -1;
+	rc = state == ENV_CURRENT && !m->dry_run ? file_set_mode(path, how, e) : machine_write(m, path, how, &want, e);
+	return rc < 0 ? -1 : rc || dropped;
 }
 
 int env_ensure(const struct machine *m, const struct env_input *in, struct err *e)

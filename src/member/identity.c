@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -32,22 +31,14 @@ int identity_read(const struct machine *m, struct identity *id, struct err *e)
 
 int identity_write(const struct machine *m, const struct identity *id, struct err *e)
 {
-	auto_buf struct buf text = { 0 }, was = { 0 };
-	struct err unread = { 0 };
+	auto_buf struct buf text = { 0 };
 
 	buf_puts(&text, "# Which member of which cluster this machine is; written by etcd-cluster, see "
 			"etcd-cluster(8), FILES.\n");
 	buf_printf(&text, "CLUSTER_ID=%016" PRIx64 "\nMEMBER_ID=%016" PRIx64 "\n", id->cluster_id, id->member_id);
 	if (keyfile_put(&text, "NAME", id->name, e) < 0)
 		return -1;
-	if (file_read(m->at.member_id, KEYFILE_MAX_BYTES, &was, &unread) == 0 &&
-	    strcmp(buf_str(&was), buf_str(&text)) == 0)
-		return 0;
-	if (m->dry_run) {
-		log_info("would write %s", m->at.member_id);
-		return 1;
-	}
-	return file_replace(m->at.member_id, FILE_MODE(0644), text.data, text.len, e) < 0 ? -1 : 1;
+	return machine_write(m, m->at.member_id, FILE_MODE(0644), &text, e);
 }
 
 void identity_free(struct identity *id)

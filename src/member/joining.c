@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -65,8 +64,7 @@ void joining_free(struct joining *j)
 
 int joining_write(const struct machine *m, const struct joining *j, struct err *e)
 {
-	auto_buf struct buf text = { 0 }, was = { 0 };
-	struct err unread = { 0 };
+	auto_buf struct buf text = { 0 };
 
 	buf_puts(&text, "# How this machine was added to its cluster; written by etcd-cluster, see etcd-cluster(8), "
 			"FILES.\n");
@@ -75,12 +73,5 @@ int joining_write(const struct machine *m, const struct joining *j, struct err *
 	if (keyfile_put(&text, "PEER_URL", j->peer_url, e) < 0 ||
 	    (j->initial_cluster && keyfile_put(&text, "INITIAL_CLUSTER", j->initial_cluster, e) < 0))
 		return -1;
-	if (file_read(m->at.joining, KEYFILE_MAX_BYTES, &was, &unread) == 0 &&
-	    strcmp(buf_str(&was), buf_str(&text)) == 0)
-		return 0;
-	if (m->dry_run) {
-		log_info("would write %s", m->at.joining);
-		return 1;
-	}
-	return file_replace(m->at.joining, FILE_MODE(0644), text.data, text.len, e) < 0 ? -1 : 1;
+	return machine_write(m, m->at.joining, FILE_MODE(0644), &text, e);
 }

@@ -16,7 +16,6 @@
 #include "member/datadir.h"
 #include "member/endpoint.h"
 #include "member/health.h"
-#include "member/identity.h"
 
 /* More than any cluster has members: what strangers list beyond that is not asked. */
 #define MAX_QUESTIONS 64
@@ -408,17 +407,13 @@ static void enter_expected(const struct inquiry *in, struct member_survey *s)
 
 static void read_home(const struct machine *m, struct member_survey *s)
 {
-	enum datadir_state state = DATADIR_EMPTY;
-	struct identity id = { 0 };
+	cleanup(identity_free) struct identity id = { 0 };
 	struct err ignored = { 0 };
 
-	if (identity_read(m, &id, &ignored) > 0) {
-		s->home_cluster = id.cluster_id;
-		s->home_member = id.member_id;
-	} else if (datadir_look(m, &state, &s->home_cluster, &s->home_member, &ignored) < 0) {
-		log_debug("%s", ignored.msg); /* check_data says it */
-	}
-	identity_free(&id);
+	if (datadir_whose(m, &id, &ignored) < 0)
+		log_debug("%s", ignored.msg); /* the check of the data reports it */
+	s->home_cluster = id.cluster_id;
+	s->home_member = id.member_id;
 }
 
 static void understand(const struct inquiry *in, struct member_survey *s)

@@ -134,7 +134,7 @@ static void ids_are_computed_as_etcd_does(void **state)
 static void empty_is_fine_the_first_time(void **state)
 {
 	const struct machine *m = *state;
-	enum datadir_state look;
+	struct err err = { 0 };
 	uint64_t cluster, member;
 
 	assert_ok(datadir_check(m, e)); /* not even a directory */
@@ -145,8 +145,7 @@ static void empty_is_fine_the_first_time(void **state)
 	put_file(DATA "/member/snap/db", "half"); /* etcd was killed before it had a log */
 	put_file(DATA "/member/wal/0.tmp", "");
 	assert_ok(datadir_check(m, e));
-	assert_ok(datadir_look(m, &look, &cluster, &member, e));
-	assert_int_equal(look, DATADIR_EMPTY);
+	assert_int_equal(datadir_look(m, &cluster, &member, &err), 0);
 }
 
 static void own_data_is_fine(void **state)
@@ -154,14 +153,13 @@ static void own_data_is_fine(void **state)
 	const struct machine *m = *state;
 	char *url[] = { xstrdup("https://127.0.0.1:2380") };
 	struct wal_ids own = wal_static_ids(url, 1, 0, "etcd-cluster");
-	enum datadir_state look;
+	struct err err = { 0 };
 	uint64_t cluster, member;
 
 	free(url[0]);
 	put_wal(own.cluster, own.member);
 	assert_ok(datadir_check(m, e)); /* killed before member-id was written */
-	assert_ok(datadir_look(m, &look, &cluster, &member, e));
-	assert_int_equal(look, DATADIR_MEMBER);
+	assert_int_equal(datadir_look(m, &cluster, &member, &err), 1);
 	assert_int_equal(cluster, own.cluster);
 	assert_int_equal(member, own.member);
 	put_identity(m, 7, 8);
@@ -255,13 +253,13 @@ static void snapshots_without_their_log_are_refused(void **state)
 static void the_first_segment_counts(void **state)
 {
 	const struct machine *m = *state;
-	enum datadir_state look;
+	struct err err = { 0 };
 	uint64_t cluster, member;
 
 	put_wal(7, 8);
 	put_file(DATA "/member/wal/0000000000000001-00000000000003e8.wal", "later");
 	put_file(DATA "/member/wal/0.wal", "no segment");
-	assert_ok(datadir_look(m, &look, &cluster, &member, e));
+	assert_int_equal(datadir_look(m, &cluster, &member, &err), 1);
 	assert_int_equal(member, 8);
 }
 
