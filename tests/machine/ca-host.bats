@@ -70,7 +70,7 @@ signed_by() {
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
 	# It waits for a person, or for the others to go: nobody said that it may replace a member.
-	on n1 wait_for 30 'grep -q STATE=pending /run/etcd-cluster/setup'
+	on n1 wait_for 'grep -q STATE=pending /run/etcd-cluster/setup'
 	on n1 'etcd-cluster status 2>&1 | grep -q "etcd-cluster replace"'
 	on n1 '[ ! -e /etc/etcd/pki/ca.crt ]'
 	token=$(on n2 'etcd-cluster token new --name n1 --address '"$(v4 n1)")
@@ -89,7 +89,7 @@ signed_by() {
 		on $name trust "$etcd_version"
 	done
 	package n1
-	on n1 wait_for 30 '[ -e /etc/etcd/pki/ca.key ]'
+	on n1 wait_for '[ -e /etc/etcd/pki/ca.key ]'
 	for name in n2 n3; do
 		on n1 "etcd-cluster bundle --out /root/$name.tar $name=$(v4 $name)"
 		on n1 "cat /root/$name.tar" >"$BATS_FILE_TMPDIR/$name.tar"

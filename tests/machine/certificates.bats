@@ -74,7 +74,7 @@ served() {
 @test "the preflight keeps etcd from starting with a key that does not fit, and says what mends it" {
 	m 'systemctl stop etcd; cd /etc/etcd/pki; cp -p server.key /tmp/server.key
 	openssl ecparam -genkey -name prime256v1 -noout 2>/dev/null >/tmp/other.key; cat /tmp/other.key >server.key'
-	run m 'timeout 20 systemctl start etcd || journalctl -u etcd -n 20 --no-pager'
+	run m 'timeout 120 systemctl start etcd || journalctl -u etcd -n 20 --no-pager'
 	echo "$output"
 	says server
 	m 'fails pgrep -x etcd

@@ -20,34 +20,19 @@ setup() {
 		"$machine" loss "$name" 0
 	done
 	each 'gone >/dev/null 2>&1
-	rm -rf /etc/systemd/system/etcd-cluster-*.service.d /etc/faketime
+	rm -rf /etc/systemd/system/etcd-cluster-*.service.d /etc/systemd/system/etcd.service.d /run/cable-is-out /etc/faketime
 	systemctl daemon-reload
-	systemctl reset-failed
-	for i in $(seq 100); do
-		pgrep -x etcd >/dev/null || break
-		sleep 0.2
-	done
-	fails pgrep -x etcd'
+	systemctl reset-failed'
 	each prepared_here ROLE=cluster "$(members)"
 }
 prepared_here() {
 	prepared "$MACHINE" "$@"
 }
 
-# package_on NAME…: on all of them at once.
-package_on() {
-	local name pids=()
-	for name; do
-		package "$name" &
-		pids+=($!)
-	done
-	wait_all "${pids[@]}"
-}
-
-# One healthy cluster of three in so many seconds; and how many it were.
+# One healthy cluster of three; and after how many seconds.
 ends_well() {
 	local begin=$SECONDS
-	all_healthy "$1"
+	all_healthy
 	echo "# healthy after $((SECONDS - begin)) s more" >&3
 	one_cluster
 	each '[ ! -e /etc/etcd/enroll-token ]
@@ -72,75 +57,80 @@ clock() {
 
 # waits NAME TEXT: setup there is still at it, and says that.
 waits() {
-	on "$1" wait_for 30 "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
+	on "$1" wait_for "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
 }
 
 @test "the CA host loses power while its door is asked, and comes back" {
 	package n1
-	on n1 wait_for 20 '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
+	on n1 wait_for '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
 	# Whoever comes now is let in by the kernel and hears nothing.
 	on n1 'systemctl start etcd-cluster-enroll.service; systemctl kill -s STOP etcd-cluster-enroll.service'
-	package_on n2 n3
-	on n1 wait_for 20 "ss -Htn state established 'sport = 2382' | grep -q $(v4 n2)"
+	packages n2 n3
+	on n1 wait_for "ss -Htn state established 'sport = 2382' | grep -q $(v4 n2)"
 	"$machine" crash n1
 	waits n2 'no CA host answers'
 	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/peer.crt ] && [ -e /etc/etcd/enroll-token ]'
 	"$machine" start n1
-	ends_well 60
+	ends_well
 }
 
 @test "the CA host loses power just after it has signed, again and again" {
-	package_on n2 n3
+	packages n2 n3
 	waits n2 'no CA host answers'
 	package n1
 	for name in n2 n3; do
-		on n1 wait_for 30 "[ -e /etc/etcd/enroll/members/$name ]"
+		on n1 wait_for "[ -e /etc/etcd/enroll/members/$name ]"
 		"$machine" crash n1
 		"$machine" start n1
 	done
-	ends_well 60
+	ends_well
 }
 
 @test "a cable is out while the others form, and is put in ten seconds later" {
 	"$machine" link n2 down
-	package_on n1 n2 n3
-	ONLY_ON='n1 n3' all_healthy 40
+	packages n1 n2 n3
+	ONLY_ON='n1 n3' all_healthy
 	sleep 10
 	waits n2 'is not an address of this machine, which has no network'
 	"$machine" link n2 up
-	ends_well 40
+	ends_well
 }
 
 @test "the CA host's cable is out while all are installed" {
 	"$machine" link n1 down
-	package_on n1 n2 n3
+	packages n1 n2 n3
 	waits n3 'no CA host answers'
 	sleep 10
 	"$machine" link n1 up
-	ends_well 40
+	ends_well
 }
 
 @test "the cable of a machine that joins is out between being added and being in sync" {
 	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
-	on n1 healthy 30
+	on n1 healthy
 	for name in n2 n3; do
 		token=$(on n1 'etcd-cluster token new 2>/dev/null')
 		prepared "$name" ROLE=join "JOIN=$(v4 n1)"
 		on "$name" "umask 077; echo $token >/etc/etcd/enroll-token"
 	done
 	package n2
-	on n2 healthy 60
+	on n2 healthy
+	# Its etcd starts only when the cable is out.
+	on n3 'mkdir -p /etc/systemd/system/etcd.service.d
+	printf "%s\n" "[Service]" "ExecStartPre=+/bin/sh -c \"until [ -e /run/cable-is-out ]; do sleep 0.1; done\"" \
+		>/etc/systemd/system/etcd.service.d/cable.conf
+	systemctl daemon-reload'
 	package n3
-	on n3 wait_for 30 'grep -qsE "^STEP=(added|started)" /etc/etcd/joining'
+	on n3 wait_for 'grep -qsx STEP=added /etc/etcd/joining && [ "$(systemctl is-active etcd)" = activating ]'
 	"$machine" link n3 down
-	on n3 'cat /etc/etcd/joining'
+	on n3 'touch /run/cable-is-out'
 	sleep 10
 	# The others are what they were.
-	ONLY_ON='n1 n2' all_healthy 20
+	ONLY_ON='n1 n2' all_healthy
 	"$machine" link n3 up
-	ends_well 90
+	ends_well
 }
 
 @test "three packets of ten are lost, both ways, on every cable" {
@@ -149,47 +139,47 @@ waits() {
 	for name in $MACHINES; do
 		"$machine" loss "$name" 16
 	done
-	package_on n1 n2 n3
+	packages n1 n2 n3
 	# Ready is who had a quorum answer a read. That elections go on under such loss, and that not every later look succeeds, is etcd's.
-	each wait_for 120 'grep -qx STATE=ready /run/etcd-cluster/setup'
+	each wait_for 'grep -qx STATE=ready /run/etcd-cluster/setup'
 	echo "# all three were ready, under loss, $((SECONDS - begin)) s after the first installation began" >&3
 	for name in $MACHINES; do
 		"$machine" loss "$name" 0
 	done
-	ends_well 20
+	ends_well
 }
 
 @test "the clock of one machine is ten minutes ahead" {
 	clock n2 +600
-	package_on n1 n2 n3
-	ends_well 60
+	packages n1 n2 n3
+	ends_well
 }
 
 @test "the clock of the CA host is ten minutes behind" {
 	clock n1 -600
-	package_on n1 n2 n3
-	ends_well 60
+	packages n1 n2 n3
+	ends_well
 }
 
 @test "a clock is two hours off: the machine says so, waits, and is a member once the clock is right" {
 	clock n3 +7200
-	package_on n1 n2 n3
-	ONLY_ON='n1 n2' all_healthy 60
+	packages n1 n2 n3
+	ONLY_ON='n1 n2' all_healthy
 	waits n3 'the clock of this machine says .* and that of the CA host'
 	on n3 exits 6 'etcd-cluster status'
 	says 'the clock of this machine says'
 	says 'set the clock that is wrong'
 	on n3 '[ ! -e /etc/etcd/pki/peer.crt ] && [ -e /etc/etcd/enroll-token ]'
 	clock n3 +0
-	ends_well 40
+	ends_well
 }
 
 @test "another token on one machine: the others form, it says what is wrong, and the right one mends it" {
 	other=$(openssl rand -hex 32)
 	on n3 "umask 077; echo $other >/etc/etcd/enroll-token"
-	package_on n1 n2 n3
-	ONLY_ON='n1 n2' all_healthy 60
-	on n3 wait_for 20 'grep -q "does not know this token" /run/etcd-cluster/setup'
+	packages n1 n2 n3
+	ONLY_ON='n1 n2' all_healthy
+	on n3 wait_for 'grep -q "does not know this token" /run/etcd-cluster/setup'
 	run on n3 'etcd-cluster status'
 	echo "$output"
 	[ "$status" -ne 0 ]
@@ -201,5 +191,5 @@ waits() {
 	on n3 "fails grep -rlqs $other /run /var/log/journal
 	fails pgrep -x etcd
 	umask 077; echo $secret >/etc/etcd/enroll-token; etcd-cluster setup"
-	ends_well 20
+	ends_well
 }

@@ -111,24 +111,31 @@ package() {
 	on "$1" 'if command -v dnf; then dnf install etcd-cluster; else apt-get install etcd-cluster; fi' >/dev/null
 }
 
-# form [KEY=VALUE…]: the same answers on all, and the package on all at once; then all are healthy.
-form() {
-	local name pids=() line
-	line=$(members)
-	for name in $MACHINES; do
-		prepared "$name" ROLE=cluster "$line" "$@"
-	done
-	for name in $MACHINES; do
+# packages NAME…: on all of them at once.
+packages() {
+	local name pids=()
+	for name; do
 		package "$name" &
 		pids+=($!)
 	done
 	wait_all "${pids[@]}"
+}
+
+# form [KEY=VALUE…]: the same answers on all, and the package on all at once; then all are healthy.
+form() {
+	local name line
+	line=$(members)
+	for name in $MACHINES; do
+		prepared "$name" ROLE=cluster "$line" "$@"
+	done
+	# shellcheck disable=SC2086 # a word list
+	packages $MACHINES
 	all_healthy
 }
 
-# all_healthy [SECONDS]: each of $MACHINES (or $ONLY_ON) says that it is.
+# Each of $MACHINES (or $ONLY_ON) says that it is.
 all_healthy() {
-	each healthy "${1-60}"
+	each healthy
 }
 
 # one_cluster [N]: all machines say the same cluster ID, and it has N members (as many as there are machines), none a learner.

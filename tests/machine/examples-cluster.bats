@@ -20,7 +20,7 @@ site() {
 
 # Healthy, one cluster, with the names of the example; and the token has gone from all of them.
 as_answered() {
-	all_healthy 60
+	all_healthy
 	one_cluster 3
 	on n1 '[ "$(etcdctl.sh put a b)" = OK ]
 	etcdctl.sh member list | grep -q ", n3, https://10.77.62.3:2380, https://10.77.62.3:2379,"'
@@ -47,7 +47,7 @@ used_up() {
 	on n2 trust "$etcd_version"
 	on n2 'umask 077; echo "(openssl rand -hex 32)" >/etc/etcd/enroll-token'
 	package n2
-	on n2 wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
+	on n2 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n2 exits 3 'etcd-cluster setup'
 	says token
 	on n2 gone
@@ -141,10 +141,10 @@ image() {
 		pids="${pids-} $!"
 	done
 	wait_all $pids
-	all_healthy 60
+	all_healthy
 	one_cluster 3
 	for name in $MACHINES; do
-		on "$name" wait_for 20 '[ ! -e /etc/etcd/enroll-token ]'
+		on "$name" wait_for '[ ! -e /etc/etcd/enroll-token ]'
 	done
 	on n1 '[ "$(etcdctl.sh get --print-value-only a)" = b ]'
 	used_up

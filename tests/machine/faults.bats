@@ -30,7 +30,7 @@ setup() {
 
 # setup_fails TEXT…: etcd-cluster setup ends with 3 (the machine is not fit) or 1 (it broke off), and says so.
 setup_fails() {
-	run m 'timeout 60 etcd-cluster setup'
+	run m 'timeout 300 etcd-cluster setup'
 	echo "$output"
 	[ "$status" -eq 3 ] || [ "$status" -eq 1 ]
 	for text; do
@@ -79,7 +79,7 @@ setup_fails() {
 	trust 3.4.23
 	m 'dpkg --configure -a
 	[ -z "$(dpkg --audit)" ]'
-	healthy 30
+	healthy
 }
 
 @test "a read-only /usr: refused with the path, nothing changed" {
@@ -92,8 +92,8 @@ setup_fails() {
 
 @test "a port that is taken: named, with who has it" {
 	m 'systemd-run -q --unit=squatter perl -MSocket -e "socket(S, PF_INET, SOCK_STREAM, 6);
-			bind(S,sockaddr_in(2380,INADDR_LOOPBACK)) or die; listen(S,5); sleep 600"
-	sleep 0.5'
+			bind(S,sockaddr_in(2380,INADDR_LOOPBACK)) or die; listen(S,5); sleep 600"'
+	wait_for 'ss -Hltn "sport = 2380" | grep -q .'
 	setup_fails 2380
 	[ "$status" -eq 3 ]
 	m 'systemctl stop squatter'
@@ -105,9 +105,16 @@ setup_fails() {
 	# What Debian's etcd-server leaves after its first start: an unencrypted member named default.
 	m 'etcd-cluster release install 3.4.23 >/dev/null 2>&1 || etcd-cluster setup >/dev/null; systemctl stop etcd; true'
 	m 'rm -rf /var/lib/etcd-cluster/* /etc/etcd/member-id
-	cd /tmp && (setpriv --reuid=etcd --regid=etcd --clear-groups timeout 3 /usr/libexec/etcd-cluster/releases/v3.4.23/etcd \
-		--data-dir /var/lib/etcd-cluster >/dev/null 2>&1 || true)
-	[ -d /var/lib/etcd-cluster/member ]'
+	cd /tmp
+	setpriv --reuid=etcd --regid=etcd --clear-groups /usr/libexec/etcd-cluster/releases/v3.4.23/etcd \
+		--data-dir /var/lib/etcd-cluster >/dev/null 2>&1 & pid=$!
+	for i in $(seq 300); do
+		! curl -s http://127.0.0.1:2379/health | grep -q true || break
+		sleep 0.2
+	done
+	kill $pid
+	wait $pid || true
+	[ -d /var/lib/etcd-cluster/member/wal ]'
 	before=$(m 'cd /var/lib/etcd-cluster && find . -type f -exec sha256sum {} + | sort')
 	setup_fails /var/lib/etcd-cluster
 	[ "$status" -eq 3 ]
@@ -120,7 +127,7 @@ setup_fails() {
 	m 'systemctl stop etcd; rm -rf /var/lib/etcd-cluster/member'
 	setup_fails member-id
 	[ "$status" -eq 3 ]
-	m 'fails timeout 10 systemctl start etcd
+	m 'fails timeout 60 systemctl start etcd
 	[ ! -e /var/lib/etcd-cluster/member ]
 	systemctl stop etcd'
 }

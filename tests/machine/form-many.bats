@@ -30,5 +30,5 @@ setup_file() {
 		"$machine" crash "$name" &
 	done
 	wait
-	on n3 wait_for 20 'etcdctl.sh put still here'
+	on n3 wait_for 'etcdctl.sh put still here'
 }

@@ -20,7 +20,7 @@ prepared_here() {
 
 # waits NAME TEXT: setup there has come as far as it can without the others, says so, and is still at it.
 waits() {
-	on "$1" wait_for 30 "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
+	on "$1" wait_for "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
 	on "$1" '[ "$(systemctl is-active etcd-cluster-setup.service)" = active ]'
 	on "$1" exits 6 'etcd-cluster status'
 }
@@ -57,9 +57,7 @@ nothing_secret_is_left() {
 @test "the CA host comes last: the others wait, say for whom, and their hooks have returned in seconds" {
 	anew "$(members)"
 	for name in n3 n2; do
-		start=$(date +%s)
-		package "$name"
-		[ $(($(date +%s) - start)) -le 8 ]
+		in_time 8 package "$name"
 	done
 	waits n2 'no CA host answers'
 	waits n3 'no CA host answers'
@@ -68,7 +66,7 @@ nothing_secret_is_left() {
 	[ "$(systemctl is-system-running)" = running ]
 	[ "$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID etcd-cluster-setup)" | grep -c "waiting: no CA host")" -eq 1 ]'
 	package n1
-	all_healthy 20
+	in_time 20 all_healthy
 	one_cluster
 	nothing_secret_is_left
 }
@@ -79,10 +77,10 @@ nothing_secret_is_left() {
 	waits n1 'no quorum yet: 2 of the 3 MEMBERS'
 	sleep 5
 	package n3
-	ONLY_ON='n1 n3' all_healthy 20
+	ONLY_ON='n1 n3' in_time 20 all_healthy
 	sleep 5
 	package n2
-	all_healthy 20
+	in_time 20 all_healthy
 	one_cluster
 }
 
@@ -91,16 +89,16 @@ nothing_secret_is_left() {
 	package n2
 	sleep 60
 	package n1
-	ONLY_ON='n1 n2' all_healthy 20
+	ONLY_ON='n1 n2' in_time 20 all_healthy
 	package n3
-	all_healthy 20
+	in_time 20 all_healthy
 	one_cluster
 	for order in 'n1 n2 n3' 'n3 n1 n2'; do
 		anew "$(members)"
 		for name in $order; do
 			package "$name"
 		done
-		all_healthy 20
+		in_time 20 all_healthy
 		one_cluster
 	done
 }
@@ -118,17 +116,14 @@ nothing_secret_is_left() {
 	sleep 0.7
 	"$machine" crash n1
 	"$machine" start n1
-	all_healthy 40
+	all_healthy
 	one_cluster
 	nothing_secret_is_left
 }
 
 @test "members with IPv6 addresses" {
 	anew "$(members v6)"
-	for name in n1 n2 n3; do
-		package "$name" &
-	done
-	wait
+	packages n1 n2 n3
 	all_healthy
 	one_cluster
 	on n2 'etcdctl.sh member list | grep -q "https://\[fd00:77:40::3\]:2380"'
@@ -137,7 +132,7 @@ nothing_secret_is_left() {
 @test "members with DNS names find themselves by them, once somebody knows them" {
 	anew MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
 	package n3
-	on n3 wait_for 20 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
+	on n3 wait_for 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
 	dns_names
 	package n1
 	package n2
@@ -161,7 +156,7 @@ rebuilt() {
 	on n3 'fails pgrep -x etcd
 	[ ! -e /var/lib/etcd-cluster/member ]
 	systemctl start etcd-cluster.target'
-	on n3 wait_for 20 'grep -qx STATE=failed /run/etcd-cluster/setup'
+	on n3 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n3 'fails pgrep -x etcd'
 }
 

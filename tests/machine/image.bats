@@ -52,7 +52,7 @@ setup_file() {
 
 @test "the first boot makes certificates and data" {
 	"$machine" start "$MACHINE"
-	healthy 30
+	healthy
 	m '[ -e /etc/etcd/pki/ca.key ]
 	[ -e /etc/etcd/member-id ]
 	[ -d /var/lib/etcd-cluster/member ]

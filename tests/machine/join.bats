@@ -31,12 +31,10 @@ voters() {
 	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
-	on n1 healthy 30
+	on n1 healthy
 	on n1 'etcdctl.sh put before 1'
 	invited n2 n3
-	package n2 &
-	package n3 &
-	wait
+	packages n2 n3
 	all_healthy
 	one_cluster
 	each '[ "$(etcdctl.sh get --print-value-only before)" = 1 ]'
@@ -59,7 +57,7 @@ voters() {
 		cat /etc/etcd/joining
 		[ \"\$(sed -n s/^STEP=//p /etc/etcd/joining)\" ]
 		systemctl start etcd-cluster-setup.service"
-		on n3 healthy 60
+		on n3 healthy
 		on n3 'grep -qx STEP=member /etc/etcd/joining'
 		voters 3
 	done
@@ -78,7 +76,7 @@ voters() {
 	fails pgrep -x etcd
 	sed -i /^ETCD_/d /etc/etcd/cluster.conf
 	systemctl start etcd-cluster-setup.service'
-	on n3 healthy 60
+	on n3 healthy
 	voters 3
 }
 
@@ -86,10 +84,10 @@ voters() {
 	on n3 'etcd-cluster leave'
 	on n3 "etcd-cluster join $(v4 n1) --dry-run 2>&1 | grep 'would'"
 	on n3 "systemd-run -q etcd-cluster join $(v4 n1)"
-	on n3 wait_for 20 '[ -e /etc/etcd/joining ]'
+	on n3 wait_for '[ -e /etc/etcd/joining ]'
 	"$machine" crash n3
 	"$machine" start n3
-	on n3 healthy 60
+	on n3 healthy
 	voters 3
 	one_cluster
 }
@@ -100,13 +98,13 @@ voters() {
 	on n1 'etcd-cluster remove n3'
 	voters 2
 	"$machine" reboot n3
-	on n3 wait_for 60 'grep -qx STATE=failed /run/etcd-cluster/setup'
+	on n3 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n3 exits 3 'etcd-cluster setup'
 	says 'was removed from its cluster'
 	says 'etcd-cluster join 10.77.44.'
 	voters 2
 	on n3 "etcd-cluster join $(v4 n1)"
-	on n3 healthy 60
+	on n3 healthy
 	voters 3
 	one_cluster
 	[ "$(on n1 "etcdctl.sh member list | sed -n 's/, started, n3,.*//p'")" != "$id" ]

@@ -66,7 +66,7 @@ tree() {
 		m "setsid sh -c 'timeout -s KILL $delay apt-get install etcd-cluster' >/dev/null 2>&1 || true
 		sleep 0.2; pkill -KILL -x dpkg || true; pkill -KILL -f '^/bin/sh .*etcd-cluster.postinst' || true; sleep 0.2
 		dpkg --configure -a; apt-get install etcd-cluster; [ -z \"\$(dpkg --audit)\" ]"
-		healthy 30
+		healthy
 		m gone
 	done
 }

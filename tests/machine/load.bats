@@ -51,7 +51,7 @@ start_load() {
 	lease=$(./etcdctl lease grant 15 | sed -n "s/^lease \([0-9a-f]*\) granted.*/\1/p")
 	systemd-run -q --unit=load-lease --working-directory=/root/load sh -c "exec ./etcdctl lease keep-alive $lease >lease.out 2>&1"
 	echo $lease >lease'
-	wait_for 20 'test -s /root/load/acknowledged3 && test -s /root/load/watched'
+	wait_for 'test -s /root/load/acknowledged3 && test -s /root/load/watched'
 }
 
 # What the clients have seen since the last time, said; fails when they were not served.
@@ -96,7 +96,7 @@ invited() {
 	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
-	healthy 30
+	healthy
 	start_load
 	sleep 3
 	told 'one member'
@@ -107,11 +107,8 @@ invited() {
 	for name in n2 n3 n4; do
 		invited $name
 	done
-	for name in n2 n3 n4; do
-		package $name &
-	done
-	wait
-	ONLY_ON='n2 n3 n4' all_healthy 120
+	packages n2 n3 n4
+	ONLY_ON='n2 n3 n4' all_healthy
 	voters 4
 	told 'one became four'
 	one_cluster
@@ -122,7 +119,7 @@ invited() {
 	on n4 'etcd-cluster leave'
 	voters 3
 	on n4 "etcd-cluster join $(v4 n1)"
-	ONLY_ON=n4 all_healthy 60
+	ONLY_ON=n4 all_healthy
 	voters 4
 	told 'one left and came back'
 
@@ -131,11 +128,11 @@ invited() {
 	token=$(m "etcd-cluster token new --name n3 --address $(v4 n3) 2>/dev/null")
 	invited n3 REPLACE=yes
 	package n3
-	ONLY_ON=n3 all_healthy 90
+	ONLY_ON=n3 all_healthy
 	voters 4
 	told 'one was replaced'
 	one_cluster
-	wait_for 90 '! systemctl is-active -q load-perf'
+	wait_for '! systemctl is-active -q load-perf'
 	# A write that is under way to a member that stops fails, and etcd's client does not repeat it, as it may have been done; and a learner, whose
 	# address these clients have already, serves nobody. Few calls meet either.
 	# How many writes there are in a second says more about the host of these machines.

@@ -67,7 +67,7 @@ line_says() {
 	on n1 "echo ADDRESS=10.77.41.1 >>/etc/etcd/cluster.conf
 	etcd-cluster setup
 	systemctl restart etcd"
-	on n1 wait_for 20 'curl -s http://127.0.0.1:2381/health | grep -q true'
+	on n1 wait_for 'curl -s http://127.0.0.1:2381/health | grep -q true'
 	on n1 exits 0 'etcd-cluster setup'
 	on n1 'etcdctl.sh member list | grep -q https://10.77.41.1:2380
 	etcdctl.sh member list | grep -vq 127.0.0.1'

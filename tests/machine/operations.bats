@@ -60,7 +60,7 @@ rebuilt() {
 	on n4 healthy
 	token_for n4 --name n4 --address "$(v4 n4)"
 	on n4 exits 0 "etcd-cluster join --token-file /root/token $(v4 n1) $(v4 n2)"
-	MACHINES="$ALL" all_healthy 30
+	MACHINES="$ALL" all_healthy
 	MACHINES="$ALL" one_cluster 4
 	kept n4
 	on n4 '[ ! -e /root/token ]
@@ -99,9 +99,9 @@ rebuilt() {
 	token_for n3 --name n3 --address "$(v4 n3)"
 	on n3 'mv /root/token /etc/etcd/enroll-token'
 	package n3
-	on n3 wait_for 20 'grep -q replace /run/etcd-cluster/setup'
+	on n3 wait_for 'grep -q replace /run/etcd-cluster/setup'
 	on n3 exits 0 'etcd-cluster replace'
-	all_healthy 30
+	all_healthy
 	one_cluster 3
 	kept n3
 }
@@ -121,7 +121,7 @@ rebuilt() {
 	on n1 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token
 	echo REPLACE=yes >>/etc/etcd/cluster.conf'
 	package n1
-	all_healthy 60
+	all_healthy
 	one_cluster 3
 	kept n1
 	on n1 '[ ! -e /etc/etcd/pki/ca.key ]'
@@ -143,7 +143,7 @@ rebuilt() {
 	CA_HOST=n2 token_for n3
 	on n3 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token'
 	package n3
-	MACHINES=' n2 n3' all_healthy 60
+	MACHINES=' n2 n3' all_healthy
 	MACHINES=' n2 n3' one_cluster 2
 	kept n3
 }

@@ -41,22 +41,9 @@ ca_key() {
 	site kickstart-cluster.cfg | sed -n '/^%post/,/^%end/{/^%/!p;}' | "$machine" exec n3 sh -e
 }
 
-# install NAME: by its own package manager, in seconds.
-install() {
-	local start
-	start=$(date +%s)
-	package "$1"
-	echo "$1: installed in $(($(date +%s) - start)) s"
-	[ $(($(date +%s) - start)) -le 15 ] # three at once, on however few processors this host has
-}
-
 @test "installed at once: each hook is done in seconds, and all are one healthy cluster" {
-	for name in $MACHINES; do
-		install "$name" &
-		pids="${pids-} $!"
-	done
-	wait_all $pids
-	all_healthy 60
+	in_time 15 packages $MACHINES # three at once, on however few processors this host has
+	all_healthy
 	one_cluster 3
 	on n2 '[ "$(etcdctl.sh put a b)" = OK ]'
 	on n3 '[ "$(etcdctl.sh get --print-value-only a)" = b ]'
@@ -126,7 +113,7 @@ install() {
 		pids="${pids-} $!"
 	done
 	wait_all $pids
-	all_healthy 60
+	all_healthy
 	one_cluster 3
 	on n1 '[ "$(etcdctl.sh get --print-value-only a)" = b ]'
 	each '[ "$(systemctl is-system-running)" = running ]'

@@ -30,7 +30,7 @@ while [ -e /run/writing ]; do
 done
 W
 	systemd-run --quiet --unit=writer sh /root/writer"
-	wait_for 20 'test -s /root/acknowledged'
+	wait_for 'test -s /root/acknowledged'
 }
 
 # Stops it and looks for every key that was acknowledged, in n1.
@@ -95,7 +95,7 @@ leads() {
 
 @test "a vote that is needed stays, while another member is down" {
 	on n3 'systemctl stop etcd'
-	wait_for 20 'etcd-cluster status | grep -q "2 of 3 voting members healthy"'
+	wait_for 'etcd-cluster status | grep -q "2 of 3 voting members healthy"'
 	MACHINE=n2 exits 5 'etcd-cluster leave'
 	says '2 of 3 are healthy now, and 2 would be needed of the other 2'
 	exits 5 'etcd-cluster remove --force n2'
@@ -108,7 +108,7 @@ leads() {
 	on n4 "etcd-cluster join $(v4 n1)"
 	on n5 "etcd-cluster join $(v4 n2)"
 	ONLY_ON='n4 n5' all_healthy
-	wait_for 30 "test \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq 5"
+	wait_for "test \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq 5"
 	none_lost
 	on n4 'ls -d /var/lib/etcd-cluster/member.aside-*
 	test "$(etcdctl.sh get kept --print-value-only)" = value'
@@ -116,7 +116,7 @@ leads() {
 
 @test "a dead member is removed from another machine, one that lives is not" {
 	"$machine" crash n5
-	wait_for 20 'etcd-cluster status | grep -q "4 of 5 voting members healthy"'
+	wait_for 'etcd-cluster status | grep -q "4 of 5 voting members healthy"'
 	MACHINE=n2 exits 3 'etcd-cluster remove n4'
 	says 'on that machine: etcd-cluster leave'
 	MACHINE=n2 exits 0 'etcd-cluster remove n5'
@@ -135,7 +135,7 @@ leads() {
 	on n4 "umask 077; echo $token >/etc/etcd/enroll-token"
 	package n4
 	# It was a member: it does not begin anew by itself.
-	MACHINE=n4 wait_for 60 'etcd-cluster status | grep -q "etcd-cluster replace"'
+	MACHINE=n4 wait_for 'etcd-cluster status | grep -q "etcd-cluster replace"'
 	MACHINE=n4 exits 3 'etcd-cluster replace n3'
 	says 'this machine is n4, not n3'
 	on n4 'etcd-cluster replace n4'
@@ -168,7 +168,7 @@ leads() {
 	for name in n2 n3; do
 		"$machine" crash "$name"
 	done
-	wait_for 20 'fails etcd-cluster status'
+	wait_for 'fails etcd-cluster status'
 	m 'rm -f /run/writing'
 	# n4 lives: its data may be newer.
 	exits 3 "etcd-cluster restore --force-new-cluster $id"

@@ -91,7 +91,7 @@ alone_here() {
 	on n2 answers "RELEASE=$etcd_version" RELEASE_URL=none
 	on n2 trust "$etcd_version"
 	package n2
-	on n2 wait_for 30 'ls /etc/etcd/pki/ca.key'
+	on n2 wait_for 'ls /etc/etcd/pki/ca.key'
 	form
 	one_cluster
 	on n2 '[ ! -e /etc/etcd/pki/ca.key ] && ls /etc/etcd/pki.aside-*/ca.key'
