@@ -9,13 +9,13 @@ UNIT       := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ       := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
-.PHONY: check check-all fuzz deps releases
+.PHONY: check check-all fuzz deps releases rootfs
 check: test-programs ## unit and command-line tests: under a minute, no root
 	$(Q)tests/run unit fuzz cli
 
 check-all: ## everything, from a bare machine: the real etcd, booted machines, packages (root)
 	$(Q)$(MAKE) deps
-	$(Q)$(MAKE) test-programs releases repo
+	$(Q)$(MAKE) -j$$(nproc) test-programs releases rootfs repo
 	$(Q)tests/run unit fuzz cli cluster machine
 
 # test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c). tests/run runs every
@@ -56,6 +56,9 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 
 releases: ## real etcd in upstream's tarball layout, for tests and the demo (dist/releases)
 	$(Q)tests/lib/make-releases dist/releases
+
+rootfs: ## what throw-away machines are made of (dist/rootfs; root)
+	$(Q)for kind in bookworm trixie rpm; do tests/lib/rootfs $$kind || exit 1; done
 
 .PHONY: lint
 lint: ## format, floors, static analysis, shell, manuals
