@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor/examine, doctor/host, doctor/peers, doctor/ca: every situation has its message, its level and a command to type.
+ * doctor/examine, doctor/host, doctor/peers, doctor/ca: every situation has its message, its level and a command to
+ * type.
  */
 #include "findings_fixture.h"
 
