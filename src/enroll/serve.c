@@ -252,23 +252,22 @@ static int decide(struct visitor *v, struct err *e)
 static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 {
 	auto_strv char **sans = NULL;
-	int rc = 0;
 
 	strv_add(&sans, v->q.address);
 	for (char **s = v->q.sans; s && *s; s++)
 		strv_add(&sans, *s);
-	for (int i = 0; i < PKI_LEAVES && rc == 0; i++) {
+	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 		auto_cert x509_cert *cert = NULL;
 		struct x509_info info;
-		struct pki_want want;
+		auto_want struct pki_want want = { 0 };
 
 		if (!v->keys[i])
 			continue;
 		pki_want_for(v->q.name, sans, p, &want);
-		rc = pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->cert[i], e);
-		pki_want_free(&want);
-		cert = rc == 0 ? x509_cert_parse(&r->cert[i], p->name, e) : NULL;
+		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->cert[i], e) < 0)
+			return -1;
+		cert = x509_cert_parse(&r->cert[i], p->name, e);
 		if (!cert)
 			return -1;
 		x509_describe(cert, &info);
@@ -276,7 +275,7 @@ static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 		x509_info_free(&info);
 	}
 	buf_add(&r->ca_pem, v->ca.pem.data, v->ca.pem.len);
-	return rc;
+	return 0;
 }
 
 /* All that must not happen twice at once. */

@@ -109,7 +109,7 @@ static int start_by_hand(struct setup_run *r, struct err *e)
 /* Under systemd. An etcd that still runs and was not heard listens where nobody comes by any more. */
 static int start_unit(struct setup_run *r, struct err *e)
 {
-	return r->moves ? service_start_anew(r->m, e) : service_start(r->m, e);
+	return r->moves ? service_kill_and_start(r->m, e) : service_start(r->m, e);
 }
 
 int start_run(struct setup_run *r, struct err *e)

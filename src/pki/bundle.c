@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/check.h"
+#include "pki/check.h"
 #include "pki/origin.h"
 #include "pki/sign.h"
 
@@ -88,6 +89,7 @@ static int check_members(const struct config *c, const char *name, const char *a
 	return 0;
 }
 
+/* ADDRESS, EXTRA_SANS, and those of --san. */
 static char **all_sans(const struct config *c, const char *address, char *const *more)
 {
 	char **sans = NULL;
@@ -104,16 +106,13 @@ static int add_pair(const struct machine *m, const struct pki_pair *ca, const st
 		    char *const *sans, struct content *c, struct err *e)
 {
 	auto_key x509_key *key = x509_key_new(m->conf.key_type, e);
-	struct pki_want want;
-	int rc;
+	auto_want struct pki_want want = { 0 };
 
 	if (!key)
 		return -1;
 	x509_key_pem(key, add(c, p->name, "key", 0600));
 	pki_want_for(name, sans, p, &want);
-	rc = pki_sign_leaf(m, ca, &want, key, add(c, p->name, "crt", 0644), e);
-	pki_want_free(&want);
-	return rc;
+	return pki_sign_leaf(m, ca, &want, key, add(c, p->name, "crt", 0644), e);
 }
 
 static int fill(const struct machine *m, const struct pki_pair *ca, const char *name, char *const *sans,
@@ -166,9 +165,7 @@ static int write_dir(const struct content *c, const char *out, struct err *e)
 
 bool pki_bundle_is_tar(const char *out)
 {
-	size_t n = strlen(out);
-
-	return n > 4 && strcmp(out + n - 4, ".tar") == 0;
+	return text_ends(out, ".tar") && strlen(out) > strlen(".tar");
 }
 
 int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name, char **address, struct err *e)
@@ -182,12 +179,8 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name,
 	for (char *const *san = b->sans; san && *san; san++)
 		if (config_check_san(*san))
 			return refuse(*san, config_check_san(*san), e);
-	if (pki_sign_load(m, &ca, e) < 0)
+	if (pki_sign_load(m, &ca, e) < 0 || pki_check_absent(b->out, e) < 0)
 		return -1;
-	if (file_exists(b->out)) {
-		(void)err_set(e, ERR_CONFIG, "%s exists already", b->out);
-		return err_hint(e, "move it away, or choose another name with --out");
-	}
 	if (m->dry_run) {
 		log_info("would write the certificates and keys of %s=%s to %s", *name, *address, b->out);
 		return 1;
@@ -195,6 +188,7 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name,
 	sans = all_sans(&m->conf, *address, b->sans);
 	if (fill(m, &ca, *name, sans, &content, e) < 0)
 		return -1;
-	return (pki_bundle_is_tar(b->out) ? write_tar(m, &content, b->out, e) : write_dir(&content, b->out, e)) < 0 ? -1
-														    : 1;
+	if (pki_bundle_is_tar(b->out))
+		return write_tar(m, &content, b->out, e) < 0 ? -1 : 1;
+	return write_dir(&content, b->out, e) < 0 ? -1 : 1;
 }

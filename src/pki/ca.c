@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "config/machine.h"
@@ -46,7 +45,7 @@ void pki_ca_view_free(struct pki_ca_view *view)
 	free(view->key_type);
 	free(view->fingerprint);
 	free(view->spki);
-	memset(view, 0, sizeof(*view));
+	*view = (struct pki_ca_view){ 0 };
 }
 
 static int read_passphrase(const struct machine *m, const char *file, struct buf *word, struct err *e)
@@ -69,28 +68,23 @@ static int read_passphrase(const struct machine *m, const char *file, struct buf
 
 int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
 {
-	const struct file_mode how = { .mode = 0600, .uid = geteuid(), .gid = getegid() };
 	auto_pair struct pki_pair ca = { 0 };
-	auto_buf struct buf word = { 0 };
-	auto_buf struct buf out = { 0 };
+	auto_buf struct buf word = { 0 }, out = { 0 };
 
 	if (load(m, &ca, e) < 0)
 		return -1;
 	if (!ca.key)
-		return err_set(e, ERR_CONFIG, "%s has no ca.key: there is nothing to export that is secret", m->at.pki);
-	if (pki_check_ca(m, &ca, e) < 0 || read_passphrase(m, passphrase_file, &word, e) < 0)
+		return err_set(e, ERR_CONFIG, "%s has no ca.key, so the CA cannot be exported", m->at.pki);
+	if (pki_check_ca(m, &ca, e) < 0 || read_passphrase(m, passphrase_file, &word, e) < 0 ||
+	    pki_check_absent(file, e) < 0)
 		return -1;
-	if (file_exists(file)) {
-		(void)err_set(e, ERR_CONFIG, "%s exists already", file);
-		return err_hint(e, "choose another name");
-	}
 	if (m->dry_run) {
 		log_info("would write %s", file);
 		return 1;
 	}
 	buf_add(&out, ca.pem.data, ca.pem.len);
 	if (x509_key_pem_encrypted(ca.key, buf_str(&word), &out, e) < 0 ||
-	    file_replace(file, how, out.data, out.len, e) < 0)
+	    file_replace(file, FILE_MODE(0600), out.data, out.len, e) < 0)
 		return -1;
 	return 1;
 }
@@ -99,8 +93,7 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 static int unwrap(const struct machine *m, const char *file, const char *passphrase_file, struct pki_pair *ca,
 		  struct err *e)
 {
-	auto_buf struct buf word = { 0 };
-	auto_buf struct buf text = { 0 };
+	auto_buf struct buf word = { 0 }, text = { 0 };
 
 	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, MAX_FILE, &text, e) < 0)
 		return -1;
@@ -129,13 +122,12 @@ static int compare(const struct machine *m, const struct pki_pair *new, struct e
 		return old.key ? 0 : 1;
 	(void)err_set(e, ERR_CONFIG, "another CA is in %s (%s)", m->at.pki,
 		      old.cert ? old.info.subject : "ca.key alone");
-	return err_hint(e, "a CA in use is never replaced; move %s away first if that is what you want", m->at.pki);
+	return err_hint(e, "a CA in use is not replaced; move %s away first if it must be", m->at.pki);
 }
 
 static int write_into(const struct machine *m, const char *dir, const struct pki_pair *ca, struct err *e)
 {
-	auto_free char *cert = xasprintf("%s/ca.crt", dir);
-	auto_free char *key = xasprintf("%s/ca.key", dir);
+	auto_free char *cert = xasprintf("%s/ca.crt", dir), *key = xasprintf("%s/ca.key", dir);
 	auto_buf struct buf pem = { 0 };
 
 	x509_key_pem(ca->key, &pem);

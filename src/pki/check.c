@@ -35,19 +35,7 @@ bool pki_near_end(const struct machine *m, const struct x509_info *info)
 	return m->now >= info->not_after - before;
 }
 
-static bool same_strings(char *const *a, char *const *b)
-{
-	size_t n = strv_len(a);
-
-	if (n != strv_len(b))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	return true;
-}
-
-static enum pki_todo say(enum pki_todo todo, char **why, char *text)
+static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 {
 	*why = text;
 	return todo;
@@ -66,40 +54,35 @@ static char *joined(char *const *v)
 static enum pki_todo check_content(const struct machine *m, const struct pki_profile *profile,
 				   const struct x509_info *info, char **why)
 {
-	struct pki_want want;
-	enum pki_todo todo = PKI_FINE;
+	auto_free char *has = joined(info->sans), *should = NULL;
+	auto_want struct pki_want want = { 0 };
 
 	pki_want(m, profile, &want);
-	if (info->ca) {
-		todo = say(PKI_REISSUE, why, xstrdup("is a CA, which a leaf must not be"));
-	} else if (strcmp(info->cn, want.cn) != 0) {
-		todo = say(PKI_REISSUE, why, xasprintf("has CN %s instead of %s", info->cn, want.cn));
-	} else if (!info->client || info->server != want.server) {
-		todo = say(PKI_REISSUE, why,
-			   xasprintf("is not made for %s", want.server ? "servers and clients" : "clients only"));
-	} else if (!same_strings(info->sans, want.sans)) {
-		auto_free char *has = joined(info->sans);
-		auto_free char *should = joined(want.sans);
-
-		todo = say(PKI_REISSUE, why, xasprintf("is valid for %s instead of %s", has, should));
-	}
-	pki_want_free(&want);
-	return todo;
+	should = joined(want.sans);
+	if (info->ca)
+		*why = xstrdup("is a CA, which a leaf must not be");
+	else if (strcmp(info->cn, want.cn) != 0)
+		*why = xasprintf("has CN %s instead of %s", info->cn, want.cn);
+	else if (!info->client || info->server != want.server)
+		*why = xasprintf("is not made for %s", want.server ? "servers and clients" : "clients only");
+	else if (strcmp(has, should) != 0)
+		*why = xasprintf("is valid for %s instead of %s", has, should);
+	return *why ? PKI_REISSUE : PKI_FINE;
 }
 
 static enum pki_todo check_dates(const struct machine *m, const struct pki_pair *ca, const struct x509_info *info,
 				 char **why)
 {
 	if (info->not_after > ca->info.not_after)
-		return say(PKI_REISSUE, why, xstrdup("outlives its CA"));
+		return because(PKI_REISSUE, why, xstrdup("outlives its CA"));
 	if (m->now < info->not_before)
-		return say(PKI_REISSUE, why, xasprintf("is not valid before %s", pki_date(info->not_before).text));
+		return because(PKI_REISSUE, why, xasprintf("is not valid before %s", pki_date(info->not_before).text));
 	/* What cannot be made to last longer is not renewed every day: the CA's own end is near. */
 	if (!pki_near_end(m, info) || pki_leaf_end(m, ca) <= info->not_after)
 		return PKI_FINE;
 	if (m->now > info->not_after)
-		return say(PKI_RENEW, why, xasprintf("has expired on %s", pki_date(info->not_after).text));
-	return say(PKI_RENEW, why, xasprintf("expires on %s", pki_date(info->not_after).text));
+		return because(PKI_RENEW, why, xasprintf("has expired on %s", pki_date(info->not_after).text));
+	return because(PKI_RENEW, why, xasprintf("expires on %s", pki_date(info->not_after).text));
 }
 
 enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
@@ -109,22 +92,30 @@ enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca,
 
 	*why = NULL;
 	if (!leaf->key)
-		return say(PKI_REKEY, why, xstrdup(leaf->cert ? "has no key" : "is missing"));
+		return because(PKI_REKEY, why, xstrdup(leaf->cert ? "has no key" : "is missing"));
 	if (!x509_key_is(leaf->key, m->conf.key_type)) {
 		auto_free char *type = x509_key_describe(leaf->key);
 
-		return say(PKI_REKEY, why,
-			   xasprintf("has a key of type %s, and KEY_TYPE is %s", type,
-				     x509_key_type_name(m->conf.key_type)));
+		return because(PKI_REKEY, why,
+			       xasprintf("has a key of type %s, and KEY_TYPE is %s", type,
+					 x509_key_type_name(m->conf.key_type)));
 	}
 	if (!leaf->cert)
-		return say(PKI_RESIGN, why, xstrdup("is missing"));
+		return because(PKI_RESIGN, why, xstrdup("is missing"));
 	if (!x509_signed_by(leaf->cert, ca->cert))
-		return say(PKI_RESIGN, why, xstrdup("was not issued by this ca.crt"));
+		return because(PKI_RESIGN, why, xstrdup("was not issued by this ca.crt"));
 	if (!x509_key_matches(leaf->key, leaf->cert))
-		return say(PKI_REISSUE, why, xstrdup("does not match its key"));
+		return because(PKI_REISSUE, why, xstrdup("does not match its key"));
 	todo = check_content(m, profile, &leaf->info, why);
 	return todo == PKI_FINE ? check_dates(m, ca, &leaf->info, why) : todo;
+}
+
+int pki_check_absent(const char *path, struct err *e)
+{
+	if (!file_exists(path))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s exists already", path);
+	return err_hint(e, "move it away, or choose another name");
 }
 
 int pki_check_clock(const struct machine *m, struct err *e)

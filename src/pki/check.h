@@ -37,6 +37,9 @@ int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err 
 int pki_check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct err *e) MUST_CHECK;
 
+/* Refuses (ERR_CONFIG) to write over what is at path. */
+int pki_check_absent(const char *path, struct err *e) MUST_CHECK;
+
 /* The end of what is issued now: CERT_DAYS from now, but not after the CA's. */
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "config/check.h"
 #include "config/machine.h"
 #include "pki/check.h"
 #include "pki/sign.h"
@@ -37,17 +39,6 @@ static int check_name(const char *name, struct err *e)
 	return err_set(e, ERR_CONFIG, "a name has 1 to 64 letters, digits or ._@:- and begins with a letter or digit");
 }
 
-static int check_san(const char *san, struct err *e)
-{
-	bool fine = *san != '\0' && strlen(san) <= 253;
-
-	for (const char *p = san; *p; p++)
-		fine = fine && ((unsigned char)*p < 0x80) && (isalnum((unsigned char)*p) || strchr(".-:*", *p));
-	if (fine && (!strchr(san, ':') || config_is_ip(san)) && (!strchr(san, '*') || strncmp(san, "*.", 2) == 0))
-		return 0;
-	return err_set(e, ERR_CONFIG, "--san %s is neither an address nor a DNS name", san);
-}
-
 static int check_client(const struct pki_order *o, struct err *e)
 {
 	if (!o->name) {
@@ -76,9 +67,13 @@ static int check_order(const struct pki_order *o, enum pki_leaf leaf, struct err
 		return err_set(e, ERR_CONFIG, "%s certificates are always called %s", o->profile, p->cn);
 	if (o->sans && !p->server)
 		return err_set(e, ERR_CONFIG, "%s certificates have no SANs: nobody dials a client", o->profile);
-	for (char *const *san = o->sans; san && *san; san++)
-		if (check_san(*san, e) < 0)
-			return -1;
+	for (char *const *san = o->sans; san && *san; san++) {
+		auto_free char *lower = xstrdup(*san);
+
+		text_lower(lower);
+		if (config_check_san(lower))
+			return err_set(e, ERR_CONFIG, "--san %s is neither an address nor a DNS name", *san);
+	}
 	return 0;
 }
 
@@ -92,8 +87,8 @@ static int put(const struct machine *m, const char *path, struct file_mode how, 
 			return -1;
 		if (there.len == data->len && memcmp(there.data, data->data, data->len) == 0)
 			return 0;
-		(void)err_set(e, ERR_CONFIG, "%s exists and is something else", path);
-		return err_hint(e, "move it away, or choose another directory");
+		(void)err_set(e, ERR_CONFIG, "%s exists already, with other content", path);
+		return err_hint(e, "move it away, or choose another name");
 	}
 	if (m->dry_run) {
 		log_info("would write %s", path);
@@ -132,13 +127,10 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, enum p
 	auto_free char *key_path = xasprintf("%s.key", stem);
 	auto_key x509_key *key = NULL;
 	auto_buf struct buf cert = { 0 };
-	struct pki_want want;
-	int rc;
+	auto_want struct pki_want want = { 0 };
 
-	if (file_exists(cert_path)) {
-		(void)err_set(e, ERR_CONFIG, "%s exists already", cert_path);
-		return err_hint(e, "move it away, or choose another directory with --out");
-	}
+	if (pki_check_absent(cert_path, e) < 0)
+		return -1;
 	key = key_at(m, key_path, e);
 	if (!key)
 		return -1;
@@ -147,9 +139,9 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, enum p
 		free(want.cn);
 		want.cn = xstrdup(o->name);
 	}
-	rc = pki_sign_leaf(m, ca, &want, key, &cert, e);
-	pki_want_free(&want);
-	return rc < 0 || put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
+	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0)
+		return -1;
+	return put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
 }
 
 int pki_issue(const struct machine *m, const struct pki_order *o, char **path, struct err *e)
@@ -170,35 +162,33 @@ int pki_issue(const struct machine *m, const struct pki_order *o, char **path, s
 	return 1;
 }
 
+/* One file as it is. 1 written, 0 it was there, -1. */
+static int copy_out(const struct machine *m, const char *dir, const char *name, const char *ext, struct err *e)
+{
+	auto_free char *from = machine_pki_path(m, name, ext), *to = xasprintf("%s/%s.%s", dir, name, ext);
+	auto_buf struct buf data = { 0 };
+
+	if (file_read(from, MAX_FILE, &data, e) < 0)
+		return err_hint(e, "etcd-cluster cert list shows what this machine has");
+	return put(m, to, FILE_MODE(strcmp(ext, "key") == 0 ? 0600 : 0644), &data, e);
+}
+
 int pki_export(const struct machine *m, const char *dir, struct err *e)
 {
-	static const struct {
-		const char *name, *ext;
-	} files[] = { { "ca", "crt" },
-		      { "server", "key" },
-		      { "server", "crt" },
-		      { "peer", "key" },
-		      { "peer", "crt" },
-		      { "healthcheck-client", "key" },
-		      { "healthcheck-client", "crt" },
-		      { "apiserver-etcd-client", "key" },
-		      { "apiserver-etcd-client", "crt" } };
-	int changed = 0;
+	int changed;
 
 	if (!m->dry_run && file_mkdirs(dir, FILE_MODE(0700), e) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		auto_free char *from = machine_pki_path(m, files[i].name, files[i].ext);
-		auto_free char *to = xasprintf("%s/%s.%s", dir, files[i].name, files[i].ext);
-		auto_buf struct buf data = { 0 };
-		int rc;
+	changed = copy_out(m, dir, "ca", "crt", e);
+	for (int i = 0; changed >= 0 && i < PKI_LEAVES; i++) {
+		const char *name = pki_profile((enum pki_leaf)i)->name;
+		int key, cert;
 
-		if (file_read(from, MAX_FILE, &data, e) < 0)
-			return err_hint(e, "etcd-cluster cert list shows what this machine has");
-		rc = put(m, to, FILE_MODE(strcmp(files[i].ext, "key") == 0 ? 0600 : 0644), &data, e);
-		if (rc < 0)
-			return -1;
-		changed |= rc;
+		if (i == PKI_ETCDCTL)
+			continue;
+		key = copy_out(m, dir, name, "key", e);
+		cert = key < 0 ? -1 : copy_out(m, dir, name, "crt", e);
+		changed = cert < 0 ? -1 : changed | key | cert;
 	}
 	return changed;
 }

@@ -86,9 +86,8 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 static void check_entry(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 			const struct pki_pair *leaf, struct pki_entry *entry)
 {
-	auto_free char *path = machine_pki_path(m, profile->name, "crt");
+	auto_free char *path = machine_pki_path(m, profile->name, "crt"), *why = NULL;
 	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
-	auto_free char *why = NULL;
 	struct err e = { 0 };
 	enum pki_todo todo;
 

@@ -35,15 +35,12 @@ int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct er
 	if (w->origin == PKI_NEW_CA && pki_sign_ca(w->m, &w->ca, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		struct pki_want want;
-		int rc;
+		auto_want struct pki_want want = { 0 };
 
 		if (!keys[i])
 			continue;
 		pki_want(w->m, pki_profile((enum pki_leaf)i), &want);
-		rc = pki_sign_leaf(w->m, &w->ca, &want, keys[i], &w->made.cert[i], e);
-		pki_want_free(&want);
-		if (rc < 0)
+		if (pki_sign_leaf(w->m, &w->ca, &want, keys[i], &w->made.cert[i], e) < 0)
 			return -1;
 	}
 	return 0;

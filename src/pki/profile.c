@@ -64,20 +64,8 @@ static void add_all(char ***all, const char *const *more)
 	for (; more && *more; more++) {
 		auto_free char *san = canonical(*more);
 
-		strv_add(all, san);
+		strv_add_once(all, san);
 	}
-}
-
-static char **sorted_once(char **all)
-{
-	char **once = NULL;
-
-	qsort(all, strv_len(all), sizeof(*all), by_text);
-	for (size_t i = 0; all[i]; i++)
-		if (i == 0 || strcmp(all[i], all[i - 1]) != 0)
-			strv_add(&once, all[i]);
-	strv_free(all);
-	return once;
 }
 
 /*
@@ -93,16 +81,15 @@ void pki_want_for(const char *name, char *const *sans, const struct pki_profile 
 {
 	static const char *const loopback[] = { "localhost", "127.0.0.1", "::1", NULL };
 	const char *const own[] = { name, NULL };
-	char **all = NULL;
 
 	*want = (struct pki_want){ .server = profile->server };
 	want->cn = profile->cn ? xstrdup(profile->cn) : host_cn(name);
 	if (!profile->server)
 		return;
-	add_all(&all, own);
-	add_all(&all, loopback);
-	add_all(&all, (const char *const *)sans);
-	want->sans = sorted_once(all);
+	add_all(&want->sans, own);
+	add_all(&want->sans, loopback);
+	add_all(&want->sans, (const char *const *)sans);
+	qsort(want->sans, strv_len(want->sans), sizeof(*want->sans), by_text);
 }
 
 void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want)
@@ -119,7 +106,7 @@ void pki_want_free(struct pki_want *want)
 {
 	free(want->cn);
 	strv_free(want->sans);
-	memset(want, 0, sizeof(*want));
+	*want = (struct pki_want){ 0 };
 }
 
 struct file_mode pki_key_mode(const struct machine *m, bool for_etcd)

@@ -33,6 +33,8 @@ struct pki_want {
 	bool server; /* serverAuth beside clientAuth */
 };
 
+#define auto_want cleanup(pki_want_free)
+
 /* For this machine. The caller frees with pki_want_free. */
 void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want);
 /* For a host called `name` with these further SANs (strv or NULL). */

@@ -48,7 +48,7 @@ int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 		o->hint = xstrdup(text ? text : "");
 		return 1;
 	}
-	return err_set(e, ERR_FAIL, "%s says nothing that is known: setup writes it anew", path);
+	return err_set(e, ERR_FAIL, "%s is damaged; the next setup writes it again", path);
 }
 
 void outcome_free(struct outcome *o)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the last `setup` ended, so that `status` can say it in a plain sentence: /run/etcd-cluster/setup. Volatile on
- * purpose: the boot unit walks the road again anyway.
+ * How the last `setup` ended, so that `status` can report it: /run/etcd-cluster/setup. Volatile on purpose: the boot
+ * unit walks the road again anyway.
  */
 #ifndef SERVICE_OUTCOME_H
 #define SERVICE_OUTCOME_H

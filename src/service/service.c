@@ -7,10 +7,10 @@
 #include "base/log.h"
 #include "base/proc.h"
 
-#define ETCD_UNIT   "etcd.service"
-#define RETRY_TIMER "etcd-cluster-setup.timer"
-#define DOOR_SOCKET "etcd-cluster-enroll.socket"
-#define DOOR_UNIT   "etcd-cluster-enroll.service"
+#define ETCD_UNIT     "etcd.service"
+#define RETRY_TIMER   "etcd-cluster-setup.timer"
+#define ENROLL_SOCKET "etcd-cluster-enroll.socket"
+#define ENROLL_UNIT   "etcd-cluster-enroll.service"
 
 /* What the packaged unit already allows with StateDirectory=; nothing needs saying for it. */
 #define PACKAGED_DATA_DIR "/var/lib/etcd-cluster"
@@ -21,6 +21,9 @@
 
 /* etcd.service has TimeoutStopSec=90s: a leader that cannot reach its peers takes long to let go. */
 #define STOP_SECONDS 100
+
+/* The words of a command. */
+#define SYSTEMCTL(...) ((const char *const[]){ "systemctl", __VA_ARGS__, NULL })
 
 static int systemctl_within(unsigned int seconds, const char *const *argv, struct buf *out, struct err *e)
 {
@@ -75,7 +78,6 @@ static int drop_in_differs(const char *path, const struct buf *want, struct err 
 
 static int drop_in_write(const struct machine *m, const char *path, const struct buf *want, struct err *e)
 {
-	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
 	auto_free char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 
 	if (m->dry_run) {
@@ -89,7 +91,7 @@ static int drop_in_write(const struct machine *m, const char *path, const struct
 		   file_replace(path, FILE_MODE(0644), want->data, want->len, e) < 0) {
 		return -1;
 	}
-	if (m->live && systemctl(reload, NULL, e) < 0)
+	if (m->live && systemctl(SYSTEMCTL("daemon-reload"), NULL, e) < 0)
 		return -1;
 	return 1;
 }
@@ -108,8 +110,6 @@ int service_paths(const struct machine *m, struct err *e)
 /* "start" or "restart", without waiting. */
 static int set_going(const struct machine *m, const char *how, struct err *e)
 {
-	static const char *const forget[] = { "systemctl", "reset-failed", ETCD_UNIT, NULL };
-	const char *const go[] = { "systemctl", how, ETCD_UNIT, "--no-block", NULL };
 	struct err unknown = { 0 };
 
 	if (!m->live)
@@ -118,10 +118,10 @@ static int set_going(const struct machine *m, const char *how, struct err *e)
 		log_info("would %s %s", how, ETCD_UNIT);
 		return 0;
 	}
-	if (systemctl(forget, NULL, &unknown) < 0)
+	if (systemctl(SYSTEMCTL("reset-failed", ETCD_UNIT), NULL, &unknown) < 0)
 		log_debug("%s", unknown.msg); /* nothing to forget */
 	log_debug("systemctl %s %s", how, ETCD_UNIT);
-	if (systemctl(go, NULL, e) < 0)
+	if (systemctl(SYSTEMCTL(how, ETCD_UNIT, "--no-block"), NULL, e) < 0)
 		return err_hint(e, "systemctl status %s", ETCD_UNIT);
 	return 0;
 }
@@ -131,25 +131,17 @@ int service_start(const struct machine *m, struct err *e)
 	return set_going(m, "start", e);
 }
 
-int service_restart(const struct machine *m, struct err *e)
+int service_kill_and_start(const struct machine *m, struct err *e)
 {
-	return set_going(m, "restart", e);
-}
-
-int service_start_anew(const struct machine *m, struct err *e)
-{
-	static const char *const end[] = { "systemctl", "kill", "--signal=SIGKILL", ETCD_UNIT, NULL };
 	struct err gone = { 0 };
 
-	if (m->live && !m->dry_run && systemctl(end, NULL, &gone) < 0)
+	if (m->live && !m->dry_run && systemctl(SYSTEMCTL("kill", "--signal=SIGKILL", ETCD_UNIT), NULL, &gone) < 0)
 		log_debug("%s", gone.msg); /* it does not run */
-	return service_restart(m, e);
+	return set_going(m, "restart", e);
 }
 
 int service_stop(const struct machine *m, struct err *e)
 {
-	static const char *const stop[] = { "systemctl", "stop", ETCD_UNIT, NULL };
-
 	if (!m->live)
 		return 0;
 	if (m->dry_run) {
@@ -157,7 +149,7 @@ int service_stop(const struct machine *m, struct err *e)
 		return 0;
 	}
 	log_debug("systemctl stop %s", ETCD_UNIT);
-	if (systemctl_within(STOP_SECONDS, stop, NULL, e) < 0)
+	if (systemctl_within(STOP_SECONDS, SYSTEMCTL("stop", ETCD_UNIT), NULL, e) < 0)
 		return err_hint(e, "systemctl status %s", ETCD_UNIT);
 	return 0;
 }
@@ -165,10 +157,9 @@ int service_stop(const struct machine *m, struct err *e)
 /* One property of a unit. The caller frees. */
 static char *property(const char *unit, const char *name, struct err *e)
 {
-	const char *const argv[] = { "systemctl", "show", unit, "--value", "--property", name, NULL };
 	auto_buf struct buf out = { 0 };
 
-	if (systemctl(argv, &out, e) < 0)
+	if (systemctl(SYSTEMCTL("show", unit, "--value", "--property", name), &out, e) < 0)
 		return NULL;
 	return xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
 }
@@ -197,30 +188,27 @@ int service_failed(const struct machine *m, char **why, struct err *e)
 
 int service_retry(const struct machine *m, bool on, struct err *e)
 {
-	const char *const argv[] = { "systemctl", on ? "start" : "stop", RETRY_TIMER, NULL };
-
 	if (!m->live || m->dry_run)
 		return 0;
-	return systemctl(argv, NULL, e);
+	return systemctl(SYSTEMCTL(on ? "start" : "stop", RETRY_TIMER), NULL, e);
 }
 
-static int door_systemctl(const struct machine *m, bool open, struct err *e)
+static int switch_enroll_port(const struct machine *m, bool open, struct err *e)
 {
-	static const char *const start[] = { "systemctl", "start", DOOR_SOCKET, NULL };
-	/* With the service, which holds the socket, too, until nobody has come for a while. */
-	static const char *const stop[] = { "systemctl", "stop", DOOR_SOCKET, DOOR_UNIT, NULL };
+	int rc;
 
 	if (m->dry_run) {
-		log_info("would %s %s", open ? "start" : "stop", DOOR_SOCKET);
+		log_info("would %s %s", open ? "start" : "stop", ENROLL_SOCKET);
 		return 0;
 	}
-	if (systemctl(open ? start : stop, NULL, e) < 0)
-		return err_hint(e, "systemctl status %s", DOOR_SOCKET);
-	return 0;
+	/* The service holds the socket, too, until nobody has come for a while. */
+	rc = open ? systemctl(SYSTEMCTL("start", ENROLL_SOCKET), NULL, e)
+		  : systemctl(SYSTEMCTL("stop", ENROLL_SOCKET, ENROLL_UNIT), NULL, e);
+	return rc < 0 ? err_hint(e, "systemctl status %s", ENROLL_SOCKET) : 0;
 }
 
 /* Nobody listens there, so neither does systemd: cheaper to see than to ask it. */
-static bool door_is_shut(const struct machine *m)
+static bool enroll_port_is_free(const struct machine *m)
 {
 	struct probe_holder ignored;
 
@@ -229,7 +217,7 @@ static bool door_is_shut(const struct machine *m)
 
 int service_enroll_port(const struct machine *m, bool open, struct err *e)
 {
-	auto_free char *path = drop_in_path(m, DOOR_SOCKET, "port"), *state = NULL;
+	auto_free char *path = drop_in_path(m, ENROLL_SOCKET, "port"), *state = NULL;
 	auto_buf struct buf want = { 0 };
 	bool is_open = false;
 	int moves;
@@ -240,21 +228,20 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 			   "[Socket]\nListenStream=\nListenStream=%u\n",
 			   (unsigned int)m->conf.enroll_port);
 	moves = drop_in_differs(path, &want, e);
-	if (moves == 0 && !open && m->live && door_is_shut(m))
+	if (moves == 0 && !open && m->live && enroll_port_is_free(m))
 		return 0;
-	state = moves >= 0 && m->live ? property(DOOR_SOCKET, "ActiveState", e) : NULL;
+	state = moves >= 0 && m->live ? property(ENROLL_SOCKET, "ActiveState", e) : NULL;
 	if (moves < 0 || (m->live && !state))
 		return -1;
 	is_open = state && strcmp(state, "active") == 0;
 	/* Before it moves: a socket whose unit says another port listens nowhere (systemd 252), and still is active. */
-	if (is_open && (moves || !open) && door_systemctl(m, false, e) < 0)
+	if (is_open && (moves || !open) && switch_enroll_port(m, false, e) < 0)
 		return -1;
 	if (moves && drop_in_write(m, path, &want, e) < 0)
 		return -1;
-	if (m->live && open && (moves || !is_open) && door_systemctl(m, true, e) < 0)
+	if (m->live && open && (moves || !is_open) && switch_enroll_port(m, true, e) < 0)
 		return -1;
 	if (m->live && !m->dry_run && open != is_open)
-		log_info("the door for other machines, port %u, is %s", (unsigned int)m->conf.enroll_port,
-			 open ? "open" : "closed");
+		log_info("the enrolment port %u is %s", (unsigned int)m->conf.enroll_port, open ? "open" : "closed");
 	return moves || (m->live && open != is_open);
 }

@@ -19,21 +19,18 @@ int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
  */
 int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* The same for one that runs already and must read its files anew. */
-int service_restart(const struct machine *m, struct err *e) MUST_CHECK;
-
 /*
- * Starts etcd.service anew without letting a running etcd finish first: for one whose address is gone, which would try
- * in vain to tell its peers for more than a minute. What it has acknowledged is on its disk.
+ * Kills an etcd that runs and starts the unit: for one whose address is gone, which would try in vain to tell its peers
+ * for more than a minute. What it has acknowledged is on its disk.
  */
-int service_start_anew(const struct machine *m, struct err *e) MUST_CHECK;
+int service_kill_and_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* Stops etcd.service and waits until it has ended; one that does not run is stopped already. */
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Opens or closes the door: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT that is not
- * the packaged one. 1 changed, 0 as it was, -1. Below --root it only writes the drop-in.
+ * Opens or closes the enrolment port: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT
+ * that is not the packaged one. 1 changed, 0 as it was, -1. Below --root it only writes the drop-in.
  */
 int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_CHECK;
 
