@@ -185,7 +185,7 @@ static void distribution_default_is_refused(void **state)
 
 	put_wal(UINT64_C(0xcdf818194e3a8c32), UINT64_C(0x8e9e05c52164694d));
 	assert_err(datadir_check(m, e), ERR_CONFIG, "ran without any configuration");
-	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster.aside-20270115-080000");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "/member.aside-20270115-080000");
 }
 
 static void foreign_data_is_refused(void **state)
@@ -194,7 +194,7 @@ static void foreign_data_is_refused(void **state)
 
 	put_wal(1, 2);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000002 of cluster 0000000000000001");
-	assert_err(datadir_check(m, e), ERR_CONFIG, "to keep it and begin anew: mv ");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "to keep it and start empty: mv ");
 	m->conf.role = ROLE_JOIN;
 	assert_err(datadir_check(m, e), ERR_CONFIG, "which is not what cluster.conf makes of this machine");
 }
