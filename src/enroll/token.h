@@ -27,13 +27,12 @@ struct token {
 void token_forget(struct token *t);
 
 /*
- * Refuses (ERR_CONFIG) a text that anybody could guess, that is, for which a rule that a person can check by eye does not find 128 bits:
+ * Refuses (ERR_CONFIG) a text that does not look like 128 random bits:
  *   - printable ASCII without blanks, at most 256 characters;
- *   - long enough for the kinds of characters in it: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and
- *     digits, 22 in upper and lower case; final = and, between hex digits, the separators : - . _ do not count;
- *   - characters that continue a run (aaa, abc, 321, qwe, aabb) or repeat four that were there before do not count once they are more than a sixth;
+ *   - long enough for its alphabet: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and digits, 22 in upper and
+ *     lower case; final = and, between hex digits, the separators : - . _ do not count;
  *   - at least 9 different characters, 8 of hex digits, 5 of decimal ones;
- *   - letters that stand beside each other as in words: no;
+ *   - it does not repeat a part of itself or count up;
  *   - no UUID with its hyphens: six of its 128 bits are fixed. Without hyphens it looks like 32 hex digits and passes.
  * The text is in no message.
  */

@@ -179,9 +179,12 @@ static bool is_skipped(const struct step *s, const struct setup_run *r)
 /* A step that has to wait does not keep the next ones from being taken. */
 static int put_off(struct setup_run *r, const struct step *s, struct err *e)
 {
+	struct err *why = s->wait == WAITS_FOR_OTHERS ? &r->others : &r->release;
+
 	if (s->wait == ENDS || e->class != ERR_PENDING)
 		return -1;
-	*(s->wait == WAITS_FOR_OTHERS ? &r->others : &r->release) = *e;
+	if (why->class == ERR_NONE) /* the first reason counts */
+		*why = *e;
 	err_clear(e);
 	return 0;
 }
