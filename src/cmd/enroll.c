@@ -64,7 +64,7 @@ static int run(const struct cmd_args *a, struct err *e)
 		return -1;
 	if (a->listen)
 		log_info("serving at %s until a signal ends it", a->listen);
-	return server_serve(&a->machine, fd, a->listen ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
+	return enroll_listen(&a->machine, fd, a->listen ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
 }
 
 static const struct cmd_option options[] = {

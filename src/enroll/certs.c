@@ -19,12 +19,12 @@ int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *c
 	if (pki_verify(m, ca, keys, a, e) == 0)
 		return 0;
 	e->class = ERR_VERIFY;
-	e->hint[0] = '\0'; /* which would be about files that are in place */
-	(void)err_wrap(e, "what came from the CA host at %s was thrown away", a->server);
+	e->hint[0] = '\0'; /* it would be about files that are in place */
+	(void)err_wrap(e, "the answer of the CA host at %s is not used", a->server);
 	if (ca->cert)
 		return err_hint(e,
 				"if the CA was made anew there: move %s away and enrol again with a new token "
 				"(etcd-cluster token new)",
 				m->at.pki);
-	return err_hint(e, "see that both machines have the same answers and the right time, then: etcd-cluster setup");
+	return err_hint(e, "compare cluster.conf and the clock of both machines, then: etcd-cluster setup");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificates asked for at the door of a CA host (enroll/client.h), and looked at before anything is done with them.
+ * Certificates from a CA host (enroll/client.h), verified before they are used.
  */
 #ifndef ENROLL_CERTS_H
 #define ENROLL_CERTS_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificates through the door of the CA host: what the machine that asks calls, and what opens the door on the CA host.
- * The CA's key stays where it is: only public keys go one way, and certificates come back the other.
+ * Asks the enrolment server of a CA host for certificates. Only public keys go there, and only certificates come back.
  */
 #ifndef ENROLL_CLIENT_H
 #define ENROLL_CLIENT_H
@@ -17,27 +16,17 @@ struct enroll_leaf {
 };
 
 /*
- * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS, at the doors in this order until one gives them: the one of <pki>/ca.host, MEMBERS,
- * JOIN, the members that etcd began with; never at this machine's own. Where peer.crt, peer.key and ca.crt are there and belong together, they are
- * shown (also after they expired), and the door must be of the same CA; where that gives nothing, or they are not there, the token of
- * ENROLL_TOKEN_FILE, which the door must know, too. Changes no file. The caller verifies what came before it uses it, and frees the answer, also
- * after a failure.
- *   ERR_PENDING  nobody answers, or a door is busy, or clocks differ: it may be otherwise in a second
- *   ERR_CONFIG   there is neither a certificate to show nor a token; the token or its file is unfit; nobody to ask
- *   ERR_VERIFY   a door refused (in its own words), does not know the token, or is not who it should be
+ * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS. Servers, in this order until one sends them: that of <pki>/ca.host, MEMBERS, JOIN, the
+ * members that etcd began with; never this machine itself. Proof: peer.crt and peer.key, where they are there with their ca.crt (also expired); then
+ * the token of ENROLL_TOKEN_FILE. Changes no file. The caller verifies the answer, and frees it, also after a failure.
+ *   ERR_PENDING  nobody answers, a server is busy, or clocks differ: try again
+ *   ERR_CONFIG   there is neither certificate nor token, one of them is unfit, or there is nobody to ask
+ *   ERR_VERIFY   a server refuses (in its own words), does not know the token, or is not who it should be
  */
 int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
 		   struct err *e) MUST_CHECK;
 
 /* The certificates are in place: wipes the token file, if there is one. 1 wiped, 0 there was none, -1. */
 int enroll_done(const struct machine *m, struct err *e) MUST_CHECK;
-
-/*
- * On a CA host (ca.crt and ca.key are there) puts the token of ENROLL_TOKEN_FILE into the store when ROLE=cluster, for the other MEMBERS, and wipes
- * the file; clears away tokens that are over; and opens the door while somebody may come: MEMBERS has others, this machine has joined some, or there
- * are tokens or enrolled machines; else closes it. On any other machine only closes it. Call it under machine_lock after the certificates are there.
- * 1 changed, 0 as it was, -1.
- */
-int enroll_prepare(const struct machine *m, struct err *e) MUST_CHECK;
 
 #endif

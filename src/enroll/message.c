@@ -103,7 +103,8 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 	bool any = false;
 
 	if (!version || strcmp(version, PROTOCOL) != 0)
-		return err_set(e, ERR_VERIFY, "the request is of version %s, and this door speaks " PROTOCOL,
+		return err_set(e, ERR_VERIFY,
+			       "the request is of version %s, and this enrolment server speaks " PROTOCOL,
 			       version ? version : "none");
 	if (!q->name || !q->address || !now)
 		return err_set(e, ERR_VERIFY, "the request lacks NAME, ADDRESS or TIME");
@@ -117,7 +118,7 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 	if (why)
 		return err_set(e, ERR_VERIFY, "a name in SANS %s", why);
 	if (!text_parse_u64(now, 0, INT32_MAX * 4ULL, &seconds))
-		return err_set(e, ERR_VERIFY, "TIME=%s is no time", now);
+		return err_set(e, ERR_VERIFY, "TIME=%s is not a valid time", now);
 	q->now = (time_t)seconds;
 	for (int i = 0; i < PKI_LEAVES; i++)
 		any = any || q->csr[i];
@@ -267,7 +268,7 @@ int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err 
 	while (status && i < ARRAY_LEN(statuses) && strcmp(status, statuses[i]) != 0)
 		i++;
 	if (!status || i == ARRAY_LEN(statuses))
-		return err_set(e, ERR_VERIFY, "the answer has no STATUS that is known here");
+		return err_set(e, ERR_VERIFY, "the answer has no known STATUS");
 	r->status = (enum enroll_status)i;
 	r->message = take(&k, "MESSAGE");
 	r->hint = take(&k, "HINT");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The question and the answer that go through the door, as text: KEY=VALUE lines (adapter/keyfile.h). Keys that are not known
- * are passed over, so that a later version may say more.
+ * Question and answer of an enrolment, as text: KEY=VALUE lines (adapter/keyfile.h). Unknown keys are ignored, so that a later version may
+ * say more.
  */
 #ifndef ENROLL_MESSAGE_H
 #define ENROLL_MESSAGE_H
@@ -49,7 +49,7 @@ void enroll_reply_free(struct enroll_reply *r);
 
 int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e) MUST_CHECK;
 
-/* From a door. -1, ERR_VERIFY: it makes no sense. The caller frees, also after a failure. */
+/* From a server. -1: ERR_VERIFY. The caller frees, also after a failure. */
 int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e) MUST_CHECK;
 
 #endif

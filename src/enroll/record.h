@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * On a CA host: /etc/etcd/enroll/members/NAME, who got certificates through the door, last.
+ * On a CA host: /etc/etcd/enroll/members/NAME, who enrolled, and with which key last.
  */
 #ifndef ENROLL_RECORD_H
 #define ENROLL_RECORD_H
@@ -27,7 +27,7 @@ int enroll_record_read(const struct machine *m, const char *name, struct enroll_
 /* Puts it in place of the one before. Needs token_store_lock. */
 int enroll_record_write(const struct machine *m, const struct enroll_record *r, struct err *e) MUST_CHECK;
 
-/* Forgets a machine that was removed: its certificate opens the door no more once etcd says it is no member. 1 done, 0 there was none, -1. */
+/* Forgets a machine that was removed: its certificate is refused once etcd does not list it. 1 done, 0 there was none, -1. */
 int enroll_record_drop(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 
 /* The names on record as a strv in byte order, or NULL for none. The caller frees. */

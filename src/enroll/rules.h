@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gets certificates through the door: one decision over facts that the caller gathered. Asks nobody, changes nothing.
+ * Who gets certificates: one decision over facts that the caller gathered. Asks nobody, changes nothing.
  */
 #ifndef ENROLL_RULES_H
 #define ENROLL_RULES_H

@@ -132,8 +132,7 @@ static int identify(struct visitor *v, struct err *e)
 	if (v->keys[PKI_PEER])
 		v->key = x509_key_fingerprint(v->keys[PKI_PEER]);
 	if (!cert)
-		return v->key ? 0
-			      : err_set(e, ERR_VERIFY, "with a token a certificate for peer must be asked for, too");
+		return v->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
 	x509_describe(cert, &v->cert);
 	v->cert_key = x509_spki_fingerprint(cert);
 	/* No other profile carries that name (pki/profile.h), and only members get this one. */
@@ -313,7 +312,7 @@ static int load_ca(struct visitor *v, struct err *e)
 	if (pki_pair_load(v->m, "ca", false, &v->ca, e) < 0)
 		return -1;
 	if (!v->ca.cert || !v->ca.key)
-		return err_set(e, ERR_VERIFY, "this machine has no CA key: it is no CA host");
+		return err_set(e, ERR_VERIFY, "this machine is not a CA host: it has no CA key");
 	return pki_check_ca(v->m, &v->ca, e);
 }
 
@@ -325,7 +324,7 @@ static void explain(struct enroll_reply *r, const struct err *why)
 		r->message = xstrdup(why->msg);
 		r->hint = xstrdup(why->hint);
 	} else {
-		r->message = xstrdup("the CA host has a problem of its own; its journal names it");
+		r->message = xstrdup("the CA host has a problem; its journal names it");
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The CA host's side of the door, for one connection: who is it, may it have that, sign, write down, answer.
+ * One connection of the enrolment server: who is it, may it have that, sign, write down, answer.
  */
 #ifndef ENROLL_SERVE_H
 #define ENROLL_SERVE_H

@@ -24,7 +24,7 @@
 #define SOURCES_NOTED 64
 #define LINES_NOTED   4 /* different reasons of one source that are logged in a minute */
 
-/* What a child says about a visitor that got nothing; one write, which a pipe takes whole (PIPE_BUF). */
+/* What a child reports about a visitor that got nothing; a pipe takes it as one write (PIPE_BUF). */
 struct report {
 	char source[INET6_ADDRSTRLEN];
 	char why[256];
@@ -37,17 +37,17 @@ struct note {
 	unsigned int lines, more;
 };
 
-struct guest {
+struct child {
 	pid_t pid; /* 0: this place is free */
 	char source[INET6_ADDRSTRLEN];
 };
 
-struct door {
+struct server {
 	const struct machine_options *o;
 	int fd;
 	int reports[2];
 	sigset_t open; /* the mask outside poll has these signals blocked */
-	struct guest guests[DOOR_MAX];
+	struct child children[ENROLL_MAX];
 	struct note notes[SOURCES_NOTED];
 	unsigned int unnoted; /* refusals of further sources */
 	long long last;	      /* when somebody was here */
@@ -61,7 +61,7 @@ static void on_signal(int sig)
 		ended = 1;
 }
 
-static void catch_signals(struct door *d)
+static void catch_signals(struct server *s)
 {
 	const struct sigaction act = { .sa_handler = on_signal };
 	static const int caught[] = { SIGCHLD, SIGTERM, SIGINT };
@@ -72,10 +72,10 @@ static void catch_signals(struct door *d)
 		(void)sigaction(caught[i], &act, NULL);
 		(void)sigaddset(&block, caught[i]);
 	}
-	(void)sigprocmask(SIG_BLOCK, &block, &d->open);
+	(void)sigprocmask(SIG_BLOCK, &block, &s->open);
 }
 
-/* --- The log: somebody who knocks a thousand times is worth two lines. */
+/* --- The log: somebody who connects a thousand times is worth two lines. */
 
 static void settle(struct note *n)
 {
@@ -84,20 +84,20 @@ static void settle(struct note *n)
 	memset(n, 0, sizeof(*n));
 }
 
-static void refused(struct door *d, const struct report *r)
+static void refused(struct server *s, const struct report *r)
 {
 	struct note *n = NULL;
 
 	for (size_t i = 0; i < SOURCES_NOTED; i++) {
-		if (strcmp(d->notes[i].last.source, r->source) == 0) {
-			n = &d->notes[i];
+		if (strcmp(s->notes[i].last.source, r->source) == 0) {
+			n = &s->notes[i];
 			break;
 		}
-		if (!n && d->notes[i].since == 0)
-			n = &d->notes[i];
+		if (!n && s->notes[i].since == 0)
+			n = &s->notes[i];
 	}
 	if (!n) {
-		d->unnoted++;
+		s->unnoted++;
 		return;
 	}
 	if (n->since == 0)
@@ -111,25 +111,25 @@ static void refused(struct door *d, const struct report *r)
 	log_info("refused %s: %s", r->source, r->why);
 }
 
-static void tick(struct door *d, bool all)
+static void tick(struct server *s, bool all)
 {
 	long long now = clock_ms();
 
 	for (size_t i = 0; i < SOURCES_NOTED; i++)
-		if (d->notes[i].since != 0 && (all || now - d->notes[i].since >= MINUTE_MS))
-			settle(&d->notes[i]);
-	if (d->unnoted > 0 && (all || d->notes[0].since == 0)) {
-		log_info("refused %u times others", d->unnoted);
-		d->unnoted = 0;
+		if (s->notes[i].since != 0 && (all || now - s->notes[i].since >= MINUTE_MS))
+			settle(&s->notes[i]);
+	if (s->unnoted > 0 && (all || s->notes[0].since == 0)) {
+		log_info("refused %u connections of further addresses", s->unnoted);
+		s->unnoted = 0;
 	}
 }
 
-static void read_reports(struct door *d)
+static void read_reports(struct server *s)
 {
 	struct report r;
 
-	while (read(d->reports[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
-		refused(d, &r);
+	while (read(s->reports[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
+		refused(s, &r);
 }
 
 /* --- The visitors. */
@@ -143,7 +143,7 @@ static struct report report_of(const char *source, const char *why)
 	return r;
 }
 
-/* Closing with something unread would cut off what was said last (RFC 9112, 9.6 tells of it): waits for the visitor to go first. */
+/* Closing with something unread would cut off the answer (RFC 9112, 9.6): waits for the visitor to go first. */
 static void part(int fd)
 {
 	const long long deadline = clock_ms() + PARTING_MS;
@@ -155,21 +155,21 @@ static void part(int fd)
 		n = read(fd, rest, sizeof(rest));
 }
 
-/* The child: alone with the visitor, and for a short time. */
-static void receive(const struct door *d, int fd, const char *source)
+/* The child. */
+static void receive(const struct server *s, int fd, const char *source)
 {
 	struct machine m = { 0 };
 	struct err e = { 0 };
 
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
-	(void)sigprocmask(SIG_SETMASK, &d->open, NULL);
-	/* Beyond the deadlines within: whatever hangs, ends. */
+	(void)sigprocmask(SIG_SETMASK, &s->open, NULL);
+	/* Beyond the deadlines of enroll_serve: whatever hangs, ends. */
 	(void)alarm(ENROLL_WHOLE_SECONDS + ENROLL_SHAKE_SECONDS);
-	if (machine_open(&m, d->o, &e) < 0 || enroll_serve(&m, fd, source, &e) < 0) {
+	if (machine_open(&m, s->o, &e) < 0 || enroll_serve(&m, fd, source, &e) < 0) {
 		struct report r = report_of(source, e.msg);
 
-		if (write(d->reports[1], &r, sizeof(r)) < 0)
+		if (write(s->reports[1], &r, sizeof(r)) < 0)
 			log_error(LOG_LEVEL_WARN, &e);
 		part(fd);
 	}
@@ -177,101 +177,101 @@ static void receive(const struct door *d, int fd, const char *source)
 	_exit(0);
 }
 
-static struct guest *place_for(struct door *d, const char *source)
+static struct child *place_for(struct server *s, const char *source)
 {
-	struct guest *free_one = NULL;
+	struct child *free_one = NULL;
 	unsigned int same = 0;
 
-	for (size_t i = 0; i < DOOR_MAX; i++) {
-		if (d->guests[i].pid == 0)
-			free_one = &d->guests[i];
+	for (size_t i = 0; i < ENROLL_MAX; i++) {
+		if (s->children[i].pid == 0)
+			free_one = &s->children[i];
 		else
-			same += strcmp(d->guests[i].source, source) == 0;
+			same += strcmp(s->children[i].source, source) == 0;
 	}
-	return same < DOOR_MAX_SOURCE ? free_one : NULL;
+	return same < ENROLL_MAX_SOURCE ? free_one : NULL;
 }
 
-static void welcome(struct door *d)
+static void welcome(struct server *s)
 {
 	struct sockaddr_storage from = { 0 };
 	socklen_t len = sizeof(from);
-	auto_close int fd = accept4(d->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	auto_close int fd = accept4(s->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	auto_free char *source = NULL;
-	struct guest *g;
+	struct child *c;
 	struct report r;
 
 	if (fd < 0)
 		return; /* gone again, or no descriptors or memory now: the next tick comes */
-	d->last = clock_ms();
+	s->last = clock_ms();
 	source = enroll_source(&from);
-	g = place_for(d, source);
-	if (!g) {
-		r = report_of(source, "too many at once");
-		refused(d, &r);
+	c = place_for(s, source);
+	if (!c) {
+		r = report_of(source, "it has too many connections");
+		refused(s, &r);
 		return;
 	}
-	g->pid = fork();
-	if (g->pid == 0)
-		receive(d, fd, source);
-	if (g->pid < 0) {
-		log_warn("cannot serve %s: no process for it: %s", source, strerror(errno));
-		g->pid = 0;
+	c->pid = fork();
+	if (c->pid == 0)
+		receive(s, fd, source);
+	if (c->pid < 0) {
+		log_warn("cannot start a process to serve %s: %s", source, strerror(errno));
+		c->pid = 0;
 		return;
 	}
-	(void)snprintf(g->source, sizeof(g->source), "%s", source);
+	(void)snprintf(c->source, sizeof(c->source), "%s", source);
 }
 
-static void reap(struct door *d)
+static void reap(struct server *s)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < DOOR_MAX; i++) {
+		for (size_t i = 0; i < ENROLL_MAX; i++) {
 			struct report r;
 
-			if (d->guests[i].pid != pid)
+			if (s->children[i].pid != pid)
 				continue;
-			r = report_of(d->guests[i].source, "the child that served it was killed by a signal");
+			r = report_of(s->children[i].source, "a signal killed the process that served it");
 			if (WIFSIGNALED(status))
-				refused(d, &r);
-			d->guests[i].pid = 0;
-			d->last = clock_ms();
+				refused(s, &r);
+			s->children[i].pid = 0;
+			s->last = clock_ms();
 		}
 	}
 }
 
-static bool empty(const struct door *d)
+static bool empty(const struct server *s)
 {
-	for (size_t i = 0; i < DOOR_MAX; i++)
-		if (d->guests[i].pid != 0)
+	for (size_t i = 0; i < ENROLL_MAX; i++)
+		if (s->children[i].pid != 0)
 			return false;
 	return true;
 }
 
-int server_serve(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
+int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
 {
-	struct door d = { .o = o, .fd = fd, .last = clock_ms() };
+	struct server s = { .o = o, .fd = fd, .last = clock_ms() };
 	const struct timespec wait = { .tv_nsec = TICK_MS * 1000000L % 1000000000, .tv_sec = TICK_MS / 1000 };
 
-	if (pipe2(d.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+	if (pipe2(s.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, ERR_FAIL, "cannot prepare to serve");
-	catch_signals(&d);
-	while (!ended && !(idle_seconds > 0 && empty(&d) && clock_ms() - d.last > 1000LL * idle_seconds)) {
-		struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = d.reports[0], .events = POLLIN } };
-		int n = ppoll(p, ARRAY_LEN(p), &wait, &d.open);
+	catch_signals(&s);
+	while (!ended && !(idle_seconds > 0 && empty(&s) && clock_ms() - s.last > 1000LL * idle_seconds)) {
+		struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = s.reports[0], .events = POLLIN } };
+		int n = ppoll(p, ARRAY_LEN(p), &wait, &s.open);
 
 		if (n < 0 && errno != EINTR)
 			return err_sys(e, ERR_FAIL, "cannot wait for visitors");
-		reap(&d);
-		read_reports(&d);
-		tick(&d, false);
+		reap(&s);
+		read_reports(&s);
+		tick(&s, false);
 		if (n > 0 && (p[0].revents & POLLNVAL))
-			return err_set(e, ERR_FAIL, "the socket to listen at is none");
+			return err_set(e, ERR_FAIL, "the file descriptor to listen on is not a socket");
 		if (n > 0 && (p[0].revents & POLLIN))
-			welcome(&d);
+			welcome(&s);
 	}
-	read_reports(&d);
-	tick(&d, true);
+	read_reports(&s);
+	tick(&s, true);
 	return 0;
 }

@@ -7,20 +7,19 @@
 #include "base/text.h"
 #include "config/check.h"
 #include "config/machine.h"
-#include "enroll/client.h"
+#include "enroll/open.h"
 #include "pki/origin.h"
 
-/* Only where the CA's key is can anybody be let in. */
 static int check_ca_host(const struct machine *m, struct err *e)
 {
-	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key"), *door = NULL;
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key"), *host = NULL;
 	struct err none = { 0 };
 
 	if (file_exists(key))
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s is not on this machine, so it cannot let others in", key);
-	if (pki_host_read(m, &door, &none) > 0 && door)
-		return err_hint(e, "run it on the CA host, which is at %s", door);
+	(void)err_set(e, ERR_CONFIG, "%s is not on this machine, so it cannot issue tokens", key);
+	if (pki_host_read(m, &host, &none) > 0 && host)
+		return err_hint(e, "run it on the CA host, which is at %s", host);
 	return err_hint(e, config_makes_ca(&m->conf) && !file_exists(cert) ? "etcd-cluster setup makes it"
 									   : "run it on the CA host");
 }
@@ -46,7 +45,7 @@ static int bad(const char *option, const char *value, const char *why, struct er
 	return why ? err_set(e, ERR_CONFIG, "--%s %s %s", option, value, why) : 0;
 }
 
-/* A token that the rules of the door would never honour is of no use to anybody. */
+/* enroll_rules would never accept such a token. */
 static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
 {
 	const struct config *c = &m->conf;
@@ -105,7 +104,7 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 		return 1;
 	token_new(text);
 	token_derive(text, &t->token);
-	return store(m, t, e) < 0 || enroll_prepare(m, e) < 0 ? -1 : 1;
+	return store(m, t, e) < 0 || enroll_open(m, e) < 0 ? -1 : 1;
 }
 
 static int take_out(const struct machine *m, const char *id, struct err *e)
@@ -128,5 +127,5 @@ int token_revoke(const struct machine *m, const char *id, struct err *e)
 		log_info("would remove the token %s", id);
 		return 1;
 	}
-	return take_out(m, id, e) < 0 || enroll_prepare(m, e) < 0 ? -1 : 1;
+	return take_out(m, id, e) < 0 || enroll_open(m, e) < 0 ? -1 : 1;
 }

@@ -44,7 +44,7 @@ const struct token_use *token_used_by(const struct token_entry *t, const char *n
 unsigned int token_left(const struct token_entry *t, time_t now);
 
 /*
- * Makes the directories, and takes the lock <enroll>/lock: one at a time among the door's children, the verbs and setup. Hold it from token_store_find
+ * Makes the directories, and takes the lock <enroll>/lock: one at a time among the enrolment server, the verbs and setup. Hold it from token_store_find
  * to token_store_use. Removes what a killed one left half-written. Returns a descriptor to close.
  */
 int token_store_lock(const struct machine *m, struct err *e) MUST_CHECK;

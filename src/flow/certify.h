@@ -2,9 +2,9 @@
  *
  * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files (pki/origin.h):
  *   own CA        nothing is there, and this machine makes the CA of its cluster: it signs the leaves
- *   given CA      ca.crt and ca.key were put there: it signs the leaves, and is never touched
- *   enrolled      nothing is there, or ca.host is: a CA host signs through its door, for keys that never leave this machine
- *   given leaves  ca.crt alone: nothing can be issued, so all is only checked
+ *   copied CA     ca.crt and ca.key were put there: it signs the leaves, and is never touched
+ *   enrolled      nothing is there, or ca.host is: a CA host signs for keys that never leave this machine
+ *   copied        ca.crt without ca.key: nothing can be issued, so all is only checked
  */
 #ifndef FLOW_CERTIFY_H
 #define FLOW_CERTIFY_H
@@ -16,7 +16,7 @@
  * renewal it looks by handshake whether a running etcd serves the new one. Returns 1 changed (with m->dry_run: would change), 0 nothing to do.
  * local: nobody outside is asked.
  * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves something else;
- * ERR_PENDING: what etcd needs is not there yet and is to be had from the CA host, which was not asked (local) or did not answer.
+ * ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer; or it is not clear whether there is a CA.
  */
 int certify(const struct machine *m, bool local, struct err *e) MUST_CHECK;
 

@@ -20,8 +20,8 @@
 #include "service/outcome.h"
 #include "service/service.h"
 
-#define ASK_MS	3000
-#define DOOR_MS 2000
+#define ASK_MS	 3000
+#define REACH_MS 2000
 
 /* A member that was removed ends by itself within a second; a leader that cannot reach its peers takes 7 s to let go (etcd 3.4). */
 #define END_SECONDS 20
@@ -98,10 +98,10 @@ static int ask(struct leaving *l, struct err *e)
 	return 0;
 }
 
-/* Whether some other member has its door open, which takes the CA key. */
-static bool has_other_door(const struct leaving *l)
+/* Whether some other member is a CA host: its enrolment port is open. */
+static bool has_other_ca_host(const struct leaving *l)
 {
-	struct probe_target *doors = xcalloc(l->s.n + 1, sizeof(*doors));
+	struct probe_target *ports = xcalloc(l->s.n + 1, sizeof(*ports));
 	auto_strv char **hosts = NULL;
 	bool open = false;
 	size_t n = 0;
@@ -115,11 +115,11 @@ static bool has_other_door(const struct leaving *l)
 			strv_add(&hosts, host);
 	}
 	for (; hosts && hosts[n]; n++)
-		doors[n] = (struct probe_target){ .address = hosts[n], .port = l->m->conf.enroll_port };
-	probe_reach(doors, n, DOOR_MS);
+		ports[n] = (struct probe_target){ .address = hosts[n], .port = l->m->conf.enroll_port };
+	probe_reach(ports, n, REACH_MS);
 	for (size_t i = 0; i < n; i++)
-		open |= doors[i].error == 0;
-	free(doors);
+		open |= ports[i].error == 0;
+	free(ports);
 	return open;
 }
 
@@ -128,7 +128,7 @@ static int check_ca(const struct leaving *l, struct err *e)
 {
 	auto_free char *key = machine_pki_path(l->m, "ca", "key");
 
-	if (l->how->ca_elsewhere || !file_exists(key) || has_other_door(l))
+	if (l->how->ca_elsewhere || !file_exists(key) || has_other_ca_host(l))
 		return 0;
 	(void)err_set(e, ERR_CONFIG,
 		      "the CA key is on this machine, and no other member has its enrolment port %u open: without it "

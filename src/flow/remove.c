@@ -78,7 +78,7 @@ static int look(const struct machine *m, const struct remove_options *how, struc
 	return removal_check(s, *one, e) < 0 ? -1 : 1;
 }
 
-/* Its certificates must not open the door again. */
+/* The enrolment server must not accept its certificates again. */
 static int forget(const struct machine *m, const char *name, struct err *e)
 {
 	auto_close int lock = -1;

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "doctor/examine.h"
-#include "enroll/client.h"
+#include "enroll/open.h"
 #include "flow/certify.h"
 #include "flow/form.h"
 #include "flow/join.h"
@@ -76,7 +76,7 @@ static int get_certificates(struct setup_run *r, struct err *e)
 
 static int open_enrolment(struct setup_run *r, struct err *e)
 {
-	return enroll_prepare(r->m, e);
+	return enroll_open(r->m, e);
 }
 
 static int make_directories(struct setup_run *r, struct err *e)
@@ -237,7 +237,7 @@ static void record(const struct machine *m, int rc, const struct err *why)
 /* ROLE=none: nothing is done here, for others neither. */
 static int stand_idle(const struct machine *m, const struct setup_options *how, struct err *e)
 {
-	int rc = how->local ? 0 : enroll_prepare(m, e);
+	int rc = how->local ? 0 : enroll_open(m, e);
 
 	return rc < 0 ? -1 : rc > 0 ? SETUP_DONE : SETUP_NOTHING;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine at the door, without the rest of `setup`, for tests:
+ * A machine that asks an enrolment server, without the rest of `setup`, for tests:
  *   ask-server ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
- *                   the door. Keys that are there are kept.
+ *                   the server. Keys that are there are kept.
  *   ask-server ROOT open   what setup does on a CA host: the token into the store
  * Exit codes are those of the verbs.
  */
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "config/machine.h"
 #include "enroll/client.h"
+#include "enroll/open.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
-		rc = argc == 3 ? enroll_prepare(&m, &e) : ask(&m, leaves, &e);
+		rc = argc == 3 ? enroll_open(&m, &e) : ask(&m, leaves, &e);
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		x509_key_free_ptr(&leaves[i].key);
 	machine_free(&m);

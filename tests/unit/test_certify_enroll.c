@@ -109,7 +109,7 @@ static void wrong_answers_are_discarded(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		server.does = wrong[i].does;
 		assert_err(certify(&m, false, e), ERR_VERIFY, wrong[i].message);
-		assert_err(certify(&m, false, e), ERR_VERIFY, "10.0.0.1:2382 was thrown away");
+		assert_err(certify(&m, false, e), ERR_VERIFY, "10.0.0.1:2382 is not used");
 		assert_tree(before);
 	}
 	assert_int_equal(server.done, 0);

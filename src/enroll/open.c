@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enroll/open.h"
+
+#include "base/mem.h"
+#include "enroll/record.h"
+#include "enroll/token_store.h"
+#include "service/service.h"
+
+/* Whether anybody may come to this CA host. */
+static int expected(const struct machine *m, struct err *e)
+{
+	auto_strv char **enrolled = enroll_record_names(m);
+	struct token_entry *tokens = NULL;
+	size_t n = 0;
+	int rc;
+
+	/* A second CA host may have served nobody yet. */
+	if (m->conf.role == ROLE_JOIN || (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1))
+		return 1;
+	rc = token_store_list(m, &tokens, &n, e);
+	token_list_free(tokens, n);
+	return rc < 0 ? -1 : enrolled || n > 0;
+}
+
+static int sweep(const struct machine *m, struct err *e)
+{
+	auto_close int lock = -1;
+
+	if (m->dry_run || !file_exists(m->at.enroll))
+		return 0;
+	lock = token_store_lock(m, e);
+	return lock < 0 ? -1 : token_store_sweep(m, e);
+}
+
+int enroll_open(const struct machine *m, struct err *e)
+{
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
+	int formed = 0, open = 0, changed;
+
+	if (m->conf.role != ROLE_NONE && file_exists(cert) && file_exists(key)) {
+		if (m->conf.role == ROLE_CLUSTER)
+			formed = token_store_form(m, e);
+		if (formed < 0 || sweep(m, e) < 0)
+			return -1;
+		open = expected(m, e);
+	}
+	/* The unit may write to the directory only if it is there. */
+	if (open < 0 || (open && !m->dry_run && file_mkdirs(m->at.enroll, FILE_MODE(0700), e) < 0))
+		return -1;
+	changed = service_enroll_port(m, open, e);
+	return changed < 0 ? -1 : formed || changed;
+}
