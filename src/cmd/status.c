@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
+#include "config/key.h"
 
 /* How far it is on its way into a running cluster, for programs and for people. */
 static const struct {

@@ -5,12 +5,21 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/config.h"
+
+int config_bad(const struct config_line *line, const char *why, struct err *e)
+{
+	char shown[160];
+
+	(void)snprintf(shown, sizeof(shown), "%s", line->value);
+	text_printable(shown);
+	return err_set(e, ERR_CONFIG, "%s: %s=%s %s", line->where, line->key, shown, why);
+}
 
 static bool is_lower_alnum(char c)
 {

@@ -7,7 +7,26 @@
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "base/err.h"
+
+/* One line of cluster.conf or of a drop-in. */
+struct config_line {
+	char *key;
+	char *value;
+	char *where; /* "file:line" */
+};
+
+/* ERR_CONFIG, "where: KEY=value <why>". Returns -1. */
+int config_bad(const struct config_line *line, const char *why, struct err *e);
+
+/* True for an IPv4 or IPv6 literal (no zone, no brackets). */
+bool config_is_ip(const char *address);
+
+/* True for a literal of loopback: 127.0.0.0/8, also in IPv6 form, and ::1. */
+bool config_is_loopback(const char *address);
 
 /* Characters of a member name: X.509 gives a common name 64 (RFC 5280, ub-common-name), DNS a label 63 (RFC 1035, 2.3.4). */
 #define CONFIG_NAME_MAX 63U

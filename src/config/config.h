@@ -10,8 +10,6 @@
 #include <stdint.h>
 
 #include "adapter/x509.h"
-#include "base/err.h"
-#include "config/layout.h"
 
 enum role { ROLE_SINGLE, ROLE_CLUSTER, ROLE_JOIN, ROLE_NONE };
 
@@ -57,32 +55,10 @@ struct config {
 	size_t n_etcd;
 };
 
-/*
- * Reads cluster.conf (one that is not there is an empty one, unless --config named it) and its drop-ins (*.conf in byte order; a key
- * there replaces the same key of an earlier file). Every mistake is ERR_CONFIG and names file, line and, for a misspelt key, the likely
- * one. ERR_VERIFY: somebody else can write the file. ERR_PENDING: ADDRESS, or which of MEMBERS it is, has to be found out, and the machine has no network or no DNS yet.
- * The caller frees c, also after a failure.
- */
-int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
 void config_free(struct config *c);
 
 /* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. A machine that joins never does. */
 bool config_makes_ca(const struct config *c);
-
-/* "single", "cluster", "join", "none". */
-const char *config_role_name(enum role role);
-
-/* True for an IPv4 or IPv6 literal (no zone, no brackets). */
-bool config_is_ip(const char *address);
-
-/* True for an IP literal of loopback: 127.0.0.0/8, also in IPv6 form, and ::1. */
-bool config_is_loopback(const char *address);
-
-/*
- * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address gets what is
- * before the port, which the caller frees; the port, or 0 when there is none. False when there is one that is no port.
- */
-bool config_split_join(const char *entry, char **address, uint16_t *port);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
 char *config_url(const char *address, uint16_t port);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/load.h"
 
 #define CONF_MAX (256 * 1024)
 

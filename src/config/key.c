@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,45 +16,75 @@
 /* etcd's FAQ ("What is maximum cluster size?") recommends no more: every write waits for a larger quorum. */
 #define MAX_MEMBERS 7
 
-int config_bad(const struct config_line *line, const char *why, struct err *e)
-{
-	char shown[160];
+/* A key: which function stores its value in which member of struct config, and what judges it. */
+struct key {
+	const char *name;
+	int (*set)(const struct key *k, struct config *c, const struct config_line *line, struct err *e);
+	size_t at;
+	const char *(*check)(const char *s); /* of a text or of the entries of a list */
+	unsigned int min, max;		     /* of a number */
+};
 
-	(void)snprintf(shown, sizeof(shown), "%s", line->value);
-	text_printable(shown);
-	return err_set(e, ERR_CONFIG, "%s: %s=%s %s", line->where, line->key, shown, why);
+const char *config_role_name(enum role role)
+{
+	static const char *const names[] = {
+		[ROLE_SINGLE] = "single",
+		[ROLE_CLUSTER] = "cluster",
+		[ROLE_JOIN] = "join",
+		[ROLE_NONE] = "none",
+	};
+
+	return names[role];
 }
 
-/* Stores a copy of value, or fails with why when there is one. */
-static int store(char **to, const struct config_line *line, const char *value, const char *why, struct err *e)
+static void *member(const struct key *k, struct config *c)
 {
-	if (why)
-		return config_bad(line, why, e);
+	return (char *)c + k->at;
+}
+
+static int store(const struct key *k, struct config *c, const char *value)
+{
+	char **to = member(k, c);
+
 	free(*to);
 	*to = xstrdup(value);
 	return 0;
 }
 
-static int store_number(const struct config_line *line, unsigned int min, unsigned int max, unsigned int *to,
-			struct err *e)
+static int set_text(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
+	const char *why = k->check(line->value);
+
+	return why ? config_bad(line, why, e) : store(k, c, line->value);
+}
+
+/* "none" is stored as "". */
+static int set_text_or_none(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	return strcmp(line->value, "none") == 0 ? store(k, c, "") : set_text(k, c, line, e);
+}
+
+static int set_number(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	unsigned int *to = member(k, c);
 	auto_free char *why = NULL;
 	uint64_t value;
 
-	if (text_parse_u64(line->value, min, max, &value)) {
+	if (text_parse_u64(line->value, k->min, k->max, &value)) {
 		*to = (unsigned int)value;
 		return 0;
 	}
-	why = xasprintf("is not a whole number from %u to %u", min, max);
+	why = xasprintf("is not a whole number from %u to %u", k->min, k->max);
 	return config_bad(line, why, e);
 }
 
-static int store_port(const struct config_line *line, uint16_t *to, struct err *e)
+static int set_port(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	unsigned int value = 0;
+	uint16_t *to = member(k, c);
+	uint64_t value;
 
-	if (store_number(line, 1, 65535, &value, e) < 0)
-		return -1;
+	if (!text_parse_u64(line->value, 1, UINT16_MAX, &value))
+		return config_bad(line, "is not a whole number from 1 to 65535", e);
 	*to = (uint16_t)value;
 	return 0;
 }
@@ -75,27 +106,47 @@ static char *plain_address(const char *s)
 	return copy;
 }
 
-static int set_role(struct config *c, const struct config_line *line, struct err *e)
+static int set_address(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
+	auto_free char *address = plain_address(line->value);
+	const char *why = config_check_address(address);
+
+	return why ? config_bad(line, why, e) : store(k, c, address);
+}
+
+static int bad_entry(const struct config_line *line, const char *entry, const char *why, struct err *e)
+{
+	auto_free char *text = xasprintf("has the entry \"%s\", which %s", entry, why);
+
+	return config_bad(line, text, e);
+}
+
+/* A list of addresses separated by commas and blanks; one that is there already is dropped. */
+static int set_addresses(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	auto_strv char **items = text_split(line->value, ",");
+
+	for (size_t i = 0; items && items[i]; i++) {
+		auto_free char *address = plain_address(items[i]);
+		const char *why = k->check(address);
+
+		if (why)
+			return bad_entry(line, items[i], why, e);
+		strv_add_once(member(k, c), address);
+	}
+	return 0;
+}
+
+static int set_role(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	(void)k;
 	for (enum role role = ROLE_SINGLE; role <= ROLE_NONE; role++) {
 		if (strcmp(line->value, config_role_name(role)) == 0) {
 			c->role = role;
 			return 0;
 		}
 	}
-	return config_bad(line, "is none of single, cluster, join, none", e);
-}
-
-static int set_name(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store(&c->name, line, line->value, config_check_name(line->value), e);
-}
-
-static int set_address(struct config *c, const struct config_line *line, struct err *e)
-{
-	auto_free char *address = plain_address(line->value);
-
-	return store(&c->address, line, address, config_check_address(address), e);
+	return config_bad(line, "is not single, cluster, join or none", e);
 }
 
 /* "n3=[fd00::3]": cuts item at its '=' and appends it. */
@@ -130,10 +181,11 @@ static int add_member(struct config *c, const struct config_line *line, char *it
 	return 0;
 }
 
-static int set_members(struct config *c, const struct config_line *line, struct err *e)
+static int set_members(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	auto_strv char **items = text_split(line->value, ",");
 
+	(void)k;
 	if (!items)
 		return config_bad(line, "names nobody", e);
 	if (strv_len(items) > MAX_MEMBERS)
@@ -141,37 +193,6 @@ static int set_members(struct config *c, const struct config_line *line, struct 
 	for (size_t i = 0; items[i]; i++)
 		if (add_member(c, line, items[i], e) < 0)
 			return -1;
-	return 0;
-}
-
-static int set_cluster_token(struct config *c, const struct config_line *line, struct err *e)
-{
-	const char *why = NULL;
-
-	if (strlen(line->value) > 128)
-		why = "is longer than 128 characters";
-	for (const char *p = line->value; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-			why = "has a character other than letters, digits and . _ -";
-	return store(&c->cluster_token, line, line->value, why, e);
-}
-
-/* A list of addresses separated by commas and blanks, each judged by check; one that is there already is dropped. */
-static int store_list(char ***to, const struct config_line *line, const char *(*check)(const char *), struct err *e)
-{
-	auto_strv char **items = text_split(line->value, ",");
-
-	for (size_t i = 0; items && items[i]; i++) {
-		auto_free char *address = plain_address(items[i]);
-		const char *why = check(address);
-
-		if (why) {
-			auto_free char *text = xasprintf("has the entry \"%s\", which %s", items[i], why);
-
-			return config_bad(line, text, e);
-		}
-		strv_add_once(to, address);
-	}
 	return 0;
 }
 
@@ -189,21 +210,19 @@ bool config_split_join(const char *entry, char **address, uint16_t *port)
 	return true;
 }
 
-static int set_join(struct config *c, const struct config_line *line, struct err *e)
+static int set_join(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	auto_strv char **items = text_split(line->value, ",");
 
 	for (size_t i = 0; items && items[i]; i++) {
-		auto_free char *address = NULL, *text = NULL;
-		const char *why = "has a port that is none";
+		auto_free char *address = NULL;
+		const char *why = "has a port that is not a number from 1 to 65535";
 		uint16_t port = 0;
 
 		if (config_split_join(items[i], &address, &port))
-			why = config_check_address(address);
-		if (why) {
-			text = xasprintf("has the entry \"%s\", which %s", items[i], why);
-			return config_bad(line, text, e);
-		}
+			why = k->check(address);
+		if (why)
+			return bad_entry(line, items[i], why, e);
 		strv_add(&c->join, address);
 		c->join_ports = xrealloc(c->join_ports, i + 1, sizeof(*c->join_ports));
 		c->join_ports[i] = port;
@@ -211,36 +230,26 @@ static int set_join(struct config *c, const struct config_line *line, struct err
 	return 0;
 }
 
-static int set_extra_sans(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_list(&c->extra_sans, line, config_check_san, e);
-}
-
-static int set_enroll_token_file(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store(&c->enroll_token_file, line, line->value, config_check_path(line->value), e);
-}
-
-static int set_release(struct config *c, const struct config_line *line, struct err *e)
+static int set_release(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	const char *value = line->value, *bad;
 	struct version v;
 
 	c->release_given = true;
 	if (strcmp(value, "system") == 0)
-		return store(&c->release, line, value, NULL, e);
+		return store(k, c, value);
 	if (!version_parse(value, &v))
-		return config_bad(line, "is neither a version like 3.6.14 nor the word system", e);
+		return config_bad(line, "is not a version such as 3.6.14 and not \"system\"", e);
 	bad = version_known_bad(v);
 	if (bad) {
 		auto_free char *why = xasprintf("is refused: %s", bad);
 
 		return config_bad(line, why, e);
 	}
-	return store(&c->release, line, value + (*value == 'v'), NULL, e);
+	return store(k, c, value + (*value == 'v'));
 }
 
-static int set_release_url(struct config *c, const struct config_line *line, struct err *e)
+static int set_release_url(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	auto_strv char **bases = text_split(line->value, "");
 
@@ -249,132 +258,86 @@ static int set_release_url(struct config *c, const struct config_line *line, str
 	if (strcmp(line->value, "none") == 0)
 		return 0;
 	for (size_t i = 0; bases && bases[i]; i++) {
-		const char *why = config_check_release_base(bases[i]);
+		const char *why = k->check(bases[i]);
 
-		if (why) {
-			auto_free char *text = xasprintf("has the entry \"%s\", which %s", bases[i], why);
-
-			return config_bad(line, text, e);
-		}
+		if (why)
+			return bad_entry(line, bases[i], why, e);
 		strv_add(&c->release_urls, bases[i]);
 	}
 	return 0;
 }
 
-static int set_release_ca_file(struct config *c, const struct config_line *line, struct err *e)
+static int set_replace(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	return store(&c->release_ca, line, line->value, config_check_path(line->value), e);
-}
-
-static int set_data_dir(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store(&c->data_dir, line, line->value, config_check_data_dir(line->value), e);
-}
-
-static int set_wal_dir(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store(&c->wal_dir, line, line->value, config_check_data_dir(line->value), e);
-}
-
-static int set_client_port(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_port(line, &c->client_port, e);
-}
-
-static int set_peer_port(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_port(line, &c->peer_port, e);
-}
-
-static int set_enroll_port(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_port(line, &c->enroll_port, e);
-}
-
-static int set_replace(struct config *c, const struct config_line *line, struct err *e)
-{
+	(void)k;
 	c->replace = strcmp(line->value, "yes") == 0;
-	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(line, "is neither yes nor no", e);
+	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(line, "is not yes or no", e);
 }
 
-static int set_metrics_url(struct config *c, const struct config_line *line, struct err *e)
+static int set_key_type(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	(void)k;
+	if (x509_key_type_parse(line->value, &c->key_type))
+		return 0;
+	return config_bad(line, "is not ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 or ed25519", e);
+}
+
+static const char *check_cluster_token(const char *s)
+{
+	if (strlen(s) > 128)
+		return "is longer than 128 characters";
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("._-", *s))
+			return "has a character other than letters, digits and . _ -";
+	return NULL;
+}
+
+static const char *check_metrics_url(const char *s)
 {
 	unsigned int port;
 
-	if (strcmp(line->value, "none") == 0)
-		return store(&c->metrics_url, line, "", NULL, e);
-	return store(&c->metrics_url, line, line->value, config_check_metrics_url(line->value, &port), e);
-}
-
-static int set_key_type(struct config *c, const struct config_line *line, struct err *e)
-{
-	if (x509_key_type_parse(line->value, &c->key_type))
-		return 0;
-	return config_bad(line, "is none of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096, ed25519", e);
-}
-
-static int set_cert_days(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_number(line, 2, 3650, &c->cert_days, e);
-}
-
-static int set_ca_days(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_number(line, 1, 36500, &c->ca_days, e);
-}
-
-static int set_renew_before_days(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_number(line, 1, 3649, &c->renew_before_days, e);
+	return config_check_metrics_url(s, &port);
 }
 
 /* systemd.time(7), "Calendar Events": the words; a whole expression would need systemd to be checked. */
-static int set_backup_schedule(struct config *c, const struct config_line *line, struct err *e)
+static const char *check_backup_schedule(const char *s)
 {
 	static const char *const words[] = { "hourly",	  "daily",	  "weekly", "monthly",
 					     "quarterly", "semiannually", "yearly" };
 
-	if (strcmp(line->value, "none") == 0)
-		return store(&c->backup_schedule, line, "", NULL, e);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strcmp(line->value, words[i]) == 0)
-			return store(&c->backup_schedule, line, words[i], NULL, e);
-	return config_bad(line, "is none of hourly, daily, weekly, monthly, quarterly, semiannually, yearly, none", e);
+		if (strcmp(s, words[i]) == 0)
+			return NULL;
+	return "is not hourly, daily, weekly, monthly, quarterly, semiannually, yearly or none";
 }
 
-static int set_backup_keep(struct config *c, const struct config_line *line, struct err *e)
-{
-	return store_number(line, 1, 1000, &c->backup_keep, e);
-}
+#define AT(member) offsetof(struct config, member)
 
-static const struct {
-	const char *name;
-	int (*set)(struct config *c, const struct config_line *line, struct err *e);
-} keys[] = {
-	{ "ROLE", set_role },
-	{ "NAME", set_name },
-	{ "ADDRESS", set_address },
-	{ "MEMBERS", set_members },
-	{ "CLUSTER_TOKEN", set_cluster_token },
-	{ "JOIN", set_join },
-	{ "ENROLL_TOKEN_FILE", set_enroll_token_file },
-	{ "ENROLL_PORT", set_enroll_port },
-	{ "REPLACE", set_replace },
-	{ "RELEASE", set_release },
-	{ "RELEASE_URL", set_release_url },
-	{ "RELEASE_CA_FILE", set_release_ca_file },
-	{ "DATA_DIR", set_data_dir },
-	{ "WAL_DIR", set_wal_dir },
-	{ "CLIENT_PORT", set_client_port },
-	{ "PEER_PORT", set_peer_port },
-	{ "METRICS_URL", set_metrics_url },
-	{ "EXTRA_SANS", set_extra_sans },
-	{ "KEY_TYPE", set_key_type },
-	{ "CERT_DAYS", set_cert_days },
-	{ "CA_DAYS", set_ca_days },
-	{ "RENEW_BEFORE_DAYS", set_renew_before_days },
-	{ "BACKUP_SCHEDULE", set_backup_schedule },
-	{ "BACKUP_KEEP", set_backup_keep },
+static const struct key keys[] = {
+	{ .name = "ROLE", set_role },
+	{ .name = "NAME", set_text, AT(name), config_check_name },
+	{ .name = "ADDRESS", set_address, AT(address) },
+	{ .name = "MEMBERS", set_members },
+	{ .name = "CLUSTER_TOKEN", set_text, AT(cluster_token), check_cluster_token },
+	{ .name = "JOIN", set_join, .check = config_check_address },
+	{ .name = "ENROLL_TOKEN_FILE", set_text, AT(enroll_token_file), config_check_path },
+	{ .name = "ENROLL_PORT", set_port, AT(enroll_port) },
+	{ .name = "REPLACE", set_replace },
+	{ .name = "RELEASE", set_release, AT(release) },
+	{ .name = "RELEASE_URL", set_release_url, .check = config_check_release_base },
+	{ .name = "RELEASE_CA_FILE", set_text, AT(release_ca), config_check_path },
+	{ .name = "DATA_DIR", set_text, AT(data_dir), config_check_data_dir },
+	{ .name = "WAL_DIR", set_text, AT(wal_dir), config_check_data_dir },
+	{ .name = "CLIENT_PORT", set_port, AT(client_port) },
+	{ .name = "PEER_PORT", set_port, AT(peer_port) },
+	{ .name = "METRICS_URL", set_text_or_none, AT(metrics_url), check_metrics_url },
+	{ .name = "EXTRA_SANS", set_addresses, AT(extra_sans), config_check_san },
+	{ .name = "KEY_TYPE", set_key_type },
+	{ .name = "CERT_DAYS", set_number, AT(cert_days), .min = 2, .max = 3650 },
+	{ .name = "CA_DAYS", set_number, AT(ca_days), .min = 1, .max = 36500 },
+	{ .name = "RENEW_BEFORE_DAYS", set_number, AT(renew_before_days), .min = 1, .max = 3649 },
+	{ .name = "BACKUP_SCHEDULE", set_text_or_none, AT(backup_schedule), check_backup_schedule },
+	{ .name = "BACKUP_KEEP", set_number, AT(backup_keep), .min = 1, .max = 1000 },
 };
 
 int config_key_set(struct config *c, const struct config_line *line, struct err *e)
@@ -388,7 +351,7 @@ int config_key_set(struct config *c, const struct config_line *line, struct err 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		names[i] = keys[i].name;
 		if (strcmp(line->key, keys[i].name) == 0)
-			return line->value[0] ? keys[i].set(c, line, e) : 0;
+			return line->value[0] ? keys[i].set(&keys[i], c, line, e) : 0;
 	}
 	upper = xstrdup(line->key);
 	text_upper(upper);

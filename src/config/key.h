@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The keys of cluster.conf, one setter each: checks a value by itself and stores it. What concerns several keys at once is config.c's.
+ * The keys of cluster.conf: each checks its value and stores it. What concerns several keys at once is config/load.c's.
  */
 #ifndef CONFIG_KEY_H
 #define CONFIG_KEY_H
 
-#include "base/err.h"
+#include "config/check.h"
 #include "config/config.h"
 
-/* One line of cluster.conf or of a drop-in. */
-struct config_line {
-	char *key;
-	char *value;
-	char *where; /* "file:line" */
-};
+/* "single", "cluster", "join", "none". */
+const char *config_role_name(enum role role);
 
-/* ERR_CONFIG, "where: KEY=value <why>". Returns -1. */
-int config_bad(const struct config_line *line, const char *why, struct err *e);
+/*
+ * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address
+ * (freed by the caller) is what stands before the port, *port 0 when there is none. False for a port that is not a number.
+ */
+bool config_split_join(const char *entry, char **address, uint16_t *port);
 
 /* Checks and stores one line; an empty value leaves the default. An unknown key is ERR_CONFIG with the nearest known one. */
 int config_key_set(struct config *c, const struct config_line *line, struct err *e) MUST_CHECK;
 
-/* An ETCD_* line: refused when a key of ours sets the same, or when it would take the protection away; else appended to c->etcd. */
+/* An ETCD_* line: refused when a key of ours sets the same, or when it would weaken the protection; else added to c->etcd. */
 int config_etcd_set(struct config *c, const struct config_line *line, struct err *e) MUST_CHECK;
 
 #endif

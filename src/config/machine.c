@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/load.h"
 
 /* sd_booted(3): systemd is the init of this machine exactly when this directory exists. */
 static bool booted_with_systemd(void)

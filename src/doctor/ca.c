@@ -7,6 +7,7 @@
 
 #include "adapter/probe.h"
 #include "base/mem.h"
+#include "config/check.h"
 #include "doctor/parts.h"
 #include "enroll/record.h"
 #include "enroll/token_store.h"

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/load.h"
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/env.h"

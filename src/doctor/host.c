@@ -6,6 +6,7 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/check.h"
 #include "config/default.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"

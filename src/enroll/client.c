@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/check.h"
 #include "config/machine.h"
 #include "enroll/message.h"
 #include "enroll/token.h"

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/key.h"
 #include "flow/join.h"
 #include "member/aside.h"
 #include "member/datadir.h"

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/edit.h"
+#include "config/key.h"
+#include "config/load.h"
 #include "config/machine.h"
 #include "member/aside.h"
 #include "member/endpoint.h"

@@ -7,6 +7,7 @@
 #include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/key.h"
 #include "flow/certify.h"
 #include "flow/setup.h"
 #include "member/aside.h"

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/check.h"
 #include "member/datadir.h"
 #include "member/joining.h"
 

@@ -4,6 +4,9 @@
  */
 #include "machine_fixture.h"
 
+#include "config/check.h"
+#include "config/load.h"
+
 /* A machine called node-1, whose cluster.conf is not read yet: *state is its layout. */
 static int node_setup(void **state)
 {
@@ -239,12 +242,12 @@ static void mistakes_are_refused(void **state)
 		{ "role=single\n", "cluster.conf:1: unknown key role; did you mean ROLE" },
 		{ "DATADIR=/srv/e\n", "did you mean DATA_DIR" },
 		{ "FLAVOUR=x\n", "unknown key FLAVOUR" },
-		{ "ROLE=singel\n", "is none of single, cluster, join, none" },
+		{ "ROLE=singel\n", "is not single, cluster, join or none" },
 		{ "ROLE=cluster\n", "needs MEMBERS" },
 		{ "ROLE=join\n", "needs JOIN" },
-		{ "JOIN=10.0.0.1:0\n", "has a port that is none" },
-		{ "JOIN=[fd00::3]:70000\n", "has a port that is none" },
-		{ "JOIN=10.0.0.1:\n", "has a port that is none" },
+		{ "JOIN=10.0.0.1:0\n", "has a port that is not a number" },
+		{ "JOIN=[fd00::3]:70000\n", "has a port that is not a number" },
+		{ "JOIN=10.0.0.1:\n", "has a port that is not a number" },
 		{ "NAME=my_host\n", "write a hyphen" },
 		{ "NAME=Node\n", "lower case" },
 		{ "NAME=-a\n", "begins with a hyphen" },
@@ -283,8 +286,8 @@ static void mistakes_are_refused(void **state)
 		{ "ROLE=cluster\nMEMBERS=x=192.0.2.1\nNAME=y\n", "none of MEMBERS is this machine" },
 		{ "ROLE=cluster\nMEMBERS=x=192.0.2.1\nNAME=x\nADDRESS=192.0.2.2\n", "different addresses" },
 		{ "CLUSTER_TOKEN=\"a b\"\n", "other than letters" },
-		{ "RELEASE=latest\n", "neither a version" },
-		{ "RELEASE=3.6\n", "neither a version" },
+		{ "RELEASE=latest\n", "is not a version such as 3.6.14" },
+		{ "RELEASE=3.6\n", "is not a version such as 3.6.14" },
 		{ "RELEASE=3.5.1\n", "can lose data" },
 		{ "RELEASE=3.3.27\n", "only etcd 3.4 to 3.7" },
 		{ "RELEASE_URL=ftp://x/y\n", "begins with none of" },
@@ -322,12 +325,12 @@ static void mistakes_are_refused(void **state)
 		{ "METRICS_URL=http://[::1:9\n", "http://ADDRESS:PORT" },
 		{ "EXTRA_SANS=a_b\n", "underscore" },
 		{ "EXTRA_SANS=a.*.b\n", "not a letter" },
-		{ "KEY_TYPE=rsa\n", "is none of ecdsa-p256" },
+		{ "KEY_TYPE=rsa\n", "is not ecdsa-p256" },
 		{ "CERT_DAYS=0\n", "from 2 to 3650" },
 		{ "CERT_DAYS=3651\n", "from 2 to 3650" },
 		{ "CERT_DAYS=400\nCA_DAYS=399\n", "must not outlive" },
 		{ "RENEW_BEFORE_DAYS=365\n", "due for renewal at once" },
-		{ "BACKUP_SCHEDULE=often\n", "is none of hourly" },
+		{ "BACKUP_SCHEDULE=often\n", "is not hourly" },
 		{ "BACKUP_KEEP=0\n", "from 1 to 1000" },
 		{ "ETCD_=x\n", "names no option" },
 		{ "ETCD_Name=x\n", "upper case" },
@@ -382,6 +385,11 @@ static void urls_are_built_and_addresses_recognised(void **state)
 	assert_false(config_is_ip("[::1]"));
 	assert_false(config_is_ip("fe80::1%lo"));
 	assert_false(config_is_ip("localhost"));
+	assert_true(config_is_loopback("127.8.0.1"));
+	assert_true(config_is_loopback("::1"));
+	assert_true(config_is_loopback("::ffff:127.0.0.1"));
+	assert_false(config_is_loopback("128.0.0.1"));
+	assert_false(config_is_loopback("127.example.org"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, node_setup, node_teardown)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/keyfile.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/check.h"
+#include "config/default.h"
+#include "config/key.h"
+
+#define DEFAULT_CERT_DAYS   365
+#define DEFAULT_CA_DAYS	    3650
+#define DEFAULT_RENEW_DAYS  120
+#define DEFAULT_BACKUP_KEEP 7
+
+/* Everything that the files say, before it is understood: one line for a key, the last file wins. */
+struct lines {
+	struct config_line *v;
+	size_t n;
+};
+
+static void lines_free(struct lines *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->v[i].key);
+		free(l->v[i].value);
+		free(l->v[i].where);
+	}
+	free(l->v);
+}
+
+static struct config_line *lines_find(const struct lines *l, const char *key)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].key, key) == 0)
+			return &l->v[i];
+	return NULL;
+}
+
+static void lines_put(struct lines *l, const struct keyfile *k, const struct keyfile_entry *entry)
+{
+	struct config_line *line = lines_find(l, entry->key);
+
+	if (!line) {
+		l->v = xrealloc(l->v, l->n + 1, sizeof(*l->v));
+		line = &l->v[l->n++];
+		*line = (struct config_line){ .key = xstrdup(entry->key) };
+	}
+	free(line->value);
+	free(line->where);
+	line->value = xstrdup(entry->value);
+	line->where = xasprintf("%s:%u", k->path, entry->line);
+}
+
+/* missing_ok: a file that is not there says nothing. */
+static int read_file(const char *path, bool missing_ok, struct lines *l, struct err *e)
+{
+	auto_keyfile struct keyfile k = { 0 };
+
+	if (keyfile_read(path, &k, e) < 0) {
+		if (e->sys == ENOENT && missing_ok) {
+			err_clear(e);
+			return 0;
+		}
+		if (e->sys == ENOENT)
+			e->class = ERR_CONFIG;
+		if (e->sys == EACCES)
+			(void)err_hint(e, "run it as root");
+		return -1;
+	}
+	for (size_t i = 0; i < k.n; i++)
+		lines_put(l, &k, &k.entries[i]);
+	return 0;
+}
+
+static bool is_dropin(const char *name)
+{
+	return name[0] != '.' && text_ends(name, ".conf") && strlen(name) > strlen(".conf");
+}
+
+static int read_dropins(const char *dir, struct lines *l, struct err *e)
+{
+	auto_strv char **names = NULL;
+
+	if (file_list(dir, is_dropin, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, names[i]);
+
+		if (read_file(path, false, l, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void set_defaults(struct config *c)
+{
+	*c = (struct config){
+		.role = ROLE_SINGLE,
+		.cluster_token = xstrdup("etcd-cluster"),
+		.data_dir = xstrdup("/var/lib/etcd-cluster"),
+		.client_port = 2379,
+		.peer_port = 2380,
+		.enroll_port = 2382,
+		.enroll_token_file = xstrdup("/etc/etcd/enroll-token"),
+		.metrics_url = xstrdup("http://127.0.0.1:2381"),
+		.key_type = X509_ECDSA_P256,
+		.cert_days = DEFAULT_CERT_DAYS,
+		.backup_schedule = xstrdup("daily"),
+		.backup_keep = DEFAULT_BACKUP_KEEP,
+	};
+	strv_add(&c->release_urls, "https://github.com/etcd-io/etcd/releases/download");
+	strv_add(&c->release_urls, "https://storage.googleapis.com/etcd");
+}
+
+/* Of two keys that do not go together: the line of the first that is there, to point at. */
+static int bad_pair(const struct lines *l, const char *key, const char *other, const char *why, struct err *e)
+{
+	const struct config_line *line = lines_find(l, key);
+
+	if (!line)
+		line = lines_find(l, other);
+	return err_set(e, ERR_CONFIG, "%s: %s and %s %s", line ? line->where : "cluster.conf", key, other, why);
+}
+
+static int check_ports(const struct config *c, const struct lines *l, struct err *e)
+{
+	unsigned int metrics = 0;
+
+	if (c->enroll_port == c->client_port)
+		return bad_pair(l, "ENROLL_PORT", "CLIENT_PORT", "are the same port", e);
+	if (c->enroll_port == c->peer_port)
+		return bad_pair(l, "ENROLL_PORT", "PEER_PORT", "are the same port", e);
+	if (c->client_port == c->peer_port)
+		return bad_pair(l, "CLIENT_PORT", "PEER_PORT", "are the same port", e);
+	if (c->metrics_url[0] && config_check_metrics_url(c->metrics_url, &metrics))
+		return 0; /* checked when it was set */
+	if (metrics == c->client_port)
+		return bad_pair(l, "METRICS_URL", "CLIENT_PORT", "have the same port", e);
+	if (metrics == c->peer_port)
+		return bad_pair(l, "METRICS_URL", "PEER_PORT", "have the same port", e);
+	return 0;
+}
+
+/* True when path lies below dir, or is dir. */
+static bool is_below(const char *path, const char *dir)
+{
+	return text_starts(path, dir) && (path[strlen(dir)] == '/' || path[strlen(dir)] == '\0');
+}
+
+static int check_dirs(const struct config *c, const struct lines *l, struct err *e)
+{
+	if (!c->wal_dir)
+		return 0;
+	if (is_below(c->wal_dir, c->data_dir))
+		return bad_pair(l, "WAL_DIR", "DATA_DIR", "overlap; leave WAL_DIR out to have the log inside DATA_DIR",
+				e);
+	if (is_below(c->data_dir, c->wal_dir))
+		return bad_pair(l, "WAL_DIR", "DATA_DIR", "overlap", e);
+	return 0;
+}
+
+/* A renewal window that was not given is 120 days or a third of the lifetime, whichever is shorter. */
+static int check_days(struct config *c, const struct lines *l, struct err *e)
+{
+	unsigned int third = c->cert_days / 3;
+
+	if (c->ca_days == 0)
+		c->ca_days = DEFAULT_CA_DAYS;
+	if (c->renew_before_days == 0)
+		c->renew_before_days = third < 1 ? 1 : third > DEFAULT_RENEW_DAYS ? DEFAULT_RENEW_DAYS : third;
+	if (c->ca_days < c->cert_days)
+		return bad_pair(l, "CA_DAYS", "CERT_DAYS", "do not fit: a certificate must not outlive its CA", e);
+	if (c->renew_before_days >= c->cert_days)
+		return bad_pair(l, "RENEW_BEFORE_DAYS", "CERT_DAYS",
+				"do not fit: every certificate would be due for renewal at once", e);
+	return 0;
+}
+
+/* The entry of MEMBERS that is this machine: by NAME, by ADDRESS, by host name; NULL for none. */
+static const struct config_member *find_by_word(const struct config *c, const char *host)
+{
+	for (size_t i = 0; i < c->n_members; i++) {
+		const struct config_member *one = &c->members[i];
+
+		if (c->name ? strcmp(one->name, c->name) == 0 : c->address && strcmp(one->address, c->address) == 0)
+			return one;
+		if (!c->name && !c->address && host &&
+		    (strcmp(one->name, host) == 0 || strcmp(one->address, host) == 0))
+			return one;
+	}
+	return NULL;
+}
+
+/*
+ * The one whose address an interface has; NULL for none, or when two of them are here: a person must say which. Names are looked up only when no
+ * literal address will do, since a resolver may take its time. *unknown gets a name that nobody knows (yet), or stays.
+ */
+static const struct config_member *find_by_interface(const struct config *c, const char **unknown)
+{
+	const struct config_member *mine = NULL;
+
+	for (int names = 0; names < 2 && !mine; names++) {
+		for (size_t i = 0; i < c->n_members; i++) {
+			const char *address = c->members[i].address;
+			int own = 0;
+
+			if (config_is_ip(address) == (names == 0))
+				own = names ? config_is_own_name(address) : config_is_own_address(address);
+			if (own < 0)
+				*unknown = address;
+			if (own > 0 && mine)
+				return NULL;
+			if (own > 0)
+				mine = &c->members[i];
+		}
+	}
+	return mine;
+}
+
+/* None of MEMBERS is this machine, as far as can be told. */
+static int refuse_stranger(const struct layout *at, const struct lines *l, const char *host, const char *unknown,
+			   struct err *e)
+{
+	if (unknown)
+		(void)err_set(e, ERR_PENDING,
+			      "%s: none of MEMBERS is this machine, unless it is %s, a name that nobody knows yet",
+			      lines_find(l, "MEMBERS")->where, unknown);
+	else
+		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", lines_find(l, "MEMBERS")->where,
+			      host ? ", which is called " : "", host ? host : "");
+	return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
+}
+
+/* NAME and ADDRESS of a member of MEMBERS come from there. */
+static int be_one_of_members(struct config *c, const struct layout *at, const struct lines *l, struct err *e)
+{
+	struct err no_host = { 0 };
+	auto_free char *host = c->name ? NULL : config_default_name(at, &no_host);
+	const struct config_member *me = find_by_word(c, host);
+	const char *unknown = NULL;
+
+	if (!me && !c->name && !c->address)
+		me = find_by_interface(c, &unknown);
+	if (!me)
+		return refuse_stranger(at, l, host, unknown, e);
+	if (c->address && strcmp(c->address, me->address) != 0)
+		return bad_pair(l, "ADDRESS", "MEMBERS", "give this machine different addresses", e);
+	if (!c->name)
+		c->name = xstrdup(me->name);
+	if (!c->address)
+		c->address = xstrdup(me->address);
+	return 0;
+}
+
+static int set_identity(struct config *c, const struct layout *at, const struct lines *l, struct err *e)
+{
+	if (c->role == ROLE_CLUSTER && c->n_members == 0)
+		return err_set(e, ERR_CONFIG, "%s: ROLE=cluster needs MEMBERS, the same line on every machine",
+			       lines_find(l, "ROLE")->where);
+	if (c->role == ROLE_JOIN && !c->join)
+		return err_set(e, ERR_CONFIG, "%s: ROLE=join needs JOIN, the addresses of running members",
+			       lines_find(l, "ROLE")->where);
+	if (c->role == ROLE_CLUSTER)
+		return be_one_of_members(c, at, l, e);
+	if (!c->name)
+		c->name = config_default_name(at, e);
+	if (!c->name && c->role == ROLE_NONE && e->class == ERR_CONFIG) {
+		err_clear(e); /* nobody will use it */
+		c->name = xstrdup("localhost");
+	}
+	if (!c->name)
+		return -1;
+	if (!c->address)
+		c->address = c->role == ROLE_JOIN ? config_default_address(e) : xstrdup("127.0.0.1");
+	return c->address ? 0 : -1;
+}
+
+int config_load(const struct layout *at, struct config *c, struct err *e)
+{
+	cleanup(lines_free) struct lines l = { 0 };
+
+	set_defaults(c);
+	if (read_file(at->conf, at->conf_dir != NULL, &l, e) < 0)
+		return -1;
+	if (at->conf_dir && read_dropins(at->conf_dir, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		if (config_key_set(c, &l.v[i], e) < 0)
+			return -1;
+	if (check_ports(c, &l, e) < 0 || check_dirs(c, &l, e) < 0 || check_days(c, &l, e) < 0 ||
+	    set_identity(c, at, &l, e) < 0)
+		return -1;
+	if (!c->release)
+		c->release = config_default_release(at);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads cluster.conf and its drop-ins into a struct config.
+ */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "base/err.h"
+#include "config/config.h"
+#include "config/layout.h"
+
+/*
+ * cluster.conf (an absent one is empty, unless --config named it), then its drop-ins (*.conf in byte order; a key there replaces the same
+ * key of an earlier file). ERR_CONFIG for a mistake, with file and line; ERR_VERIFY when somebody else can write a file; ERR_PENDING while
+ * the machine's address has to be found out and it has no network or no DNS yet. The caller frees c, also after a failure.
+ */
+int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
+
+#endif
