@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,8 +16,6 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-
-#define TEMP_PREFIX ".new-"
 
 /* The directory part of path, "." for a bare name. The caller frees. */
 static char *parent_of(const char *path)
@@ -41,7 +40,12 @@ static char *temp_beside(const char *path)
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		abort();
 	text_hex(random, sizeof(random), hex);
-	return xasprintf("%s/" TEMP_PREFIX "%s", dir, hex);
+	return xasprintf("%s/" FILE_TEMP "%s", dir, hex);
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 static int sync_dir(const char *dir, struct err *e)
@@ -178,6 +182,27 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *e)
 	return file_read_fd(fd, path, max, out, e);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
+{
+	auto_closedir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	*names = NULL;
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
+	while ((entry = readdir(d)))
+		if (!is_dots(entry->d_name) && (!wanted || wanted(entry->d_name)))
+			strv_add(names, entry->d_name);
+	if (*names)
+		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
+	return 0;
+}
+
 bool file_exists(const char *path)
 {
 	struct stat st;
@@ -271,123 +296,13 @@ int file_exchange(const char *a, const char *b, struct err *e)
 	return sync_parents(a, b, e);
 }
 
-/* Depth-first, by descriptor: nothing is followed. */
-static int remove_below(int dirfd, const char *name)
-{
-	auto_close int fd = -1;
-	auto_closedir DIR *dir = NULL;
-	struct dirent *entry;
-
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	if (fchmodat(dirfd, name, 0700, 0) < 0) /* an archive may have made it mode 0000 */
-		return -1;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	dir = fdopendir(dup(fd));
-	if (!dir)
-		return -1;
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    remove_below(fd, entry->d_name) < 0)
-			return -1;
-	return unlinkat(dirfd, name, AT_REMOVEDIR);
-}
-
-int file_remove_tree(const char *path, struct err *e)
-{
-	if (remove_below(AT_FDCWD, path) < 0)
-		return err_sys(e, ERR_FAIL, "cannot remove %s", path);
-	return file_sync_parent(path, e);
-}
-
-int file_link_tree(const char *from, const char *to, struct err *e)
-{
-	auto_closedir DIR *dir = opendir(from);
-	struct dirent *entry;
-
-	if (!dir)
-		return err_sys(e, ERR_FAIL, "cannot open %s", from);
-	while ((entry = readdir(dir))) {
-		auto_free char *old = xasprintf("%s/%s", from, entry->d_name);
-		auto_free char *new = xasprintf("%s/%s", to, entry->d_name);
-		struct stat st;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    text_starts(entry->d_name, TEMP_PREFIX))
-			continue;
-		if (lstat(old, &st) < 0)
-			return err_sys(e, ERR_FAIL, "cannot look at %s", old);
-		if (S_ISDIR(st.st_mode)) {
-			const struct file_mode how = { .mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid };
-
-			if (file_mkdirs(new, how, e) < 0 || file_link_tree(old, new, e) < 0)
-				return -1;
-		} else if (link(old, new) < 0 && errno != EEXIST) {
-			return err_sys(e, ERR_FAIL, "cannot link %s to %s", new, old);
-		}
-	}
-	return 0;
-}
-
-/*
- * Lets the kernel begin to write every file. A journal then takes them all with the first fsync that follows, instead
- * of one commit for each. What fails here shows there.
- */
-static void begin_writing(const char *path)
-{
-	auto_closedir DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		auto_close int fd = -1;
-
-		if (entry->d_type != DT_REG)
-			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0)
-			(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	}
-}
-
-int file_sync_tree(const char *path, struct err *e)
-{
-	auto_closedir DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	if (!dir)
-		return err_sys(e, ERR_FAIL, "cannot open %s", path);
-	begin_writing(path);
-	while ((entry = readdir(dir))) {
-		auto_free char *child = xasprintf("%s/%s", path, entry->d_name);
-		auto_close int fd = -1;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (entry->d_type == DT_DIR) {
-			if (file_sync_tree(child, e) < 0)
-				return -1;
-			continue;
-		}
-		if (entry->d_type != DT_REG)
-			continue; /* a link is part of its directory */
-		fd = open(child, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 || fsync(fd) < 0)
-			return err_sys(e, ERR_FAIL, "cannot sync %s", child);
-	}
-	return sync_dir(path, e);
-}
-
 void file_sweep(const char *dir)
 {
 	auto_closedir DIR *d = opendir(dir);
 	struct dirent *entry;
 
 	while (d && (entry = readdir(d)))
-		if (text_starts(entry->d_name, TEMP_PREFIX))
+		if (text_starts(entry->d_name, FILE_TEMP))
 			(void)unlinkat(dirfd(d), entry->d_name, 0);
 }
 
@@ -449,28 +364,6 @@ int file_wipe(const char *path, struct err *e)
 	if (fsync(fd) < 0 || unlink(path) < 0)
 		return err_sys(e, ERR_FAIL, "cannot wipe %s", path);
 	return file_sync_parent(path, e) < 0 ? -1 : 1;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
-{
-	auto_closedir DIR *d = opendir(dir);
-	struct dirent *entry;
-
-	*names = NULL;
-	if (!d)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
-	while ((entry = readdir(d)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    (!wanted || wanted(entry->d_name)))
-			strv_add(names, entry->d_name);
-	if (*names)
-		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
-	return 0;
 }
 
 /* The file system of path, or of its nearest ancestor that exists. */

@@ -19,6 +19,9 @@ struct file_mode {
 	gid_t gid;
 };
 
+/* What the names of temporary files begin with. */
+#define FILE_TEMP ".new-"
+
 /* mode alone: owned by whoever runs the program. */
 #define FILE_MODE(m) ((struct file_mode){ .mode = (m), .uid = (uid_t)-1, .gid = (gid_t)-1 })
 

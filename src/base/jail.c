@@ -2,10 +2,10 @@
 #include "base/jail.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/proc.h"
 
 /* The sanitizers' run-times open /proc, map terabytes and start threads: under them only user, no_new_privs and core limits stay. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -64,27 +66,6 @@ static const int allowed[] = {
 	SCMP_SYS(restart_syscall),
 };
 
-int jail_become(uid_t uid, gid_t gid)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return -1;
-	/* Were it possible to come back, the drop would have been for show. */
-	if (setuid(0) == 0) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
-}
-
-int jail_drop_user(void)
-{
-	return jail_become(PROC_NOBODY, PROC_NOBODY);
-}
-
 static int limit(int what, unsigned long long value)
 {
 	struct rlimit r = { .rlim_cur = value, .rlim_max = value };
@@ -103,7 +84,7 @@ static unsigned long long mapped_now(void)
 	return strtoull(line, NULL, 10) * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
-static int set_limits(const struct proc_jail *jail)
+static int set_limits(const struct jail *jail)
 {
 	if (limit(RLIMIT_CORE, 0) < 0)
 		return -1;
@@ -146,12 +127,13 @@ static int forbid_calls(void)
 	return rc < 0 ? -1 : 0;
 }
 
-int jail_enter(const struct proc_jail *jail, pid_t parent, struct err *e)
+static int enter(const struct jail *jail, pid_t parent, struct err *e)
 {
 	/* Asked for before the parent is looked at, so a parent that died in between is noticed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return err_set(e, ERR_FAIL, "cannot tie a child process to its parent");
-	if (jail_drop_user() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
+	if (proc_become(PROC_NOBODY, PROC_NOBODY) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
 		return err_sys(e, ERR_FAIL, "cannot drop the privileges of a child process");
 	if (set_limits(jail) < 0)
 		return err_sys(e, ERR_FAIL, "cannot limit a child process");
@@ -161,14 +143,73 @@ int jail_enter(const struct proc_jail *jail, pid_t parent, struct err *e)
 	return 0;
 }
 
-void *jail_share(size_t len)
-{
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+/* What crosses back from the child; lives in memory that both share. */
+struct jail_verdict {
+	bool done; /* set last: work() returned */
+	int rc;
+	struct err err;
+	_Alignas(max_align_t) char result[]; /* a struct of the caller's */
+};
 
-	return p == MAP_FAILED ? NULL : p;
+int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t result_len, struct jail_child *child,
+	       struct err *e)
+{
+	size_t len = sizeof(struct jail_verdict) + result_len;
+	struct jail_verdict *verdict = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t parent = getpid();
+
+	if (verdict == MAP_FAILED)
+		return err_sys(e, ERR_FAIL, "cannot make shared memory");
+	*child = (struct jail_child){ .pid = fork(), .verdict = verdict, .result_len = result_len };
+	if (child->pid == 0) {
+		if (enter(jail, parent, &verdict->err) < 0)
+			verdict->rc = -1;
+		else
+			verdict->rc = work(arg, verdict->result, &verdict->err);
+		verdict->done = true;
+		_exit(0);
+	}
+	if (child->pid > 0)
+		return 0;
+	(void)err_sys(e, ERR_FAIL, "cannot start a child process");
+	(void)munmap(verdict, len);
+	return -1;
 }
 
-void jail_unshare(void *p, size_t len)
+/* The child may have been taken over: its texts need not end. */
+static void take_error(const struct err *from, struct err *e)
 {
-	(void)munmap(p, len);
+	*e = *from;
+	e->msg[sizeof(e->msg) - 1] = '\0';
+	e->hint[sizeof(e->hint) - 1] = '\0';
+}
+
+int jail_finish(struct jail_child *child, void *result, struct err *e)
+{
+	struct jail_verdict *verdict = child->verdict;
+	int status = 0, rc = -1;
+
+	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!verdict->done) {
+		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
+			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	} else if (verdict->rc < 0) {
+		take_error(&verdict->err, e);
+	} else {
+		if (child->result_len > 0)
+			memcpy(result, verdict->result, child->result_len);
+		rc = verdict->rc;
+	}
+	(void)munmap(verdict, sizeof(*verdict) + child->result_len);
+	return rc;
+}
+
+int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len, struct err *e)
+{
+	struct jail_child child = { 0 };
+
+	if (jail_start(jail, work, arg, result_len, &child, e) < 0)
+		return -1;
+	return jail_finish(&child, result, e);
 }

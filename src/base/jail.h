@@ -1,27 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a child gives up before it touches hostile input. Used by proc.c only.
+ * Our own code in a child with its privileges taken away, for hostile input.
  */
 #ifndef BASE_JAIL_H
 #define BASE_JAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/proc.h"
 
-/* As root: no groups, PROC_NOBODY, no way back. As anybody: no_new_privs. -1 with errno set on failure. Async-signal-safe. */
-int jail_drop_user(void);
+struct jail {
+	bool network;			 /* may reach the network (and read files, for its resolver) */
+	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
+	unsigned long long memory_bytes; /* RLIMIT_AS above what is mapped already; 0: no limit */
+	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */
+};
 
-/* As root: this user and group, no others, no_new_privs, no way back. As jail_drop_user otherwise. */
-int jail_become(uid_t uid, gid_t gid);
+/* What the child does: on failure -1 with e filled. */
+typedef int jail_work(void *arg, void *result, struct err *e);
 
-/* All of proc.h's contract for proc_jailed, for the calling process, which must be a fresh child of parent. */
-int jail_enter(const struct proc_jail *jail, pid_t parent, struct err *e) MUST_CHECK;
+/*
+ * Runs work(arg, result, e) in a child that cannot get anything new: as PROC_NOBODY when we are root, no_new_privs, no core dump, rlimits;
+ * without `network` also a Landlock domain in which no file can be opened (so it has just the descriptors it inherited; a kernel without
+ * Landlock leaves this out) and a seccomp filter without open, socket, exec, chmod and kill. The child dies with us.
+ * Memory is a copy, as after fork(2): only the result_len bytes at result and the error come back. A child that a limit or the filter
+ * killed is an ERR_VERIFY failure: its input did that.
+ */
+int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len,
+	     struct err *e) MUST_CHECK;
 
-/* Zeroed memory that a later fork(2) shares with its parent; NULL with errno set. */
-void *jail_share(size_t len);
-void jail_unshare(void *p, size_t len);
+/* jail_run in halves, for work to be done meanwhile. Every child that was started must be finished, which waits for it. */
+struct jail_child {
+	pid_t pid; /* proc_has_ended tells whether it has ended */
+	struct jail_verdict *verdict;
+	size_t result_len;
+};
+int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t result_len, struct jail_child *child,
+	       struct err *e) MUST_CHECK;
+int jail_finish(struct jail_child *child, void *result, struct err *e) MUST_CHECK;
 
 #endif

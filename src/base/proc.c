@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jail.h"
 #include "base/mem.h"
 
 #define OUTPUT_MAX   (1024 * 1024)
@@ -37,11 +36,27 @@ static bool redirect(const struct proc_run *run, const int out[2], const int dia
 	return dup2(run->out ? out[1] : null, STDOUT_FILENO) >= 0 && (!run->diag || dup2(diag[1], STDERR_FILENO) >= 0);
 }
 
+int proc_become(uid_t uid, gid_t gid)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -1;
+	/* Were it possible to come back, the drop would have been for show. */
+	if (setuid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
 static bool change_user(const struct proc_run *run, pid_t parent)
 {
-	if (run->as_nobody && jail_drop_user() < 0)
+	if (run->as_nobody && proc_become(PROC_NOBODY, PROC_NOBODY) < 0)
 		return false;
-	if (run->uid != 0 && geteuid() == 0 && jail_become(run->uid, run->gid) < 0)
+	if (run->uid != 0 && geteuid() == 0 && proc_become(run->uid, run->gid) < 0)
 		return false;
 	/* After the change of the user, which clears it (prctl(2)); a parent that died in between is noticed. */
 	return !run->tied || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
@@ -182,16 +197,11 @@ int proc_finish(struct proc_child *child, struct err *e)
 	return exit_status(status);
 }
 
-static bool has_ended(pid_t pid)
+bool proc_has_ended(pid_t pid)
 {
 	siginfo_t info = { .si_pid = 0 };
 
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
-}
-
-bool proc_ended(const struct proc_child *child)
-{
-	return has_ended(child->pid);
 }
 
 int proc_end(struct proc_child *child, unsigned int seconds, struct err *e)
@@ -206,74 +216,4 @@ int proc_run(const struct proc_run *run, struct err *e)
 	struct proc_child child;
 
 	return proc_start(run, &child, e) < 0 ? -1 : proc_finish(&child, e);
-}
-
-/* What crosses back from a jailed child; lives in memory that both share. */
-struct proc_verdict {
-	bool done; /* set last: work() returned */
-	int rc;
-	struct err err;
-	_Alignas(max_align_t) char result[]; /* a struct of the caller's */
-};
-
-int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, size_t result_len,
-		      struct proc_jailed *child, struct err *e)
-{
-	struct proc_verdict *verdict = jail_share(sizeof(*verdict) + result_len);
-	pid_t parent = getpid();
-
-	if (!verdict) {
-		(void)err_sys(e, ERR_FAIL, "cannot make shared memory");
-		return -1;
-	}
-	*child = (struct proc_jailed){ .pid = fork(), .verdict = verdict, .result_len = result_len };
-	if (child->pid == 0) {
-		if (jail_enter(jail, parent, &verdict->err) < 0)
-			verdict->rc = -1;
-		else
-			verdict->rc = work(arg, verdict->result, &verdict->err);
-		verdict->done = true;
-		_exit(0);
-	}
-	if (child->pid > 0)
-		return 0;
-	(void)err_sys(e, ERR_FAIL, "cannot start a child process");
-	jail_unshare(verdict, sizeof(*verdict) + result_len);
-	return -1;
-}
-
-bool proc_jailed_ended(const struct proc_jailed *child)
-{
-	return has_ended(child->pid);
-}
-
-int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e)
-{
-	struct proc_verdict *verdict = child->verdict;
-	int status = 0, rc = -1;
-
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!verdict->done) {
-		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
-			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	} else if (verdict->rc < 0) {
-		*e = verdict->err;
-	} else {
-		if (child->result_len > 0)
-			memcpy(result, verdict->result, child->result_len);
-		rc = verdict->rc;
-	}
-	jail_unshare(verdict, sizeof(*verdict) + child->result_len);
-	return rc;
-}
-
-int proc_jailed(const struct proc_jail *jail, proc_work *work, void *arg, void *result, size_t result_len,
-		struct err *e)
-{
-	struct proc_jailed child = { 0 };
-
-	if (proc_jailed_start(jail, work, arg, result_len, &child, e) < 0)
-		return -1;
-	return proc_jailed_finish(&child, result, e);
 }

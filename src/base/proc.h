@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Child processes: other programs, and our own code with its privileges taken away.
+ * Child processes that run other programs. Our own code with its privileges taken away: jail.h.
  */
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
@@ -49,44 +49,13 @@ struct proc_child {
 int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e) MUST_CHECK;
 int proc_finish(struct proc_child *child, struct err *e) MUST_CHECK;
 
-/* Whether it has ended by itself; it must still be finished. */
-bool proc_ended(const struct proc_child *child);
-
 /* Asks it to end (SIGTERM), then proc_finish with that many seconds from now. */
 int proc_end(struct proc_child *child, unsigned int seconds, struct err *e) MUST_CHECK;
 
-struct proc_jail {
-	bool network;			 /* may reach the network (and read files, for its resolver) */
-	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
-	unsigned long long memory_bytes; /* RLIMIT_AS above what we have mapped already; 0: no limit */
-	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */
-};
+/* As root: this user and group, no others, no_new_privs, no way back. Else no_new_privs alone. -1 with errno. Async-signal-safe. */
+int proc_become(uid_t uid, gid_t gid);
 
-/* What such a child does: on failure -1 with e filled. */
-typedef int proc_work(void *arg, void *result, struct err *e);
-
-/*
- * Runs work(arg, result, e) in a child that cannot get anything new: as PROC_NOBODY when we are root, no_new_privs, no core
- * dump, rlimits; without `network` also a Landlock domain in which no file can be opened (so it has just the
- * descriptors it inherited) and a seccomp filter that knows no open, socket, exec, chmod or kill. A kernel without Landlock
- * leaves that one out. The child dies with us.
- * Memory is a copy, as after fork(2): only the result_len bytes at result and the error come back. A child that a limit or the
- * filter killed is an ERR_VERIFY failure: its input did that.
- */
-int proc_jailed(const struct proc_jail *jail, proc_work *work, void *arg, void *result, size_t result_len,
-		struct err *e) MUST_CHECK;
-
-/* A jailed child at work. */
-struct proc_jailed {
-	pid_t pid;
-	struct proc_verdict *verdict;
-	size_t result_len;
-};
-
-/* proc_jailed in halves, for work to be done meanwhile: every one that was started must be finished, which waits for it. */
-int proc_jailed_start(const struct proc_jail *jail, proc_work *work, void *arg, size_t result_len,
-		      struct proc_jailed *child, struct err *e) MUST_CHECK;
-bool proc_jailed_ended(const struct proc_jailed *child);
-int proc_jailed_finish(struct proc_jailed *child, void *result, struct err *e) MUST_CHECK;
+/* Whether a child has ended; it is still to be waited for. */
+bool proc_has_ended(pid_t pid);
 
 #endif

@@ -292,7 +292,7 @@ static int wait_alone(struct recovery *r, const struct proc_child *child, const 
 		err_clear(&last);
 		if (member_probe(r->m, ASK_MS, &health, &last) == 0 && health.healthy)
 			return survey_alone(r, e);
-		if (child && proc_ended(child))
+		if (child && proc_has_ended(child->pid))
 			return died(log, e);
 		if (!child && service_failed(r->m, &why, &last) > 0) {
 			(void)err_set(e, ERR_HEALTH, "%s", why);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -164,7 +165,7 @@ void mirror_fetch(const struct mirror *x, const char *place, const struct mirror
 		.want_gzip = want->tarball,
 		.progress = want->tarball ? log_progress : NULL,
 	};
-	const struct proc_jail jail = {
+	const struct jail jail = {
 		.network = true,
 		.file_bytes = want->max_bytes,
 		.memory_bytes = FETCH_MEMORY,
@@ -178,7 +179,7 @@ void mirror_fetch(const struct mirror *x, const char *place, const struct mirror
 		log_progress_end();
 		return;
 	}
-	if (proc_jailed(&jail, fetch_jailed, &f, &answer, sizeof(answer), e) < 0) {
+	if (jail_run(&jail, fetch_jailed, &f, &answer, sizeof(answer), e) < 0) {
 		*result = (struct fetch_result){ .outcome = e->class == ERR_VERIFY ? FETCH_REFUSED : FETCH_LOCAL };
 		return;
 	}

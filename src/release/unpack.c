@@ -8,6 +8,7 @@
 
 #include "adapter/unpack.h"
 #include "base/file.h"
+#include "base/jail.h"
 #include "base/proc.h"
 #include "base/text.h"
 
@@ -91,24 +92,24 @@ static int unpack_jailed(void *arg, void *result, struct err *e)
  */
 static int unpack_and_hash(struct unpack *u, struct unpack_result *result, struct outputs *o, struct err *e)
 {
-	const struct proc_jail jail = {
+	const struct jail jail = {
 		.file_bytes = UNPACK_FILE_MAX,
 		.memory_bytes = UNPACK_MEMORY,
 		.cpu_seconds = UNPACK_CPU,
 	};
 	const struct timespec tick = { .tv_nsec = 4 * 1000 * 1000 };
 	struct err meanwhile = { 0 };
-	struct proc_jailed child;
+	struct jail_child child;
 	int rc = 0;
 
-	if (proc_jailed_start(&jail, unpack_jailed, u, sizeof(*result), &child, e) < 0)
+	if (jail_start(&jail, unpack_jailed, u, sizeof(*result), &child, e) < 0)
 		return -1;
-	while (rc >= 0 && !proc_jailed_ended(&child)) {
+	while (rc >= 0 && !proc_has_ended(child.pid)) {
 		rc = hash_all(o, &meanwhile);
 		if (rc == 0)
 			(void)nanosleep(&tick, NULL);
 	}
-	if (proc_jailed_finish(&child, result, e) < 0)
+	if (jail_finish(&child, result, e) < 0)
 		return -1;
 	if (rc >= 0)
 		rc = hash_all(o, &meanwhile);

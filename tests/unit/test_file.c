@@ -106,6 +106,40 @@ static void trees_are_made_and_removed(void **state)
 	assert_err(file_mkdirs("/proc/nonsense/x", FILE_MODE(0700), e), ERR_FAIL, "/proc/nonsense");
 }
 
+/* Exchanges two names as fast as it can. Never returns. */
+static void swap_forever(const char *a, const char *b)
+{
+	for (;;)
+		(void)renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+}
+
+/* A directory that is removed may become a link at any moment, when somebody else can write where it is. */
+static void a_link_swapped_in_is_not_followed(void **state)
+{
+	auto_free char *victim = root_path("/victim"), *a = root_path("/a"), *b = root_path("/b");
+	struct err lost = { 0 };
+	struct stat st;
+	pid_t child;
+
+	(void)state;
+	assert_ok(file_mkdirs(victim, FILE_MODE(0711), e));
+	child = fork();
+	if (child == 0)
+		swap_forever(a, b);
+	for (int i = 0; i < 300; i++) {
+		/* Each may fail, as what it meets changes. */
+		(void)!file_mkdirs(a, FILE_MODE(0755), &lost);
+		(void)!file_replace_link(b, victim, &lost);
+		(void)!file_remove_tree(a, &lost);
+		(void)!file_remove_tree(b, &lost);
+		(void)!file_remove_tree(a, &lost);
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0711);
+}
+
 static void directories_are_exchanged(void **state)
 {
 	auto_free char *a = root_path("/a"), *b = root_path("/b");
@@ -189,17 +223,12 @@ static void free_space_is_known_before_the_directory_exists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_ROOT(a_file_is_replaced_with_its_mode),
-		WITH_ROOT(a_full_disk_keeps_the_old_file),
-		WITH_ROOT(a_missing_directory_is_an_error),
-		WITH_ROOT(no_more_is_read_than_allowed),
-		WITH_ROOT(trees_are_made_and_removed),
-		WITH_ROOT(directories_are_exchanged),
-		WITH_ROOT(links_are_replaced),
-		WITH_ROOT(only_own_leftovers_are_swept),
-		WITH_ROOT(a_file_that_others_can_write_is_not_trusted),
-		WITH_ROOT(only_one_process_holds_the_lock),
-		WITH_ROOT(free_space_is_known_before_the_directory_exists),
+		WITH_ROOT(a_file_is_replaced_with_its_mode), WITH_ROOT(a_full_disk_keeps_the_old_file),
+		WITH_ROOT(a_missing_directory_is_an_error),  WITH_ROOT(no_more_is_read_than_allowed),
+		WITH_ROOT(trees_are_made_and_removed),	     WITH_ROOT(a_link_swapped_in_is_not_followed),
+		WITH_ROOT(directories_are_exchanged),	     WITH_ROOT(links_are_replaced),
+		WITH_ROOT(only_own_leftovers_are_swept),     WITH_ROOT(a_file_that_others_can_write_is_not_trusted),
+		WITH_ROOT(only_one_process_holds_the_lock),  WITH_ROOT(free_space_is_known_before_the_directory_exists),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

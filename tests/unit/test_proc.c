@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/jail.h"
 #include "base/proc.h"
 
 static void output_and_exit_status_are_captured(void **state)
@@ -71,7 +72,7 @@ static void a_server_runs_until_it_is_ended(void **state)
 		buf_free(&said);
 		assert_ok(file_read(path, 65536, &said, e));
 	}
-	assert_false(proc_ended(&child));
+	assert_false(proc_has_ended(child.pid));
 	assert_int_equal(proc_end(&child, 10, &failed), 7);
 	buf_free(&said);
 	assert_ok(file_read(path, 65536, &said, e));
@@ -167,7 +168,7 @@ static int try_everything(void *arg, void *result, struct err *e)
 
 static void a_jailed_child_gets_nothing_new(void **state)
 {
-	const struct proc_jail jail = { .file_bytes = 4096, .memory_bytes = 1 << 28, .cpu_seconds = 5 };
+	const struct jail jail = { .file_bytes = 4096, .memory_bytes = 1 << 28, .cpu_seconds = 5 };
 	char name[] = "/tmp/etcd-cluster-jail.XXXXXX";
 	unsigned int done = 0;
 	auto_close int fd = mkstemp(name);
@@ -175,7 +176,7 @@ static void a_jailed_child_gets_nothing_new(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	(void)unlink(name);
-	assert_ok(proc_jailed(&jail, try_everything, &fd, &done, sizeof(done), e));
+	assert_ok(jail_run(&jail, try_everything, &fd, &done, sizeof(done), e));
 	assert_int_equal(done & (1U << 31), 0);
 	assert_int_equal(done & (1U << 5), 0);
 #if !defined(__SANITIZE_ADDRESS__) /* they cannot live in the filter (jail.c): `make check` runs this test plain, too */
@@ -189,6 +190,17 @@ static int fail_as_asked(void *arg, void *result, struct err *e)
 	(void)result;
 	(void)err_set(e, ERR_VERIFY, "as asked");
 	return err_hint(e, "type this");
+}
+
+/* As a child that was taken over might. */
+static int fill_error(void *arg, void *result, struct err *e)
+{
+	(void)arg;
+	(void)result;
+	e->class = ERR_FAIL;
+	memset(e->msg, 'm', sizeof(e->msg));
+	memset(e->hint, 'h', sizeof(e->hint));
+	return -1;
 }
 
 static int die(void *arg, void *result, struct err *e)
@@ -212,15 +224,19 @@ static int grow(void *arg, void *result, struct err *e)
 
 static void errors_and_deaths_are_reported(void **state)
 {
-	const struct proc_jail jail = { .network = true, .file_bytes = 65536 };
+	const struct jail jail = { .network = true, .file_bytes = 65536 };
+	struct err filled = { 0 };
 	char name[] = "/tmp/etcd-cluster-jail.XXXXXX";
 	auto_close int fd = mkstemp(name);
 
 	(void)state;
 	(void)unlink(name);
-	assert_err(proc_jailed(&jail, fail_as_asked, NULL, NULL, 0, e), ERR_VERIFY, "type this");
-	assert_err(proc_jailed(&jail, die, NULL, NULL, 0, e), ERR_VERIFY, "killed (signal 9)");
-	assert_err(proc_jailed(&jail, grow, &fd, NULL, 0, e), ERR_VERIFY, "File too large");
+	assert_err(jail_run(&jail, fail_as_asked, NULL, NULL, 0, e), ERR_VERIFY, "type this");
+	assert_int_equal(jail_run(&jail, fill_error, NULL, NULL, 0, &filled), -1);
+	assert_int_equal(strnlen(filled.msg, sizeof(filled.msg)), sizeof(filled.msg) - 1);
+	assert_int_equal(strnlen(filled.hint, sizeof(filled.hint)), sizeof(filled.hint) - 1);
+	assert_err(jail_run(&jail, die, NULL, NULL, 0, e), ERR_VERIFY, "killed (signal 9)");
+	assert_err(jail_run(&jail, grow, &fd, NULL, 0, e), ERR_VERIFY, "File too large");
 	assert_int_equal(lseek(fd, 0, SEEK_END), 65536);
 }
 

@@ -50,6 +50,7 @@ static void hex_goes_both_ways(void **state)
 {
 	uint8_t data[3] = { 0, 0xab, 0xff }, back[3];
 	char hex[7];
+	uint64_t id = 0;
 
 	(void)state;
 	text_hex(data, 3, hex);
@@ -59,6 +60,12 @@ static void hex_goes_both_ways(void **state)
 	assert_false(text_unhex("00abf", back, 3));
 	assert_false(text_unhex("00abfg", back, 3));
 	assert_false(text_unhex("00abff0", back, 3));
+	assert_true(text_parse_id("00000000000000ff", &id));
+	assert_int_equal(id, 255);
+	assert_false(text_parse_id("ff", &id));
+	assert_false(text_parse_id(NULL, &id));
+	assert_true(text_ends("a.pem", ".pem"));
+	assert_false(text_ends("pem", ".pem"));
 }
 
 static void splits(void **state)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The functions of base/file.h that work on whole trees.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* A directory whose permission bits may keep its owner out: they are set by descriptor, since the name may lead elsewhere by now. */
+static int open_up(int dirfd, const char *name)
+{
+	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), place = -1;
+	char self[32];
+
+	if (fd < 0 && errno == EACCES) {
+		place = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+		if (place >= 0 && chmod(self, 0700) == 0)
+			fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0 || fchmod(fd, 0700) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+/* Depth-first, by descriptor: nothing is followed. */
+static int remove_below(int dirfd, const char *name)
+{
+	auto_close int fd = -1;
+	auto_closedir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	fd = open_up(dirfd, name);
+	dir = fd < 0 ? NULL : fdopendir(dup(fd));
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		if (!is_dots(entry->d_name) && remove_below(fd, entry->d_name) < 0)
+			return -1;
+	return unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+int file_remove_tree(const char *path, struct err *e)
+{
+	if (remove_below(AT_FDCWD, path) < 0)
+		return err_sys(e, ERR_FAIL, "cannot remove %s", path);
+	return file_sync_parent(path, e);
+}
+
+static bool is_whole(const char *name)
+{
+	return !text_starts(name, FILE_TEMP);
+}
+
+int file_link_tree(const char *from, const char *to, struct err *e)
+{
+	auto_strv char **names = NULL;
+
+	if (file_list(from, is_whole, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *old = xasprintf("%s/%s", from, names[i]);
+		auto_free char *new = xasprintf("%s/%s", to, names[i]);
+		struct stat st;
+
+		if (lstat(old, &st) < 0)
+			return err_sys(e, ERR_FAIL, "cannot look at %s", old);
+		if (S_ISDIR(st.st_mode)) {
+			const struct file_mode how = { .mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid };
+
+			if (file_mkdirs(new, how, e) < 0 || file_link_tree(old, new, e) < 0)
+				return -1;
+		} else if (link(old, new) < 0 && errno != EEXIST) {
+			return err_sys(e, ERR_FAIL, "cannot link %s to %s", new, old);
+		}
+	}
+	return 0;
+}
+
+/*
+ * Lets the kernel begin to write every file. A journal then takes them all with the first fsync that follows, instead
+ * of one commit for each. What fails here shows there.
+ */
+static void begin_writing(const char *path)
+{
+	auto_closedir DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_close int fd = -1;
+
+		if (entry->d_type != DT_REG)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+}
+
+int file_sync_tree(const char *path, struct err *e)
+{
+	auto_closedir DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (!dir)
+		return err_sys(e, ERR_FAIL, "cannot open %s", path);
+	begin_writing(path);
+	while ((entry = readdir(dir))) {
+		auto_free char *child = xasprintf("%s/%s", path, entry->d_name);
+		auto_close int fd = -1;
+
+		if (is_dots(entry->d_name))
+			continue;
+		if (entry->d_type == DT_DIR) {
+			if (file_sync_tree(child, e) < 0)
+				return -1;
+			continue;
+		}
+		if (entry->d_type != DT_REG)
+			continue; /* a link is part of its directory */
+		fd = open(child, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(e, ERR_FAIL, "cannot sync %s", child);
+	}
+	if (fsync(dirfd(dir)) < 0)
+		return err_sys(e, ERR_FAIL, "cannot sync directory %s", path);
+	return 0;
+}
