@@ -3,8 +3,7 @@
  * A private channel between two machines: TLS 1.3 in which either both know a secret (an external pre-shared key with a
  * Diffie-Hellman exchange, RFC 8446 psk_dhe_ke), or both have a certificate of the same CA. One message each way.
  */
-#ifndef ADAPTER_CHANNEL_H
-#define ADAPTER_CHANNEL_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -52,5 +51,3 @@ x509_cert *channel_cert(const struct channel *c);
 /* One message: a length of four bytes, big-endian, then that many bytes, at most CHANNEL_MESSAGE_MAX and not none. */
 int channel_send(struct channel *c, const struct buf *message, long long deadline, struct err *e) MUST_CHECK;
 int channel_receive(struct channel *c, long long deadline, struct buf *message, struct err *e) MUST_CHECK;
-
-#endif

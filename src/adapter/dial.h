@@ -2,8 +2,7 @@
  *
  * A TCP connection by a deadline.
  */
-#ifndef ADAPTER_DIAL_H
-#define ADAPTER_DIAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ bool dial_ready(int fd, short events, long long deadline);
  * route, unknown name). -1, ERR_FAIL: all else, the deadline among it.
  */
 int dial(const struct dial *to, long long deadline, int *fd, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * SHA-256 (OpenSSL, which uses the processor's own instructions for it).
  */
-#ifndef ADAPTER_DIGEST_H
-#define ADAPTER_DIGEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,5 +41,3 @@ bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN]);
 
 /* The hash of a whole regular file. */
 int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e) MUST_CHECK;
-
-#endif

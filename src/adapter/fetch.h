@@ -3,8 +3,7 @@
  * One file from one place, into a descriptor that is open already: https and http (libcurl), or a local file.
  * Nothing that the other side says decides where bytes go or how many are taken.
  */
-#ifndef ADAPTER_FETCH_H
-#define ADAPTER_FETCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,5 +53,3 @@ void fetch(const struct fetch *f, struct fetch_result *result, struct err *e);
 
 /* The same from a file of this machine; owner and mode do not matter, because the caller checks the digest of the copy. */
 void fetch_local(const struct fetch *f, struct fetch_result *result, struct err *e);
-
-#endif

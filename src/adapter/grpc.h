@@ -3,8 +3,7 @@
  * gRPC as etcd speaks it: unary calls and server streams over HTTP/2 and mutual TLS, by libcurl.
  * The wire format is the gRPC project's PROTOCOL-HTTP2.md; what etcd makes of it was tried on 3.4 to 3.7.
  */
-#ifndef ADAPTER_GRPC_H
-#define ADAPTER_GRPC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,5 +104,3 @@ void grpc_head_line(struct grpc_head *h, const char *line, size_t len);
 
 /* The verdict of a finished exchange: 0, or -1 with e telling what is wrong with it. */
 int grpc_head_verdict(const struct grpc_head *h, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One TLS handshake, to see which certificate a server really serves.
  */
-#ifndef ADAPTER_HANDSHAKE_H
-#define ADAPTER_HANDSHAKE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +39,3 @@ int handshake_serial(const struct handshake *h, char **serial, struct err *e) MU
 
 /* The Date of the headers of an HTTP answer, in whole seconds; false when they have none that can be read. */
 bool handshake_date(const char *headers, time_t *date);
-
-#endif

@@ -3,8 +3,7 @@
  * What --json prints, by json-c. Each function adds to an object under `key`, or to an array when key is NULL.
  * Running out of memory ends the program.
  */
-#ifndef ADAPTER_JSON_H
-#define ADAPTER_JSON_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ struct json_object *json_array_in(struct json_object *to, const char *key);
 
 /* Prints it to stdout as one line, and frees it. */
 void json_print(struct json_object *o);
-
-#endif

@@ -10,8 +10,7 @@
  * Keys are [A-Za-z_][A-Za-z0-9_]*. Values are printable ASCII without $, ` and backslash: nothing in them can be expanded,
  * so nothing needs an escape. No blanks around =, no `export`, no CR, no NUL, no byte order mark. A last line without its newline is fine.
  */
-#ifndef ADAPTER_KEYFILE_H
-#define ADAPTER_KEYFILE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -55,5 +54,3 @@ const char *keyfile_get(const struct keyfile *k, const char *key);
  * is ERR_CONFIG.
  */
 int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e) MUST_CHECK;
-
-#endif

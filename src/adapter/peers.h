@@ -4,8 +4,7 @@
  * same from 3.4 to 3.7). It answers as soon as the process runs, also while it still waits for a quorum, when its client port says
  * nothing yet: so it tells a cluster that is being formed from silence.
  */
-#ifndef ADAPTER_PEERS_H
-#define ADAPTER_PEERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ enum peers_standing {
 
 /* How the member with this peer URL stands in such a list. */
 enum peers_standing peers_find(const char *members, const char *peer_url);
-
-#endif

@@ -3,8 +3,7 @@
  * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. What leaves the machine are names, resolved as the system does
  * it, and connections without a word in them. What may not be seen (other people's processes, unless we are root) is "unknown".
  */
-#ifndef ADAPTER_PROBE_H
-#define ADAPTER_PROBE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,5 +96,3 @@ int probe_disk(const char *dir, struct probe_disk *d, struct err *e) MUST_CHECK;
 
 /* Whether the kernel's clock is kept in step by something (adjtimex(2)): 1 yes, 0 no, -1 unknown. */
 int probe_clock_synced(void);
-
-#endif

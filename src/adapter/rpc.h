@@ -3,8 +3,7 @@
  * The calls of etcd's API that we make, with types of our own: nothing above this floor sees a generated one.
  * Failures are those of grpc.h, with the method's short name in front.
  */
-#ifndef ADAPTER_RPC_H
-#define ADAPTER_RPC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,5 +99,3 @@ const char *rpc_alarm_name(enum rpc_alarm_kind kind);
  * member had to ask the quorum to know. On a learner etcd refuses such reads; learner makes it a local read.
  */
 int rpc_health(struct grpc *g, bool learner, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Detached signatures by a public key (OpenSSL): what `openssl pkeyutl -sign -rawin` and `openssl dgst -sha256 -sign` make.
  */
-#ifndef ADAPTER_SIGNATURE_H
-#define ADAPTER_SIGNATURE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -15,5 +14,3 @@
  */
 int signature_check(const char *pem, size_t pem_len, const void *data, size_t len, const void *sig, size_t sig_len,
 		    struct err *e) MUST_CHECK;
-
-#endif

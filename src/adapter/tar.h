@@ -3,8 +3,7 @@
  * A small tar archive in memory (POSIX.1-1988, ustar), for a few files of root that are carried elsewhere. Its buffer is wiped when it is released, as
  * what holds keys must be.
  */
-#ifndef ADAPTER_TAR_H
-#define ADAPTER_TAR_H
+#pragma once
 
 #include <sys/stat.h>
 #include <time.h>
@@ -19,5 +18,3 @@ void tar_file(struct buf *out, const char *name, mode_t mode, time_t mtime, cons
 
 /* The two empty blocks at the end. */
 void tar_end(struct buf *out);
-
-#endif

@@ -3,8 +3,7 @@
  * Takes a few named files out of a .tar.gz (libarchive, read side only, gzip and tar only), into descriptors that are open
  * already. No name, mode, owner, link or time of the archive ever reaches the file system.
  */
-#ifndef ADAPTER_UNPACK_H
-#define ADAPTER_UNPACK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ struct unpack_result {
  * behind the end. Then the descriptors may hold part of a file, and the caller throws them away.
  */
 int unpack(const struct unpack *u, struct unpack_result *result, struct err *e) MUST_CHECK;
-
-#endif

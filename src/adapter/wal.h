@@ -2,8 +2,7 @@
  *
  * The beginning of etcd's write-ahead log: which member of which cluster wrote it. Same format from etcd 2 to 3.7.
  */
-#ifndef ADAPTER_WAL_H
-#define ADAPTER_WAL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ int wal_parse_ids(const char *name, const uint8_t *data, size_t len, struct wal_
  * one URL.
  */
 struct wal_ids wal_static_ids(char *const *urls, size_t n, size_t self, const char *token);
-
-#endif

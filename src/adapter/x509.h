@@ -2,8 +2,7 @@
  *
  * X.509 certificates by OpenSSL: read, describe, check, issue. Which certificates there are is flow/certify.h's business.
  */
-#ifndef ADAPTER_X509_H
-#define ADAPTER_X509_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,5 +76,3 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 
 /* The oldest message in OpenSSL's error queue, or the fallback; empties the queue. For messages of this floor. */
 const char *x509_reason(char *text, size_t len, const char *fallback);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Certificates and requests for them (PKCS#10, RFC 2986) as one line of base64, the form in which they travel.
  */
-#ifndef ADAPTER_X509_CSR_H
-#define ADAPTER_X509_CSR_H
+#pragma once
 
 #include "adapter/x509_key.h"
 
@@ -19,5 +18,3 @@ x509_key *x509_csr_get(const char *line, struct err *e) MUST_CHECK;
 void x509_cert_put(x509_cert *cert, struct buf *out);
 /* NULL, ERR_VERIFY: it is no certificate. The caller frees. */
 x509_cert *x509_cert_get(const char *line, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Private keys by OpenSSL. They live in memory that is wiped when it is released, and in no message.
  */
-#ifndef ADAPTER_X509_KEY_H
-#define ADAPTER_X509_KEY_H
+#pragma once
 
 #include "adapter/x509.h"
 
@@ -45,5 +44,3 @@ char *x509_key_fingerprint(x509_key *key);
 
 /* True when the certificate is about this key. */
 bool x509_key_matches(x509_key *key, x509_cert *cert);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A byte buffer that grows. data[len] is always '\0', so text can be used as a string.
  */
-#ifndef BASE_BUF_H
-#define BASE_BUF_H
+#pragma once
 
 #include <stddef.h>
 
@@ -25,5 +24,3 @@ const char *buf_str(const struct buf *b);
 
 /* Empties b and releases its memory, wiping it first: it may have held a key. Every growth wipes too. */
 void buf_free(struct buf *b);
-
-#endif

@@ -2,13 +2,10 @@
  *
  * Time that only goes forward: time limits count in it, since the wall clock may be set meanwhile.
  */
-#ifndef BASE_CLOCK_H
-#define BASE_CLOCK_H
+#pragma once
 
 #define DAY (24 * 60 * 60) /* seconds */
 
 /* Milliseconds and microseconds of the monotonic clock. */
 long long clock_ms(void);
 long long clock_us(void);
-
-#endif

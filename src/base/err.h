@@ -2,8 +2,7 @@
  *
  * One error object, filled where the failure happens and printed once, by main.
  */
-#ifndef BASE_ERR_H
-#define BASE_ERR_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -53,5 +52,3 @@ int err_absent(struct err *e) MUST_CHECK;
 
 /* Back to ERR_NONE, for an error that was dealt with. */
 void err_clear(struct err *e);
-
-#endif

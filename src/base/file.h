@@ -3,8 +3,7 @@
  * The only code that creates, replaces or renames files. Everything it leaves behind is either the
  * old state or the new one, whatever kills the program or the disk in between.
  */
-#ifndef BASE_FILE_H
-#define BASE_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -133,5 +132,3 @@ int file_check_programs(const char *path, struct err *e) MUST_CHECK;
  * fails (ERR_FAIL) naming the holder. Returns a descriptor; closing it, or dying, lets go.
  */
 int file_lock(const char *path, unsigned int seconds, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Our own code in a child with its privileges taken away, for hostile input.
  */
-#ifndef BASE_JAIL_H
-#define BASE_JAIL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ struct jail_child {
 int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t result_len, struct jail_child *child,
 	       struct err *e) MUST_CHECK;
 int jail_finish(struct jail_child *child, void *result, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Lines on stderr for people and for the journal. The only global state of the program.
  */
-#ifndef BASE_LOG_H
-#define BASE_LOG_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -39,5 +38,3 @@ void log_progress_end(void);
 
 /* Message and hint of e, at level. */
 void log_error(enum log_level level, const struct err *e);
-
-#endif

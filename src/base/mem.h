@@ -3,8 +3,7 @@
  * Memory and descriptors that release themselves at the end of their scope.
  * Out of memory ends the program (exit 1): nothing here returns NULL for it.
  */
-#ifndef BASE_MEM_H
-#define BASE_MEM_H
+#pragma once
 
 #include <dirent.h>
 #include <stdbool.h>
@@ -60,5 +59,3 @@ void mem_close_fd(const int *fd);
 void mem_close_file(FILE **f);
 void mem_close_dir(DIR **d);
 void mem_free_strv_ptr(char ***v);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Child processes that run other programs. Our own code with its privileges taken away: jail.h.
  */
-#ifndef BASE_PROC_H
-#define BASE_PROC_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -57,5 +56,3 @@ int proc_become(uid_t uid, gid_t gid);
 
 /* Whether a child has ended; it is still to be waited for. */
 bool proc_has_ended(pid_t pid);
-
-#endif

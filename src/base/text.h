@@ -2,8 +2,7 @@
  *
  * Small questions about text that came from outside.
  */
-#ifndef BASE_TEXT_H
-#define BASE_TEXT_H
+#pragma once
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -43,5 +42,3 @@ void text_hex(const uint8_t *data, size_t len, char *out);
 
 /* The reverse; false unless hex is exactly 2 * len hex digits. */
 bool text_unhex(const char *hex, uint8_t *data, size_t len);
-
-#endif

@@ -3,8 +3,7 @@
  * A verb, declared once: how it is called, what it takes, and what runs. Parsing (cmd.c), --help (help.c) and the
  * completion of the shell (complete.c) come from this table.
  */
-#ifndef CMD_CMD_H
-#define CMD_CMD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -122,5 +121,3 @@ int cmd_answer(const struct machine_options *o, const struct config_answer *answ
 /* A whole number from least to most. NULL leaves *to as it is. */
 int cmd_number(const char *option, const char *text, unsigned int least, unsigned int most, unsigned int *to,
 	       struct err *e) MUST_CHECK;
-
-#endif

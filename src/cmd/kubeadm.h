@@ -2,8 +2,7 @@
  *
  * What a Kubernetes control plane has to be told about this cluster.
  */
-#ifndef CMD_KUBEADM_H
-#define CMD_KUBEADM_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -12,5 +11,3 @@
  * answers, as cluster.conf does; and where the files of pki_export (pki/export.h) are to lie on the control plane.
  */
 void cmd_kubeadm(const struct machine *m, struct buf *out);
-
-#endif

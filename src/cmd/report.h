@@ -2,8 +2,7 @@
  *
  * Printing what `check` and `status` both show.
  */
-#ifndef CMD_REPORT_H
-#define CMD_REPORT_H
+#pragma once
 
 #include "doctor/report.h"
 
@@ -20,5 +19,3 @@ void report_json(const struct doctor_report *r, enum doctor_level least, struct 
  * its class is returned and e is empty. Any other rc is returned as it is.
  */
 int report_verdict(const struct doctor_report *r, int rc, struct err *e) MUST_CHECK;
-
-#endif

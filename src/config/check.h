@@ -4,8 +4,7 @@
  * the reason in plain words, to stand after "KEY=value ". A value that passes holds nothing that a unit, a URL, a
  * certificate or an environment file would read in a special way.
  */
-#ifndef CONFIG_CHECK_H
-#define CONFIG_CHECK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,5 +53,3 @@ const char *config_check_path(const char *s);
 
 /* A path that may become a data directory: not one that other things live in, nor one that the hardened unit cannot see. */
 const char *config_check_data_dir(const char *s);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference).
  */
-#ifndef CONFIG_CONFIG_H
-#define CONFIG_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,5 +61,3 @@ bool config_makes_ca(const struct config *c);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
 char *config_url(const char *address, uint16_t port);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What cluster.conf leaves open, asked from the machine: its name, its address, the release that the package pins.
  */
-#ifndef CONFIG_DEFAULT_H
-#define CONFIG_DEFAULT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -33,5 +32,3 @@ bool config_is_offline(void);
 
 /* The same for a DNS name: 1 when it leads to such an address, 0 when it leads elsewhere, -1 when it cannot be resolved now. */
 int config_is_own_name(const char *name);
-
-#endif

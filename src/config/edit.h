@@ -2,8 +2,7 @@
  *
  * Writes answers into cluster.conf for a person who typed them as options, and leaves the rest of the file as it is.
  */
-#ifndef CONFIG_EDIT_H
-#define CONFIG_EDIT_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -20,5 +19,3 @@ struct config_answer {
  */
 int config_edit(const struct layout *at, const struct config_answer *answers, size_t n, bool dry_run,
 		struct err *e) MUST_CHECK;
-
-#endif

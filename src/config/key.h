@@ -2,8 +2,7 @@
  *
  * The keys of cluster.conf: each checks its value and stores it. What concerns several keys at once is config/load.c's.
  */
-#ifndef CONFIG_KEY_H
-#define CONFIG_KEY_H
+#pragma once
 
 #include "config/check.h"
 #include "config/config.h"
@@ -22,5 +21,3 @@ int config_key_set(struct config *c, const struct config_line *line, struct err 
 
 /* An ETCD_* line: refused when a key of ours sets the same, or when it would weaken the protection; else added to c->etcd. */
 int config_etcd_set(struct config *c, const struct config_line *line, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Where everything lies on an installed machine, in one place (etcd-cluster.8, FILES).
  */
-#ifndef CONFIG_LAYOUT_H
-#define CONFIG_LAYOUT_H
+#pragma once
 
 #include "base/err.h"
 
@@ -36,5 +35,3 @@ void layout_free(struct layout *at);
 
 /* An absolute path of the installed machine (a DATA_DIR, say) as seen from here: below the root. The caller frees. */
 char *layout_path(const struct layout *at, const char *path);
-
-#endif

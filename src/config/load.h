@@ -2,8 +2,7 @@
  *
  * Reads cluster.conf and its drop-ins into a struct config.
  */
-#ifndef CONFIG_LOAD_H
-#define CONFIG_LOAD_H
+#pragma once
 
 #include "base/err.h"
 #include "config/config.h"
@@ -15,5 +14,3 @@
  * the machine's address has to be found out and it has no network or no DNS yet. The caller frees c, also after a failure.
  */
 int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
-
-#endif

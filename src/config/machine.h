@@ -2,8 +2,7 @@
  *
  * The machine at hand: where its files are, what its cluster.conf says, and how much of it may be touched.
  */
-#ifndef CONFIG_MACHINE_H
-#define CONFIG_MACHINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,5 +49,3 @@ int machine_write(const struct machine *m, const char *path, struct file_mode ho
  */
 struct file_mode machine_mode_group(const struct machine *m, mode_t mode);
 struct file_mode machine_mode_etcd(const struct machine *m, mode_t mode);
-
-#endif

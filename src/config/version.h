@@ -2,8 +2,7 @@
  *
  * etcd version numbers. Pre-releases are not supported: their data and options come with no promise.
  */
-#ifndef CONFIG_VERSION_H
-#define CONFIG_VERSION_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -35,5 +34,3 @@ const char *version_known_bad(struct version v);
 /* For printf: VERSION_FMT with VERSION_ARGS(v). */
 #define VERSION_FMT	"%u.%u.%u"
 #define VERSION_ARGS(v) (v).major, (v).minor, (v).patch
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The one examination of a machine and its cluster, for `status` and `check`. Nothing here changes the machine.
  */
-#ifndef DOCTOR_EXAMINE_H
-#define DOCTOR_EXAMINE_H
+#pragma once
 
 #include "config/machine.h"
 #include "doctor/report.h"
@@ -63,5 +62,3 @@ int doctor_can_start(const struct machine *m, struct err *e) MUST_CHECK;
  * room on the disk. ERR_CONFIG.
  */
 int doctor_before_start(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

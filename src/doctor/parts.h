@@ -2,8 +2,7 @@
  *
  * The parts of an examination (doctor/examine.h). Each adds its findings to the report; what is in order gets an "ok" one.
  */
-#ifndef DOCTOR_PARTS_H
-#define DOCTOR_PARTS_H
+#pragma once
 
 #include "config/machine.h"
 #include "doctor/report.h"
@@ -49,5 +48,3 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 		struct doctor_report *r);
 /* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
 void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What is wrong with the machine, each finding with the command that fixes it.
  */
-#ifndef DOCTOR_REPORT_H
-#define DOCTOR_REPORT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,5 +42,3 @@ void doctor_fix(struct doctor_finding *f, const char *fmt, ...) ERR_PRINTF(2, 3)
 
 /* An error as a bad finding. */
 void doctor_error(struct doctor_report *r, const struct err *e);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Certificates from a CA host (enroll/client.h), verified before they are used.
  */
-#ifndef ENROLL_CERTS_H
-#define ENROLL_CERTS_H
+#pragma once
 
 #include "enroll/client.h"
 #include "pki/pair.h"
@@ -15,5 +14,3 @@
  */
 int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
 		 struct pki_made *a, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Asks the enrolment server of a CA host for certificates. Only public keys go there, and only certificates come back.
  */
-#ifndef ENROLL_CLIENT_H
-#define ENROLL_CLIENT_H
+#pragma once
 
 #include "adapter/x509_key.h"
 #include "config/machine.h"
@@ -28,5 +27,3 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 
 /* The certificates are in place: wipes the token file, if there is one. 1 wiped, 0 there was none, -1. */
 int enroll_done(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * Question and answer of an enrolment, as text: KEY=VALUE lines (adapter/keyfile.h). Unknown keys are ignored, so that a later version may
  * say more.
  */
-#ifndef ENROLL_MESSAGE_H
-#define ENROLL_MESSAGE_H
+#pragma once
 
 #include <time.h>
 
@@ -51,5 +50,3 @@ int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *
 
 /* From a server. -1: ERR_VERIFY. The caller frees, also after a failure. */
 int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Whether the enrolment server of this machine is to run.
  */
-#ifndef ENROLL_OPEN_H
-#define ENROLL_OPEN_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -13,5 +12,3 @@
  * machines. Else, and on any other machine, closes it. Needs machine_lock, and the certificates in place. 1 changed, 0, -1.
  */
 int enroll_open(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * On a CA host: /etc/etcd/enroll/members/NAME, who enrolled, and with which key last.
  */
-#ifndef ENROLL_RECORD_H
-#define ENROLL_RECORD_H
+#pragma once
 
 #include <time.h>
 
@@ -32,5 +31,3 @@ int enroll_record_drop(const struct machine *m, const char *name, struct err *e)
 
 /* The names on record as a strv in byte order, or NULL for none. The caller frees. */
 char **enroll_record_names(const struct machine *m);
-
-#endif

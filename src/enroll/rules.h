@@ -2,8 +2,7 @@
  *
  * Who gets certificates: one decision over facts that the caller gathered. Asks nobody, changes nothing.
  */
-#ifndef ENROLL_RULES_H
-#define ENROLL_RULES_H
+#pragma once
 
 #include "adapter/x509.h"
 #include "enroll/record.h"
@@ -52,5 +51,3 @@ int enroll_rules(const struct enroll_ask *ask, const struct enroll_facts *f, str
 /* MEMBERS in one form, "n1=10.0.0.1,n2=10.0.0.2", and "CLIENT_PORT,PEER_PORT": what both sides compare. The caller frees. */
 char *enroll_members_text(const struct config *c);
 char *enroll_ports_text(const struct config *c);
-
-#endif

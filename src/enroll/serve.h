@@ -2,8 +2,7 @@
  *
  * One connection of the enrolment server: who is it, may it have that, sign, write down, answer.
  */
-#ifndef ENROLL_SERVE_H
-#define ENROLL_SERVE_H
+#pragma once
 
 #include <sys/socket.h>
 
@@ -21,5 +20,3 @@ char *enroll_source(const struct sockaddr_storage *from);
  * and why, in words for the log of this host; it was told if it is somebody who may know.
  */
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e) MUST_CHECK;
-
-#endif

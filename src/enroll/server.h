@@ -2,8 +2,7 @@
  *
  * The enrolment server: takes connections and has each answered by a child of its own, so that none can hold up, exhaust or crash the others.
  */
-#ifndef ENROLL_SERVER_H
-#define ENROLL_SERVER_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -17,5 +16,3 @@
  * after a minute. Its memory does not grow.
  */
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * The enrolment token: one line of text that a machine and the CA host both have, and nobody else. Which texts will do, and what
  * is made of one.
  */
-#ifndef ENROLL_TOKEN_H
-#define ENROLL_TOKEN_H
+#pragma once
 
 #include <stdint.h>
 
@@ -57,5 +56,3 @@ int token_read_file(const struct machine *m, struct token *t, struct err *e) MUS
 
 /* Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only file system, -1. */
 int token_wipe_file(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

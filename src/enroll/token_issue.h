@@ -2,8 +2,7 @@
  *
  * Tokens that a person asks for, on the CA host.
  */
-#ifndef ENROLL_TOKEN_ISSUE_H
-#define ENROLL_TOKEN_ISSUE_H
+#pragma once
 
 #include "enroll/token_store.h"
 
@@ -24,5 +23,3 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 
 /* Removes one; who has enrolled with it stays. Closes the enrolment port when nobody is expected any more. 1 done, -1 (ERR_CONFIG): there is no such token. */
 int token_revoke(const struct machine *m, const char *id, struct err *e) MUST_CHECK;
-
-#endif

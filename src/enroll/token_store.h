@@ -3,8 +3,7 @@
  * On a CA host: the tokens that may be used, one file each, /etc/etcd/enroll/tokens/ID. The file has the key that was made of the text, not
  * the text. It also says who used the token: that is in one file, so that a kill leaves either both, the use and its user, or neither.
  */
-#ifndef ENROLL_TOKEN_STORE_H
-#define ENROLL_TOKEN_STORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,5 +76,3 @@ int token_store_sweep(const struct machine *m, struct err *e) MUST_CHECK;
  * the file. A token that was taken so before is only wiped, whatever has become of it. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
  */
 int token_store_form(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

@@ -6,8 +6,7 @@
  *   enrolled      nothing is there, or ca.host is: a CA host signs for keys that never leave this machine
  *   copied        ca.crt without ca.key: nothing can be issued, so all is only checked
  */
-#ifndef FLOW_CERTIFY_H
-#define FLOW_CERTIFY_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -25,5 +24,3 @@ int certify(const struct machine *m, bool local, struct err *e) MUST_CHECK;
  * is not due. A machine without certificates has nothing to do.
  */
 int certify_renew(const struct machine *m, char *const *names, bool force, struct err *e) MUST_CHECK;
-
-#endif

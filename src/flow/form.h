@@ -3,8 +3,7 @@
  * Forming a cluster: every member starts by itself with the same MEMBERS, and etcd brings them together. That is right just once.
  * A machine whose data is gone must not do it again, nor one that was added to the line later.
  */
-#ifndef FLOW_FORM_H
-#define FLOW_FORM_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -24,5 +23,3 @@ int form_check(const struct machine *m, struct err *e) MUST_CHECK;
  * its address (the caller frees), or NULL.
  */
 bool form_others_answer(const struct machine *m, char **who);
-
-#endif

@@ -4,8 +4,7 @@
  * disk. The membership changes last, as a learner, journalled in /etc/etcd/joining (member/joining.h): killed anywhere and walked again it
  * goes on with the learner it has added; when etcd cannot be started the learner is taken back.
  */
-#ifndef FLOW_JOIN_H
-#define FLOW_JOIN_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -57,5 +56,3 @@ bool join_may_start(const struct machine *m);
  * cluster does not answer everything stays for the next try (ERR_PENDING). Returns -1 with e saying what was done: why, in short, is how etcd ended.
  */
 int join_undo(const struct machine *m, const char *why, struct err *e) MUST_CHECK;
-
-#endif

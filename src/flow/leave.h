@@ -3,8 +3,7 @@
  * This machine leaves its cluster while it still can: the others agree first, then etcd is stopped. Stopping it first would leave a cluster
  * of two without quorum, and then nobody could agree to anything.
  */
-#ifndef FLOW_LEAVE_H
-#define FLOW_LEAVE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -21,5 +20,3 @@ struct leave_options {
  * the others need. Killed anywhere and run again, it goes on. 1 done, 0 this machine is no member, -1.
  */
 int leave_run(const struct machine *m, const struct leave_options *how, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * A member that moves to another address. etcd itself notices nothing: once there is data it ignores what its settings say about its peer URL, and the
  * others go on dialling the old one. So the cluster is told, by a member update, and etcd is started on the new address.
  */
-#ifndef FLOW_MOVE_H
-#define FLOW_MOVE_H
+#pragma once
 
 #include "flow/run.h"
 
@@ -19,5 +18,3 @@ int move_announce(struct setup_run *r, struct err *e) MUST_CHECK;
 
 /* Once etcd is healthy: makes the cluster dial it where cluster.conf says, if it does not. 1, 0, -1. */
 int move_settle(struct setup_run *r, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * When so many members are lost for ever that the rest can never agree again: the data of this machine goes on as a cluster of one.
  */
-#ifndef FLOW_RECOVER_H
-#define FLOW_RECOVER_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -13,5 +12,3 @@
  * run again, it ends the same. 1 done, 0 it is a healthy cluster of one already, -1.
  */
 int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e) MUST_CHECK;
-
-#endif

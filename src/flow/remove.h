@@ -2,8 +2,7 @@
  *
  * A dead member is taken out of the list, from any machine that is healthy.
  */
-#ifndef FLOW_REMOVE_H
-#define FLOW_REMOVE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -19,5 +18,3 @@ struct remove_options {
  * alone: it can leave by itself. On a CA host its enrolment is forgotten. 1 done, 0 it is no member, -1.
  */
 int remove_run(const struct machine *m, const struct remove_options *how, struct err *e) MUST_CHECK;
-
-#endif

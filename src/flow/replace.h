@@ -2,8 +2,7 @@
  *
  * A rebuilt machine takes the place of the dead member that it was.
  */
-#ifndef FLOW_REPLACE_H
-#define FLOW_REPLACE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -13,5 +12,3 @@
  * but only when the others have a quorum and do not need it. Results are those of setup_run.
  */
 int replace_run(const struct machine_options *where, const char *member, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Waiting for other machines: how long, how often, and what is said about it meanwhile.
  */
-#ifndef FLOW_RETRY_H
-#define FLOW_RETRY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -21,5 +20,3 @@ void retry_begin(struct retry *p, unsigned int seconds);
  * reason is another one than before. False, without sleeping, when the time is over.
  */
 bool retry_pause(struct retry *p, const struct err *why);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One run of setup: what was asked for, and what its steps learn from each other.
  */
-#ifndef FLOW_RUN_H
-#define FLOW_RUN_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -30,5 +29,3 @@ struct setup_run {
 	struct err others;	     /* ERR_PENDING: what other machines have to do first; may change any moment */
 	struct err release;	     /* ERR_PENDING: what the release waits for; the retry timer's */
 };
-
-#endif

@@ -3,8 +3,7 @@
  * Makes the machine match cluster.conf. The package hook, the boot unit, the retry timer and a person at the shell all call this. Each step
  * looks first, acts only if needed, and can be killed anywhere and run again.
  */
-#ifndef FLOW_SETUP_H
-#define FLOW_SETUP_H
+#pragma once
 
 #include "flow/run.h"
 
@@ -16,5 +15,3 @@ enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
  * ERR_PENDING arms the retry timer, everything else waits for a person.
  */
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;
-
-#endif

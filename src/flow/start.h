@@ -2,8 +2,7 @@
  *
  * The last step of setup.
  */
-#ifndef FLOW_START_H
-#define FLOW_START_H
+#pragma once
 
 #include "flow/run.h"
 
@@ -12,5 +11,3 @@
  * ERR_PENDING: etcd, or what it waits for, needs longer.
  */
 int start_run(struct setup_run *r, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * A machine that was installed without answers is a cluster of its own, of one member on loopback, with a CA of its own. When it is told later that
  * it belongs to another cluster, and nobody has ever written a key into its own, that one is in the way, and nothing but in the way.
  */
-#ifndef FLOW_UNUSED_H
-#define FLOW_UNUSED_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -16,5 +15,3 @@
  * stopped; ERR_PENDING, it would be, but `local` starts and stops nothing.
  */
 int unused_give_up(const struct machine *m, bool joins, bool local, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What is given up is never deleted: it gets another name beside the old one, with the date in it, by one rename.
  */
-#ifndef MEMBER_ASIDE_H
-#define MEMBER_ASIDE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -18,5 +17,3 @@ int aside_move(const struct machine *m, const char *path, struct err *e) MUST_CH
  * points. etcd must not run. Killed between the two, it is called again. 1, 0, -1 as above.
  */
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

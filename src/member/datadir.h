@@ -2,8 +2,7 @@
  *
  * The data directory: whose data is in it, and may etcd be started on it. Everything is read from the files, so etcd need not run.
  */
-#ifndef MEMBER_DATADIR_H
-#define MEMBER_DATADIR_H
+#pragma once
 
 #include <stdint.h>
 
@@ -42,5 +41,3 @@ bool datadir_own_ids(const struct config *c, struct wal_ids *ids);
  * in them). 1 changed (with m->dry_run: would be), 0 nothing to do.
  */
 int datadir_prepare(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

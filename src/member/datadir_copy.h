@@ -2,8 +2,7 @@
  *
  * A whole copy of the data, beside it, before something is done to it that cannot be undone.
  */
-#ifndef MEMBER_DATADIR_COPY_H
-#define MEMBER_DATADIR_COPY_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -16,5 +15,3 @@ int datadir_copy_room(const struct machine *m, struct err *e) MUST_CHECK;
  * left half-way is removed first.
  */
 int datadir_copy(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

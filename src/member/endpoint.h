@@ -3,8 +3,7 @@
  * Where members can be asked, and as whom: as this machine's administrator, with the etcdctl-etcd-client certificate
  * (clientAuth, CN=root, so that it stays welcome when RBAC is switched on).
  */
-#ifndef MEMBER_ENDPOINT_H
-#define MEMBER_ENDPOINT_H
+#pragma once
 
 #include "adapter/grpc.h"
 #include "config/machine.h"
@@ -36,5 +35,3 @@ char **endpoint_all(const struct machine *m);
  * Takes "https://[::1]:2379" apart: the host without brackets, which the caller frees, and the port. False when it is no such thing.
  */
 bool endpoint_split(const char *url, char **host, uint16_t *port);
-
-#endif

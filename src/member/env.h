@@ -4,8 +4,7 @@
  * said then (member/joining.h). Paths in them are those of the installed machine, without --root.
  * The first line carries the SHA-256 of the rest: a file that a person edited is told from one that is merely out of date.
  */
-#ifndef MEMBER_ENV_H
-#define MEMBER_ENV_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -40,5 +39,3 @@ enum env_state {
 
 /* How etcd.env stands. Only reads. */
 int env_drift(const struct machine *m, const struct env_input *in, enum env_state *state, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * What the members of the cluster say about themselves and each other, asked as the machine's own administrator
  * (the etcdctl-etcd-client certificate).
  */
-#ifndef MEMBER_HEALTH_H
-#define MEMBER_HEALTH_H
+#pragma once
 
 #include "adapter/rpc.h"
 #include "config/machine.h"
@@ -68,5 +67,3 @@ struct member_votes {
 	size_t all, healthy, quorum;
 };
 struct member_votes member_count_votes(const struct member_survey *s);
-
-#endif

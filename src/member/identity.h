@@ -3,8 +3,7 @@
  * /etc/etcd/member-id: which member of which cluster this machine is, written after its first healthy start and kept
  * apart from the data. A machine that has it and finds its data gone must not start empty: it would vote again for what it has forgotten.
  */
-#ifndef MEMBER_IDENTITY_H
-#define MEMBER_IDENTITY_H
+#pragma once
 
 #include <stdint.h>
 
@@ -23,5 +22,3 @@ int identity_read(const struct machine *m, struct identity *id, struct err *e) M
 int identity_write(const struct machine *m, const struct identity *id, struct err *e) MUST_CHECK;
 
 void identity_free(struct identity *id);
-
-#endif

@@ -3,8 +3,7 @@
  * /etc/etcd/joining: how this machine is being added to a cluster that runs, step by step, so that one that was killed goes on with
  * the member it has added instead of adding another. It is kept afterwards: etcd.env is made from it for as long as the member lives.
  */
-#ifndef MEMBER_JOINING_H
-#define MEMBER_JOINING_H
+#pragma once
 
 #include <stdint.h>
 
@@ -32,5 +31,3 @@ void joining_free(struct joining *j);
 
 /* 1 written, 0 it said that already. With m->dry_run nothing is written. */
 int joining_write(const struct machine *m, const struct joining *j, struct err *e) MUST_CHECK;
-
-#endif

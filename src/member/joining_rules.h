@@ -2,8 +2,7 @@
  *
  * What a machine must be to be added to a cluster, and what its etcd is told about the others. Lists in, verdicts out: nobody is asked here.
  */
-#ifndef MEMBER_JOINING_RULES_H
-#define MEMBER_JOINING_RULES_H
+#pragma once
 
 #include "adapter/rpc.h"
 #include "config/version.h"
@@ -30,5 +29,3 @@ enum joining_whose {
 
 /* What a started member at this machine's peer URL is. journal: as it was read, or empty. answers: some etcd says that it is this member. */
 enum joining_whose joining_whose(const struct joining *journal, const struct rpc_member *one, bool answers);
-
-#endif

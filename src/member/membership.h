@@ -13,8 +13,7 @@
  *   ERR_VERIFY   those who answer and this machine do not trust each other: another CA, or a certificate out of date
  *   ERR_CONFIG   it cannot be done; a person must decide
  */
-#ifndef MEMBER_MEMBERSHIP_H
-#define MEMBER_MEMBERSHIP_H
+#pragma once
 
 #include "adapter/rpc.h"
 #include "config/machine.h"
@@ -56,5 +55,3 @@ bool membership_has_started(const struct rpc_member *one);
 
 /* The first client URL of each member that has one. A strv that the caller frees, or NULL. */
 char **membership_urls(const struct rpc_members *list);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Which of many members can be reached: all are asked at once who they are, so that dead ones cost their time together.
  */
-#ifndef MEMBER_POLL_H
-#define MEMBER_POLL_H
+#pragma once
 
 #include "adapter/rpc.h"
 #include "config/machine.h"
@@ -34,5 +33,3 @@ int poll_fail(const struct poll *r, struct err *e);
 
 /* The k-th voting member that answered, those who know a leader first; the session stays r's. NULL: there are no more. */
 struct grpc *poll_voter(const struct poll *r, size_t k);
-
-#endif

@@ -3,8 +3,7 @@
  * Before a removal: which member is meant, and whether the voters that stay are a quorum. Answered from a survey, before anything is changed;
  * etcd's own check (--strict-reconfig-check) looks at the connections of the last five seconds, when the request is there already.
  */
-#ifndef MEMBER_REMOVAL_H
-#define MEMBER_REMOVAL_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -43,5 +42,3 @@ int removal_check(const struct member_survey *s, const struct member *one, struc
 
 /* Says which voters are left without it, and what they bear. */
 void removal_report(const struct member_survey *s, const struct member *gone);
-
-#endif

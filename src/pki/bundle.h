@@ -3,8 +3,7 @@
  * All certificates and keys that another machine needs in its /etc/etcd/pki, without the CA's key: for sites that copy
  * files beforehand.
  */
-#ifndef PKI_BUNDLE_H
-#define PKI_BUNDLE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -25,5 +24,3 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name,
 
 /* True when `out` names an archive. */
 bool pki_bundle_is_tar(const char *out);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The certificate authority of this machine: shown, and carried elsewhere in one encrypted file.
  */
-#ifndef PKI_CA_H
-#define PKI_CA_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -27,5 +26,3 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 
 /* Puts such a file in place. 1 done, 0 this CA is here already; another CA is never replaced (ERR_CONFIG). */
 int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct err *e) MUST_CHECK;
-
-#endif

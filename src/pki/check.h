@@ -2,8 +2,7 @@
  *
  * Compares the certificates that are there with what they should be. Decides; changes nothing.
  */
-#ifndef PKI_CHECK_H
-#define PKI_CHECK_H
+#pragma once
 
 #include "pki/pair.h"
 #include "pki/profile.h"
@@ -54,5 +53,3 @@ struct pki_date {
 	char text[16];
 };
 struct pki_date pki_date(time_t when);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Certificates that are carried to other hosts and programs.
  */
-#ifndef PKI_EXPORT_H
-#define PKI_EXPORT_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -28,5 +27,3 @@ int pki_issue(const struct machine *m, const struct pki_order *order, char **pat
  * content is refused (ERR_CONFIG).
  */
 int pki_export(const struct machine *m, const char *dir, struct err *e) MUST_CHECK;
-
-#endif

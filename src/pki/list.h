@@ -2,8 +2,7 @@
  *
  * The certificates of this machine as `status`, `check` and `cert list` show them.
  */
-#ifndef PKI_LIST_H
-#define PKI_LIST_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -24,5 +23,3 @@ struct pki_entry {
  */
 void pki_list(const struct machine *m, struct pki_entry **list, size_t *n);
 void pki_list_free(struct pki_entry *list, size_t n);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * New certificates of this machine in memory: signed here (pki/make.h), or by the enrolment server of a CA host.
  */
-#ifndef PKI_MADE_H
-#define PKI_MADE_H
+#pragma once
 
 #include "base/buf.h"
 #include "pki/profile.h"
@@ -16,5 +15,3 @@ struct pki_made {
 
 #define auto_made cleanup(pki_made_free)
 void pki_made_free(struct pki_made *made);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One run of flow/certify.h: what is there, what each leaf needs, what was made for it, and how that is put in place.
  */
-#ifndef PKI_MAKE_H
-#define PKI_MAKE_H
+#pragma once
 
 #include "pki/check.h"
 #include "pki/made.h"
@@ -41,5 +40,3 @@ int pki_put_generation(const struct pki_run *w, struct err *e) MUST_CHECK;
  * after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
  */
 int pki_put_files(const struct pki_run *w, struct err *e) MUST_CHECK;
-
-#endif

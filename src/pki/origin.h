@@ -3,8 +3,7 @@
  * Where the certificates of this machine come from, told by the files in /etc/etcd/pki and, while there are none, by
  * its ROLE.
  */
-#ifndef PKI_ORIGIN_H
-#define PKI_ORIGIN_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -27,5 +26,3 @@ int pki_host_read(const struct machine *m, char **server, struct err *e) MUST_CH
 
 /* Its text. */
 int pki_host_text(const char *server, struct buf *text, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One certificate and its key as they lie in the directory.
  */
-#ifndef PKI_PAIR_H
-#define PKI_PAIR_H
+#pragma once
 
 #include "adapter/x509.h"
 #include "adapter/x509_key.h"
@@ -29,5 +28,3 @@ int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, stru
 
 /* 1 when the file exists and is fit to be a key file, 0 when it does not exist, -1 as above. */
 int pki_key_guard(const struct machine *m, const char *path, bool for_etcd, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The certificates as etcd sees them when it starts.
  */
-#ifndef PKI_PREFLIGHT_H
-#define PKI_PREFLIGHT_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -16,5 +15,3 @@ int pki_check_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* The CN of the peer.crt in use, for ETCD_PEER_CERT_ALLOWED_CN; "" when a copied one has none. The caller frees. */
 char *pki_peer_cn(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

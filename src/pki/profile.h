@@ -2,8 +2,7 @@
  *
  * The leaf certificates of a machine, and what cluster.conf wants each of them to say.
  */
-#ifndef PKI_PROFILE_H
-#define PKI_PROFILE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -44,5 +43,3 @@ void pki_want_free(struct pki_want *want);
 /* Owner and mode of its key, and of any certificate. */
 struct file_mode pki_key_mode(const struct machine *m, bool for_etcd);
 struct file_mode pki_cert_mode(void);
-
-#endif

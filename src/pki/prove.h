@@ -2,8 +2,7 @@
  *
  * Looks whether a running etcd serves the certificates that are on disk.
  */
-#ifndef PKI_PROVE_H
-#define PKI_PROVE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -13,5 +12,3 @@
  * own CA is always ERR_HEALTH.
  */
 int pki_prove(const struct machine *m, struct err *e) MUST_CHECK;
-
-#endif

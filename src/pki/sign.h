@@ -2,8 +2,7 @@
  *
  * Makes a CA and signs leaves with it: dates, names and the look at the result before anybody gets it.
  */
-#ifndef PKI_SIGN_H
-#define PKI_SIGN_H
+#pragma once
 
 #include "pki/pair.h"
 #include "pki/profile.h"
@@ -22,5 +21,3 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
  * The CA of this machine with its key, fit to sign; ERR_CONFIG when there is none here. *ca is to be freed in any case.
  */
 int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
-
-#endif

@@ -5,8 +5,7 @@
  * the former one alone had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each tells
  * after a kill which is which.
  */
-#ifndef PKI_STORE_H
-#define PKI_STORE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -24,5 +23,3 @@ int pki_store_commit(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* Throws it away. */
 void pki_store_abort(const struct machine *m);
-
-#endif

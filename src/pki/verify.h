@@ -2,8 +2,7 @@
  *
  * Whether certificates that another machine signed are what this machine asked for.
  */
-#ifndef PKI_VERIFY_H
-#define PKI_VERIFY_H
+#pragma once
 
 #include "pki/made.h"
 #include "pki/pair.h"
@@ -15,5 +14,3 @@
  */
 int pki_verify(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
 	       const struct pki_made *made, struct err *e) MUST_CHECK;
-
-#endif

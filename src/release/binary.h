@@ -2,8 +2,7 @@
  *
  * What an etcd program says about itself. It is run as nobody, and only after it was checked.
  */
-#ifndef RELEASE_BINARY_H
-#define RELEASE_BINARY_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -31,5 +30,3 @@ int binary_ask(struct binary *b, int fd, const char *path, struct err *e) MUST_C
 int binary_answer(struct binary *b, struct version *v, struct buf *options, struct err *e) MUST_CHECK;
 
 void binary_free(struct binary *b);
-
-#endif

@@ -4,8 +4,7 @@
  * table that this package pins, the administrator's tables, those of packages that bring a release, a signed
  * SHA256SUMS.
  */
-#ifndef RELEASE_DIGESTS_H
-#define RELEASE_DIGESTS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -54,5 +53,3 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
  * 0 none.
  */
 int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;
-
-#endif

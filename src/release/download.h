@@ -4,8 +4,7 @@
  * broken transfer left), FILE.etag (what it may be resumed with) and FILE.bad (places that had wrong bytes: which and
  * when).
  */
-#ifndef RELEASE_DOWNLOAD_H
-#define RELEASE_DOWNLOAD_H
+#pragma once
 
 #include "adapter/digest.h"
 #include "config/machine.h"
@@ -19,5 +18,3 @@
  */
 int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
 	     char **source, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Putting a release into its own directory, beside the others. Which one is used is release/switch.h's to say.
  */
-#ifndef RELEASE_INSTALL_H
-#define RELEASE_INSTALL_H
+#pragma once
 
 #include "config/machine.h"
 #include "config/version.h"
@@ -25,5 +24,3 @@ int release_install_system(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* Removes what a killed run left below releases. */
 void release_sweep(const struct machine *m);
-
-#endif

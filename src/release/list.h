@@ -2,8 +2,7 @@
  *
  * What there is: the installed releases, the tarballs in the cache and from packages, the newest pinned one.
  */
-#ifndef RELEASE_LIST_H
-#define RELEASE_LIST_H
+#pragma once
 
 #include "config/machine.h"
 #include "release/record.h"
@@ -26,5 +25,3 @@ struct release_list {
 /* The caller frees, also after a failure. */
 int release_list(const struct machine *m, struct release_list *l, struct err *e) MUST_CHECK;
 void release_list_free(struct release_list *l);
-
-#endif

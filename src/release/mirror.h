@@ -3,8 +3,7 @@
  * The bases of RELEASE_URL: where on each a file should be, and fetching it from there. https, file: and directories;
  * plain http too, for mirrors inside a site, because nothing is believed that a digest does not prove.
  */
-#ifndef RELEASE_MIRROR_H
-#define RELEASE_MIRROR_H
+#pragma once
 
 #include "adapter/fetch.h"
 #include "config/machine.h"
@@ -44,5 +43,3 @@ void mirror_fetch(const struct mirror *x, const char *place, const struct mirror
 
 /* A whole small file into memory, at most max bytes. 1 there, 0 not there, -1 failure (classes as fetch()). */
 int mirror_read(const struct mirror *x, const char *place, size_t max, struct buf *out, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Releases and their tarballs by name, and where they are.
  */
-#ifndef RELEASE_NAME_H
-#define RELEASE_NAME_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -42,5 +41,3 @@ char *tarball_name(struct version v, struct err *e);
  * The names of the tarballs for this architecture in a directory, sorted. NULL when there are none. The caller frees.
  */
 char **tarball_list(const char *dir);
-
-#endif

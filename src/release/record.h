@@ -4,8 +4,7 @@
  * so that a later look can tell in microseconds whether all is still there, and `release verify` whether it is still
  * the same.
  */
-#ifndef RELEASE_RECORD_H
-#define RELEASE_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -56,5 +55,3 @@ int release_verify(const struct machine *m, const char *name, struct err *e) MUS
 
 /* Fills size and date of a binary of dir (following a link); `there` is false when there is none. */
 void release_binary_look(const char *dir, int which, struct release_binary *b);
-
-#endif

@@ -4,8 +4,7 @@
  * layout.releases: vX.Y.Z with the binaries of upstream's tarball, or `system` with links to the distribution's;
  * `current` points at one of them.
  */
-#ifndef RELEASE_RELEASE_H
-#define RELEASE_RELEASE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -38,5 +37,3 @@ int release_options(const struct release *r, char ***options, struct err *e) MUS
  * missing. The caller holds the machine's lock.
  */
 int release_ensure(const struct machine *m, enum tarball_from from, bool has_member, struct err *e) MUST_CHECK;
-
-#endif

@@ -4,8 +4,7 @@
  * signed by a key that the administrator has put on this machine. Upstream signs nothing today; a site that rebuilds or
  * vets releases does.
  */
-#ifndef RELEASE_SUMS_H
-#define RELEASE_SUMS_H
+#pragma once
 
 #include "config/machine.h"
 #include "release/digests.h"
@@ -17,5 +16,3 @@
  */
 int sums_lookup(const struct machine *m, struct version v, const char *file, bool network, struct digests_entry *d,
 		struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * Which of the installed releases is used: `current`, and `previous` to go back to. A switch is one rename and restarts
  * nothing.
  */
-#ifndef RELEASE_SWITCH_H
-#define RELEASE_SWITCH_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -23,5 +22,3 @@ int release_rollback(const struct machine *m, struct err *e) MUST_CHECK;
  * or -1.
  */
 int release_prune(const struct machine *m, size_t keep, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The tarball of a release in the cache: its name, its proof, and getting it there.
  */
-#ifndef RELEASE_TARBALL_H
-#define RELEASE_TARBALL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,5 +45,3 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
  * mirrors' copies.
  */
 int tarball_check(const struct machine *m, const char *path, struct tarball *t, struct err *e) MUST_CHECK;
-
-#endif

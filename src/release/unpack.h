@@ -2,8 +2,7 @@
  *
  * From a verified tarball to the programs of a release in a directory, with the digest of each.
  */
-#ifndef RELEASE_UNPACK_H
-#define RELEASE_UNPACK_H
+#pragma once
 
 #include "release/record.h"
 #include "release/tarball.h"
@@ -15,5 +14,3 @@
  */
 int release_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e) MUST_CHECK;
-
-#endif

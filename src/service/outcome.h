@@ -3,8 +3,7 @@
  * How the last `setup` ended, so that `status` can report it: /run/etcd-cluster/setup. Volatile on purpose: the boot
  * unit walks the road again anyway.
  */
-#ifndef SERVICE_OUTCOME_H
-#define SERVICE_OUTCOME_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -31,5 +30,3 @@ void outcome_free(struct outcome *o);
 
 /* Records how it ended: why is NULL for ready and idle. 1 when that is news, 0 when the file said so already. */
 int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e) MUST_CHECK;
-
-#endif

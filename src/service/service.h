@@ -2,8 +2,7 @@
  *
  * The etcd unit under systemd, by systemctl(1). Every function does nothing on a machine that is not live.
  */
-#ifndef SERVICE_SERVICE_H
-#define SERVICE_SERVICE_H
+#pragma once
 
 #include "config/machine.h"
 
@@ -41,5 +40,3 @@ int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHEC
 
 /* Starts or stops the timer that runs setup again; it is on only while something is pending. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What the tests of flow/certify look at: the files in /etc/etcd, and the state that every good run ends in.
  */
-#ifndef CERTIFY_FIXTURE_H
-#define CERTIFY_FIXTURE_H
+#pragma once
 
 #include "machine_fixture.h"
 
@@ -68,5 +67,3 @@ static inline void assert_settled(const struct machine *m)
 			fail_msg("%s: %s", list[i].name, list[i].problem);
 	pki_list_free(list, n);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * The machines, honest or not, that ask the enrolment server of test_enroll_rules for certificates, one a line. What a
  * line leaves out is as with n2 of MEMBERS, which enrols for the first time.
  */
-#ifndef ENROLL_TABLE_H
-#define ENROLL_TABLE_H
+#pragma once
 
 #include "enroll/rules.h"
 #include "pki/profile.h"
@@ -478,5 +477,3 @@ static const struct line {
 	  .view = ENROLL_STRANGER,
 	  .want = 0 },
 };
-
-#endif

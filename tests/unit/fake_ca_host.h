@@ -2,8 +2,7 @@
  *
  * The enrolment server of a CA host, in place of enroll/client: a function that can send wrong answers.
  */
-#ifndef FAKE_CA_HOST_H
-#define FAKE_CA_HOST_H
+#pragma once
 
 #include "certify_fixture.h"
 
@@ -117,5 +116,3 @@ static inline int ca_host_teardown(void **state)
 }
 
 #define WITH_CA_HOST(f) cmocka_unit_test_setup_teardown(f, ca_host_setup, ca_host_teardown)
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A survey of a cluster to start from, and what must be found in it: for the tests of doctor.
  */
-#ifndef FINDINGS_FIXTURE_H
-#define FINDINGS_FIXTURE_H
+#pragma once
 
 #include "machine_fixture.h"
 
@@ -78,5 +77,3 @@ static inline struct doctor_report judge(const char *conf, const struct member_s
 	machine_free(&m);
 	return r;
 }
-
-#endif

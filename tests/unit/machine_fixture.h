@@ -3,8 +3,7 @@
  * The machine of a unit test: a temporary root, cluster.conf from lines, a fixed clock; on request certificates
  * (tests/lib/make-pki) and a fake etcd (tests/lib/fake-etcd).
  */
-#ifndef MACHINE_FIXTURE_H
-#define MACHINE_FIXTURE_H
+#pragma once
 
 #include "unit.h"
 
@@ -268,5 +267,3 @@ static inline void open_machine_of(struct machine *m, int port, const char *more
 	open_machine(m, conf);
 	m->now = time(NULL);
 }
-
-#endif

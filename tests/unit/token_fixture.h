@@ -2,8 +2,7 @@
  *
  * A strong secret, and the file of a machine that holds one: for the tests of tokens.
  */
-#ifndef TOKEN_FIXTURE_H
-#define TOKEN_FIXTURE_H
+#pragma once
 
 #include "machine_fixture.h"
 
@@ -18,5 +17,3 @@ static inline char *put_secret(const struct machine *m, const char *text, mode_t
 	assert_ok(file_replace(path, FILE_MODE(mode), text, strlen(text), e));
 	return path;
 }
-
-#endif

@@ -2,8 +2,7 @@
  *
  * What every unit test includes: cmocka in the order it wants, and a directory of its own.
  */
-#ifndef UNIT_H
-#define UNIT_H
+#pragma once
 
 /* clang-format off: cmocka.h needs these four before it */
 #include <setjmp.h>
@@ -63,5 +62,3 @@ static inline char *unit_dir(void)
 		fail_msg("mkdtemp %s", dir);
 	return dir;
 }
-
-#endif
