@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The maintainer hook in a fake root, with fakes of the programs that it calls.
 
+umask 022 # cluster.conf must be writable by its owner only
+
 setup() {
 	hook=$BATS_TEST_DIRNAME/../../scripts/hook
 	export ETCD_CLUSTER_ROOT=$BATS_TEST_TMPDIR/root CALLS=$BATS_TEST_TMPDIR/calls
