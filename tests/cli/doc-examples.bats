@@ -84,7 +84,7 @@ help_of() {
 	cat "$file"
 }
 
-@test "there are examples of every kind, and none starts with a word that is not known here" {
+@test "there are examples of every kind, and each starts with a known command" {
 	[ "$(wc -l <"$EXAMPLES")" -ge 120 ]
 	[ "$(grep -c ^help: "$EXAMPLES")" -ge 28 ]
 	for kind in 'etcd-cluster [a-z]+' 'etcdctl.sh' 'etcd-cluster etcd-cluster/' 'make' '[A-Z_]+='; do
@@ -96,7 +96,7 @@ help_of() {
 	[ -z "$strange" ]
 }
 
-@test "every verb that the text names exists, with its options" {
+@test "every verb and option in the text exists" {
 	while IFS=$'\t' read -r where _ _ _ text; do
 		text=${text%% &&*}
 		read -r -a words <<<"$text"
@@ -117,7 +117,7 @@ help_of() {
 	done < <(examples '^etcd-cluster [a-z]+( |$)')
 }
 
-@test "every target of make, and every unit that systemctl is given, exists" {
+@test "every make target and every unit in the text exists" {
 	while IFS=$'\t' read -r where _ _ _ text; do
 		read -r _ target _ <<<"$text"
 		grep -qE "^$target( [a-z-]+)*:" "$top"/Makefile "$top"/*/*.mk || { echo "$where: $text"; return 1; }
@@ -128,7 +128,7 @@ help_of() {
 	done < <(examples 'systemctl (restart|stop|start) ')
 }
 
-@test "every preseeded line is one that debconf takes, for a question that there is, of its type" {
+@test "every preseed line is valid for debconf and has a question of its type" {
 	while IFS=$'\t' read -r where _ _ _ text; do
 		text=${text#echo }
 		text=${text% | debconf-set-selections}
@@ -140,7 +140,7 @@ help_of() {
 	done < <(examples 'etcd-cluster etcd-cluster/')
 }
 
-@test "every cluster.conf that is shown is valid" {
+@test "every cluster.conf in the text is valid" {
 	conf=$BATS_TEST_TMPDIR/root/etc/etcd/cluster.conf
 	mkdir -p "${conf%/*}"
 	echo n1 >"$BATS_TEST_TMPDIR/root/etc/hostname"
@@ -191,7 +191,7 @@ run_example() {
 		/--token-file/!s# /\(etc\|var\|root\)/# $root/\1/#g; s# -C / # -C $root #" <<<"$2")"
 }
 
-@test "the examples that are shown do what they say, section by section" {
+@test "the examples run, section by section" {
 	ctl=$BATS_TEST_TMPDIR/ctl
 	mkdir -p "$ctl/etc/etcd" "$ctl/usr/libexec/etcd-cluster/releases/current"
 	echo ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 >"$ctl/etc/etcd/etcdctl.env"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What the program says of itself, the manual and the completion must be the same: every verb, every option.
+# The help, the manual and the completion have the same verbs and options.
 
-# Every --help is asked for once: the program under the sanitizers is slow to start. help/"release fetch" holds what
-# `etcd-cluster release fetch --help` prints, help/verbs what etcd-cluster --help does.
+# Every --help is printed once, because the program with sanitizers starts slowly. help/"release fetch" contains the
+# output of `etcd-cluster release fetch --help`, help/verbs that of `etcd-cluster --help`.
 setup_file() {
 	export help=$BATS_FILE_TMPDIR/help
 	mkdir "$help"
@@ -22,12 +22,12 @@ setup() {
 	manual=$BATS_FILE_TMPDIR/manual
 }
 
-# The verbs that a --help lists.
+# verbs_in FILE: the verbs that a --help lists.
 verbs_in() {
 	sed -n '/^Verbs:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' "$1"
 }
 
-# Every verb, as it is typed: "setup", "release fetch".
+# All verbs: "setup", "release fetch".
 verbs() {
 	(cd "$help" && grep -L '^Verbs:' -- *)
 }
@@ -37,7 +37,7 @@ options() {
 	sed -n '/^Options:/,/^$/s/^  \(--[a-z][a-z-]*\).*/\1/p' "$help/$1" | grep -vx -- --help || true
 }
 
-# The manual's paragraph that begins with these words, up to the next one that begins as far left.
+# paragraph VERB: the paragraph of the manual that starts with this verb, up to the next one with the same indentation.
 paragraph() {
 	awk -v verb="$1" '
 		/^     [^ ]/ { inside = index($0 " ", "     " verb " ") == 1 }
@@ -46,7 +46,7 @@ paragraph() {
 	' "$manual"
 }
 
-# complete_words WORD…: what the completion offers for the last one.
+# complete_words WORD…: the completions of the last word.
 complete_words() {
 	bash -c '
 		etcd-cluster() { "$ETCD_CLUSTER" "$@"; }
@@ -58,7 +58,7 @@ complete_words() {
 	' - "$top" "$@"
 }
 
-@test "there are verbs, and each tells its usage" {
+@test "the program lists its verbs" {
 	[ "$(verbs | wc -l)" -ge 15 ]
 	for verb in setup init status check 'release use' 'cert renew' 'ca show'; do
 		verbs | grep -qx "$verb"
@@ -83,7 +83,7 @@ complete_words() {
 	[ "$(cat "$help"/release)" = "$("$ETCD_CLUSTER" release help)" ]
 }
 
-@test "the manual has every verb with every option" {
+@test "the manual describes every verb with every option" {
 	while read -r verb; do
 		text=$(paragraph "$verb")
 		echo "$verb: $text"
@@ -95,9 +95,9 @@ complete_words() {
 	done < <(verbs)
 }
 
-@test "the manual has no option that the program does not know" {
+@test "every option in the manual exists" {
 	while read -r verb; do
-		# The usage ends where the text begins: with a capital, further to the right.
+		# The usage ends where the text starts: with a capital letter and a larger indentation.
 		for option in $(paragraph "$verb" | sed '/^             [A-Z]/,$d' | grep -o -- '--[a-z][a-z-]*'); do
 			echo "$verb: $option"
 			options "$verb" | grep -qxF -- "$option"
@@ -123,19 +123,20 @@ complete_words() {
 	complete_words --r | grep -qxF -- --root
 }
 
-@test "every exit code is in the manual" {
+@test "the manual describes every exit code" {
 	for code in 0 1 2 3 4 5 6; do
 		sed -n '/^EXIT STATUS/,/^[A-Z]*$/p' "$manual" | grep -q "^     $code "
 	done
 }
 
-@test "every key of the sample has its question, and every question its key, its translation and its place in the scripts" {
+@test "every key of the sample has a question, and every question has a key, a translation and is in both scripts" {
 	[ -e "$top"/conf/cluster.conf ]
 	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ |
 		sed 's/^ENROLL_TOKEN_FILE$/ENROLL_TOKEN/' | tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
-	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort >"$BATS_TEST_TMPDIR"/questions
+	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort \
+		>"$BATS_TEST_TMPDIR"/questions
 	diff "$BATS_TEST_TMPDIR"/keys "$BATS_TEST_TMPDIR"/questions
-	# The token is asked for and written by itself, since it never stands in cluster.conf.
+	# The scripts treat the token separately, because it is not in cluster.conf.
 	for script in config postinst; do
 		{
 			sed -n "/^questions='/,/'$/p" "$top"/debian/$script | tr -d "'" | sed 's/^questions=//' | xargs -n 1
@@ -143,7 +144,7 @@ complete_words() {
 		} | sort >"$BATS_TEST_TMPDIR/$script"
 		diff "$BATS_TEST_TMPDIR"/questions "$BATS_TEST_TMPDIR/$script"
 	done
-	# And each is asked at some point.
+	# Each question is asked.
 	while read -r question; do
 		# shellcheck disable=SC2016
 		sed '1,/^load $questions/d' "$top"/debian/config | grep -qwF -- "$question"
@@ -151,7 +152,7 @@ complete_words() {
 	msgfmt --check --statistics -o /dev/null "$top"/debian/po/zh_CN.po 2>&1 | grep -q '^[0-9]* translated messages\.$'
 }
 
-@test "the questions' template file for translators is up to date" {
+@test "the template file for translators is up to date" {
 	cp -r "$top"/debian "$BATS_TEST_TMPDIR"/debian
 	(cd "$BATS_TEST_TMPDIR"/debian/po && debconf-updatepo --podir=.)
 	for f in templates.pot zh_CN.po; do
@@ -159,13 +160,13 @@ complete_words() {
 	done
 }
 
-@test "one version: the program, the Makefile, the changelog" {
+@test "the program, the Makefile and the changelog have the same version" {
 	version=$(sed -n 's/^VERSION *:= *//p' "$top"/Makefile)
 	[ "$("$ETCD_CLUSTER" --version)" = "etcd-cluster $version" ]
 	[ "$(sed -n '1s/.*(\(.*\)).*/\1/p' "$top"/debian/changelog)" = "$version" ]
 }
 
-@test "what the manual says is installed is, and every command has its page" {
+@test "the paths and units in the manual are installed, and every command has a manual page" {
 	make -s -C "$top" -o build install BIN="$ETCD_CLUSTER" DESTDIR="$BATS_TEST_TMPDIR"/dest
 	for path in /usr/sbin/etcd-cluster /usr/bin/etcd /usr/bin/etcdctl /usr/bin/etcdutl /usr/bin/etcdctl.sh \
 		/usr/libexec/etcd-cluster/releases /usr/share/etcd-cluster/releases.sha256 /usr/share/etcd-cluster/cluster.conf \
@@ -178,4 +179,13 @@ complete_words() {
 	for command in "$BATS_TEST_TMPDIR"/dest/usr/*bin/*; do
 		ls "$BATS_TEST_TMPDIR"/dest/usr/share/man/man[18]/"${command##*/}".[18]
 	done
+}
+
+@test "the manual has the JSON keys of status, and no others" {
+	grep -o 'json_[a-z_]*([a-z]*, "[a-z_]*"' "$top"/src/cmd/status.c "$top"/src/cmd/report.c |
+		sed 's/.*"\(.*\)"/\1/' | sort -u >"$BATS_TEST_TMPDIR"/program
+	sed -n '/^\.It Cm status/,/^\.It Cm check/s/^\.\(It \)\{0,1\}Va //p' "$top"/docs/etcd-cluster.8 |
+		tr -s ' ,;:.' '\n' | grep . | sort -u >"$BATS_TEST_TMPDIR"/manual
+	[ "$(wc -l <"$BATS_TEST_TMPDIR"/program)" -ge 40 ]
+	diff "$BATS_TEST_TMPDIR"/program "$BATS_TEST_TMPDIR"/manual
 }
