@@ -26,9 +26,8 @@ static const struct cmd_verb program = {
 		 "Exit codes: 0 done, 1 failed, 2 nothing to do, 3 usage or configuration, 4 verification refused, 5 "
 		 "no quorum or unhealthy, 6 pending.\n"
 		 "etcd-cluster VERB --help explains a verb; etcd-cluster(8) explains everything.",
-	.example = "status",
 	.options = options,
-	.args = "VERB ...",
+	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &cmd_setup, &cmd_init, &cmd_join, &cmd_status, &cmd_check,
 						   &cmd_release, &cmd_cert, &cmd_ca, &cmd_token, &cmd_bundle,
 						   &cmd_enroll, &cmd_leave, &cmd_remove, &cmd_replace, &cmd_restore,

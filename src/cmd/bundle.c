@@ -46,7 +46,6 @@ const struct cmd_verb cmd_bundle = {
 		 "MEMBERS.",
 	.example = "bundle --out /root/n2 n2=10.0.0.2",
 	.options = options,
-	.args = "NAME=ADDRESS",
-	.changes = true,
-	.work = work,
+	.args = { "NAME=ADDRESS" },
+	.change = work,
 };

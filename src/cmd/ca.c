@@ -63,9 +63,7 @@ static const struct cmd_option passphrase[] = {
 static const struct cmd_verb verb_show = {
 	.name = "show",
 	.about = "Prints name, dates, key type and fingerprints of the certificate authority.",
-	.example = "ca show",
-	.lists = true,
-	.work = show,
+	.list = show,
 };
 
 static const struct cmd_verb verb_export = {
@@ -73,10 +71,8 @@ static const struct cmd_verb verb_export = {
 	.about = "Writes its certificate and its encrypted key into one file. An existing file is refused.",
 	.example = "ca export --passphrase-file /root/passphrase /root/ca.pem",
 	.options = passphrase,
-	.args = "TO",
-	.kind = CMD_FILE,
-	.changes = true,
-	.work = export_to,
+	.args = { "TO", CMD_FILE },
+	.change = export_to,
 };
 
 static const struct cmd_verb verb_import = {
@@ -84,15 +80,13 @@ static const struct cmd_verb verb_import = {
 	.about = "Brings an exported file to a machine without a CA. Another CA is never replaced.",
 	.example = "ca import --passphrase-file /root/passphrase /root/ca.pem",
 	.options = passphrase,
-	.args = "FROM",
-	.kind = CMD_FILE,
-	.changes = true,
-	.work = import_from,
+	.args = { "FROM", CMD_FILE },
+	.change = import_from,
 };
 
 const struct cmd_verb cmd_ca = {
 	.name = "ca",
 	.about = "Shows, exports and imports the certificate authority.",
-	.args = "VERB ...",
+	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, NULL },
 };

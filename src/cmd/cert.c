@@ -6,10 +6,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/kubeadm.h"
 #include "flow/certify.h"
+#include "member/endpoint.h"
+#include "member/membership.h"
 #include "pki/export.h"
 #include "pki/list.h"
+
+#define LOOK_MS 2000
+#define THERE	"/etc/kubernetes/pki/etcd" /* kubeadm's place for them, which the API server's container sees */
 
 static long long days_left(const struct pki_entry *c, time_t now)
 {
@@ -92,24 +96,52 @@ static int renew(const struct machine *m, const struct cmd_args *a, struct err *
 	return certify_renew(m, a->words[0] ? a->words : NULL, a->force, e);
 }
 
+static void print_endpoints(char *const *urls)
+{
+	for (; urls && *urls; urls++)
+		(void)printf("      - \"%s\"\n", *urls);
+}
+
+/*
+ * The `etcd:` part of kubeadm's ClusterConfiguration: the client URLs of all voting members, as the members know them
+ * or, when none answers, as cluster.conf does.
+ */
+static void print_kubeadm(const struct machine *m)
+{
+	struct rpc_members all cleanup(rpc_members_free) = { 0 };
+	auto_strv char **known = endpoint_all(m);
+	struct err nobody = { 0 };
+	bool asked = !m->dry_run && membership_look(m, LOOK_MS, &all, &nobody) == 0;
+	bool voters = false;
+
+	(void)puts("# Belongs into kubeadm's ClusterConfiguration, and the files into " THERE ".\n"
+		   "etcd:\n  external:\n    endpoints:");
+	for (size_t i = 0; asked && i < all.n; i++) {
+		if (all.list[i].is_learner || !all.list[i].client_urls || !all.list[i].client_urls[0])
+			continue; /* a learner does not serve clients */
+		print_endpoints(all.list[i].client_urls);
+		voters = true;
+	}
+	if (!voters)
+		print_endpoints(known);
+	(void)puts("    caFile: " THERE "/ca.crt\n"
+		   "    certFile: " THERE "/apiserver-etcd-client.crt\n"
+		   "    keyFile: " THERE "/apiserver-etcd-client.key");
+}
+
 static int export_to(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_buf struct buf snippet = { 0 };
 	int rc = pki_export(m, a->words[0], e);
 
-	if (rc < 0)
-		return -1;
-	cmd_kubeadm(m, &snippet);
-	(void)fputs(buf_str(&snippet), stdout);
+	if (rc >= 0)
+		print_kubeadm(m);
 	return rc;
 }
 
 static const struct cmd_verb verb_list = {
 	.name = "list",
 	.about = "Prints days left, problems and their fixes of all certificates here.",
-	.example = "cert list",
-	.lists = true,
-	.work = list,
+	.list = list,
 };
 
 static const struct cmd_option issue_options[] = {
@@ -125,10 +157,8 @@ static const struct cmd_verb verb_issue = {
 	.about = "Makes a key and a certificate for another host or a client. Prints where they are. Needs ca.key.",
 	.example = "cert issue --name backup --out /root/backup client",
 	.options = issue_options,
-	.args = "server|peer|client|apiserver|healthcheck",
-	.kind = CMD_WORDS,
-	.changes = true,
-	.work = issue,
+	.args = { "server|peer|client|apiserver|healthcheck", CMD_WORDS },
+	.change = issue,
 };
 
 static const struct cmd_option renew_options[] = {
@@ -142,10 +172,8 @@ static const struct cmd_verb verb_renew = {
 		 "serves them. Keys stay and etcd is not restarted. A timer does this every day.",
 	.example = "cert renew --force server",
 	.options = renew_options,
-	.args = "[NAME...]",
-	.kind = CMD_CERT,
-	.changes = true,
-	.work = renew,
+	.args = { "[NAME...]", CMD_CERT },
+	.change = renew,
 };
 
 static const struct cmd_verb verb_export = {
@@ -153,15 +181,13 @@ static const struct cmd_verb verb_export = {
 	.about = "Writes the files that kubeadm expects below pki/etcd. Prints the part of its ClusterConfiguration "
 		 "that names the members and these files.",
 	.example = "cert export /root/kubeadm",
-	.args = "DIR",
-	.kind = CMD_DIR,
-	.changes = true,
-	.work = export_to,
+	.args = { "DIR", CMD_DIR },
+	.change = export_to,
 };
 
 const struct cmd_verb cmd_cert = {
 	.name = "cert",
 	.about = "Lists, issues, renews and exports certificates.",
-	.args = "VERB ...",
+	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_issue, &verb_renew, &verb_export, NULL },
 };

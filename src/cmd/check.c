@@ -2,7 +2,6 @@
 #include "doctor/examine.h"
 
 #include "adapter/json.h"
-#include "adapter/probe.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 
@@ -34,12 +33,6 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 	return rc;
 }
 
-static int run(const struct cmd_args *a, struct err *e)
-{
-	probe_hasten_names();
-	return cmd_on_machine(a, false, work, e);
-}
-
 static const struct cmd_option options[] = {
 	CMD_FLAG("start", start, "Check only what must be right before etcd starts; reads files only."),
 	CMD_END,
@@ -49,8 +42,6 @@ const struct cmd_verb cmd_check = {
 	.name = "check",
 	.about = "Prints every finding with the command that fixes it. Looks at certificates, files, ports, names, "
 		 "disk, clocks and members. Changes nothing.",
-	.example = "check",
 	.options = options,
-	.lists = true,
-	.run = run,
+	.list = work,
 };

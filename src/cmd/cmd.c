@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -22,9 +23,9 @@ size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_M
 
 	for (const struct cmd_option *o = v->options; o && o->name[0]; o++)
 		list[n++] = o;
-	if (v->changes)
+	if (v->change || v->dry_run)
 		list[n++] = &dry_run;
-	if (v->lists)
+	if (v->list)
 		list[n++] = &json;
 	list[n++] = &help;
 	return n;
@@ -41,7 +42,7 @@ const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name)
 
 int cmd_max_args(const struct cmd_verb *v)
 {
-	return !v->args ? 0 : strstr(v->args, "...") ? MAX_ARGS : 1;
+	return !v->args.text ? 0 : strstr(v->args.text, "...") ? MAX_ARGS : 1;
 }
 
 void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value)
@@ -102,8 +103,8 @@ static int check_args(const struct cmd_verb *v, const char *path, int n, const s
 			return err_hint(e, "%s --help", path);
 		}
 	}
-	if (n == 0 && v->args && v->args[0] != '[')
-		(void)err_set(e, ERR_CONFIG, "%s needs an argument: %s", path, v->args);
+	if (n == 0 && v->args.text && v->args.text[0] != '[')
+		(void)err_set(e, ERR_CONFIG, "%s needs an argument: %s", path, v->args.text);
 	else if (n > cmd_max_args(v))
 		(void)err_set(e, ERR_CONFIG, "%s does not take the argument %s", path, a->words[cmd_max_args(v)]);
 	else
@@ -125,9 +126,25 @@ static int unknown(const struct cmd_verb *v, const char *path, const char *word,
 	return err_hint(e, "%s --help", path);
 }
 
+static int run(const struct cmd_verb *v, const struct cmd_args *a, struct err *e)
+{
+	int rc;
+
+	if (v->run)
+		return v->run(a, e);
+	if (v->list) {
+		probe_hasten_names(); /* a person waits */
+		return cmd_on_machine(a, false, v->list, e);
+	}
+	rc = cmd_on_machine(a, true, v->change, e);
+	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+}
+
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
 {
-	int at = parse(v, path, argc, argv, a, e), rc;
+	int at = parse(v, path, argc, argv, a, e);
+	const struct cmd_verb *sub;
+	auto_free char *below = NULL;
 
 	if (at < 0)
 		return -1;
@@ -141,25 +158,17 @@ int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, s
 		return CMD_DONE;
 	}
 	a->words = argv + at; /* ended by the NULL of argv: getopt puts the options before the arguments */
-	if (v->run || v->work) {
-		if (check_args(v, path, argc - at, a, e) < 0)
-			return -1;
-		if (v->run)
-			return v->run(a, e);
-		rc = cmd_on_machine(a, v->changes, v->work, e);
-		return rc < 0 ? -1 : rc == 0 && v->changes ? CMD_NOTHING : CMD_DONE;
-	}
+	if (!v->verbs)
+		return check_args(v, path, argc - at, a, e) < 0 ? -1 : run(v, a, e);
 	if (at >= argc) {
 		cmd_help(stderr, v, path);
 		return err_set(e, ERR_CONFIG, "%s needs a verb", path);
 	}
-	if (!cmd_find(v, argv[at]))
+	sub = cmd_find(v, argv[at]);
+	if (!sub)
 		return unknown(v, path, argv[at], e);
-	{
-		auto_free char *below = xasprintf("%s %s", path, argv[at]);
-
-		return cmd_run(cmd_find(v, argv[at]), below, argc - at, argv + at, a, e);
-	}
+	below = xasprintf("%s %s", path, sub->name);
+	return cmd_run(sub, below, argc - at, argv + at, a, e);
 }
 
 int cmd_on_machine(const struct cmd_args *a, bool lock, cmd_work *work, struct err *e)

@@ -52,7 +52,8 @@ struct cmd_option {
 	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_ }
 /* One that must be given. */
 #define CMD_NEEDED(name_, arg_, kind_, field_, help_) \
-	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_, .required = true }
+	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_, \
+	  .required = true }
 #define CMD_END { .name = "" }
 /* clang-format on */
 
@@ -61,32 +62,33 @@ struct cmd_option {
 #define CMD_OPTION_ADDRESS  CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Address that other machines dial.")
 #define CMD_OPTION_RELEASE  CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run.")
 #define CMD_OPTION_DATA_DIR CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Where etcd keeps its data.")
-#define CMD_OPTION_SAN	    CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names and addresses for the certificate.")
+#define CMD_OPTION_SAN	    CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names for the certificate.")
 
-/* Returns an exit code, or -1 with e filled. */
+/* Both return -1 with e filled when they fail. */
 typedef int cmd_fn(const struct cmd_args *a, struct err *e);
-/* The same on this machine. Returns more than 0 when something changed, 0 when there was nothing to do, or -1. */
 typedef int cmd_work(const struct machine *m, const struct cmd_args *a, struct err *e);
 
-/* Exactly one of verbs, run and work is set. */
+/* Exactly one of verbs, run, change and list is set. */
 struct cmd_verb {
 	char name[16];
-	const char *about;   /* whole sentences, the first of which is its summary; a newline begins a paragraph */
-	const char *example; /* command lines without "etcd-cluster " */
+	const char *about;   /* sentences, the first of which is the summary; a newline begins a paragraph */
+	const char *example; /* command line without "etcd-cluster "; NULL: the verb alone */
 	const struct cmd_option *options;
-	const char *args;   /* "FILE", "[MEMBER]" (may be left out), "NAME..." (one or more), or NULL */
-	unsigned char kind; /* enum cmd_kind of these */
-	bool changes;	    /* takes --dry-run, holds the machine's lock, exits 2 for "nothing to do" */
-	bool lists;	    /* takes --json */
+	struct {
+		const char *text; /* "FILE", "[MEMBER]" (may be left out), "NAME..." (one or more), or NULL */
+		unsigned char kind;
+	} args;
+	bool dry_run;			     /* run takes --dry-run */
 	const struct cmd_verb *const *verbs; /* "release fetch": those below it, ended by NULL */
-	cmd_fn *run;
-	cmd_work *work;
+	cmd_fn *run;			     /* does all itself; returns an exit code */
+	cmd_work *change;		     /* under the lock, takes --dry-run; 0: nothing to do */
+	cmd_work *list;			     /* takes --json; returns an exit code */
 };
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
 extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
 
-/* Parses argv (argv[0] is the verb itself) and runs v or one below it. path: how it was called so far. An exit code or -1. */
+/* Parses argv (argv[0] is v itself) and runs v or a verb below it. path: how it was called. An exit code or -1. */
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,
 	    struct err *e) MUST_CHECK;
 
@@ -96,13 +98,10 @@ size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_M
 
 /* How many arguments v takes at most. */
 int cmd_max_args(const struct cmd_verb *v);
-
 /* The verb of this name below v, or NULL. */
 const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name);
-
+/* Stores what was given for an option. */
 void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value);
-
-/* What `etcd-cluster … --help` prints: help.c. */
 void cmd_help(FILE *to, const struct cmd_verb *v, const char *path);
 
 /* Prints what the last of words (ended by NULL) can become, one a line; ":file" and ":dir" stand for names of files. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
+#include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -86,6 +87,7 @@ static void offer_kind(const struct cmd_args *a, int kind, const char *placehold
 		(void)puts(":dir");
 	if (kind < CMD_MEMBER)
 		return;
+	probe_hasten_names();
 	/* A mistake in cluster.conf hides the members that it names, not what is installed. */
 	if (machine_open(&m, &a->machine, &ignored) < 0)
 		err_clear(&ignored);
@@ -156,7 +158,7 @@ int cmd_complete(const struct cmd_verb *v, char **words)
 	else if (begun[0] == '-')
 		offer_options(v, begun);
 	else if (!v->verbs && n < cmd_max_args(v))
-		offer_kind(&a, v->kind, v->args, begun);
+		offer_kind(&a, v->args.kind, v->args.text, begun);
 	for (const struct cmd_verb *const *sub = v->verbs; !valued && begun[0] != '-' && sub && *sub; sub++)
 		offer((*sub)->name, begun);
 	return CMD_DONE;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "config/key.h"
 #include "enroll/server.h"
 
 #define SYSTEMD_FD   3 /* sd_listen_fds(3) */
@@ -22,17 +23,15 @@
 static int listen_at(const char *where, struct err *e)
 {
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
-	const char *colon = strrchr(where, ':');
-	bool bracket = where[0] == '[';
-	auto_free char *host = NULL;
+	auto_free char *host = NULL, *service = NULL;
 	struct addrinfo *at = NULL;
 	auto_close int fd = -1;
-	uint64_t port;
+	uint16_t port = 0;
 	int on = 1;
 
-	if (colon && colon > where && bracket == (colon[-1] == ']'))
-		host = xstrndup(where + bracket, (size_t)(colon - where) - 2 * bracket);
-	if (!host || !text_parse_u64(colon + 1, 1, UINT16_MAX, &port) || getaddrinfo(host, colon + 1, &want, &at) != 0)
+	if (config_split_join(where, &host, &port))
+		service = xasprintf("%u", port);
+	if (port == 0 || getaddrinfo(host, service, &want, &at) != 0)
 		return err_set(e, ERR_CONFIG, "--listen=%s is not ADDRESS:PORT, with an address of this machine",
 			       where);
 	fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -81,8 +81,8 @@ static void usage(FILE *to, const struct cmd_verb *v, const char *path)
 
 		word(&p, text, strlen(text));
 	}
-	if (v->args)
-		word(&p, v->args, strlen(v->args));
+	if (v->args.text)
+		word(&p, v->args.text, strlen(v->args.text));
 	(void)fputs("\n\n", to);
 }
 
@@ -104,6 +104,7 @@ void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
 
 		entry(to, text, options[i]->help);
 	}
-	if (v->example)
-		(void)fprintf(to, "\nExample:\n%*setcd-cluster %s\n", INDENT, "", v->example);
+	if (!v->verbs)
+		(void)fprintf(to, "\nExample:\n%*s%s%s\n", INDENT, "", v->example ? "etcd-cluster " : "",
+			      v->example ? v->example : path);
 }

@@ -34,6 +34,6 @@ const struct cmd_verb cmd_init = {
 		 "then runs setup. Answers that do not fit change nothing.",
 	.example = "init --name n1 --address 10.0.0.1",
 	.options = options,
-	.changes = true,
+	.dry_run = true,
 	.run = run,
 };

@@ -71,7 +71,7 @@ const struct cmd_verb cmd_join = {
 		 "voter when it has all data.",
 	.example = "join --token-file /root/token 10.0.0.1 10.0.0.2",
 	.options = options,
-	.args = "ADDRESS...",
-	.changes = true,
+	.args = { "ADDRESS..." },
+	.dry_run = true,
 	.run = run,
 };

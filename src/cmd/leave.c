@@ -27,6 +27,5 @@ const struct cmd_verb cmd_leave = {
 		 "machine back.",
 	.example = "leave --dry-run",
 	.options = options,
-	.changes = true,
-	.work = work,
+	.change = work,
 };

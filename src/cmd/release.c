@@ -95,7 +95,7 @@ static int fetch(const struct machine *m, const struct cmd_args *a, struct err *
 	return strcmp(t.source, t.path) != 0;
 }
 
-/* A tarball by its path; or a release by its name: what is installed, and its tarball in the cache, when they are there. */
+/* A tarball by its path; or a release by its name: what is installed, and its tarball in the cache. */
 static int verify(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	const char *arg = a->words[0];
@@ -131,6 +131,11 @@ static int verify(const struct machine *m, const struct cmd_args *a, struct err 
 		(void)printf("%s: good, as installed\n", dir);
 	}
 	return 0;
+}
+
+static int run_verify(const struct cmd_args *a, struct err *e)
+{
+	return cmd_on_machine(a, false, verify, e);
 }
 
 /* Installs; the first release of a machine becomes current. */
@@ -181,9 +186,7 @@ static int prune(const struct machine *m, const struct cmd_args *a, struct err *
 static const struct cmd_verb verb_list = {
 	.name = "list",
 	.about = "Prints the releases that are installed, cached and pinned.",
-	.example = "release list",
-	.lists = true,
-	.work = list,
+	.list = list,
 };
 
 static const struct cmd_verb verb_fetch = {
@@ -191,19 +194,16 @@ static const struct cmd_verb verb_fetch = {
 	.about = "Gets the checked archive of a release into the cache. Without VERSION, of the one that cluster.conf "
 		 "names.",
 	.example = "release fetch 3.6.14",
-	.args = "[VERSION]",
-	.kind = CMD_RELEASE,
-	.changes = true,
-	.work = fetch,
+	.args = { "[VERSION]", CMD_RELEASE },
+	.change = fetch,
 };
 
 static const struct cmd_verb verb_verify = {
 	.name = "verify",
 	.about = "Hashes an archive or an installed release again.",
 	.example = "release verify 3.6.14",
-	.args = "[VERSION|FILE]",
-	.kind = CMD_RELEASE_FILE,
-	.work = verify,
+	.args = { "[VERSION|FILE]", CMD_RELEASE_FILE },
+	.run = run_verify,
 };
 
 static const struct cmd_verb verb_install = {
@@ -211,10 +211,8 @@ static const struct cmd_verb verb_install = {
 	.about = "Unpacks a release beside the others. Fetches it when the cache has none. The first one of a machine "
 		 "becomes current. etcd is not restarted.",
 	.example = "release install 3.6.14",
-	.args = "VERSION|system",
-	.kind = CMD_RELEASE,
-	.changes = true,
-	.work = install,
+	.args = { "VERSION|system", CMD_RELEASE },
+	.change = install,
 };
 
 static const struct cmd_verb verb_use = {
@@ -222,18 +220,14 @@ static const struct cmd_verb verb_use = {
 	.about = "Makes an installed release the current one. Refused when the data would not survive it. etcd is not "
 		 "restarted.",
 	.example = "release use 3.6.14",
-	.args = "VERSION|system",
-	.kind = CMD_RELEASE,
-	.changes = true,
-	.work = use,
+	.args = { "VERSION|system", CMD_RELEASE },
+	.change = use,
 };
 
 static const struct cmd_verb verb_rollback = {
 	.name = "rollback",
 	.about = "Makes the previous release the current one. etcd is not restarted.",
-	.example = "release rollback",
-	.changes = true,
-	.work = rollback,
+	.change = rollback,
 };
 
 static const struct cmd_option prune_options[] = {
@@ -247,15 +241,14 @@ static const struct cmd_verb verb_prune = {
 		"Deletes releases that are neither current nor previous. Their archives in the cache are deleted, too.",
 	.example = "release prune --keep 1",
 	.options = prune_options,
-	.changes = true,
-	.work = prune,
+	.change = prune,
 };
 
 const struct cmd_verb cmd_release = {
 	.name = "release",
 	.about = "Fetches, verifies, installs and switches etcd releases. They lie side by side; the link `current` "
 		 "names the one in use. None of these verbs restarts etcd.",
-	.args = "VERB ...",
+	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_fetch, &verb_verify, &verb_install, &verb_use,
 						   &verb_rollback, &verb_prune, NULL },
 };

@@ -21,8 +21,6 @@ const struct cmd_verb cmd_remove = {
 		 "and when the others would have no quorum without it. On the CA host its enrolment is forgotten.",
 	.example = "remove n3",
 	.options = options,
-	.args = "MEMBER",
-	.kind = CMD_MEMBER,
-	.changes = true,
-	.work = work,
+	.args = { "MEMBER", CMD_MEMBER },
+	.change = work,
 };

@@ -18,9 +18,7 @@ const struct cmd_verb cmd_replace = {
 	.about = "Joins again as the dead member that this machine was. For a rebuilt machine, or one whose data is "
 		 "lost: removes the dead member of its own name, then joins as a new member of that name. Former data "
 		 "is moved aside once the others have agreed.",
-	.example = "replace",
-	.args = "[MEMBER]",
-	.kind = CMD_MEMBER,
-	.changes = true,
+	.args = { "[MEMBER]", CMD_MEMBER },
+	.dry_run = true,
 	.run = run,
 };

@@ -28,6 +28,5 @@ const struct cmd_verb cmd_restore = {
 		 "data. Refused while there is a quorum or another member answers.",
 	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4",
 	.options = options,
-	.changes = true,
-	.work = work,
+	.change = work,
 };

@@ -28,6 +28,6 @@ const struct cmd_verb cmd_setup = {
 		 "nothing.",
 	.example = "setup --dry-run",
 	.options = options,
-	.changes = true,
+	.dry_run = true,
 	.run = run,
 };

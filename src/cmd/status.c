@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "adapter/json.h"
-#include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -275,17 +274,9 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 	return rc;
 }
 
-static int run(const struct cmd_args *a, struct err *e)
-{
-	probe_hasten_names();
-	return cmd_on_machine(a, false, work, e);
-}
-
 const struct cmd_verb cmd_status = {
 	.name = "status",
 	.about = "Prints members, health and problems with their fixes. Works on every machine of the cluster, also "
 		 "while its own etcd is down.",
-	.example = "status",
-	.lists = true,
-	.run = run,
+	.list = work,
 };

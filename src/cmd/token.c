@@ -133,31 +133,26 @@ static const struct cmd_verb verb_new = {
 		 "host. Its text is kept nowhere. The enrolment port is opened.",
 	.example = "token new --name n4 --address 10.0.0.4",
 	.options = new_options,
-	.changes = true,
-	.work = make,
+	.change = make,
 };
 
 static const struct cmd_verb verb_list = {
 	.name = "list",
 	.about = "Prints the tokens, for whom they are and who used them. Secrets are not shown.",
-	.example = "token list",
-	.lists = true,
-	.work = list,
+	.list = list,
 };
 
 static const struct cmd_verb verb_revoke = {
 	.name = "revoke",
 	.about = "Removes a token before it expires. Machines that have enrolled with it keep their certificates.",
 	.example = "token revoke 3f9a12c0d4e5b678",
-	.args = "ID",
-	.kind = CMD_TOKEN,
-	.changes = true,
-	.work = revoke,
+	.args = { "ID", CMD_TOKEN },
+	.change = revoke,
 };
 
 const struct cmd_verb cmd_token = {
 	.name = "token",
 	.about = "Makes, lists and revokes enrolment tokens on a CA host.",
-	.args = "VERB ...",
+	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_new, &verb_list, &verb_revoke, NULL },
 };

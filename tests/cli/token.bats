@@ -126,8 +126,8 @@ tree() {
 		upper-case --name N4
 		is_an_address --name 10.0.0.4
 		nobody_can_dial --address 0.0.0.0
-		--san --san *
-		too_many_arguments now
+		--san --san a,*
+		does_not_take_the_argument now
 	EOF
 	[ "$(tree)" = "$before" ]
 	configure n1 ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2,n3=$net.3"
