@@ -247,17 +247,12 @@ static int be_idle(const struct machine *m, struct err *e)
 	return config_edit(&m->at, none, ARRAY_LEN(none), m->dry_run, e) < 0 ? -1 : 0;
 }
 
-/* The identity goes last: while it is there, a leave that was killed goes on. */
 static int put_aside(const struct leaving *l, struct err *e)
 {
 	const struct machine *m = l->m;
 
-	if (aside_data(m, e) < 0 || aside_move(m, m->at.etcd_env, e) < 0 || aside_move(m, m->at.joining, e) < 0)
-		return -1;
-	/* The CA of a cluster that is no more would be in the way of the next one's. */
-	if (l->how->last && (aside_move(m, m->at.enroll, e) < 0 || aside_move(m, m->at.pki, e) < 0))
-		return -1;
-	if (aside_move(m, m->at.member_id, e) < 0)
+	/* With the last member its cluster ends, and the CA of that would be in the way of the next one's. */
+	if (aside_membership(m, true, l->how->last, e) < 0)
 		return -1;
 	if (m->dry_run)
 		return 0;

@@ -96,9 +96,7 @@ static int clear_way(const struct machine *m, struct err *e)
 		(void)err_set(e, ERR_CONFIG, "process %d runs etcd on %s", (int)pid, data);
 		return err_hint(e, "stop it, then run this again");
 	}
-	if (aside_data(m, e) < 0 || aside_move(m, m->at.joining, e) < 0 || aside_move(m, m->at.member_id, e) < 0)
-		return -1;
-	return 0;
+	return aside_membership(m, false, false, e);
 }
 
 /* 1: the way is clear, 0 nothing to do, -1. */

@@ -100,11 +100,7 @@ static char *marker_of(const struct machine *m)
 
 static int put_aside(const struct machine *m, bool keep_ca, const char *marker, struct err *e)
 {
-	if (service_stop(m, e) < 0 || aside_data(m, e) < 0 || aside_move(m, m->at.etcd_env, e) < 0)
-		return -1;
-	if (!keep_ca && (aside_move(m, m->at.pki, e) < 0 || aside_move(m, m->at.enroll, e) < 0))
-		return -1;
-	if (aside_move(m, m->at.member_id, e) < 0)
+	if (service_stop(m, e) < 0 || aside_membership(m, true, !keep_ca, e) < 0)
 		return -1;
 	return m->dry_run || file_wipe(marker, e) >= 0 ? 1 : -1;
 }

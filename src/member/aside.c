@@ -53,3 +53,13 @@ int aside_data(const struct machine *m, struct err *e)
 		more = aside_move(m, wal, e);
 	return moved < 0 || more < 0 ? -1 : moved || more;
 }
+
+int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e)
+{
+	if (aside_data(m, e) < 0 || (env && aside_move(m, m->at.etcd_env, e) < 0) ||
+	    aside_move(m, m->at.joining, e) < 0)
+		return -1;
+	if (certificates && (aside_move(m, m->at.enroll, e) < 0 || aside_move(m, m->at.pki, e) < 0))
+		return -1;
+	return aside_move(m, m->at.member_id, e) < 0 ? -1 : 0;
+}

@@ -143,8 +143,7 @@ static int check_ca_dates(const struct machine *m, const struct pki_pair *ca, co
 
 int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err *e)
 {
-	auto_free char *cert = machine_pki_path(m, "ca", "crt");
-	auto_free char *key = machine_pki_path(m, "ca", "key");
+	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
 
 	if (!ca->info.ca) {
 		(void)err_set(e, ERR_VERIFY, "%s is not the certificate of a CA", cert);

@@ -123,8 +123,7 @@ static x509_key *key_at(const struct machine *m, const char *path, struct err *e
 static int issue_pair(const struct machine *m, const struct pki_order *o, enum pki_leaf leaf, const struct pki_pair *ca,
 		      const char *stem, struct err *e)
 {
-	auto_free char *cert_path = xasprintf("%s.crt", stem);
-	auto_free char *key_path = xasprintf("%s.key", stem);
+	auto_free char *cert_path = xasprintf("%s.crt", stem), *key_path = xasprintf("%s.key", stem);
 	auto_key x509_key *key = NULL;
 	auto_buf struct buf cert = { 0 };
 	auto_want struct pki_want want = { 0 };
@@ -146,8 +145,7 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, enum p
 
 int pki_issue(const struct machine *m, const struct pki_order *o, char **path, struct err *e)
 {
-	auto_free char *ca_path = xasprintf("%s/ca.crt", o->dir);
-	auto_free char *stem = NULL;
+	auto_free char *ca_path = xasprintf("%s/ca.crt", o->dir), *stem = NULL;
 	auto_pair struct pki_pair ca = { 0 };
 	enum pki_leaf leaf = PKI_SERVER;
 

@@ -70,8 +70,7 @@ static int new_host(const struct pki_run *w, struct buf *text, struct err *e)
 
 static int stage_ca(const struct pki_run *w, const char *dir, struct err *e)
 {
-	auto_buf struct buf key = { 0 };
-	auto_buf struct buf host = { 0 };
+	auto_buf struct buf key = { 0 }, host = { 0 };
 
 	if (new_host(w, &host, e) < 0 || stage(dir, "ca", "host", pki_cert_mode(), &host, e) < 0)
 		return -1;

@@ -82,8 +82,7 @@ static int load_key(const struct machine *m, const char *path, bool for_etcd, st
 
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair, struct err *e)
 {
-	auto_free char *cert = machine_pki_path(m, name, "crt");
-	auto_free char *key = machine_pki_path(m, name, "key");
+	auto_free char *cert = machine_pki_path(m, name, "crt"), *key = machine_pki_path(m, name, "key");
 
 	*pair = (struct pki_pair){ 0 };
 	if (load_cert(cert, pair, e) < 0)

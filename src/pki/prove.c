@@ -36,8 +36,7 @@ static int prove_at(const struct machine *m, const struct port *port, const char
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	auto_free char *cert = machine_pki_path(m, pki_profile(port->shown)->name, "crt");
 	auto_free char *key = machine_pki_path(m, pki_profile(port->shown)->name, "key");
-	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt");
-	auto_free char *served = NULL;
+	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt"), *served = NULL;
 	const struct handshake h = {
 		.address = address, .port = port->number, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
 	};

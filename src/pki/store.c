@@ -126,8 +126,7 @@ static int check_directory(const struct machine *m, struct err *e)
 
 char *pki_store_begin(const struct machine *m, struct err *e)
 {
-	auto_free char *staging = staging_of(m);
-	auto_free char *number = xasprintf("%s/" GENERATION, staging);
+	auto_free char *staging = staging_of(m), *number = xasprintf("%s/" GENERATION, staging);
 	long long present = generation_of(m->at.pki);
 	auto_free char *text = xasprintf("%lld\n", present < 0 ? 1 : present + 1);
 

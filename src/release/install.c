@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/install.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,19 +15,26 @@
 #include "release/record.h"
 #include "release/unpack.h"
 
-#define STAGING ".new-v" /* not file_replace's: a directory, swept by release_sweep */
+#define STAGING ".new-v" /* not file_replace's: a directory, removed by sweep */
 #define MIB	(1024ULL * 1024ULL)
 
-void release_sweep(const struct machine *m)
+static bool is_staging(const char *name)
 {
-	auto_closedir DIR *d = opendir(m->at.releases);
-	const struct dirent *entry;
+	return text_starts(name, STAGING);
+}
 
-	while (d && (entry = readdir(d))) {
-		auto_free char *path = release_dir(m, entry->d_name);
-		struct err why = { 0 };
+/* Removes what a killed run left below releases. */
+static void sweep(const struct machine *m)
+{
+	auto_strv char **left = NULL;
+	struct err why = { 0 };
 
-		if (text_starts(entry->d_name, STAGING) && file_remove_tree(path, &why) < 0)
+	if (file_list(m->at.releases, is_staging, &left, &why) < 0)
+		log_warn("%s", why.msg);
+	for (size_t i = 0; left && left[i]; i++) {
+		auto_free char *path = release_dir(m, left[i]);
+
+		if (file_remove_tree(path, &why) < 0)
 			log_warn("%s", why.msg);
 	}
 	file_sweep(m->at.releases);
@@ -67,12 +73,12 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 		return err_set(e, ERR_VERIFY, "%s is not a gzip file", t->source);
 	need = ((uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0]) + MIB;
 	if (need > UNPACK_TOTAL_MAX)
-		return 0; /* unpack() has the better words for it */
+		return 0; /* unpack() refuses it */
 	if (file_free_space(m->at.releases, &have, e) < 0)
 		return -1;
 	if (need <= have)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "no room for etcd in %s: %llu MiB are needed and %llu MiB are free",
+	(void)err_set(e, ERR_CONFIG, "%s has no room for etcd: %llu MiB are needed and %llu MiB are free",
 		      m->at.releases, need / MIB + 1, have / MIB);
 	return err_hint(e, "make room there (etcd-cluster release prune removes old releases), then run this again");
 }
@@ -91,7 +97,7 @@ static int check_etcd(struct staging *s, struct version v, struct err *e)
 	    binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
 		return -1;
 	if (version_cmp(s->record.version, v) != 0)
-		return err_set(e, ERR_VERIFY, "%s: the etcd in it says it is " VERSION_FMT ", not " VERSION_FMT,
+		return err_set(e, ERR_VERIFY, "%s: its etcd says it is " VERSION_FMT ", not " VERSION_FMT,
 			       s->tarball.source, VERSION_ARGS(s->record.version), VERSION_ARGS(v));
 	text_hex(s->tarball.sha256, DIGEST_LEN, hex);
 	s->record.sha256 = xstrdup(hex);
@@ -156,19 +162,19 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 		log_info("would install %s", dir);
 		return 1;
 	}
-	release_sweep(m);
+	sweep(m);
 	s.dir = xasprintf("%s/" STAGING VERSION_FMT, m->at.releases, VERSION_ARGS(v));
 	if (check_room(m, &s.tarball, e) < 0 || file_mkdirs(m->at.releases, FILE_MODE(0755), e) < 0)
 		return -1;
 	if (fill_staging(&s, v, e) < 0 || move_in(&s, dir, e) < 0) {
-		release_sweep(m);
+		sweep(m);
 		return -1;
 	}
 	log_info("installed etcd %s, checked against %s", name + 1, s.tarball.trust);
 	return 1;
 }
 
-/* What the distribution's etcd may be called, below the root. */
+/* Where the distribution's etcd may be, below the root. */
 static const char *const system_dirs[] = { "/usr/bin", "/usr/local/bin" };
 
 /*
@@ -243,7 +249,6 @@ int release_install_system(const struct machine *m, struct err *e)
 		if (program)
 			return fill_system(m, system_dirs[i], program, dir, e) < 0 ? -1 : 1;
 	}
-	(void)err_set(e, ERR_CONFIG,
-		      "RELEASE=system, and the distribution's etcd is neither in /usr/bin nor in /usr/local/bin");
+	(void)err_set(e, ERR_CONFIG, "the distribution's etcd is neither in /usr/bin nor in /usr/local/bin");
 	return err_hint(e, "install it, or name a version in RELEASE");
 }

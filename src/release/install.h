@@ -21,6 +21,3 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
  * there is no etcd of the distribution. 1 changed, 0 it was so, -1.
  */
 int release_install_system(const struct machine *m, struct err *e) MUST_CHECK;
-
-/* Removes what a killed run left below releases. */
-void release_sweep(const struct machine *m);

@@ -18,7 +18,7 @@ struct release_list {
 	struct release_entry *entries; /* newest first, `system` last */
 	size_t n;
 	char **cached;	       /* strv of tarballs in the cache, by name */
-	char **bundled;	       /* the same of those that packages brought */
+	char **bundled;	       /* the same of the local releases that packages brought */
 	struct version newest; /* in the pinned table for this architecture; 0.0.0: none */
 };
 

@@ -81,34 +81,25 @@ int release_record_read(const char *dir, struct release_record *r, struct err *e
 	return 1;
 }
 
-static int put_binary(struct buf *out, const char *const keys[3], const struct release_binary *b, struct err *e)
-{
-	auto_free char *size = xasprintf("%llu", b->size), *changed = xasprintf("%lld", b->changed);
-
-	if (!b->there)
-		return 0;
-	if (keyfile_put(out, keys[0], size, e) < 0 || keyfile_put(out, keys[1], changed, e) < 0)
-		return -1;
-	return b->sha256[0] == '\0' ? 0 : keyfile_put(out, keys[2], b->sha256, e);
-}
-
-static int put_text(struct buf *out, const char *key, const char *value, struct err *e)
-{
-	return value ? keyfile_put(out, key, value, e) : 0;
-}
-
 int release_record_write(const char *dir, const struct release_record *r, const char *options, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/.release", dir), *list = xasprintf("%s/options", dir);
-	auto_free char *version = xasprintf(VERSION_FMT, VERSION_ARGS(r->version));
+	const char *const texts[][2] = { { "SHA256", r->sha256 }, { "SOURCE", r->source }, { "TRUST", r->trust } };
 	auto_buf struct buf out = { 0 };
 
-	if (put_text(&out, "VERSION", version, e) < 0 || put_text(&out, "SHA256", r->sha256, e) < 0 ||
-	    put_text(&out, "SOURCE", r->source, e) < 0 || put_text(&out, "TRUST", r->trust, e) < 0)
-		return -1;
-	for (int i = 0; i < RELEASE_BINARIES; i++)
-		if (put_binary(&out, binary_keys[i], &r->binaries[i], e) < 0)
+	buf_printf(&out, "VERSION=" VERSION_FMT "\n", VERSION_ARGS(r->version));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i][1] && keyfile_put(&out, texts[i][0], texts[i][1], e) < 0)
 			return -1;
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		const struct release_binary *b = &r->binaries[i];
+
+		if (!b->there)
+			continue;
+		buf_printf(&out, "%s=%llu\n%s=%lld\n", binary_keys[i][0], b->size, binary_keys[i][1], b->changed);
+		if (b->sha256[0] != '\0')
+			buf_printf(&out, "%s=%s\n", binary_keys[i][2], b->sha256);
+	}
 	if (file_replace(list, FILE_MODE(0644), options, strlen(options), e) < 0)
 		return -1;
 	return file_replace(path, FILE_MODE(0644), out.data, out.len, e);

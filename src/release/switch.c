@@ -101,9 +101,7 @@ static int remove_release(const struct machine *m, const char *name, struct err 
 	if (file_remove_tree(dir, e) < 0)
 		return -1;
 	log_info("removed %s", dir);
-	if (!version_parse(name, &v))
-		return 0;
-	file = tarball_name(v, e);
+	file = version_parse(name, &v) ? version_tarball(v) : NULL;
 	cached = file ? xasprintf("%s/%s", m->at.cache, file) : NULL;
 	if (cached && unlink(cached) < 0 && errno != ENOENT)
 		return err_sys(e, ERR_FAIL, "cannot remove %s", cached);

@@ -136,18 +136,8 @@ static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 	return 1;
 }
 
-static int no_source(const struct machine *m, enum tarball_from from, const struct tarball *t, struct err *e)
-{
-	if (m->conf.release_urls && from == TARBALL_CACHE)
-		return err_set(e, ERR_PENDING, "%s has to be fetched", t->file);
-	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file,
-		      m->at.cache);
-	return err_hint(e, "copy it there, then: etcd-cluster setup");
-}
-
 /* From the mirrors into the cache, and opened there. */
-static int get_from_mirrors(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t,
-			    struct err *e)
+static int get_from_mirrors(const struct machine *m, struct version v, bool again, struct tarball *t, struct err *e)
 {
 	auto_free char *source = NULL;
 	int rc;
@@ -156,38 +146,40 @@ static int get_from_mirrors(const struct machine *m, struct version v, enum tarb
 		log_info("would fetch %s", t->file);
 		return 0;
 	}
-	if (download(m, v, t->path, t->sha256, from == TARBALL_AGAIN, &source, e) < 0)
+	if (download(m, v, t->path, t->sha256, again, &source, e) < 0)
 		return -1;
 	rc = open_verified(t, t->path, e);
-	if (rc == 0)
-		return err_set(e, ERR_FAIL, "%s was removed while it was opened", t->path);
-	if (rc > 0) {
-		free(t->source);
-		t->source = steal(&source);
-	}
-	return rc < 0 ? -1 : 0;
+	if (rc <= 0)
+		return rc < 0 ? -1 : err_set(e, ERR_FAIL, "%s was removed while it was opened", t->path);
+	free(t->source);
+	t->source = steal(&source);
+	return 0;
 }
 
 int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t, struct err *e)
 {
-	bool network = from != TARBALL_CACHE && !m->dry_run;
+	const bool network = from != TARBALL_CACHE, mirrors = network && m->conf.release_urls;
 	struct err cached = { 0 };
 	int rc;
 
-	if (init(m, v, t, e) < 0 || find_digest(m, v, network, t, e) < 0)
+	if (init(m, v, t, e) < 0 || find_digest(m, v, network && !m->dry_run, t, e) < 0)
 		return -1;
 	rc = open_here(m, t, &cached);
 	if (rc > 0)
 		return 0;
-	if (rc < 0 && (cached.class != ERR_VERIFY || !m->conf.release_urls || from == TARBALL_CACHE)) {
+	if (rc < 0 && (cached.class != ERR_VERIFY || !mirrors)) {
 		*e = cached;
 		return -1;
 	}
 	if (rc < 0) /* as above: fetch a good one */
 		log_warn("%s", cached.msg);
-	if (!m->conf.release_urls || from == TARBALL_CACHE)
-		return no_source(m, from, t, e);
-	return get_from_mirrors(m, v, from, t, e);
+	if (mirrors)
+		return get_from_mirrors(m, v, from == TARBALL_AGAIN, t, e);
+	if (m->conf.release_urls)
+		return err_set(e, ERR_PENDING, "%s has to be fetched", t->file);
+	(void)err_set(e, ERR_PENDING, "%s is not in %s, and RELEASE_URL=none forbids fetching it", t->file,
+		      m->at.cache);
+	return err_hint(e, "copy it there, then: etcd-cluster setup");
 }
 
 int tarball_check(const struct machine *m, const char *path, struct tarball *t, struct err *e)

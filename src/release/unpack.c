@@ -39,7 +39,7 @@ static void outputs_free(struct outputs *o)
 static int open_outputs(struct outputs *o, const char *dir, struct err *e)
 {
 	for (int i = 0; i < RELEASE_BINARIES; i++)
-		o->of[i] = (struct output){ .fd = -1 };
+		o->of[i].fd = -1;
 	for (int i = 0; i < RELEASE_BINARIES; i++) {
 		o->of[i].path = xasprintf("%s/%s", dir, release_binary_names[i]);
 		o->of[i].digest = digest_new();
@@ -123,7 +123,7 @@ int release_unpack(const struct tarball *t, struct version v, const char *dir,
 {
 	struct unpack_file files[RELEASE_BINARIES];
 	struct unpack u = { .fd = t->fd, .top = t->top, .files = files, .n_files = RELEASE_BINARIES };
-	cleanup(outputs_free) struct outputs o;
+	cleanup(outputs_free) struct outputs o = { 0 };
 	struct unpack_result result;
 	uint8_t sha256[DIGEST_LEN];
 

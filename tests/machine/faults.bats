@@ -49,7 +49,7 @@ setup_fails() {
 
 @test "/usr/libexec/etcd-cluster on a full disk: an error that says so, no half release" {
 	m 'mount -t tmpfs -o size=10M,mode=0755 tmpfs /usr/libexec/etcd-cluster/releases'
-	setup_fails 'no room for etcd in /usr/libexec/etcd-cluster/releases'
+	setup_fails '/usr/libexec/etcd-cluster/releases has no room for etcd'
 	m '[ ! -e /usr/libexec/etcd-cluster/releases/v3.4.23 ]
 	[ ! -e /usr/libexec/etcd-cluster/releases/current ]
 	mount -o remount,size=200M /usr/libexec/etcd-cluster/releases'
