@@ -18,7 +18,7 @@ static int load(const struct machine *m, struct pki_pair *ca, struct err *e)
 		return -1;
 	if (ca->cert)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "there is no CA in %s", m->at.pki);
+	(void)err_set(e, ERR_CONFIG, "%s has no CA", m->at.pki);
 	return err_hint(e, "etcd-cluster setup makes one; etcd-cluster ca import brings one");
 }
 

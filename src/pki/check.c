@@ -50,7 +50,7 @@ static char *joined(char *const *v)
 	return b.data ? b.data : xstrdup("none");
 }
 
-/* What it says against what it should say. */
+/* What it contains against what it should. */
 static enum pki_todo check_content(const struct machine *m, const struct pki_profile *profile,
 				   const struct x509_info *info, char **why)
 {
@@ -122,7 +122,7 @@ int pki_check_clock(const struct machine *m, struct err *e)
 {
 	if (m->now >= EARLIEST)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "the clock of this machine says %s: certificates would get wrong dates",
+	(void)err_set(e, ERR_CONFIG, "the clock of this machine shows %s, so certificates would get wrong dates",
 		      pki_date(m->now).text);
 	return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
 }
@@ -134,8 +134,8 @@ static int check_ca_dates(const struct machine *m, const struct pki_pair *ca, co
 		return err_hint(e, "put a CA that is in date (ca.crt and ca.key) there, then run: etcd-cluster setup");
 	}
 	if (m->now < ca->info.not_before) {
-		(void)err_set(e, ERR_CONFIG, "the clock of this machine says %s, and the CA %s is valid from %s on",
-			      pki_date(m->now).text, path, pki_date(ca->info.not_before).text);
+		(void)err_set(e, ERR_CONFIG, "the CA %s is valid from %s, but the clock of this machine shows %s", path,
+			      pki_date(ca->info.not_before).text, pki_date(m->now).text);
 		return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
 	}
 	return 0;
@@ -183,7 +183,7 @@ static int check_now(const struct machine *m, const struct x509_info *info, cons
 	if (m->now > info->not_after)
 		return err_set(e, ERR_VERIFY, "%s has expired on %s", path, pki_date(info->not_after).text);
 	if (m->now < info->not_before)
-		return err_set(e, ERR_VERIFY, "%s is not valid before %s, and the clock of this machine says %s", path,
+		return err_set(e, ERR_VERIFY, "%s is not valid before %s, but the clock of this machine shows %s", path,
 			       pki_date(info->not_before).text, pki_date(m->now).text);
 	return 0;
 }

@@ -22,7 +22,7 @@ static int find_profile(const char *verb, enum pki_leaf *leaf, struct err *e)
 			return 0;
 		}
 	}
-	(void)err_set(e, ERR_CONFIG, "there is no profile %s", verb);
+	(void)err_set(e, ERR_CONFIG, "\"%s\" is not a certificate profile", verb);
 	return err_hint(e, "profiles: server peer client apiserver healthcheck");
 }
 

@@ -19,7 +19,7 @@ struct pki_pair {
 void pki_pair_free(struct pki_pair *pair);
 
 /*
- * Loads <name>.crt and <name>.key. Refuses (ERR_VERIFY, with the file and what to do) what is no PEM, what somebody
+ * Loads <name>.crt and <name>.key. Refuses (ERR_VERIFY, with the file and what to do) what is not PEM, what somebody
  * else could have changed, and a key that others can read; for_etcd: the group etcd may. *pair is to be freed in any
  * case.
  */

@@ -50,10 +50,10 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 
 	if (!cert)
 		return -1;
-	/* A given CA may be bound to other uses or names, or may sign CAs only. */
+	/* A copied CA may be bound to other uses or names, or may sign CAs only. */
 	if (x509_verify(cert, &ca->pem, want->server, true, m->now, e) < 0) {
 		(void)err_wrap(e, "this CA (%s) cannot issue a certificate for %s", ca->info.subject, want->cn);
-		return err_hint(e, "put a CA there that may sign server and client certificates with these names");
+		return err_hint(e, "use a CA that may sign server and client certificates with these names");
 	}
 	x509_cert_pem(cert, cert_pem);
 	return 0;
@@ -65,7 +65,7 @@ int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e)
 		return -1;
 	if (ca->cert && ca->key)
 		return pki_check_ca(m, ca, e);
-	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing: nothing can be issued here", m->at.pki,
+	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing, so this machine cannot issue certificates", m->at.pki,
 		      ca->cert ? "key" : "crt");
 	return err_hint(e, ca->cert ? "run this where the CA's key is" : "etcd-cluster setup");
 }

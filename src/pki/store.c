@@ -118,8 +118,7 @@ static int check_directory(const struct machine *m, struct err *e)
 
 	if (lstat(m->at.pki, &st) < 0 || S_ISDIR(st.st_mode))
 		return 0;
-	(void)err_set(e, ERR_CONFIG,
-		      "%s is not a directory (a symbolic link is not good enough: it is replaced as a whole)",
+	(void)err_set(e, ERR_CONFIG, "%s is not a directory, and a symbolic link cannot be replaced as a whole",
 		      m->at.pki);
 	return err_hint(e, "make it a directory with the files in it, then run: etcd-cluster setup");
 }
@@ -158,7 +157,7 @@ static int cannot_exchange(const struct machine *m, struct err *e)
 	if (e->sys != EXDEV && e->sys != EINVAL)
 		return -1;
 	e->class = ERR_CONFIG;
-	return err_hint(e, "make the directory anew: mv %s %s.copy && mv %s.copy %s", m->at.pki, m->at.pki, m->at.pki,
+	return err_hint(e, "recreate the directory: mv %s %s.copy && mv %s.copy %s", m->at.pki, m->at.pki, m->at.pki,
 			m->at.pki);
 }
 

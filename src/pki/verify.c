@@ -26,7 +26,7 @@ static int verify_leaf(const struct machine *m, const struct pki_pair *ca, enum 
 	if (!cert)
 		return -1;
 	x509_describe(cert, &leaf.info);
-	/* That it is soon to be renewed is no reason to refuse it: CERT_DAYS may be few on the CA host. */
+	/* One that is soon to be renewed will do: CERT_DAYS may be few on the CA host. */
 	if (pki_check_leaf(m, ca, p, &leaf, &why) > PKI_RENEW)
 		(void)err_set(e, ERR_VERIFY, "%s.crt %s", p->name, why);
 	else

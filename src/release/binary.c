@@ -79,7 +79,7 @@ static int parse_version(const char *path, const char *text, struct version *v, 
 	if (text_starts(text, VERSION_LINE))
 		number = xstrndup(text + strlen(VERSION_LINE), strcspn(text + strlen(VERSION_LINE), "\n"));
 	if (!number || !version_parse(number, v))
-		return err_set(e, ERR_VERIFY, "%s --version does not say a version of etcd", path);
+		return err_set(e, ERR_VERIFY, "%s --version does not print an etcd version", path);
 	return 0;
 }
 

@@ -39,8 +39,7 @@ static int next_entry(struct table *t, uint8_t sha256[DIGEST_LEN], char **name, 
 		t->text += n + (end != NULL);
 		t->len -= n + (end != NULL);
 		if (rc < 0)
-			return err_set(e, ERR_VERIFY, "%s:%u: not a line as sha256sum prints them", t->where,
-				       t->number);
+			return err_set(e, ERR_VERIFY, "%s:%u: this is not a line of sha256sum(1)", t->where, t->number);
 		if (rc > 0)
 			return 1;
 	}
@@ -66,7 +65,7 @@ static int find_more(const char *text, size_t len, const char *where, const char
 			memcpy(d->sha256, sha256, DIGEST_LEN);
 			d->source = xasprintf("%s:%u", where, t.number);
 		} else if (!digest_equal(d->sha256, sha256)) {
-			rc = err_set(e, ERR_VERIFY, "%s:%u: another digest of %s than %s has", where, t.number, file,
+			rc = err_set(e, ERR_VERIFY, "%s:%u: the digest of %s is not that of %s", where, t.number, file,
 				     d->source);
 			break;
 		}
@@ -183,7 +182,7 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 			return 0;
 		}
 	}
-	return err_set(e, ERR_VERIFY, "the signature is by none of the keys in %s", at->release_keys);
+	return err_set(e, ERR_VERIFY, "no key in %s has made the signature of SHA256SUMS", at->release_keys);
 }
 
 int digests_newest(const struct layout *at, struct version *v, struct err *e)

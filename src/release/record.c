@@ -168,6 +168,6 @@ int release_verify(const struct machine *m, const char *name, struct err *e)
 		if (r.binaries[i].there && verify_binary(dir, i, &r.binaries[i], e) < 0)
 			return err_hint(e, "etcd-cluster release install %s", name);
 	if (!release_record_fits(dir, &r))
-		return err_set(e, ERR_VERIFY, "in %s there is not exactly what was installed", dir);
+		return err_set(e, ERR_VERIFY, "%s does not hold exactly what was installed", dir);
 	return 0;
 }

@@ -116,8 +116,7 @@ static char *wanted_name(const struct machine *m, const char *now, bool has_memb
 	if (now)
 		return xstrdup(now);
 	if (has_member) {
-		(void)err_set(e, ERR_CONFIG, "this machine is a member, and %s, which says what it ran, is gone",
-			      m->at.current);
+		(void)err_set(e, ERR_CONFIG, "%s, which names the etcd of this member, is missing", m->at.current);
 		(void)err_hint(e, "write the RELEASE that it ran into %s, then: etcd-cluster setup", m->at.conf);
 		return NULL;
 	}
@@ -148,9 +147,10 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 	if (now && strcmp(now, name) == 0)
 		return installed;
 	if (now && has_member) {
-		log_warn("this member runs etcd %s and cluster.conf says %s, which is installed beside it. To switch: "
-			 "etcd-cluster release use %s && systemctl restart etcd",
-			 now, name, name);
+		log_warn("cluster.conf names etcd %s, and this member runs %s; to switch: etcd-cluster release use %s "
+			 "&& "
+			 "systemctl restart etcd",
+			 name, now, name);
 		return installed;
 	}
 	if (m->dry_run && installed) {

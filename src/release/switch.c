@@ -32,7 +32,7 @@ static int check_step(struct version from, struct version to, struct err *e)
 	}
 	if (from.major != to.major || to.minor > from.minor + 1) {
 		(void)err_set(e, ERR_CONFIG,
-			      "from etcd " VERSION_FMT " to " VERSION_FMT " is more than one minor version",
+			      "the step from etcd " VERSION_FMT " to " VERSION_FMT " is more than one minor version",
 			      VERSION_ARGS(from), VERSION_ARGS(to));
 		return err_hint(e, "go to %u.%u first", from.major, from.minor + 1);
 	}
@@ -85,7 +85,7 @@ int release_rollback(const struct machine *m, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return err_set(e, ERR_CONFIG, "there is no previous release to go back to");
+		return err_set(e, ERR_CONFIG, "this machine has no previous release");
 	return release_use(m, name, e);
 }
 

@@ -48,7 +48,7 @@ static int find_digest(const struct machine *m, struct version v, bool network, 
 		return -1;
 	if (rc == 0) {
 		(void)err_set(e, ERR_VERIFY,
-			      "nobody vouches for %s: it is not in %s, not in %s, and there is no signed SHA256SUMS",
+			      "%s has no trusted digest: it is not in %s, not in %s, and in no signed SHA256SUMS",
 			      t->file, m->at.digests, m->at.admin_digests);
 		return err_hint(e, "put its line of sha256sum into %s/site.sha256, when you trust it",
 				m->at.admin_digests);
@@ -102,9 +102,8 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	if (!digest_equal(sha256, t->sha256)) {
 		text_hex(t->sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
-		(void)err_set(e, ERR_VERIFY,
-			      "%s is not what it should be: its SHA-256 is %.16s..., not %.16s... as in %s", path, have,
-			      want, t->trust);
+		(void)err_set(e, ERR_VERIFY, "%s has the wrong SHA-256: it is %.16s..., and %s has %.16s...", path,
+			      have, t->trust, want);
 		return err_hint(e, "remove it, or put the right one there");
 	}
 	t->fd = steal_fd(&fd);

@@ -45,18 +45,18 @@ refused() {
 }
 
 @test "no digest, another digest, a changed archive: refused, and nothing is made" {
-	refused 4 'nobody vouches' "$DATA/$file" '' "$out"
+	refused 4 'no trusted digest' "$DATA/$file" '' "$out"
 	sed 's/^./&/; s/^[0-9a-f]\{8\}/00000000/' "$DATA/SUMS" >"$BATS_TEST_TMPDIR/wrong"
-	refused 4 'is not what it should be' "$DATA/$file" "$BATS_TEST_TMPDIR/wrong" "$out"
+	refused 4 'has the wrong SHA-256' "$DATA/$file" "$BATS_TEST_TMPDIR/wrong" "$out"
 	cp "$DATA/$file" "$BATS_TEST_TMPDIR/$file"
 	printf x >>"$BATS_TEST_TMPDIR/$file"
-	refused 4 'is not what it should be' "$BATS_TEST_TMPDIR/$file" "$DATA/SUMS" "$out"
+	refused 4 'has the wrong SHA-256' "$BATS_TEST_TMPDIR/$file" "$DATA/SUMS" "$out"
 }
 
 @test "a digest of the administrator does not overrule the pinned one" {
 	cp "$DATA/$file" "$BATS_TEST_TMPDIR/etcd-v3.6.14-linux-$ARCH.tar.gz"
 	(cd "$BATS_TEST_TMPDIR" && sha256sum etcd-v3.6.14-*.tar.gz) >"$BATS_TEST_TMPDIR/sums"
-	refused 4 'is not what it should be' "$BATS_TEST_TMPDIR/etcd-v3.6.14-linux-$ARCH.tar.gz" "$BATS_TEST_TMPDIR/sums" "$out"
+	refused 4 'has the wrong SHA-256' "$BATS_TEST_TMPDIR/etcd-v3.6.14-linux-$ARCH.tar.gz" "$BATS_TEST_TMPDIR/sums" "$out"
 }
 
 @test "what is no release archive, or one for another machine: refused" {
@@ -121,5 +121,5 @@ refused() {
 	mv "$bundle/$file" "$root/var/cache/etcd-cluster/$file"
 	cp "$DATA/$file" "$bundle/"
 	run -0 "$ETCD_CLUSTER" --root "$root" release install 3.4.30
-	[[ $output == *'is not what it should be'* ]]
+	[[ $output == *'has the wrong SHA-256'* ]]
 }

@@ -224,7 +224,7 @@ requests() {
 	mkdir -p "$cache"
 	head -c 1000 "$SITE/files/$FILE" >"$cache/$FILE"
 	fetch
-	[[ $output == *"is not what it should be"* ]]
+	[[ $output == *"has the wrong SHA-256"* ]]
 	cmp "$SITE/files/$FILE" "$cache/$FILE"
 }
 
@@ -235,7 +235,7 @@ requests() {
 	openssl pkey -in "$BATS_TEST_TMPDIR/key.pem" -pubout -out "$root/etc/etcd/release-keys.d/site.pem"
 	from "$HTTP/good"
 	fetch
-	failed_without_cache() { [ "$status" -eq 4 ] && [[ $output == *"nobody vouches"* ]]; }
+	failed_without_cache() { [ "$status" -eq 4 ] && [[ $output == *"no trusted digest"* ]]; }
 	failed_without_cache
 	(cd "$SITE/files" && sha256sum "$FILE" >SHA256SUMS &&
 		openssl dgst -sha256 -sign "$BATS_TEST_TMPDIR/key.pem" SHA256SUMS | base64 >SHA256SUMS.sig)

@@ -100,25 +100,25 @@ refused() {
 			    del data[at:]
 			open(sys.argv[2], "wb").write(data)
 		END
-		refused 4 "is not what it should be: its SHA-256 is" install 3.6.14
+		refused 4 "has the wrong SHA-256: it is" install 3.6.14
 	done
 }
 
 @test "a tarball of another version or machine under this name is refused" {
 	have 3.6.14
 	cp "$DATA/good/etcd-v3.6.13-linux-$ARCH.tar.gz" "$cache/$file"
-	refused 4 "is not what it should be" install 3.6.14
+	refused 4 "has the wrong SHA-256" install 3.6.14
 	(cd "$cache" && sha256sum "$file") >"$admin/site.sha256"
 	refused 4 "another release" install 3.6.14
 }
 
-@test "nobody vouches for it: refused, with the ways out" {
+@test "a release without a trusted digest: refused, with the ways out" {
 	cp "$DATA/good/$file" "$cache"
-	refused 4 "nobody vouches for $file" install 3.6.14
+	refused 4 "$file has no trusted digest" install 3.6.14
 	[[ $output == *"releases.sha256.d/site.sha256"* ]]
 	# another name, even a longer one with the same beginning, is not this one
 	echo "$(sha256sum <"$cache/$file" | cut -d' ' -f1)  $file.asc" >"$admin/site.sha256"
-	refused 4 "nobody vouches for $file" install 3.6.14
+	refused 4 "$file has no trusted digest" install 3.6.14
 }
 
 @test "the pinned table goes first, and a mismatch there is final" {
@@ -130,9 +130,9 @@ refused() {
 @test "administrators' tables that disagree, cannot be read as such, or can be changed by others, are refused" {
 	have 3.6.14
 	echo "$(echo other | sha256sum | cut -d' ' -f1)  $file" >"$admin/zz.sha256"
-	refused 4 "zz.sha256:1: another digest of $file than $admin/site.sha256:1 has" install 3.6.14
+	refused 4 "zz.sha256:1: the digest of $file is not that of $admin/site.sha256:1" install 3.6.14
 	printf '# fine\n\nnonsense\n' >"$admin/zz.sha256"
-	refused 4 "zz.sha256:3: not a line as sha256sum prints them" install 3.6.14
+	refused 4 "zz.sha256:3: this is not a line of sha256sum(1)" install 3.6.14
 	cp "$admin/site.sha256" "$admin/zz.sha256"
 	chmod 666 "$admin/zz.sha256"
 	refused 4 "can be written by others" install 3.6.14
@@ -168,12 +168,12 @@ refused() {
 	(cd "$cache" && sha256sum "$file" >SHA256SUMS)
 	openssl genpkey -algorithm ed25519 -out "$BATS_TEST_TMPDIR/key.pem"
 	openssl pkey -in "$BATS_TEST_TMPDIR/key.pem" -pubout -out "$keys/site.pem"
-	refused 4 "nobody vouches" install 3.6.14
+	refused 4 "no trusted digest" install 3.6.14
 	echo nonsense >"$cache/SHA256SUMS.sig"
-	refused 4 "the signature is by none of the keys" install 3.6.14
+	refused 4 "has made the signature" install 3.6.14
 	openssl pkeyutl -sign -rawin -inkey "$BATS_TEST_TMPDIR/key.pem" -in "$cache/SHA256SUMS" -out "$cache/SHA256SUMS.sig"
 	echo "# one more line" >>"$cache/SHA256SUMS"
-	refused 4 "the signature is by none of the keys" install 3.6.14
+	refused 4 "has made the signature" install 3.6.14
 	sed -i '$d' "$cache/SHA256SUMS"
 	run -0 release install 3.6.14
 	grep -q "signed by $keys/site.pem" "$releases/v3.6.14/.release"
@@ -259,7 +259,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	have 3.6.14
 	run -0 release verify "$cache/$file"
 	cp "$DATA/good/etcd-v3.6.13-linux-$ARCH.tar.gz" "$BATS_TEST_TMPDIR/$file"
-	refused 4 "is not what it should be" verify "$BATS_TEST_TMPDIR/$file"
+	refused 4 "has the wrong SHA-256" verify "$BATS_TEST_TMPDIR/$file"
 	refused 3 "does not have the name" verify "$conf"
 }
 

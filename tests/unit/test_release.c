@@ -73,7 +73,7 @@ static void a_release_to_fetch_is_pending(void **state)
 	auto_free char *line = NULL, *path = xasprintf("%s/x", m->at.admin_digests), *file = NULL;
 	struct err none = { 0 };
 
-	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "nobody vouches");
+	assert_err(release_ensure(m, TARBALL_CACHE, false, e), ERR_VERIFY, "no trusted digest");
 	file = tarball_name((struct version){ 3, 6, 14 }, &none);
 	line = xasprintf("%064d  %s\n", 0, file);
 	assert_ok(file_mkdirs(m->at.admin_digests, FILE_MODE(0755), e));
@@ -111,7 +111,7 @@ static void no_release_is_guessed_for_a_member(void **state)
 	struct err none = { 0 };
 
 	put_release(m, "v3.6.14");
-	assert_err(release_ensure(m, TARBALL_CACHE, true, e), ERR_CONFIG, "is gone");
+	assert_err(release_ensure(m, TARBALL_CACHE, true, e), ERR_CONFIG, "is missing");
 	m->conf.release_given = true;
 	assert_int_equal(release_ensure(m, TARBALL_CACHE, true, &none), 1);
 }
