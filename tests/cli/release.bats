@@ -124,7 +124,7 @@ refused() {
 @test "the pinned table goes first, and a mismatch there is final" {
 	have 3.6.14
 	echo "$(echo other | sha256sum | cut -d' ' -f1)  $file" >"$pinned"
-	refused 4 "as in $pinned:1" install 3.6.14
+	refused 4 "and $pinned:1 has" install 3.6.14
 }
 
 @test "administrators' tables that disagree, cannot be read as such, or can be changed by others, are refused" {

@@ -69,7 +69,7 @@ static void a_table_is_read_as_sha256sum_writes_it(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(absent); i++)
 		assert_int_equal(find(absent[i], &d, &none), 0);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_err(find(bad[i], &d, e), ERR_VERIFY, "table:1: not a line");
+		assert_err(find(bad[i], &d, e), ERR_VERIFY, "table:1: this is not a line");
 	assert_err(find(A "  " FILENAME "\n" B "  " FILENAME "\n", &d, e), ERR_VERIFY, "table:2: the digest of");
 	assert_err(digests_find(A "  a\0b\n", sizeof(A "  a\0b\n") - 1, "table", FILENAME, &d, e), ERR_VERIFY,
 		   "table:1");
