@@ -42,10 +42,8 @@ int aside_move(const struct machine *m, const char *path, struct err *e)
 
 int aside_data(const struct machine *m, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *member = xasprintf("%s/member", data);
-	auto_free char *own = datadir_wal(&m->conf);
-	auto_free char *wal = own ? layout_path(&m->at, own) : NULL;
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *member = xasprintf("%s/member", data);
+	auto_free char *own = datadir_wal(&m->conf), *wal = own ? layout_path(&m->at, own) : NULL;
 	/* The log last: while it is there the data still counts as that of a member (datadir_look). */
 	int moved = aside_move(m, member, e), more = 0;
 

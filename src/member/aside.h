@@ -13,13 +13,13 @@ char *aside_name(const struct machine *m, const char *path);
 int aside_move(const struct machine *m, const char *path, struct err *e) MUST_CHECK;
 
 /*
- * The data in DATA_DIR (member.aside-…) and the log in WAL_DIR (wal.aside-…); the directories themselves stay, for they may be mount
- * points. etcd must not run. Killed between the two, it is called again. 1, 0, -1 as above.
+ * The data in DATA_DIR (member.aside-…) and the log in WAL_DIR (wal.aside-…); the directories themselves stay, for they
+ * may be mount points. etcd must not run. Killed between the two, it is called again. 1, 0, -1 as above.
  */
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Gives the membership up: the data, joining, etcd.env and the certificates if asked, and member-id last: while it is there, a run
- * that was killed goes on. etcd must not run. 0, -1.
+ * Gives the membership up: the data, joining, etcd.env and the certificates if asked, and member-id last: while it is
+ * there, a run that was killed goes on. etcd must not run. 0, -1.
  */
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e) MUST_CHECK;

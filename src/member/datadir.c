@@ -18,8 +18,9 @@
 #include "member/joining.h"
 
 /*
- * What every etcd started without configuration makes up for itself: its advertised peer URL is http://localhost:2380 and its token
- * etcd-cluster (seen on 3.4.23 and in etcd-io/etcd#11562). Debian's etcd-server starts like that when it is installed.
+ * What every etcd started without configuration makes up for itself: its advertised peer URL is http://localhost:2380
+ * and its token etcd-cluster (seen on 3.4.23 and in etcd-io/etcd#11562). Debian's etcd-server starts like that when it
+ * is installed.
  */
 #define DEFAULT_CLUSTER UINT64_C(0xcdf818194e3a8c32)
 #define DEFAULT_MEMBER	UINT64_C(0x8e9e05c52164694d)
@@ -27,7 +28,10 @@
 /* A data directory set aside on its own mount point keeps this prefix (aside_hint). */
 #define ASIDE "member.aside-"
 
-/* Names that may lie in a data directory: etcd's own, its probe for write access, what mkfs makes, and what we told to set aside. */
+/*
+ * Names that may lie in a data directory: etcd's own, its probe for write access, what mkfs makes, and what we told to
+ * set aside.
+ */
 static bool is_expected(const char *name)
 {
 	return strcmp(name, "member") == 0 || strcmp(name, ".touch") == 0 || strcmp(name, "lost+found") == 0 ||
@@ -76,8 +80,7 @@ char *datadir_wal(const struct config *c)
 
 int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = datadir_wal(&m->conf);
 	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
 	struct wal_ids ids = { 0 };
 	int found;
@@ -191,7 +194,10 @@ static int check_unclaimed(const struct machine *m, struct wal_ids found, const 
 	return aside_hint(m, data, e);
 }
 
-/* 1 and who it was when etcd has run here as a member that was added, though member-id was never written: it must not begin anew either. */
+/*
+ * 1 and who it was when etcd has run here as a member that was added, though member-id was never written: it must not
+ * begin anew either.
+ */
 static int was_started(const struct machine *m, struct identity *id, struct err *e)
 {
 	auto_joining struct joining j = { 0 };

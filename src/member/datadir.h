@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The data directory: whose data is in it, and may etcd be started on it. Everything is read from the files, so etcd need not run.
+ * The data directory: whose data is in it, and may etcd be started on it. Everything is read from the files, so etcd
+ * need not run.
  */
 #pragma once
 
@@ -12,32 +13,39 @@
 #include "member/identity.h"
 
 /*
- * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root); else NULL. Not WAL_DIR itself:
- * etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a mount point or a directory whose parent is
- * not etcd's does not allow. The caller frees.
+ * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root);
+ * else NULL. Not WAL_DIR itself: etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a
+ * mount point or a directory whose parent is not etcd's does not allow. The caller frees.
  */
 char *datadir_wal(const struct config *c);
 
 /*
- * Whose data is in DATA_DIR and WAL_DIR: 1 and its IDs; 0 there is no write-ahead log, so etcd would start empty; -1. ERR_CONFIG: files that
- * are not etcd's, or data without its log. ERR_FAIL: it cannot be read, or the log is damaged.
+ * Whose data is in DATA_DIR and WAL_DIR: 1 and its IDs; 0 there is no write-ahead log, so etcd would start empty; -1.
+ * ERR_CONFIG: files that are not etcd's, or data without its log. ERR_FAIL: it cannot be read, or the log is damaged.
  */
 int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e) MUST_CHECK;
 
-/* Which member this machine is or was: by member-id, else by its data (then id->name is NAME). 1, 0 none, -1. The caller frees id. */
+/*
+ * Which member this machine is or was: by member-id, else by its data (then id->name is NAME). 1, 0 none, -1. The
+ * caller frees id.
+ */
 int datadir_whose(const struct machine *m, struct identity *id, struct err *e) MUST_CHECK;
 
 /*
- * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet, or it is what
- * cluster.conf itself gives or that of the member that this machine was just added as (a setup that was killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
+ * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet, or
+ * it is what cluster.conf itself gives or that of the member that this machine was just added as (a setup that was
+ * killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
  */
 int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* The IDs that a cluster formed from cluster.conf has. False for a member that joins: a running cluster gives it its ID. */
+/*
+ * The IDs that a cluster formed from cluster.conf has. False for a member that joins: a running cluster gives it its
+ * ID.
+ */
 bool datadir_own_ids(const struct config *c, struct wal_ids *ids);
 
 /*
- * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and mends owner and mode of the two directories themselves (never of what is
- * in them). 1 changed (with m->dry_run: would be), 0 nothing to do.
+ * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and mends owner and mode of the two directories themselves (never of what
+ * is in them). 1 changed (with m->dry_run: would be), 0 nothing to do.
  */
 int datadir_prepare(const struct machine *m, struct err *e) MUST_CHECK;

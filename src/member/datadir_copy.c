@@ -80,8 +80,7 @@ static int check_room(const struct machine *m, const char *from, struct err *e)
 /* DATA_DIR/member, and WAL_DIR/wal when it is elsewhere: 1 or 2 of them. */
 static size_t find_parts(const struct machine *m, struct part parts[2])
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = datadir_wal(&m->conf);
 	size_t n = own ? 2 : 1;
 
 	parts[0].from = xasprintf("%s/member", data);
@@ -98,10 +97,9 @@ int datadir_copy_room(const struct machine *m, struct err *e)
 	cleanup(part_free) struct part parts[2] = { { 0 } };
 	size_t n = find_parts(m, parts);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (check_room(m, parts[i].from, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -14,8 +14,7 @@
 struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
 			   struct err *e)
 {
-	auto_free char *ca = machine_pki_path(m, "ca", "crt");
-	auto_free char *cert = machine_pki_path(m, CLIENT_PAIR, "crt");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, CLIENT_PAIR, "crt");
 	auto_free char *key = machine_pki_path(m, CLIENT_PAIR, "key");
 	const struct grpc_endpoint to = { .url = url,
 					  .ca_file = ca,
@@ -97,10 +96,9 @@ char **endpoint_all(const struct machine *m)
 	char **list = NULL;
 
 	strv_add(&list, own);
-	for (size_t i = 0; i < m->conf.n_members; i++) {
+	for (size_t i = 0; i < m->conf.n_members; i++)
 		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
 			add_address(m, &list, m->conf.members[i].address);
-	}
 	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++) {
 		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
 		auto_free char *url = config_url(m->conf.join[i], port);

@@ -18,7 +18,9 @@
 /* The first line, up to the hash of all that follows it. */
 #define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
 
-/* Revisions older than this are compacted away; etcd's own default keeps them all, until the quota stops every write. */
+/*
+ * Revisions older than this are compacted away; etcd's own default keeps them all, until the quota stops every write.
+ */
 #define COMPACT_AFTER "8h"
 
 /* etcd's default, which its documentation calls the normal size: 2 GiB. */
@@ -71,8 +73,8 @@ static int put_settings(const struct machine *m, const struct env_input *in, con
 }
 
 /*
- * What etcd listens on. It binds to IP addresses only (etcd, embed/config.go, checkBindURLs): for a DNS name that is all of
- * them, IPv4 and IPv6 alike (Go's net.Listen). The caller frees.
+ * What etcd listens on. It binds to IP addresses only (etcd, embed/config.go, checkBindURLs): for a DNS name that is
+ * all of them, IPv4 and IPv6 alike (Go's net.Listen). The caller frees.
  */
 static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 {
@@ -118,8 +120,7 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	const struct config *c = &m->conf;
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
-	auto_free char *client = config_url(c->address, c->client_port);
-	auto_free char *peer = config_url(c->address, c->peer_port);
+	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *formed = formed_cluster(c);
 	auto_joining struct joining joined = { 0 };
 	auto_free char *wal = datadir_wal(c);
@@ -185,7 +186,9 @@ static int put_conduct(const struct machine *m, const struct env_input *in, stru
 	return put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
 }
 
-/* An ETCD_* line for an option that this etcd has not: it would be ignored, and the person who wrote it would not know. */
+/*
+ * An ETCD_* line for an option that this etcd has not: it would be ignored, and the person who wrote it would not know.
+ */
 static int refuse_unknown(const struct env_input *in, const struct config_etcd *line, struct err *e)
 {
 	auto_strv char **names = NULL;
@@ -242,7 +245,10 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 	auto_free char *endpoint = config_url("127.0.0.1", m->conf.client_port);
 	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, "etcdctl-etcd-client.crt");
 	auto_free char *key = pki_file(m, "etcdctl-etcd-client.key");
-	/* Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a warning. */
+	/*
+	 * Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a
+	 * warning.
+	 */
 	bool api = !version_at_least(in->version, 3, 6);
 	const char *const vars[][2] = {
 		{ "ETCDCTL_API", api ? "3" : NULL },

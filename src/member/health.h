@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the members of the cluster say about themselves and each other, asked as the machine's own administrator
- * (the etcdctl-etcd-client certificate).
+ * What the members of the cluster say about themselves and each other, asked as the machine's own administrator (the
+ * etcdctl-etcd-client certificate).
  */
 #pragma once
 
@@ -16,8 +16,8 @@ struct member_health {
 };
 
 /*
- * One quick question to the member on this machine, for waiting until it is healthy. 0: it answered, look at h.
- * -1 (ERR_HEALTH; e->rpc is 14 or 4 while it is still starting): it did not, and why.
+ * One quick question to the member on this machine, for waiting until it is healthy. 0: it answered, look at h. -1
+ * (ERR_HEALTH; e->rpc is 14 or 4 while it is still starting): it did not, and why.
  */
 int member_probe(const struct machine *m, unsigned int timeout_ms, struct member_health *h, struct err *e) MUST_CHECK;
 
@@ -53,11 +53,12 @@ struct member_survey {
 };
 
 /*
- * Asks the local member and all others that this machine knows of (endpoint_all) who is in the cluster and how they are, and
- * whoever these name. All at once: those that do not answer cost timeout_ms together, and so does a cluster without quorum. The list is what a quorum
- * agrees on, else what the local member believes, else anybody. Members that are down are in the result, too. Without any answer the
- * result has just the local member, with why, and the others of MEMBERS, not listed. -1 only when nothing can be asked at all (no client certificate, say). The caller
- * frees, also after a failure.
+ * Asks the local member and all others that this machine knows of (endpoint_all) who is in the cluster and how they
+ * are, and whoever these name. All at once: those that do not answer cost timeout_ms together, and so does a cluster
+ * without quorum. The list is what a quorum agrees on, else what the local member believes, else anybody. Members that
+ * are down are in the result, too. Without any answer the result has just the local member, with why, and the others of
+ * MEMBERS, not listed. -1 only when nothing can be asked at all (no client certificate, say). The caller frees, also
+ * after a failure.
  */
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e) MUST_CHECK;
 void member_survey_free(struct member_survey *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /etc/etcd/joining: how this machine is being added to a cluster that runs, step by step, so that one that was killed goes on with
- * the member it has added instead of adding another. It is kept afterwards: etcd.env is made from it for as long as the member lives.
+ * /etc/etcd/joining: how this machine is being added to a cluster that runs, step by step, so that one that was killed
+ * goes on with the member it has added instead of adding another. It is kept afterwards: etcd.env is made from it for
+ * as long as the member lives.
  */
 #pragma once
 
@@ -25,7 +26,10 @@ struct joining {
 
 #define auto_joining cleanup(joining_free)
 
-/* 1: filled, the caller frees. 0: this machine was never added to a running cluster. -1: it is there and cannot be understood. */
+/*
+ * 1: filled, the caller frees. 0: this machine was never added to a running cluster. -1: it is there and cannot be
+ * understood.
+ */
 int joining_read(const struct machine *m, struct joining *j, struct err *e) MUST_CHECK;
 void joining_free(struct joining *j);
 

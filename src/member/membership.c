@@ -16,8 +16,8 @@
 #define CALL_MS 10000U
 
 /*
- * After a member has joined etcd calls the cluster unhealthy until all have been connected for 5 s (server/etcdserver, HealthInterval);
- * seen on 3.4 to 3.7.
+ * After a member has joined etcd calls the cluster unhealthy until all have been connected for 5 s (server/etcdserver,
+ * HealthInterval); seen on 3.4 to 3.7.
  */
 #define SETTLE_SECONDS 15
 
@@ -266,8 +266,8 @@ static int blame_learner(const struct rpc_members *list, struct err *e)
 }
 
 /*
- * Makes the change: by the voters that this machine knows, then by those that the list names. Waits for a cluster that has just changed
- * to settle. Frees the list unless it is ADD that succeeded.
+ * Makes the change: by the voters that this machine knows, then by those that the list names. Waits for a cluster that
+ * has just changed to settle. Frees the list unless it is ADD that succeeded.
  */
 static int change(const struct machine *m, struct change *c, struct err *e)
 {

@@ -9,7 +9,10 @@
 #include "base/text.h"
 #include "member/endpoint.h"
 
-/* A round trip to the other side of the world, a lost packet and a slow processor; a machine that is off takes all of it. */
+/*
+ * A round trip to the other side of the world, a lost packet and a slow processor; a machine that is off takes all of
+ * it.
+ */
 #define CONNECT_MS 2500U
 
 static void *ask(void *arg)

@@ -87,10 +87,9 @@ int removal_pick(const struct member_survey *s, const char *what, const struct m
 
 const struct member *removal_by_id(const struct member_survey *s, uint64_t id)
 {
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->n; i++)
 		if (s->list[i].listed && s->list[i].id == id)
 			return &s->list[i];
-	}
 	return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Before a removal: which member is meant, and whether the voters that stay are a quorum. Answered from a survey, before anything is changed;
- * etcd's own check (--strict-reconfig-check) looks at the connections of the last five seconds, when the request is there already.
+ * Before a removal: which member is meant, and whether the voters that stay are a quorum. Answered from a survey,
+ * before anything is changed; etcd's own check (--strict-reconfig-check) looks at the connections of the last five
+ * seconds, when the request is there already.
  */
 #pragma once
 
@@ -25,12 +26,15 @@ enum removal removal_judge(struct member_votes now, bool voter, bool healthy);
 /* How many voters may fail before nothing can be written any more; 0 for one and for two of them. */
 size_t removal_spare(struct member_votes votes);
 
-/* The refusal as an error (ERR_HEALTH; the last voter ERR_CONFIG) about the member called name, with the numbers. Returns -1; 0 for REMOVAL_OK. */
+/*
+ * The refusal as an error (ERR_HEALTH; the last voter ERR_CONFIG) about the member called name, with the numbers.
+ * Returns -1; 0 for REMOVAL_OK.
+ */
 int removal_refuse(enum removal verdict, struct member_votes now, const char *name, struct err *e) MUST_CHECK;
 
 /*
- * The listed member that a person means by its name or its ID (hex, as etcd shows it), exactly. 1 found, 0 none, -1 (ERR_CONFIG) more than one
- * answers to it, with their IDs.
+ * The listed member that a person means by its name or its ID (hex, as etcd shows it), exactly. 1 found, 0 none, -1
+ * (ERR_CONFIG) more than one answers to it, with their IDs.
  */
 int removal_pick(const struct member_survey *s, const char *what, const struct member **one, struct err *e) MUST_CHECK;
 

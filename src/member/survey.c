@@ -24,7 +24,10 @@
 
 struct inquiry;
 
-/* One member being asked, by a thread of its own. Its fields are the thread's until done; list and has_list are behind the lock. */
+/*
+ * One member being asked, by a thread of its own. Its fields are the thread's until done; list and has_list are behind
+ * the lock.
+ */
 struct question {
 	struct inquiry *in;
 	char *url;
@@ -60,8 +63,7 @@ static void look_at(struct question *q)
 	const struct machine *m = q->in->m;
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
-	auto_free char *key = machine_pki_path(m, "etcdctl-etcd-client", "key");
-	auto_free char *host = NULL;
+	auto_free char *key = machine_pki_path(m, "etcdctl-etcd-client", "key"), *host = NULL;
 	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = q->in->timeout_ms, .ask = "/version" };
 	struct handshake_seen seen;
 	struct err ignored = { 0 };
@@ -130,10 +132,9 @@ static void *ask_thread(void *arg)
 
 static bool is_asked(const struct inquiry *in, const char *url)
 {
-	for (size_t i = 0; i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++)
 		if (strcmp(in->asked[i]->url, url) == 0)
 			return true;
-	}
 	return in->n == MAX_QUESTIONS;
 }
 
@@ -159,16 +160,16 @@ static void open_question(struct inquiry *in, const char *url)
 /* The first https URL, or "". */
 static const char *client_url(const struct rpc_member *from)
 {
-	for (size_t i = 0; from->client_urls && from->client_urls[i]; i++) {
+	for (size_t i = 0; from->client_urls && from->client_urls[i]; i++)
 		if (text_starts(from->client_urls[i], "https://"))
 			return from->client_urls[i];
-	}
 	return "";
 }
 
 /*
- * Where else to ask by now: the members that were named; and on loopback, where etcd listens, too, when nobody is at the own
- * address any more, which may have changed. (Not after a timeout: that would be a second one.) With the lock held. NULL: nowhere.
+ * Where else to ask by now: the members that were named; and on loopback, where etcd listens, too, when nobody is at
+ * the own address any more, which may have changed. (Not after a timeout: that would be a second one.) With the lock
+ * held. NULL: nowhere.
  */
 static char **unasked(const struct inquiry *in)
 {
@@ -194,10 +195,9 @@ static char **unasked(const struct inquiry *in)
 
 static bool all_done(const struct inquiry *in)
 {
-	for (size_t i = 0; i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++)
 		if (!in->asked[i]->done)
 			return false;
-	}
 	return true;
 }
 
@@ -216,10 +216,9 @@ static void ask_all(struct inquiry *in)
 			open_question(in, more[i]);
 		over = !more;
 	}
-	for (size_t i = 0; i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++)
 		if (in->asked[i]->threaded)
 			(void)pthread_join(in->asked[i]->thread, NULL);
-	}
 }
 
 /* --- Making sense of the answers. */
@@ -256,16 +255,15 @@ static struct question *answer_of(const struct inquiry *in, uint64_t cluster_id,
 
 static struct question *question_at(const struct inquiry *in, const char *url)
 {
-	for (size_t i = 0; i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++)
 		if (strcmp(in->asked[i]->url, url) == 0)
 			return in->asked[i];
-	}
 	return NULL;
 }
 
 /*
- * Which of the listed members is this machine: what it says or was, else the one at its address, else one of its name that answers
- * nowhere. list->n: none.
+ * Which of the listed members is this machine: what it says or was, else the one at its address, else one of its name
+ * that answers nowhere. list->n: none.
  */
 static size_t find_here(const struct inquiry *in, const struct rpc_members *list, uint64_t own_id)
 {
