@@ -2,39 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The rendered etcd.env and etcdctl.env under every real etcd at hand: no variable is unknown to it, it serves over mutual TLS
+# The rendered etcd.env and etcdctl.env under every real etcd: no variable is unknown to it, it serves over mutual TLS
 # only, and afterwards its data directory is recognised.
 
 bats_require_minimum_version 1.5.0
+load lib
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	helper=$ETCD_CLUSTER_PLAIN
-	root="$BATS_TEST_TMPDIR/root"
-	client=$((20000 + RANDOM % 10000))
-	peer=$((client + 10000))
-	metrics=$((client + 20000))
+	root="$BATS_TEST_TMPDIR/n1"
+	client=$(port n1 1) peer=$(port n1 2) metrics=$(port n1 3)
+	local helper=$ETCD_CLUSTER plain=$ETCD_CLUSTER_PLAIN
 	unset "${!ETCDCTL_@}" "${!ETCD_@}"
+	ETCD_CLUSTER=$helper ETCD_CLUSTER_PLAIN=$plain
 }
 
 teardown() {
-	[ -z "${etcd:-}" ] || kill "$etcd" 2>/dev/null || :
-	wait 2>/dev/null || :
+	end_all
 }
 
-# ready MINOR [LINE…]: a root that setup has been through, with the newest release of 3.MINOR and these lines in cluster.conf.
+# ready MINOR [LINE…]: a machine that setup has been through, with the newest release of 3.MINOR and these lines in
+# cluster.conf.
 ready() {
-	local tarball version
-	tarball=$(find dist/releases/ -name "etcd-v3.$1.*-linux-*.tar.gz" 2>/dev/null | sort -V | tail -n 1)
-	[ -n "$tarball" ] || skip "no etcd 3.$1 in dist/releases (make releases)"
-	version=${tarball##*etcd-v}
-	mkdir -p "$root"/etc/etcd/releases.sha256.d "$root"/usr/share/etcd-cluster "$root"/var/cache/etcd-cluster
-	: >"$root/usr/share/etcd-cluster/releases.sha256"
-	cp "$tarball" "$root/var/cache/etcd-cluster/"
-	(cd "${tarball%/*}" && sha256sum "${tarball##*/}") >"$root/etc/etcd/releases.sha256.d/test.sha256"
-	printf '%s\n' NAME=n1 "RELEASE=${version%%-*}" RELEASE_URL=none "CLIENT_PORT=$client" "PEER_PORT=$peer" \
-		"METRICS_URL=http://127.0.0.1:$metrics" "${@:2}" >"$root/etc/etcd/cluster.conf"
-	"$helper" --root "$root" setup
+	need_release "3.$1"
+	machine n1 "${@:2}"
 	bin="$root/usr/libexec/etcd-cluster/releases/current"
 }
 
@@ -43,21 +33,16 @@ below_root() {
 	sed -E "s#=(/(etc|var|srv)/)#=$root\1#" "$1"
 }
 
+serves() {
+	curl -s "http://127.0.0.1:$metrics/health" | grep -q '"health":"true"'
+}
+
+# start: etcd, with etcd.env as a shell reads it.
 start() {
 	below_root "$root/etc/etcd/etcd.env" >"$BATS_TEST_TMPDIR/env"
-	(
-		set -a
-		# shellcheck source=/dev/null
-		. "$BATS_TEST_TMPDIR/env"
-		exec "$bin/etcd" 3>&-
-	) >"$BATS_TEST_TMPDIR/log" 2>&1 &
-	etcd=$!
-	for _ in $(seq 100); do
-		[ "$(curl -s "http://127.0.0.1:$metrics/health" | grep -c '"health":"true"')" -eq 0 ] || return 0
-		sleep 0.1
-	done
-	tail -n 20 "$BATS_TEST_TMPDIR/log"
-	return 1
+	# shellcheck disable=SC2016 # the shell's own
+	behind etcd sh -c 'set -a; . "$1"; exec "$2"' - "$BATS_TEST_TMPDIR/env" "$bin/etcd"
+	eventually serves || { tail -n 20 "$BATS_TEST_TMPDIR/etcd.log"; return 1; }
 }
 
 # client ARGUMENT…: etcdctl as etcdctl.env has it.
@@ -81,12 +66,12 @@ fetch_as() {
 	fetch --cert "$root/etc/etcd/pki/$1.crt" --key "$root/etc/etcd/pki/$1.key" "$2"
 }
 
-# try MINOR [LINE…]: the whole story.
+# try MINOR [LINE…]: all of it.
 try() {
 	ready "$@"
 	start
 	# What etcd (pkg/flags, before 3.5 on a line without JSON) says of a variable that it does not know.
-	run -1 grep -iE 'unrecognized environment|unknown environment|deprecated' "$BATS_TEST_TMPDIR/log"
+	run -1 grep -iE 'unrecognized environment|unknown environment|deprecated' "$BATS_TEST_TMPDIR/etcd.log"
 	client put key value
 	[ "$(client get key --print-value-only)" = value ]
 	run -1 grep -i 'environment' "$BATS_TEST_TMPDIR/client.err"
@@ -94,9 +79,8 @@ try() {
 	run ! fetch "https://127.0.0.1:$client/version"
 	run ! fetch_as etcdctl-etcd-client "https://127.0.0.1:$peer/version"
 	fetch_as peer "https://127.0.0.1:$peer/version"
-	kill "$etcd"
-	wait "$etcd" || :
-	run -2 "$helper" --root "$root" setup # this data is ours: the IDs are those of cluster.conf
+	end etcd
+	run -2 helper n1 setup # this data is ours: the IDs are those of cluster.conf
 }
 
 @test "etcd 3.4" {
@@ -111,7 +95,7 @@ try() {
 @test "etcd 3.6: the corruption check is a feature gate" {
 	try 6
 	grep -q '^ETCD_FEATURE_GATES=InitialCorruptCheck=true$' "$root/etc/etcd/etcd.env"
-	grep -q '"initial-corrupt-check":true\|InitialCorruptCheck' "$BATS_TEST_TMPDIR/log"
+	grep -q '"initial-corrupt-check":true\|InitialCorruptCheck' "$BATS_TEST_TMPDIR/etcd.log"
 }
 
 @test "etcd 3.7" {
@@ -134,7 +118,7 @@ try() {
 	ready 5
 	echo 'ETCD_SNAPSHOT_COUNTS=5' >>"$root/etc/etcd/cluster.conf"
 	before=$(cat "$root/etc/etcd/etcd.env")
-	run -3 "$helper" --root "$root" setup
+	run -3 helper n1 setup
 	[[ $output == *"cluster.conf:7: etcd 3.5."*"has no option for ETCD_SNAPSHOT_COUNTS; did you mean ETCD_SNAPSHOT_COUNT"* ]]
 	[ "$(cat "$root/etc/etcd/etcd.env")" = "$before" ]
 }
@@ -142,7 +126,7 @@ try() {
 @test "another cluster's data is refused and kept" {
 	try 5
 	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$root/etc/etcd/cluster.conf"
-	run -3 "$helper" --root "$root" setup
+	run -3 helper n1 setup
 	[[ $output == *"which is not what cluster.conf makes of this machine"*"mv "* ]]
 	[ -d "$root/var/lib/etcd-cluster/member/wal" ]
 }

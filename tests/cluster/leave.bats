@@ -2,37 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `leave` among real members: the others agree first, then this one ends; never the last, never one whose vote is needed; killed and run again.
+# `leave` among real members: the others agree first, then this one ends; never the last, never one whose vote is
+# needed.
 
 bats_require_minimum_version 1.5.0
 load lib
+load leave
 
 setup() {
 	need_release "${ETCD_SERIES:-3.4}"
 }
 
 teardown() {
-	stop_all
-}
-
-conf() {
-	sed -n "s/^$2=//p" "$BATS_TEST_TMPDIR/$1/etc/etcd/cluster.conf"
-}
-
-# NAME has left: idle, nothing of its identity, everything still there under another name.
-has_left() {
-	local root=$BATS_TEST_TMPDIR/$1
-
-	[ "$(conf "$1" ROLE)" = none ]
-	[ ! -e "$root/etc/etcd/member-id" ]
-	[ ! -e "$root/etc/etcd/etcd.env" ]
-	[ ! -e "$root/var/lib/etcd-cluster/member" ]
-	[ "$(find "$root/etc/etcd" -maxdepth 1 -name 'member-id.aside-*' | wc -l)" -eq 1 ]
-	[ "$(find "$root/etc/etcd" -maxdepth 1 -name 'etcd.env.aside-*' | wc -l)" -eq 1 ]
-	[ -s "$(echo "$root"/var/lib/etcd-cluster/member.aside-*/snap/db)" ]
-	[ -s "$root/etc/etcd/pki/peer.key" ]
-	run -0 helper "$1" status
-	[[ "$output" == *"ROLE=none"* ]]
+	end_all
 }
 
 @test "three, two, one: each leaves while it still can, and the last one stays" {
@@ -69,12 +51,10 @@ has_left() {
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 }
 
-@test "the only member gives its cluster up when that is what was typed" {
+@test "the only member gives its cluster up when --last is given" {
 	local root=$BATS_TEST_TMPDIR/n1
 
-	machine n1
-	start n1
-	wait_healthy n1
+	one_member
 	remember n1
 	etcdctl n1 put kept value
 	run -3 helper n1 leave
@@ -142,27 +122,21 @@ has_left() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 3 ]
 	run -0 helper n2 leave
 	has_left n2
-	# A door is open at another member: that one has the key.
-	printf 'ENROLL_PORT=%s\n' "$(port n3 9)" >>"$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
-	python3 -c 'import socket, sys, time
-s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-time.sleep(60)' "$(port n3 9)" 3>&- &
-	local door=$!
-	sleep 0.5
+	# The enrolment port of another member is open: that one has the key.
+	set_conf n1 "ENROLL_PORT=$(port n3 9)"
+	behind server python3 -c '
+import signal, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+signal.pause()' "$(port n3 9)"
+	eventually listens "$(port n3 9)"
 	wait_healthy n1
-	run helper n1 leave
-	kill $door
-	[ "$status" -eq 0 ]
+	run -0 helper n1 leave
 	has_left n1
 }
 
 @test "removed by another already: the rest is done here" {
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"
-	# For some seconds after they came together etcd calls them unhealthy and changes nothing.
-	for _ in {1..30}; do
-		! etcdctl n1 member remove "$(id_of n1 n3)" || break
-		sleep 0.5
-	done
+	drop n1 "$(id_of n1 n3 | sed 's/^0*//')"
 	run -0 helper n3 leave --ca-elsewhere
 	[[ "$output" == *"does not list this machine's member"* ]]
 	has_left n3
@@ -177,61 +151,10 @@ time.sleep(60)' "$(port n3 9)" 3>&- &
 	has_left n3
 }
 
-@test "a drop-in that says otherwise is told" {
+@test "a drop-in that says otherwise is reported" {
 	three_machines
 	mkdir -p "$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf.d"
 	echo ROLE=single >"$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf.d/role.conf"
 	run -0 helper n3 leave --ca-elsewhere
 	[[ "$output" == *"cluster.conf.d says ROLE=single"* ]]
-}
-
-# Killed at moments of its first half, which is among the members; then again.
-@test "kill -9 while the others are asked, then again: the same end" {
-	local i pid
-
-	for i in 20 60 100 200; do
-		stop_all
-		rm -rf "${BATS_TEST_TMPDIR:?}"/n[123]
-		three_machines "JOIN=127.0.0.1:$(port n1 1)"
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n3" leave --ca-elsewhere >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-		pid=$!
-		sleep "$(awk "BEGIN { print $i / 1000 }")"
-		kill -KILL $pid 2>/dev/null || true
-		wait $pid || true
-		run helper n3 leave --ca-elsewhere
-		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { echo "killed after $i ms: $output"; return 1; }
-		[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
-		has_left n3
-	done
-}
-
-changing='write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,fsync,fdatasync,ftruncate'
-
-# The names of everything below n3, without dates.
-listing() {
-	(cd "$BATS_TEST_TMPDIR/n3" && find etc var -printf '%p %y %m\n' | sed 's/aside-[0-9-]*/aside/' | LC_ALL=C sort)
-}
-
-# And at each system call that changes something on this machine, when the others have agreed already.
-@test "kill -9 while things are moved aside, then again: the same end, nothing lost" {
-	local calls n want
-
-	three_machines "JOIN=127.0.0.1:$(port n1 1)"
-	stop n3
-	wait_healthy n1
-	tar -C "$BATS_TEST_TMPDIR/n3" -cf "$BATS_TEST_TMPDIR/n3.tar" etc var
-	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" \
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n3" leave --ca-elsewhere
-	has_left n3
-	want=$(listing)
-	calls=$(wc -l <"$BATS_TEST_TMPDIR/trace")
-	for ((n = 1; n <= calls; n += ${CRASH_EVERY:-calls / 20 + 1})); do
-		rm -rf "${BATS_TEST_TMPDIR:?}"/n3/{etc,var}
-		tar -C "$BATS_TEST_TMPDIR/n3" -xf "$BATS_TEST_TMPDIR/n3.tar"
-		strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" -e "inject=$changing:signal=KILL:when=$n" \
-			"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n3" leave --ca-elsewhere 2>/dev/null || true
-		run helper n3 leave
-		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { echo "killed at call $n: $output"; return 1; }
-		[ "$(listing)" = "$want" ] || { echo "killed at call $n:"; diff <(echo "$want") <(listing); return 1; }
-	done
 }

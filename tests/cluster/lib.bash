@@ -1,14 +1,18 @@
-# Real etcd processes on loopback with our own release, PKI and settings, below roots of their own; nobody needs to be root.
+# Real etcd processes on loopback with our own release, PKI and settings, below roots of their own; root is not needed.
 # One root is one machine:
 #   setup() { need_release 3.4; }                    which etcd (dist/releases); skips when it is not there
 #   machine n1 [LINE…]       makes $BATS_TEST_TMPDIR/n1, its cluster.conf (with LINEs) and all that `setup` makes
 #   start n1; stop n1        etcd, with the settings of its etcd.env; by process id
+#   behind NAME COMMAND…     any other program in the background; end NAME
+#   eventually COMMAND…      a test waits for a state, with a generous limit, never for a time
 #   helper n1 status         the program under test, below that root
 #   etcdctl n1 get x         etcdctl with its etcdctl.env
-#   teardown() { stop_all; }
+#   teardown() { end_all; }  every process that the test has started
+# Files run side by side, tests of one file do not: TEST_SLOT (tests/run) keeps the ports of files apart.
 # shellcheck shell=bash
 
-releases=$BATS_TEST_DIRNAME/../../dist/releases
+top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+releases=$top/dist/releases
 
 # have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false when there is none of that series.
 have_release() {
@@ -22,38 +26,105 @@ need_release() {
 	have_release "$1" || skip "no etcd $1 in dist/releases (make releases)"
 }
 
-# port NAME WHICH: a port of that machine, 1 to 9. Test files run side by side, so the process id spreads them; below 32768, from where on
-# Linux takes the ports of outgoing connections.
+# port NAME WHICH: a port of that machine (n0 to n9), 1 to 9. Every slot has 1000 ports, every test of a file 100 of
+# these in turn; all below 32768, from where on Linux takes the ports of outgoing connections.
 port() {
-	local base=$((10000 + (${BATS_SUITE_TEST_NUMBER:-1} + $$) % 220 * 100 + ${1#n} * 10))
-
-	echo $((base + $2))
+	echo $((10000 + ${TEST_SLOT:-0} * 1000 + ${BATS_TEST_NUMBER:-0} % 10 * 100 + ${1#n} * 10 + $2))
 }
 
-# bare NAME [LINE…]: a machine with a cluster.conf (with LINEs), on which nothing has been done.
-bare() {
-	local name=$1 root=$BATS_TEST_TMPDIR/$1
-	shift
+# eventually COMMAND…: again until it succeeds; up to two minutes, which only a test that fails takes.
+eventually() {
+	local limit=$((SECONDS + 120))
+
+	until "$@"; do
+		[ $SECONDS -lt $limit ] || { echo "not within two minutes: $*"; return 1; }
+		sleep 0.05
+	done
+}
+
+# gone PID: that process has ended.
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# listens PORT [ADDRESS]
+listens() {
+	(: >"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null
+}
+
+# tree ROOT: an installed machine with the release in its cache, pinned by its administrator; no cluster.conf.
+tree() {
+	local root=$1
 
 	mkdir -p "$root"/etc/etcd/releases.sha256.d "$root"/var/cache/etcd-cluster "$root"/usr/share/etcd-cluster "$root"/run
 	: >"$root"/usr/share/etcd-cluster/releases.sha256
 	ln "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/ 2>/dev/null ||
 		cp "$RELEASE_TARBALL" "$root"/var/cache/etcd-cluster/
-	(cd "$(dirname "$RELEASE_TARBALL")" && sha256sum "${RELEASE_TARBALL##*/}") >"$root"/etc/etcd/releases.sha256.d/test
+	grep -F "  ${RELEASE_TARBALL##*/}" "$releases/SHA256SUMS" >"$root"/etc/etcd/releases.sha256.d/test
+}
+
+# unpacked: the directory of the release, installed once a file by the helper. Where installing is not the subject, it
+# is linked.
+unpacked() {
+	local root=$BATS_FILE_TMPDIR/$RELEASE_VERSION
+
+	if [ ! -e "$root/done" ]; then
+		tree "$root"
+		"$ETCD_CLUSTER_PLAIN" --root "$root" release install "$RELEASE_VERSION" 2>"$root/log" || { cat "$root/log" >&2; return 1; }
+		: >"$root/done"
+	fi
+	echo "$root/usr/libexec/etcd-cluster/releases/v$RELEASE_VERSION"
+}
+
+# bare NAME [LINE…]: a machine with a cluster.conf (with LINEs) and its release installed, on which `setup` did not run
+# yet.
+bare() {
+	local name=$1 root=$BATS_TEST_TMPDIR/$1 release
+	shift
+
+	release=$(unpacked)
+	tree "$root"
+	mkdir -p "$root"/usr/libexec/etcd-cluster/releases
+	cp -al "$release" "$root"/usr/libexec/etcd-cluster/releases/
 	printf '%s\n' "NAME=$name" "RELEASE=$RELEASE_VERSION" RELEASE_URL=none "$@" >"$root"/etc/etcd/cluster.conf
 }
 
-# The certificates of the other machines are from the CA of the first: copied beforehand, as etcdadm's users do it.
-machine() {
-	local name=$1 root=$BATS_TEST_TMPDIR/$1
+# set_conf NAME LINE…: puts the lines into its cluster.conf, in place of those with the same keys.
+set_conf() {
+	local conf=$BATS_TEST_TMPDIR/$1/etc/etcd/cluster.conf line
 	shift
 
-	bare "$name" "CLIENT_PORT=$(port "$name" 1)" "PEER_PORT=$(port "$name" 2)" \
-		"METRICS_URL=http://127.0.0.1:$(port "$name" 3)" "$@"
-	if [ "$name" != n1 ]; then
-		mkdir -p "$root"/etc/etcd/pki
-		cp "$BATS_TEST_TMPDIR"/n1/etc/etcd/pki/ca.{crt,key} "$root"/etc/etcd/pki/
-	fi
+	touch "$conf"
+	for line; do
+		sed -i "/^${line%%=*}=/d" "$conf"
+		echo "$line" >>"$conf"
+	done
+}
+
+# copy_ca NAME…: the CA of n1, copied beforehand, as etcdadm's users do it.
+copy_ca() {
+	local name
+
+	for name; do
+		[ -d "$BATS_TEST_TMPDIR/$name/etc/etcd/pki" ] || mkdir -m 750 "$BATS_TEST_TMPDIR/$name/etc/etcd/pki"
+		cp "$BATS_TEST_TMPDIR"/n1/etc/etcd/pki/ca.{crt,key} "$BATS_TEST_TMPDIR/$name/etc/etcd/pki/"
+	done
+}
+
+# ports_of NAME: the lines of cluster.conf with which machines share 127.0.0.1.
+ports_of() {
+	printf '%s\n' "CLIENT_PORT=$(port "$1" 1)" "PEER_PORT=$(port "$1" 2)" "METRICS_URL=http://127.0.0.1:$(port "$1" 3)"
+}
+
+# The certificates of the other machines are from the CA of the first.
+machine() {
+	local name=$1 root=$BATS_TEST_TMPDIR/$1
+	local -a ports
+	shift
+
+	mapfile -t ports < <(ports_of "$name")
+	bare "$name" "${ports[@]}" "$@"
+	[ "$name" = n1 ] || copy_ca "$name"
 	helper "$name" setup 2>"$root/setup.log" || { cat "$root/setup.log"; return 1; }
 }
 
@@ -82,7 +153,13 @@ start() {
 	echo $! >"$root/etcd.pid"
 }
 
-# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with the member-id that setup writes on a machine of its own.
+# etcd_pid NAME
+etcd_pid() {
+	cat "$BATS_TEST_TMPDIR/$1/etcd.pid"
+}
+
+# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with the member-id that setup writes on a
+# machine of its own.
 three_machines() {
 	local all n
 
@@ -90,8 +167,6 @@ three_machines() {
 	for n in n1 n2 n3; do
 		machine $n "$@"
 		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#" "$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
-	done
-	for n in n1 n2 n3; do
 		start $n
 	done
 	for n in n1 n2 n3; do
@@ -100,74 +175,104 @@ three_machines() {
 	done
 }
 
+# one_member: n1, a cluster of one.
+one_member() {
+	machine n1 "$@"
+	start n1
+	wait_healthy n1
+}
+
 # The member-id of a member that answers.
 remember() {
-	local n=$1
-
-	helper "$n" status --json 2>/dev/null | python3 -c '
-import json, sys
-s = json.load(sys.stdin)
-me = [one for one in s["members"] if one["here"]][0]
-print("CLUSTER_ID=%016x\nMEMBER_ID=%016x\nNAME=%s" % (int(s["cluster_id"], 16), int(me["id"], 16), me["name"]))' \
-		>"$BATS_TEST_TMPDIR/$n/etc/etcd/member-id"
+	helper "$1" status --json 2>/dev/null | jq -r '
+		def id: "0" * (16 - length) + .;
+		(.members[] | select(.here)) as $me
+		| "CLUSTER_ID=\(.cluster_id | id)\nMEMBER_ID=\($me.id | id)\nNAME=\($me.name)"' >"$BATS_TEST_TMPDIR/$1/etc/etcd/member-id"
 }
 
-# The ID of member $2 as n1 or $1 shows it, 16 digits.
+# id_of NAME MEMBER: the ID of that member as NAME shows it, 16 digits.
 id_of() {
-	helper "$1" status --json 2>/dev/null | python3 -c '
-import json, sys
-print([one["id"].zfill(16) for one in json.load(sys.stdin)["members"] if one["name"] == sys.argv[1]][0])' "$2"
+	helper "$1" status --json 2>/dev/null | jq -r --arg name "$2" '.members[] | select(.name == $name).id | "0" * (16 - length) + .'
 }
 
-# Until it answers and is healthy; up to 10 s.
+# healthy NAME: it answers and is healthy.
+healthy() {
+	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1
+}
+
 wait_healthy() {
-	for _ in {1..100}; do
-		helper "$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1 && return 0
-		sleep 0.1
-	done
+	eventually healthy "$1" && return 0
 	cat "$BATS_TEST_TMPDIR/$1/status"
 	tail -n 20 "$BATS_TEST_TMPDIR/$1/etcd.log"
 	return 1
 }
 
-# stop NAME [SIGNAL]
-stop() {
-	local pid_file=$BATS_TEST_TMPDIR/$1/etcd.pid pid
+# end_pid FILE [SIGNAL]: ends the process whose id is in the file; it has ended when this returns.
+end_pid() {
+	local pid limit=$((SECONDS + 30))
 
-	[ -e "$pid_file" ] || return 0
-	pid=$(cat "$pid_file")
-	rm -f "$pid_file"
+	[ -e "$1" ] || return 0
+	pid=$(cat "$1")
+	rm -f "$1"
 	kill -"${2:-TERM}" "$pid" 2>/dev/null || return 0
-	for _ in {1..80}; do
-		kill -0 "$pid" 2>/dev/null || return 0
-		sleep 0.05
+	until gone "$pid"; do
+		[ $SECONDS -lt $limit ] || kill -KILL "$pid"
+		sleep 0.02
 	done
-	kill -KILL "$pid"
 }
 
-stop_all() {
-	local root
+# stop NAME [SIGNAL]
+stop() {
+	end_pid "$BATS_TEST_TMPDIR/$1/etcd.pid" "${2:-TERM}"
+}
 
-	for root in "$BATS_TEST_TMPDIR"/n*/; do
-		[ ! -e "$root/etcd.pid" ] || stop "$(basename "$root")" KILL
+# behind NAME COMMAND…: in the background, what it says in $BATS_TEST_TMPDIR/NAME.log.
+behind() {
+	local name=$1
+	shift
+
+	"$@" >"$BATS_TEST_TMPDIR/$name.log" 2>&1 3>&- &
+	echo $! >"$BATS_TEST_TMPDIR/$name.pid"
+}
+
+# end NAME [SIGNAL]
+end() {
+	end_pid "$BATS_TEST_TMPDIR/$1.pid" "${2:-TERM}"
+}
+
+end_all() {
+	local file
+
+	for file in "$BATS_TEST_TMPDIR"/*.pid "$BATS_TEST_TMPDIR"/*/etcd.pid; do
+		end_pid "$file" KILL
 	done
 }
 
 etcdctl() {
-	local name=$1
+	local name=$1 root=$BATS_TEST_TMPDIR/$1
 	local -a settings
 	shift
 
 	mapfile -t settings < <(env_of "$name" etcdctl.env)
-	env -i PATH="$PATH" "${settings[@]}" "$BATS_TEST_TMPDIR/$name"/usr/libexec/etcd-cluster/releases/current/etcdctl "$@"
+	[ ! -e "$root/endpoint" ] || settings+=("ETCDCTL_ENDPOINTS=$(cat "$root/endpoint")") # `launch` of own-address.bash
+	env -i PATH="$PATH" "${settings[@]}" "$root"/usr/libexec/etcd-cluster/releases/current/etcdctl "$@"
+}
+
+# dropped NAME ID: the member is not listed there; else it is removed. For some seconds after a start etcd says
+# "unhealthy cluster".
+dropped() {
+	etcdctl "$1" member list >"$BATS_TEST_TMPDIR/list" 2>&1 || return 1
+	grep -q "^$2," "$BATS_TEST_TMPDIR/list" || return 0
+	etcdctl "$1" member remove "$2" >/dev/null 2>&1 || :
+	return 1
+}
+
+# drop NAME ID: removed as `etcdctl member remove` does it.
+drop() {
+	eventually dropped "$@"
 }
 
 # The value at a path of dots in JSON on stdin: json .members.0.healthy
 json() {
-	python3 -c '
-import json, sys
-v = json.load(sys.stdin)
-for k in sys.argv[1].strip(".").split("."):
-    v = v[int(k)] if isinstance(v, list) else v[k]
-print(json.dumps(v) if not isinstance(v, str) else v)' "$1"
+	jq -rc --arg path "$1" 'getpath($path | ltrimstr(".") | split(".") | map(tonumber? // .))'
 }

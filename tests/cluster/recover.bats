@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# restore --force-new-cluster on real etcd: refused as long as anybody lives, then the data of one machine goes on alone, whatever kills it
-# on the way.
+# restore --force-new-cluster on real etcd: refused as long as anybody lives, then the data of one machine goes on
+# alone, whatever kills it on the way.
+
+# shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
 bats_require_minimum_version 1.5.0
 load lib
+load crash
+
+tracer=(strace -qq) # not the etcd that restore starts
 
 setup() {
 	need_release "${ETCD_SERIES:-3.4}"
 }
 
 teardown() {
-	stop_all
+	end_all
 }
 
 cluster_id() {
@@ -39,8 +44,8 @@ restored() {
 
 	three_machines
 	id=$(cluster_id)
-	# etcd writes down that an entry is agreed on with the next one; killed before, it takes the last one for not agreed on
-	# (etcd-cluster.8, restore).
+	# etcd writes down that an entry is agreed on with the next one; killed before, it takes the last one for not
+	# agreed on (etcd-cluster.8, restore).
 	etcdctl n1 put kept value
 	etcdctl n1 put last value
 
@@ -55,19 +60,19 @@ restored() {
 	stop n1 KILL
 	run -3 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"still answers"* ]]
-	# Nor now: started anew without a quorum it answers its peers, but no client.
+	# Nor now: started again without a quorum it answers its peers, but no client.
 	stop n2 KILL
 	start n2
-	sleep 1
+	eventually listens "$(port n2 2)"
 	run -3 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"https://127.0.0.1:$(port n2 2) still answers"*"stop etcd on the others"* ]]
 	stop n2 KILL
 
 	# Only this machine is left; its etcd is not ours to stop below a root.
 	start n1
-	sleep 1
+	eventually listens "$(port n1 2)"
 	run -3 helper n1 restore --force-new-cluster "$id"
-	[[ "$output" == *"process $(cat "$BATS_TEST_TMPDIR/n1/etcd.pid") runs etcd on"* ]]
+	[[ "$output" == *"process $(etcd_pid n1) runs etcd on"* ]]
 	stop n1 KILL
 	run -3 helper n1 restore --force-new-cluster 12345678
 	[[ "$output" == *"belongs to cluster"*"$id"* ]]
@@ -94,9 +99,7 @@ restored() {
 @test "the copy is whole: another etcd starts on it as it was" {
 	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
 
-	machine n1
-	start n1
-	wait_healthy n1
+	one_member
 	id=$(cluster_id)
 	etcdctl n1 put kept value
 	run -2 helper n1 restore --force-new-cluster "$id"
@@ -113,9 +116,7 @@ restored() {
 @test "a log of its own is copied, too; a full disk is refused before anything is stopped" {
 	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
 
-	machine n1 WAL_DIR=/var/lib/wal
-	start n1
-	wait_healthy n1
+	one_member WAL_DIR=/var/lib/wal
 	id=$(cluster_id)
 	etcdctl n1 put kept value
 	stop n1 KILL
@@ -149,41 +150,39 @@ restored() {
 
 changing='write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,clone,clone3,wait4,waitid,kill'
 
-# Killed at its system calls, from the first to the last: its etcd is gone with it, no half-made copy is left for long, and the next run ends well.
-@test "kill -9 anywhere, then again: the same end" {
-	local id n calls
+# no_etcd: none runs on n1's data.
+no_etcd() {
+	! pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null
+}
 
-	machine n1
-	start n1
-	wait_healthy n1
+# Killed at its system calls, from the first to the last: its etcd is gone with it, no half-made copy is left for long,
+# and the next run ends well.
+@test "kill -9 anywhere, then again: the same end" {
+	local id n
+
+	need_strace
+	one_member
 	id=$(cluster_id)
 	etcdctl n1 put kept value
 	stop n1
-	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" \
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id"
-	calls=$(wc -l <"$BATS_TEST_TMPDIR/trace")
+	count_calls "$changing" "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id"
 	[ "$calls" -ge 25 ] || { echo "$calls calls"; cat "$BATS_TEST_TMPDIR/trace"; return 1; }
-	for ((n = 1; n <= calls; n += ${CRASH_EVERY:-calls / 25 + 1})); do
-		strace -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$changing" -e "inject=$changing:signal=KILL:when=$n" \
+	for n in $(sample 25); do
+		at_call "$n" "$changing" signal=KILL \
 			"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" restore --force-new-cluster "$id" >/dev/null 2>&1 3>&- || true
-		for _ in {1..100}; do
-			pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null || break
-			sleep 0.02
-		done
-		run pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$"
-		[ -z "$output" ] || { echo "killed at call $n, its etcd lives"; return 1; }
+		eventually no_etcd || { echo "killed at call $n, its etcd lives"; return 1; }
 	done
 	run -0 helper n1 restore --force-new-cluster "$id"
 	[ ! -e "$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster/member.aside-partial" ]
 	restored value
 }
 
-@test "every etcd at hand can be forced" {
+@test "every etcd can be forced" {
 	local series id
 
 	for series in 3.4 3.5 3.6 3.7; do
 		have_release $series || continue
-		stop_all
+		end_all
 		rm -rf "${BATS_TEST_TMPDIR:?}"/n[123]
 		three_machines
 		id=$(cluster_id)

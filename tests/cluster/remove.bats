@@ -6,13 +6,14 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+load crash
 
 setup() {
 	need_release "${ETCD_SERIES:-3.4}"
 }
 
 teardown() {
-	stop_all
+	end_all
 }
 
 @test "a dead member goes, by name or by ID, from any healthy one" {
@@ -59,21 +60,14 @@ teardown() {
 @test "by force, one that answers goes as well, and ends" {
 	three_machines
 	run -0 helper n1 remove --force n3
-	for _ in {1..50}; do
-		kill -0 "$(cat "$BATS_TEST_TMPDIR/n3/etcd.pid")" 2>/dev/null || break
-		sleep 0.1
-	done
-	run kill -0 "$(cat "$BATS_TEST_TMPDIR/n3/etcd.pid")"
-	[ "$status" -ne 0 ]
+	eventually gone "$(etcd_pid n3)"
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 }
 
 @test "a learner that never started goes by its ID; two of one name are told apart" {
 	local id
 
-	machine n1
-	start n1
-	wait_healthy n1
+	one_member
 	etcdctl n1 member add n1 --learner --peer-urls="https://127.0.0.1:$(port n2 2)"
 	id=$(etcdctl n1 member list | awk -F ', ' '$2 == "unstarted" { print $1 }')
 	run -0 helper n1 remove "$id"
@@ -98,33 +92,51 @@ teardown() {
 @test "a member that comes back between two looks stays" {
 	local frozen=n3
 
+	need_strace
 	three_machines
 	# A follower, so that there is no election to wait for.
 	! helper n1 status | grep -q '^n3 .* leader ' || frozen=n2
-	kill -STOP "$(cat "$BATS_TEST_TMPDIR/$frozen/etcd.pid")"
-	(sleep 4; kill -CONT "$(cat "$BATS_TEST_TMPDIR/$frozen/etcd.pid")") 3>&- &
-	run -3 helper n1 remove $frozen
-	[[ "$output" == *"answers at"* ]]
+	kill -STOP "$(etcd_pid $frozen)"
+	# -D: the process id is that of the helper.
+	behind remove strace -D -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=clock_nanosleep \
+		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" remove $frozen
+	eventually grep -q clock_nanosleep "$BATS_TEST_TMPDIR/trace"
+	kill -CONT "$(etcd_pid $frozen)"
+	eventually gone "$(cat "$BATS_TEST_TMPDIR/remove.pid")"
+	grep "answers at" "$BATS_TEST_TMPDIR/remove.log"
 	[ "$(etcdctl n1 member list | wc -l)" -eq 3 ]
 }
 
-@test "kill -9 anywhere, then again: gone, and only that one" {
-	local id i pid
+# Its requests, their answers and the pauses between two looks.
+moments=sendto,recvfrom,clock_nanosleep
 
-	for i in 10 1000 2000 2100 2200; do
-		stop_all
-		rm -rf "${BATS_TEST_TMPDIR:?}"/n[123]
-		three_machines
-		id=$(id_of n1 n3)
-		stop n3 KILL
-		wait_healthy n1
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" remove "$id" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-		pid=$!
-		sleep "$(awk "BEGIN { print $i / 1000 }")"
-		kill -KILL $pid 2>/dev/null || true
-		wait $pid || true
+# two_of_three: what was kept: n1 and n2 run, n3 is dead.
+two_of_three() {
+	local n
+
+	bring_back_machines n1 n2
+	for n in n1 n2; do
+		start $n
+	done
+	wait_healthy n1
+}
+
+@test "kill -9 anywhere, then again: gone, and only that one" {
+	local n id
+
+	need_strace
+	three_machines
+	id=$(id_of n1 n3)
+	stop n3 KILL
+	wait_healthy n1
+	keep_machines n1 n2
+	two_of_three
+	count_calls $moments "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" remove "$id"
+	for n in $(sample 5); do
+		two_of_three
+		at_call "$n" $moments signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" remove "$id" || :
 		run helper n1 remove "$id"
-		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { echo "$output"; return 1; }
+		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { echo "killed at call $n: $output"; return 1; }
 		[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 		etcdctl n1 member list | grep -q n2
 	done

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The certificates' part of `setup` alone, for tests and benchmarks that must not wait for the rest:
- *   certify ROOT                                certify on that machine; exit codes are those of the verbs
- *   certify ROOT ADDRESS PORT PROFILE SECONDS   handshakes until then with that port, showing that profile's pair; prints
- *                                                "handshakes N failed N serials N"
+ *   certify ROOT                        certify on that machine; exit codes are those of the verbs
+ *   certify ROOT ADDRESS PORT PROFILE   handshakes with that port until SIGTERM, showing that profile's pair; prints
+ *                                       "handshakes N failed N serials N"
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,17 @@ static int ensure(const struct machine *m, struct err *e)
 	return rc == 0 ? 2 : rc < 0 ? -1 : 0;
 }
 
-static void count(const struct handshake *h, time_t until)
+static void count(const struct handshake *h)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 }, now = { 0 };
+	sigset_t end;
 	unsigned long tries = 0, failed = 0, serials = 0;
 	auto_free char *last = NULL;
 
-	while (time(NULL) < until) {
+	(void)sigemptyset(&end);
+	(void)sigaddset(&end, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &end, NULL);
+	while (sigtimedwait(&end, NULL, &now) < 0) {
 		struct err e = { 0 };
 		char *serial = NULL;
 
@@ -51,13 +56,13 @@ static int shake(const struct machine *m, char **argv, struct err *e)
 {
 	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, argv[4], "crt"),
 		       *key = machine_pki_path(m, argv[4], "key");
-	struct handshake h = { .address = argv[2], .ca = ca, .cert = cert, .key = key, .timeout_ms = 5000 };
-	uint64_t port, seconds;
+	struct handshake h = { .address = argv[2], .ca = ca, .cert = cert, .key = key, .timeout_ms = 30000 };
+	uint64_t port;
 
-	if (!text_parse_u64(argv[3], 1, UINT16_MAX, &port) || !text_parse_u64(argv[5], 1, 3600, &seconds))
-		return err_set(e, ERR_CONFIG, "PORT or SECONDS is no number");
+	if (!text_parse_u64(argv[3], 1, UINT16_MAX, &port))
+		return err_set(e, ERR_CONFIG, "PORT is not a number");
 	h.port = (uint16_t)port;
-	count(&h, time(NULL) + (time_t)seconds);
+	count(&h);
 	return 0;
 }
 
@@ -69,7 +74,7 @@ int main(int argc, char **argv)
 	int rc = -1;
 
 	log_open(false);
-	if (argc != 2 && argc != 6)
+	if (argc != 2 && argc != 5)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
 		rc = argc == 2 ? ensure(&m, &e) : shake(&m, argv, &e);

@@ -1,0 +1,105 @@
+# Programs killed before, or failing at, single system calls: `load crash`. CRASH_EVERY=1 tries each call instead of a
+# sample.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of the test file
+
+need_strace() {
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+}
+
+# Children are traced and hit, too; a test file may say otherwise.
+tracer=(strace -f -qq)
+
+# count_calls SET COMMAND…: sets calls, the number of its system calls that are of the set (a list of strace's).
+count_calls() {
+	local set=$1 rc=0
+	shift
+
+	"${tracer[@]}" -o "$BATS_TEST_TMPDIR/trace" -e "trace=$set" "$@" || rc=$?
+	calls=$(grep -c '(' "$BATS_TEST_TMPDIR/trace")
+	return $rc
+}
+
+# at_call N SET WHAT COMMAND…: WHAT (signal=KILL, error=ENOSPC) happens at its Nth call of the set.
+at_call() {
+	local n=$1 set=$2 what=$3
+	shift 3
+
+	"${tracer[@]}" -o "$BATS_TEST_TMPDIR/trace" -e "trace=$set" -e "inject=$set:$what:when=$n" "$@"
+}
+
+# sample MOST: about MOST of the numbers 1 to $calls, spread evenly.
+sample() {
+	seq 1 "${CRASH_EVERY:-$((calls / $1 + 1))}" "$calls"
+}
+
+# keep_machines NAME…: stops their etcd; bring_back_machines makes them what they are now.
+keep_machines() {
+	local name
+
+	mkdir "$BATS_TEST_TMPDIR/kept"
+	for name; do
+		stop "$name"
+		mv "$BATS_TEST_TMPDIR/$name" "$BATS_TEST_TMPDIR/kept/"
+	done
+}
+
+# bring_back_machines NAME…: their etcd does not run.
+bring_back_machines() {
+	local name root kept
+
+	for name; do
+		root=$BATS_TEST_TMPDIR/$name kept=$BATS_TEST_TMPDIR/kept/$name
+		stop "$name" KILL
+		rm -rf "${root:?}"
+		mkdir "$root"
+		cp -al "$kept/usr" "$root/"
+		cp -a "$kept"/{etc,var,run} "$root/"
+	done
+}
+
+# is_pair CRT: its key is there and fits it. One Python answers for all of a test; it ends with the test's shell.
+is_pair() {
+	local answer
+
+	[ -n "${PAIRS_PID-}" ] || coproc PAIRS { exec python3 -c '
+import ssl, sys
+for crt in map(str.strip, sys.stdin):
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(crt, crt[:-3] + "key")
+        print("fits", flush=True)
+    except OSError as why:
+        print(crt, why, flush=True)' 3>&-; }
+	echo "$1" >&"${PAIRS[1]}"
+	read -r -u "${PAIRS[0]}" answer
+	[ "$answer" = fits ] || { echo "$answer"; return 1; }
+}
+
+# certify_each HOW MORE: from the state that is there now, one run of certify for each call of each kind in $kinds, with
+# HOW happening at it; it happens more than MORE times. Calls that are many and alike are sampled. The test file has
+# keep, bring_back (the state), whole (what must be true at any moment) and converges (what the next runs reach).
+certify_each() {
+	local kind n rc step points=0
+
+	keep
+	for kind in $kinds; do
+		case $kind in
+		write | fsync | link) step=4 ;;
+		read) step=16 ;;
+		*) step=1 ;;
+		esac
+		for ((n = 1; ; n += ${CRASH_EVERY:-$step})); do
+			bring_back
+			rc=0
+			at_call $n "$kind" "$1" "$certify" "$root" >"$BATS_TEST_TMPDIR/log" 2>&1 || rc=$?
+			echo "$kind $n: exit $rc"
+			whole
+			converges
+			# Not hit any more: it ran to its end.
+			[ $rc -eq 137 ] || grep -q INJECTED "$BATS_TEST_TMPDIR/trace" || break
+			points=$((points + 1))
+		done
+	done
+	echo "$points points"
+	[ $points -gt "$2" ]
+}
