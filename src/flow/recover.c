@@ -49,15 +49,13 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 0) {
-		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s to go on with", r->m->at.root,
-			      r->m->conf.data_dir);
+		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s", r->m->at.root, r->m->conf.data_dir);
 		return err_hint(e, "run this on a machine whose data is still there");
 	}
 	if (r->cluster_id != typed) {
 		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster %016" PRIx64 ", not to %016" PRIx64,
 			      r->cluster_id, typed);
-		return err_hint(e,
-				"is it the right machine? Then: etcd-cluster restore --force-new-cluster %016" PRIx64,
+		return err_hint(e, "if this is the right machine: etcd-cluster restore --force-new-cluster %016" PRIx64,
 				r->cluster_id);
 	}
 	/* Whose data it is has been typed; a member-id, where there is one, must agree. */
@@ -111,7 +109,7 @@ static int refuse_alive(const char *who, struct err *e)
 			   "status --json: the highest revision), stop etcd on the others, then run this again");
 }
 
-/* Whoever of the survey lives. */
+/* Refuses when another member of the survey answers; notes the peer URLs of those that do not. */
 static int look_at_answers(struct recovery *r, const struct member_survey *s, struct err *e)
 {
 	bool listed = false;
@@ -120,12 +118,12 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 		const struct member *one = &s->list[i];
 
 		listed |= one->listed;
-		if (one->here && one->answers)
-			r->revision = one->status.revision;
 		if (one->here && one->learner) {
 			(void)err_set(e, ERR_CONFIG, "this machine is a learner: it may not have all the data yet");
 			return err_hint(e, "run this on a machine that was a voting member");
 		}
+		if (one->here && one->answers)
+			r->revision = one->status.revision;
 		if (one->here)
 			continue;
 		if (one->answers)
@@ -138,27 +136,26 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 	return 0;
 }
 
-/* One that was started without a quorum answers no client, but its peers it does. */
-static int listen_for_peers(const struct recovery *r, struct err *e)
+/* A member that was started without a quorum answers no client, but it answers its peers. */
+static int look_at_peers(const struct recovery *r, struct err *e)
 {
 	size_t n = strv_len(r->others);
-	struct probe_target *peers = xcalloc(n + 1, sizeof(*peers));
+	auto_free struct probe_target *peers = xcalloc(n + 1, sizeof(*peers));
 	auto_strv char **hosts = NULL;
-	int rc = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		auto_free char *host = NULL;
 
-		/* What is no URL leads nowhere. */
+		/* What is not a URL leads nowhere. */
 		strv_add(&hosts, endpoint_split(r->others[i], &host, &peers[i].port) ? host : "");
 	}
 	for (size_t i = 0; i < n; i++)
 		peers[i].address = hosts[i];
 	probe_reach(peers, n, ASK_MS);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = peers[i].error == 0 ? refuse_alive(r->others[i], e) : 0;
-	free(peers);
-	return rc;
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].error == 0)
+			return refuse_alive(r->others[i], e);
+	return 0;
 }
 
 /* The member of this machine when it is healthy and nobody else is listed. */
@@ -178,36 +175,31 @@ static const struct member *only_member(const struct member_survey *s)
 /* 1: go on. 0: a healthy cluster of one, nothing to do. */
 static int look_at_cluster(struct recovery *r, struct err *e)
 {
-	struct member_survey s = { 0 };
+	cleanup(member_survey_free) struct member_survey s = { 0 };
 	struct member_votes votes;
-	int rc = member_survey(r->m, ASK_MS, &s, e);
 
+	if (member_survey(r->m, ASK_MS, &s, e) < 0)
+		return -1;
+	if (s.cluster_id == r->cluster_id && only_member(&s))
+		return 0;
+	if (!s.agreed)
+		return look_at_answers(r, &s, e) < 0 || look_at_peers(r, e) < 0 ? -1 : 1;
 	votes = member_count_votes(&s);
-	if (rc == 0 && s.cluster_id == r->cluster_id && only_member(&s)) {
-		rc = 0;
-	} else if (rc == 0 && s.agreed) {
-		(void)err_set(
-			e, ERR_CONFIG,
-			"the cluster has its quorum (%zu of %zu voting members are healthy): nothing needs forcing",
-			votes.healthy, votes.all);
-		rc = err_hint(e, "etcd-cluster status; a dead member is taken out with: etcd-cluster remove MEMBER");
-	} else if (rc == 0) {
-		rc = look_at_answers(r, &s, e) < 0 || listen_for_peers(r, e) < 0 ? -1 : 1;
-	}
-	member_survey_free(&s);
-	return rc;
+	(void)err_set(e, ERR_CONFIG, "the cluster has its quorum (%zu of %zu voting members are healthy)",
+		      votes.healthy, votes.all);
+	return err_hint(e, "etcd-cluster status; to take out a dead member: etcd-cluster remove MEMBER");
 }
 
 /* --- The forcing. */
 
 static void warn(const struct recovery *r)
 {
-	log_warn("the data of this machine alone goes on as cluster %016" PRIx64, r->cluster_id);
-	log_warn("writes that only other members had are lost, and the very last one when etcd was not stopped but "
-		 "killed here; clients "
-		 "may see values go back");
+	log_warn("cluster %016" PRIx64 " goes on with the data of this machine alone", r->cluster_id);
+	log_warn("writes that only other members had are lost, and the last one when etcd was killed here; clients may "
+		 "see "
+		 "older values");
 	for (size_t i = 0; r->others && r->others[i]; i++)
-		log_warn("%s is no member any more and must never run again with the data it has: on it, type: "
+		log_warn("%s is not a member any more and must never run again with its data; on that machine: "
 			 "etcd-cluster join %s",
 			 r->others[i], r->m->conf.address);
 }
@@ -244,7 +236,7 @@ static char **environment(const struct recovery *r)
 	return env;
 }
 
-/* The end of what etcd said, for an error. */
+/* The last line of etcd's log, for an error. */
 static int died(const char *log, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
@@ -256,26 +248,27 @@ static int died(const char *log, struct err *e)
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';
 	last = text.len > 0 ? strrchr(text.data, '\n') : NULL;
-	(void)err_set(e, ERR_FAIL, "etcd ended at once; its last words: %.400s", last ? last + 1 : buf_str(&text));
-	return err_hint(e, "all of them are in %s", log);
+	(void)err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
+		      last ? last + 1 : buf_str(&text));
+	return err_hint(e, "the whole log is in %s", log);
 }
 
 static int survey_alone(struct recovery *r, struct err *e)
 {
-	struct member_survey s = { 0 };
-	int rc = member_survey(r->m, ASK_MS, &s, e);
-	const struct member *only = rc == 0 ? only_member(&s) : NULL;
+	cleanup(member_survey_free) struct member_survey s = { 0 };
+	const struct member *only;
 
-	if (rc == 0 && (!only || only->id != r->member_id || s.cluster_id != r->cluster_id))
-		rc = err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster %016" PRIx64,
-			     r->cluster_id);
-	else if (rc == 0 && only->status.revision < r->revision)
-		rc = err_set(e, ERR_HEALTH, "etcd came back with revision %" PRId64 ", it had %" PRId64,
-			     only->status.revision, r->revision);
-	else if (rc == 0)
-		r->revision = only->status.revision;
-	member_survey_free(&s);
-	return rc;
+	if (member_survey(r->m, ASK_MS, &s, e) < 0)
+		return -1;
+	only = only_member(&s);
+	if (!only || only->id != r->member_id || s.cluster_id != r->cluster_id)
+		return err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster %016" PRIx64,
+			       r->cluster_id);
+	if (only->status.revision < r->revision)
+		return err_set(e, ERR_HEALTH, "etcd came back with revision %" PRId64 ", it had %" PRId64,
+			       only->status.revision, r->revision);
+	r->revision = only->status.revision;
+	return 0;
 }
 
 /* Until the member is healthy and alone. child: our own etcd, or NULL for that of the unit. */
@@ -333,7 +326,7 @@ static int force(struct recovery *r, struct err *e)
 		struct err ignored = { 0 };
 
 		(void)!proc_end(&child, END_SECONDS, &ignored);
-		return err_hint(e, "what etcd said is in %s", path);
+		return err_hint(e, "the log of etcd is in %s", path);
 	}
 	return proc_end(&child, END_SECONDS, e) < 0 ? -1 : 0;
 }

@@ -31,7 +31,7 @@ static int check_words(const struct machine *m, const char *member, struct err *
 	}
 	if (m->conf.role == ROLE_CLUSTER || m->conf.role == ROLE_JOIN)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s: ROLE=%s: there is no cluster to come back to", m->at.conf,
+	(void)err_set(e, ERR_CONFIG, "%s has ROLE=%s: this machine has no cluster to return to", m->at.conf,
 		      config_role_name(m->conf.role));
 	return err_hint(e, "etcd-cluster join ADDRESS-OF-A-MEMBER --replace");
 }
@@ -58,30 +58,27 @@ static int find_former(const struct machine *m, uint64_t *id, struct err *e)
 	return rc == 0 && file_exists(member);
 }
 
-/* The others must be able to do without it: 1 clear the way, 0 it is well, -1. */
+/* The others must be able to do without it: 1 clear the way, 0 it is healthy, -1. */
 static int ask_others(const struct machine *m, uint64_t id, struct err *e)
 {
-	struct member_survey s = { 0 };
+	cleanup(member_survey_free) struct member_survey s = { 0 };
 	const struct member *own = NULL;
-	int rc = member_survey(m, ASK_MS, &s, e);
 
-	if (rc == 0 && !s.agreed) {
-		(void)err_set(e, ERR_HEALTH,
-			      "no voting member that can be reached from here has a quorum: nothing was moved");
-		rc = err_hint(e, "start etcd on the machines that are down: etcd-cluster status");
-	} else if (rc == 0) {
-		if (id != 0)
-			own = removal_by_id(&s, id);
-		else
-			rc = removal_pick(&s, m->conf.name, &own, e) < 0 ? -1 : 0;
+	if (member_survey(m, ASK_MS, &s, e) < 0)
+		return -1;
+	if (!s.agreed) {
+		(void)err_set(e, ERR_HEALTH, "no voting member that answers has a quorum; nothing was moved");
+		return err_hint(e, "start etcd on the machines that are down: etcd-cluster status");
 	}
-	if (rc == 0 && own && own->answers) {
+	if (id != 0)
+		own = removal_by_id(&s, id);
+	else if (removal_pick(&s, m->conf.name, &own, e) < 0)
+		return -1;
+	if (own && own->answers) {
 		log_info("member %016" PRIx64 " (%s) answers: it is not dead", own->id, own->name);
-	} else if (rc == 0) {
-		rc = own && removal_check(&s, own, e) < 0 ? -1 : 1;
+		return 0;
 	}
-	member_survey_free(&s);
-	return rc;
+	return own && removal_check(&s, own, e) < 0 ? -1 : 1;
 }
 
 static int clear_way(const struct machine *m, struct err *e)
@@ -109,10 +106,12 @@ static int prepare(const struct machine *m, const char *member, struct err *e)
 	if (check_words(m, member, e) < 0)
 		return -1;
 	lock = machine_lock(m, e);
-	rc = lock < 0 ? -1 : find_former(m, &id, e);
+	if (lock < 0)
+		return -1;
+	rc = find_former(m, &id, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : 1;
-	/* Whoever lost /etc/etcd/pki needs certificates before anybody listens. Nobody comes back to this by itself. */
+	/* A machine without certificates needs them before it can ask. No timer comes back to this verb. */
 	if (certify(m, false, e) < 0) {
 		e->class = e->class == ERR_PENDING ? ERR_HEALTH : e->class;
 		return -1;
@@ -126,11 +125,12 @@ static int prepare(const struct machine *m, const char *member, struct err *e)
 int replace_run(const struct machine_options *where, const char *member, struct err *e)
 {
 	struct machine m cleanup(machine_free) = { 0 };
-	int rc = machine_open(&m, where, e);
+	int rc;
 
+	if (machine_open(&m, where, e) < 0)
+		return -1;
 	m.conf.replace = true;
-	if (rc == 0)
-		rc = prepare(&m, member, e);
+	rc = prepare(&m, member, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : SETUP_NOTHING;
 	return setup_run(where, &(struct setup_options){ .replace = true }, e);

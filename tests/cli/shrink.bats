@@ -42,7 +42,7 @@ answers() {
 @test "replace is for this machine, and for one that has a cluster to come back to" {
 	answers ROLE=single
 	run -3 helper replace
-	[[ "$output" == *"no cluster to come back to"*"join"*"--replace"* ]]
+	[[ "$output" == *"no cluster to return to"*"join"*"--replace"* ]]
 	answers ROLE=join JOIN=10.0.0.1 ADDRESS=10.0.0.9
 	run -3 helper replace n2
 	[[ "$output" == *"this machine is n1, not n2"*"etcd-cluster remove n2"* ]]
