@@ -19,7 +19,8 @@
  */
 struct env_input {
 	struct version version; /* of the etcd in use */
-	char *const *options; /* release_options(): no other is written, since etcd only warns about unknown variables */
+	char *const
+		*options;    /* release_options(): no other is written, since etcd only warns about unknown variables */
 	const char *peer_cn; /* pki_peer_cn(): only certificates with this CN are taken for peers */
 };
 
