@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adapter/x509_key.h"
+#include "adapter/x509.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -221,7 +221,8 @@ void x509_info_free(struct x509_info *info)
 	memset(info, 0, sizeof(*info));
 }
 
-static char *hex_digest(const unsigned char *der, int len)
+/* SHA-256 of these bytes of OpenSSL's, which are freed, in hex. */
+static char *hex_digest(unsigned char *der, int len)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned int size = 0;
@@ -229,6 +230,7 @@ static char *hex_digest(const unsigned char *der, int len)
 
 	if (len < 0 || EVP_Digest(der, (size_t)len, digest, &size, EVP_sha256(), NULL) != 1)
 		abort();
+	OPENSSL_free(der);
 	hex = xcalloc(2 * (size_t)size + 1, 1);
 	text_hex(digest, size, hex);
 	return hex;
@@ -238,30 +240,24 @@ char *x509_fingerprint(x509_cert *cert)
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509(cert, &der);
-	char *hex = hex_digest(der, len);
 
-	OPENSSL_free(der);
-	return hex;
+	return hex_digest(der, len);
 }
 
 char *x509_spki_fingerprint(x509_cert *cert)
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-	char *hex = hex_digest(der, len);
 
-	OPENSSL_free(der);
-	return hex;
+	return hex_digest(der, len);
 }
 
 char *x509_key_fingerprint(x509_key *key)
 {
 	unsigned char *der = NULL;
 	int len = i2d_PUBKEY(key, &der);
-	char *hex = hex_digest(der, len);
 
-	OPENSSL_free(der);
-	return hex;
+	return hex_digest(der, len);
 }
 
 bool x509_covers(x509_cert *cert, const char *name_or_address)

@@ -45,6 +45,9 @@ void x509_info_free(struct x509_info *info);
 char *x509_fingerprint(x509_cert *cert);
 char *x509_spki_fingerprint(x509_cert *cert);
 
+/* SHA-256, lower-case hex, of its public half (SubjectPublicKeyInfo): what x509_spki_fingerprint says of a certificate for it. The caller frees. */
+char *x509_key_fingerprint(x509_key *key);
+
 /* True when a client that dials this DNS name or address accepts the certificate for it (RFC 6125: a wildcard counts). */
 bool x509_covers(x509_cert *cert, const char *name_or_address);
 

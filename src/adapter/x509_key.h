@@ -39,8 +39,5 @@ char *x509_key_describe(x509_key *key);
 /* RSA of 2048 bits or more, a NIST curve of 256 bits or more, Ed25519: what etcd's TLS can use and nobody can break. */
 bool x509_key_strong(x509_key *key);
 
-/* SHA-256, lower-case hex, of its public half (SubjectPublicKeyInfo): what x509_spki_fingerprint says of a certificate for it. The caller frees. */
-char *x509_key_fingerprint(x509_key *key);
-
 /* True when the certificate is about this key. */
 bool x509_key_matches(x509_key *key, x509_cert *cert);

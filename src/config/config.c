@@ -46,3 +46,8 @@ char *config_url(const char *address, uint16_t port)
 	return strchr(address, ':') ? xasprintf("https://[%s]:%u", address, port)
 				    : xasprintf("https://%s:%u", address, port);
 }
+
+char *config_wal_dir(const struct config *c)
+{
+	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;
+}

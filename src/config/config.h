@@ -61,3 +61,10 @@ bool config_makes_ca(const struct config *c);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
 char *config_url(const char *address, uint16_t port);
+
+/*
+ * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root);
+ * else NULL. Not WAL_DIR itself: etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a
+ * mount point or a directory whose parent is not etcd's does not allow. The caller frees.
+ */
+char *config_wal_dir(const struct config *c);

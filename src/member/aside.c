@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "member/datadir.h"
 
 char *aside_name(const struct machine *m, const char *path)
 {
@@ -43,7 +42,7 @@ int aside_move(const struct machine *m, const char *path, struct err *e)
 int aside_data(const struct machine *m, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *member = xasprintf("%s/member", data);
-	auto_free char *own = datadir_wal(&m->conf), *wal = own ? layout_path(&m->at, own) : NULL;
+	auto_free char *own = config_wal_dir(&m->conf), *wal = own ? layout_path(&m->at, own) : NULL;
 	/* The log last: while it is there the data still counts as that of a member (datadir_look). */
 	int moved = aside_move(m, member, e), more = 0;
 

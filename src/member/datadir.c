@@ -73,14 +73,9 @@ static bool has_snapshot(const char *dir)
 	return file_list(snap, is_snapshot, &found, &ignored) == 0 && found;
 }
 
-char *datadir_wal(const struct config *c)
-{
-	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;
-}
-
 int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = datadir_wal(&m->conf);
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
 	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
 	struct wal_ids ids = { 0 };
 	int found;
@@ -139,7 +134,7 @@ bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 static int aside_hint(const struct machine *m, const char *data, struct err *e)
 {
 	auto_free char *member = xasprintf("%s/member", data), *to = aside_name(m, member);
-	auto_free char *own = datadir_wal(&m->conf);
+	auto_free char *own = config_wal_dir(&m->conf);
 	auto_free char *wal = own ? layout_path(&m->at, own) : NULL, *wal_to = wal ? aside_name(m, wal) : NULL;
 
 	if (wal)

@@ -13,13 +13,6 @@
 #include "member/identity.h"
 
 /*
- * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root);
- * else NULL. Not WAL_DIR itself: etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a
- * mount point or a directory whose parent is not etcd's does not allow. The caller frees.
- */
-char *datadir_wal(const struct config *c);
-
-/*
  * Whose data is in DATA_DIR and WAL_DIR: 1 and its IDs; 0 there is no write-ahead log, so etcd would start empty; -1.
  * ERR_CONFIG: files that are not etcd's, or data without its log. ERR_FAIL: it cannot be read, or the log is damaged.
  */

@@ -80,7 +80,7 @@ static int check_room(const struct machine *m, const char *from, struct err *e)
 /* DATA_DIR/member, and WAL_DIR/wal when it is elsewhere: 1 or 2 of them. */
 static size_t find_parts(const struct machine *m, struct part parts[2])
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = datadir_wal(&m->conf);
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
 	size_t n = own ? 2 : 1;
 
 	parts[0].from = xasprintf("%s/member", data);

@@ -123,7 +123,7 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *formed = formed_cluster(c);
 	auto_joining struct joining joined = { 0 };
-	auto_free char *wal = datadir_wal(c);
+	auto_free char *wal = config_wal_dir(c);
 	int rc = joining_read(m, &joined, e);
 	/* etcd looks at it just once, before it has data; it stays as a record of how the member came to be. */
 	const char *cluster = joined.initial_cluster;
