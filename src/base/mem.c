@@ -80,6 +80,25 @@ void strv_add_once(char ***v, const char *s)
 		strv_add(v, s);
 }
 
+void strv_add_all(char ***v, char *const *more)
+{
+	for (; more && *more; more++)
+		strv_add(v, *more);
+}
+
+char *strv_join(char *const *v, const char *between)
+{
+	char *all = xstrdup(v && *v ? *v : "");
+
+	for (size_t i = 1; i < strv_len(v); i++) {
+		char *longer = xasprintf("%s%s%s", all, between, v[i]);
+
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
 void strv_free(char **v)
 {
 	for (size_t i = 0; v && v[i]; i++)

@@ -29,6 +29,10 @@ char *xasprintf(const char *fmt, ...) ERR_PRINTF(1, 2);
 void strv_add(char ***v, const char *s);
 /* The same, unless it has one like s already. */
 void strv_add_once(char ***v, const char *s);
+/* Appends copies of all strings of another one, which may be NULL. */
+void strv_add_all(char ***v, char *const *more);
+/* Its strings with `between` between them; "" for none. The caller frees. */
+char *strv_join(char *const *v, const char *between);
 size_t strv_len(char *const *v);
 /* True when a string like s is in it. */
 bool strv_has(char *const *v, const char *s);

@@ -16,20 +16,10 @@ static int again(const struct machine *m, const struct cmd_args *a, struct err *
 	return rc > 0 ? 0 : join_again(m, a->words, e);
 }
 
-/* "10.0.0.1,10.0.0.2": as JOIN has it. The caller frees. */
-static char *join_line(char *const *addresses)
-{
-	auto_buf struct buf b = { 0 };
-
-	for (size_t i = 0; addresses[i]; i++)
-		buf_printf(&b, "%s%s", i ? "," : "", addresses[i]);
-	return xstrdup(buf_str(&b));
-}
-
 static int run(const struct cmd_args *a, struct err *e)
 {
 	const struct setup_options how = { .replace = a->replace };
-	auto_free char *line = join_line(a->words);
+	auto_free char *line = strv_join(a->words, ",");
 	const struct config_answer answers[] = { { "ROLE", "join" },	     { "JOIN", line },
 						 { "NAME", a->name },	     { "ADDRESS", a->address },
 						 { "RELEASE", a->release },  { "ENROLL_TOKEN_FILE", a->token_file },

@@ -95,10 +95,8 @@ static char **all_sans(const struct config *c, const char *address, char *const 
 	char **sans = NULL;
 
 	strv_add(&sans, address);
-	for (char **san = c->extra_sans; san && *san; san++)
-		strv_add(&sans, *san);
-	for (; more && *more; more++)
-		strv_add(&sans, *more);
+	strv_add_all(&sans, c->extra_sans);
+	strv_add_all(&sans, more);
 	return sans;
 }
 

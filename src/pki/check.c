@@ -41,24 +41,15 @@ static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 	return todo;
 }
 
-static char *joined(char *const *v)
-{
-	struct buf b = { 0 };
-
-	for (; v && *v; v++)
-		buf_printf(&b, "%s%s", b.len > 0 ? " " : "", *v);
-	return b.data ? b.data : xstrdup("none");
-}
-
 /* What it contains against what it should. */
 static enum pki_todo check_content(const struct machine *m, const struct pki_profile *profile,
 				   const struct x509_info *info, char **why)
 {
-	auto_free char *has = joined(info->sans), *should = NULL;
+	auto_free char *has = strv_join(info->sans, " "), *should = NULL;
 	auto_want struct pki_want want = { 0 };
 
 	pki_want(m, profile, &want);
-	should = joined(want.sans);
+	should = strv_join(want.sans, " ");
 	if (info->ca)
 		*why = xstrdup("is a CA, which a leaf must not be");
 	else if (strcmp(info->cn, want.cn) != 0)
@@ -66,7 +57,7 @@ static enum pki_todo check_content(const struct machine *m, const struct pki_pro
 	else if (!info->client || info->server != want.server)
 		*why = xasprintf("is not made for %s", want.server ? "servers and clients" : "clients only");
 	else if (strcmp(has, should) != 0)
-		*why = xasprintf("is valid for %s instead of %s", has, should);
+		*why = xasprintf("is valid for %s instead of %s", *has ? has : "no name", *should ? should : "no name");
 	return *why ? PKI_REISSUE : PKI_FINE;
 }
 

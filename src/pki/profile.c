@@ -97,8 +97,7 @@ void pki_want(const struct machine *m, const struct pki_profile *profile, struct
 	auto_strv char **sans = NULL;
 
 	strv_add(&sans, m->conf.address);
-	for (char **s = m->conf.extra_sans; s && *s; s++)
-		strv_add(&sans, *s);
+	strv_add_all(&sans, m->conf.extra_sans);
 	pki_want_for(m->conf.name, sans, profile, want);
 }
 
