@@ -84,8 +84,8 @@ restored() {
 	run -0 helper n1 restore --dry-run --force-new-cluster "$id"
 	[ -z "$(copies)" ]
 	run -0 helper n1 restore --force-new-cluster "$id"
-	[[ "$output" == *"alone goes on as cluster"* ]]
-	[[ "$output" == *"https://127.0.0.1:$(port n2 2) is no member any more"*"etcd-cluster join"* ]]
+	[[ "$output" == *"goes on with the data of this machine alone"* ]]
+	[[ "$output" == *"https://127.0.0.1:$(port n2 2) is not a member any more"*"etcd-cluster join"* ]]
 	[[ "$output" == *"start "*"/etcd yourself"* ]]
 	[[ "$output" == *"is now the only one of cluster"* ]]
 	[ "$(copies | wc -l)" -eq 1 ]
