@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "adapter/json.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "pki/ca.h"
@@ -24,7 +25,7 @@ static void show_json(const struct pki_ca_view *v)
 static void show_text(const struct pki_ca_view *v)
 {
 	(void)printf("subject      %s\nserial       %s\nvalid        %s to %s\nkey          %s\n", v->subject,
-		     v->serial, pki_date(v->not_before).text, pki_date(v->not_after).text,
+		     v->serial, clock_day(v->not_before).text, clock_day(v->not_after).text,
 		     v->key_type ? v->key_type : "not on this machine");
 	(void)printf("sha256       %s\nspki sha256  %s\n", v->fingerprint, v->spki);
 }

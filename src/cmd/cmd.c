@@ -10,33 +10,33 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define MAX_VERBS 24
-#define MAX_ARGS  16 /* no cluster has more members worth naming */
+#define MAX_OPTIONS 12
+#define MAX_VERBS   24
+#define MAX_ARGS    16
 
-size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_MAX_OPTIONS])
+const struct cmd_option *cmd_option(const struct cmd_verb *v, size_t i)
 {
-	static const struct cmd_option dry_run =
-		CMD_FLAG("dry-run", machine.dry_run, "Print what would be done, and change nothing.");
-	static const struct cmd_option json = CMD_FLAG("json", json, "Print JSON.");
-	static const struct cmd_option help = CMD_FLAG("help", help, "Print this help.");
-	size_t n = 0;
+	static const struct cmd_option common[] = {
+		CMD_FLAG("dry-run", machine.dry_run, "Print what would be done and change nothing."),
+		CMD_FLAG("json", json, "Print JSON."),
+		CMD_FLAG("help", help, "Print this help."),
+	};
+	const bool takes[] = { v->change || v->dry_run, v->list, true };
 
 	for (const struct cmd_option *o = v->options; o && o->name[0]; o++)
-		list[n++] = o;
-	if (v->change || v->dry_run)
-		list[n++] = &dry_run;
-	if (v->list)
-		list[n++] = &json;
-	list[n++] = &help;
-	return n;
+		if (i-- == 0)
+			return o;
+	for (size_t c = 0; c < ARRAY_LEN(common); c++)
+		if (takes[c] && i-- == 0)
+			return &common[c];
+	return NULL;
 }
 
 const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name)
 {
-	for (const struct cmd_verb *const *sub = v->verbs; *sub; sub++) {
+	for (const struct cmd_verb *const *sub = v->verbs; *sub; sub++)
 		if (strcmp((*sub)->name, name) == 0)
 			return *sub;
-	}
 	return NULL;
 }
 
@@ -63,14 +63,13 @@ static const char *value_of(const struct cmd_args *a, const struct cmd_option *o
 /* Reads the options; those of a verb with others below it end at the first argument. Returns its index in argv. */
 static int parse(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	struct option table[CMD_MAX_OPTIONS + 1] = { 0 };
-	size_t n = cmd_options(v, options);
+	struct option table[MAX_OPTIONS + 1] = { 0 };
+	const struct cmd_option *o;
 	int which, picked = 0;
 
-	for (size_t i = 0; i < n; i++)
-		table[i] = (struct option){ .name = options[i]->name,
-					    .has_arg = options[i]->arg[0] ? required_argument : no_argument };
+	for (size_t i = 0; i < MAX_OPTIONS && (o = cmd_option(v, i)); i++)
+		table[i] = (struct option){ .name = o->name,
+					    .has_arg = o->arg[0] ? required_argument : no_argument };
 	optind = 0; /* a fresh scan (getopt(3), NOTES) */
 	opterr = 0;
 	while ((which = getopt_long(argc, argv, v->verbs ? "+:hv" : ":h", table, &picked)) != -1) {
@@ -83,10 +82,11 @@ static int parse(const struct cmd_verb *v, const char *path, int argc, char **ar
 				      which == ':' ? "%s needs a value" : "%s is not a valid option here",
 				      argv[optind - 1]);
 			return err_hint(e, "%s --help", path);
-		} else if (options[picked]->arg[0] && value_of(a, options[picked])) {
-			return err_set(e, ERR_CONFIG, "--%s is given twice", options[picked]->name);
 		} else {
-			cmd_set(a, options[picked], optarg);
+			o = cmd_option(v, (size_t)picked);
+			if (o->arg[0] && value_of(a, o))
+				return err_set(e, ERR_CONFIG, "--%s occurs twice", o->name);
+			cmd_set(a, o, optarg);
 		}
 	}
 	return optind;
@@ -94,12 +94,11 @@ static int parse(const struct cmd_verb *v, const char *path, int argc, char **ar
 
 static int check_args(const struct cmd_verb *v, const char *path, int n, const struct cmd_args *a, struct err *e)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	size_t n_options = cmd_options(v, options);
+	const struct cmd_option *o;
 
-	for (size_t i = 0; i < n_options; i++) {
-		if (options[i]->required && !value_of(a, options[i])) {
-			(void)err_set(e, ERR_CONFIG, "--%s is missing", options[i]->name);
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
+		if (o->required && !value_of(a, o)) {
+			(void)err_set(e, ERR_CONFIG, "--%s is missing", o->name);
 			return err_hint(e, "%s --help", path);
 		}
 	}
@@ -121,23 +120,25 @@ static int unknown(const struct cmd_verb *v, const char *path, const char *word,
 		names[i] = v->verbs[i]->name;
 	near = text_suggest(word, names);
 	(void)err_set(e, ERR_CONFIG, "%s is not a verb of %s", word, path);
-	if (near)
-		return err_hint(e, "did you mean: %s %s", path, near);
-	return err_hint(e, "%s --help", path);
+	return near ? err_hint(e, "did you mean: %s %s", path, near) : err_hint(e, "%s --help", path);
 }
 
 static int run(const struct cmd_verb *v, const struct cmd_args *a, struct err *e)
 {
 	int rc;
 
-	if (v->run)
-		return v->run(a, e);
 	if (v->list) {
 		probe_hasten_names(); /* a person waits */
 		return cmd_on_machine(a, false, v->list, e);
 	}
-	rc = cmd_on_machine(a, true, v->change, e);
-	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+	if (v->change) {
+		rc = cmd_on_machine(a, true, v->change, e);
+		return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+	}
+	rc = v->run(a, e);
+	if (rc == CMD_NOTHING)
+		log_info("nothing to do");
+	return rc;
 }
 
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
@@ -184,23 +185,6 @@ int cmd_on_machine(const struct cmd_args *a, bool lock, cmd_work *work, struct e
 			return -1;
 	}
 	return work(&m, a, e);
-}
-
-int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n, struct err *e)
-{
-	struct machine m cleanup(machine_free) = { .dry_run = o->dry_run };
-	auto_close int lock = -1;
-	auto_free struct config_answer *given = xcalloc(n + 1, sizeof(*given));
-	size_t n_given = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (answers[i].value)
-			given[n_given++] = answers[i];
-	layout_init(&m.at, o->root, o->config);
-	lock = machine_lock(&m, e);
-	if (lock < 0)
-		return -1;
-	return config_edit(&m.at, given, n_given, o->dry_run, e);
 }
 
 int cmd_number(const char *option, const char *text, unsigned int least, unsigned int most, unsigned int *to,

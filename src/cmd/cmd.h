@@ -9,13 +9,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "config/edit.h"
 #include "config/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
 enum { CMD_DONE = 0, CMD_NOTHING = 2 };
 
-/* What the command line says. A field that was not given is NULL or false. */
+/* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
 	bool allow_root, ca_elsewhere, force, help, json, last, local, replace, start, verbose, version, wait;
@@ -24,7 +23,7 @@ struct cmd_args {
 	char **words; /* the arguments, ended by NULL */
 };
 
-/* What an argument names: what the completion offers for it. */
+/* What the completion offers for an argument. */
 enum cmd_kind {
 	CMD_TEXT,
 	CMD_WORDS, /* one of those in its placeholder: "server|peer" */
@@ -37,7 +36,7 @@ enum cmd_kind {
 	CMD_CERT,
 };
 
-/* The short texts are arrays: a pointer would cost a relocation more. */
+/* Short texts are arrays: a pointer would cost a relocation more. */
 struct cmd_option {
 	char name[20]; /* without the dashes; "" ends the table */
 	char arg[16];  /* placeholder of its value; "": it takes none */
@@ -50,21 +49,15 @@ struct cmd_option {
 #define CMD_FLAG(name_, field_, help_) { .name = name_, .help = help_, .field = offsetof(struct cmd_args, field_) }
 #define CMD_VALUE(name_, arg_, kind_, field_, help_) \
 	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_ }
-/* One that must be given. */
+/* One that cannot be left out. */
 #define CMD_NEEDED(name_, arg_, kind_, field_, help_) \
 	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_, \
 	  .required = true }
 #define CMD_END { .name = "" }
 /* clang-format on */
 
-/* Options of several verbs. */
-#define CMD_OPTION_NAME	    CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name of this machine's member.")
-#define CMD_OPTION_ADDRESS  CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Address that other machines dial.")
-#define CMD_OPTION_RELEASE  CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run.")
-#define CMD_OPTION_DATA_DIR CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Where etcd keeps its data.")
-#define CMD_OPTION_SAN	    CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names for the certificate.")
+#define CMD_OPTION_SAN CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names for the certificate.")
 
-/* Both return -1 with e filled when they fail. */
 typedef int cmd_fn(const struct cmd_args *a, struct err *e);
 typedef int cmd_work(const struct machine *m, const struct cmd_args *a, struct err *e);
 
@@ -78,11 +71,11 @@ struct cmd_verb {
 		const char *text; /* "FILE", "[MEMBER]" (may be left out), "NAME..." (one or more), or NULL */
 		unsigned char kind;
 	} args;
-	bool dry_run;			     /* run takes --dry-run */
+	bool dry_run;			     /* run takes --dry-run, too */
 	const struct cmd_verb *const *verbs; /* "release fetch": those below it, ended by NULL */
-	cmd_fn *run;			     /* does all itself; returns an exit code */
-	cmd_work *change;		     /* under the lock, takes --dry-run; 0: nothing to do */
-	cmd_work *list;			     /* takes --json; returns an exit code */
+	cmd_fn *run;			     /* does all itself; an exit code or -1 */
+	cmd_work *change;		     /* under the lock, takes --dry-run; 1 done, 0 nothing to do, -1 */
+	cmd_work *list;			     /* takes --json; an exit code or -1 */
 };
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
@@ -92,30 +85,22 @@ extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_r
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,
 	    struct err *e) MUST_CHECK;
 
-/* All options of a verb, --dry-run, --json and --help among them. Returns how many. */
-#define CMD_MAX_OPTIONS 12
-size_t cmd_options(const struct cmd_verb *v, const struct cmd_option *list[CMD_MAX_OPTIONS]);
+/* The options of a verb, --dry-run, --json and --help among them, from i = 0 on; NULL after the last. */
+const struct cmd_option *cmd_option(const struct cmd_verb *v, size_t i);
 
 /* How many arguments v takes at most. */
 int cmd_max_args(const struct cmd_verb *v);
 /* The verb of this name below v, or NULL. */
 const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name);
-/* Stores what was given for an option. */
+/* Stores an option and its value (unused for a flag). */
 void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value);
 void cmd_help(FILE *to, const struct cmd_verb *v, const char *path);
 
-/* Prints what the last of words (ended by NULL) can become, one a line; ":file" and ":dir" stand for names of files. */
+/* Prints what the last of words (ended by NULL) can become, a line each; ":file" and ":dir" stand for names of files. */
 int cmd_complete(const struct cmd_verb *top, char **words);
 
-/* Opens the machine, and takes its lock if asked to, for the time of work. Returns what that returned. */
+/* Runs work with the machine open and, if asked, locked. Returns what work returns. */
 int cmd_on_machine(const struct cmd_args *a, bool lock, cmd_work *work, struct err *e) MUST_CHECK;
-
-/*
- * Writes the answers that have a value into cluster.conf, under the lock that setup takes, so the two never meet
- * half-way. 1 when the file changed (dry run: would), 0 when it has them already.
- */
-int cmd_answer(const struct machine_options *o, const struct config_answer *answers, size_t n,
-	       struct err *e) MUST_CHECK;
 
 /* A whole number from least to most. NULL leaves *to as it is. */
 int cmd_number(const char *option, const char *text, unsigned int least, unsigned int most, unsigned int *to,

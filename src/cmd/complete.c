@@ -44,10 +44,9 @@ static void offer_releases(const struct machine *m, const char *begun)
 {
 	auto_strv char **names = release_names(m);
 
-	for (char **name = names; name && *name; name++) {
+	for (char **name = names; name && *name; name++)
 		if (strcmp(*name, "system") != 0)
 			offer(**name == 'v' ? *name + 1 : *name, begun);
-	}
 }
 
 static void offer_tokens(const struct machine *m, const char *begun)
@@ -56,26 +55,37 @@ static void offer_tokens(const struct machine *m, const char *begun)
 	struct err ignored = { 0 };
 	size_t n = 0;
 
-	if (token_store_list(m, &list, &n, &ignored) == 0) {
-		for (size_t i = 0; i < n; i++)
-			offer(list[i].token.id, begun);
-	}
+	if (token_store_list(m, &list, &n, &ignored) < 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		offer(list[i].token.id, begun);
 	token_list_free(list, n);
 }
 
-/* The placeholder names the words: "server|peer", "VERSION|system". */
+static void offer_certs(const struct machine *m, const char *begun)
+{
+	(void)m;
+	for (int i = 0; i < PKI_LEAVES; i++)
+		offer(pki_profile(i)->name, begun);
+}
+
+/* The placeholder has the words: "server|peer", "VERSION|system". */
 static void offer_words(const char *placeholder, const char *begun)
 {
 	auto_strv char **words = text_split(placeholder, "|");
 
-	for (char **word = words; word && *word; word++) {
+	for (char **word = words; word && *word; word++)
 		if (**word >= 'a' && **word <= 'z')
 			offer(*word, begun);
-	}
 }
 
-static void offer_kind(const struct cmd_args *a, int kind, const char *placeholder, const char *begun)
+static void offer_kind(const struct cmd_args *a, enum cmd_kind kind, const char *placeholder, const char *begun)
 {
+	static void (*const from_machine[])(const struct machine *m, const char *begun) = {
+		[CMD_MEMBER] = offer_members,	[CMD_TOKEN] = offer_tokens,
+		[CMD_RELEASE] = offer_releases, [CMD_RELEASE_FILE] = offer_releases,
+		[CMD_CERT] = offer_certs,
+	};
 	struct machine m cleanup(machine_free) = { 0 };
 	struct err ignored = { 0 };
 
@@ -85,41 +95,31 @@ static void offer_kind(const struct cmd_args *a, int kind, const char *placehold
 		(void)puts(":file");
 	if (kind == CMD_DIR)
 		(void)puts(":dir");
-	if (kind < CMD_MEMBER)
+	if (!from_machine[kind])
 		return;
 	probe_hasten_names();
 	/* A mistake in cluster.conf hides the members that it names, not what is installed. */
 	if (machine_open(&m, &a->machine, &ignored) < 0)
 		err_clear(&ignored);
-	if (kind == CMD_MEMBER)
-		offer_members(&m, begun);
-	else if (kind == CMD_TOKEN)
-		offer_tokens(&m, begun);
-	else if (kind == CMD_RELEASE || kind == CMD_RELEASE_FILE)
-		offer_releases(&m, begun);
-	for (int i = 0; kind == CMD_CERT && i < PKI_LEAVES; i++)
-		offer(pki_profile((enum pki_leaf)i)->name, begun);
+	from_machine[kind](&m, begun);
 }
 
 static const struct cmd_option *find_option(const struct cmd_verb *v, const char *word)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	size_t n = cmd_options(v, options);
+	const struct cmd_option *o;
 
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, options[i]->name) == 0)
-			return options[i];
-	}
+	for (size_t i = 0; (o = cmd_option(v, i)); i++)
+		if (text_starts(word, "--") && strcmp(word + 2, o->name) == 0)
+			return o;
 	return NULL;
 }
 
 static void offer_options(const struct cmd_verb *v, const char *begun)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	size_t n = cmd_options(v, options);
+	const struct cmd_option *o;
 
-	for (size_t i = 0; i < n; i++) {
-		auto_free char *text = xasprintf("--%s", options[i]->name);
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
+		auto_free char *text = xasprintf("--%s", o->name);
 
 		offer(text, begun);
 	}

@@ -70,14 +70,13 @@ static char *option_text(const struct cmd_option *o, const char *before, const c
 
 static void usage(FILE *to, const struct cmd_verb *v, const char *path)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	size_t n = cmd_options(v, options) - 1; /* without --help */
 	struct page p = { .to = to, .indent = (int)strlen("usage: ") };
+	const struct cmd_option *o;
 
 	p.column = fprintf(to, "usage: %s", path);
-	for (size_t i = 0; i < n; i++) {
-		bool must = options[i]->required;
-		auto_free char *text = option_text(options[i], must ? "" : "[", must ? "" : "]");
+	for (size_t i = 0; cmd_option(v, i + 1); i++) { /* without --help, the last */
+		o = cmd_option(v, i);
+		auto_free char *text = option_text(o, o->required ? "" : "[", o->required ? "" : "]");
 
 		word(&p, text, strlen(text));
 	}
@@ -88,9 +87,8 @@ static void usage(FILE *to, const struct cmd_verb *v, const char *path)
 
 void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
 {
-	const struct cmd_option *options[CMD_MAX_OPTIONS];
-	size_t n = cmd_options(v, options);
 	struct page about = { .to = to };
+	const struct cmd_option *o;
 
 	usage(to, v, path);
 	paragraphs(&about, v->about);
@@ -99,10 +97,10 @@ void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
 	for (const struct cmd_verb *const *sub = v->verbs; sub && *sub; sub++)
 		entry(to, (*sub)->name, (*sub)->about);
 	(void)fputs("\nOptions:\n", to);
-	for (size_t i = 0; i < n; i++) {
-		auto_free char *text = option_text(options[i], "", "");
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
+		auto_free char *text = option_text(o, "", "");
 
-		entry(to, text, options[i]->help);
+		entry(to, text, o->help);
 	}
 	if (!v->verbs)
 		(void)fprintf(to, "\nExample:\n%*s%s%s\n", INDENT, "", v->example ? "etcd-cluster " : "",

@@ -1,20 +1,84 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * setup, and the two verbs that write answers into cluster.conf and then run it: init and join.
+ */
 #include "flow/setup.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "cmd/cmd.h"
+#include "config/edit.h"
+#include "flow/join.h"
+#include "flow/unused.h"
 
-static int run(const struct cmd_args *a, struct err *e)
+static int run_setup(const struct cmd_args *a, struct err *e)
 {
-	const struct setup_options how = { .local = a->local, .wait = a->wait };
-	int rc = setup_run(&a->machine, &how, e);
+	const struct setup_options how = { .local = a->local, .wait = a->wait, .replace = a->replace };
 
-	if (rc == SETUP_NOTHING)
-		log_info("nothing to do");
-	return rc;
+	return setup_run(&a->machine, &how, e);
 }
 
-static const struct cmd_option options[] = {
+/* Under the lock that setup takes, too. cluster.conf need not load before. */
+static int write_answers(const struct cmd_args *a, const char *role, struct err *e)
+{
+	auto_free char *join = a->words[0] ? strv_join(a->words, ",") : NULL;
+	const struct config_answer answers[] = {
+		{ "ROLE", role },	     { "JOIN", join },
+		{ "NAME", a->name },	     { "ADDRESS", a->address },
+		{ "RELEASE", a->release },   { "ENROLL_TOKEN_FILE", a->token_file },
+		{ "DATA_DIR", a->data_dir },
+	};
+	struct machine m cleanup(machine_free) = { .dry_run = a->machine.dry_run };
+	auto_close int lock = -1;
+
+	layout_init(&m.at, a->machine.root, a->machine.config);
+	lock = machine_lock(&m, e);
+	return lock < 0 ? -1 : config_edit(&m.at, answers, ARRAY_LEN(answers), m.dry_run, e);
+}
+
+static int answer_and_run(const struct cmd_args *a, const char *role, struct err *e)
+{
+	int wrote = write_answers(a, role, e), rc;
+
+	if (wrote < 0)
+		return -1;
+	if (wrote > 0 && a->machine.dry_run) {
+		/* A dry run of setup would go by the file as it is. */
+		log_info("would then run: etcd-cluster setup");
+		return CMD_DONE;
+	}
+	rc = run_setup(a, e);
+	return rc == SETUP_NOTHING && wrote > 0 ? CMD_DONE : rc;
+}
+
+static int run_init(const struct cmd_args *a, struct err *e)
+{
+	return answer_and_run(a, "single", e);
+}
+
+/* 1 this machine is a member of that cluster already, 0. */
+static int prepare_join(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	int rc = unused_give_up(m, true, false, e);
+
+	if (rc < 0)
+		return -1;
+	return rc > 0 ? 0 : join_again(m, a->words, e);
+}
+
+static int run_join(const struct cmd_args *a, struct err *e)
+{
+	int rc = cmd_on_machine(a, true, prepare_join, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return answer_and_run(a, "join", e);
+	log_info("this machine is a member already");
+	return run_setup(a, e);
+}
+
+static const struct cmd_option setup_options[] = {
 	CMD_FLAG("local", local, "Use no network and start nothing."),
 	CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
 	CMD_END,
@@ -27,7 +91,44 @@ const struct cmd_verb cmd_setup = {
 		 "only when needed. A run can be interrupted and repeated at any time; on a healthy member it changes "
 		 "nothing.",
 	.example = "setup --dry-run",
-	.options = options,
+	.options = setup_options,
 	.dry_run = true,
-	.run = run,
+	.run = run_setup,
+};
+
+#define OPTIONS_OF_A_MEMBER                                                                                            \
+	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name of this member."),                                             \
+		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Address at which other machines reach it."),       \
+		CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run."),                         \
+		CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Directory for the data of etcd.")
+
+static const struct cmd_option init_options[] = { OPTIONS_OF_A_MEMBER, CMD_END };
+
+const struct cmd_verb cmd_init = {
+	.name = "init",
+	.about = "Makes this machine a cluster of one. Writes ROLE=single and the options into cluster.conf, then runs "
+		 "setup. An invalid value changes nothing.",
+	.example = "init --name n1 --address 10.0.0.1",
+	.options = init_options,
+	.dry_run = true,
+	.run = run_init,
+};
+
+static const struct cmd_option join_options[] = {
+	OPTIONS_OF_A_MEMBER,
+	CMD_VALUE("token-file", "FILE", CMD_FILE, token_file, "File with the enrolment token."),
+	CMD_FLAG("replace", replace, "Remove a dead member of the same name or address first."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_join = {
+	.name = "join",
+	.about = "Adds this machine to a running cluster. Writes ROLE=join, the addresses of running members and the "
+		 "options into cluster.conf, then runs setup. The machine is added as a learner and becomes a voter "
+		 "when it has all data.",
+	.example = "join --token-file /root/token 10.0.0.1 10.0.0.2",
+	.options = join_options,
+	.args = { "ADDRESS..." },
+	.dry_run = true,
+	.run = run_join,
 };

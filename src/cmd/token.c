@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adapter/json.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -10,20 +11,6 @@
 #include "enroll/token_issue.h"
 
 #define DEFAULT_HOURS 24
-
-/* "2026-11-21 10:15", in UTC. */
-struct minute {
-	char text[24];
-};
-static struct minute minute_of(time_t when)
-{
-	struct minute m = { .text = "?" };
-	struct tm tm;
-
-	if (gmtime_r(&when, &tm))
-		(void)strftime(m.text, sizeof(m.text), "%Y-%m-%d %H:%M", &tm);
-	return m;
-}
 
 /* Who may use it: "n4=10.0.0.4", "n4", "10.0.0.4", "MEMBERS", "anybody". The caller frees. */
 static char *whom(const struct token_entry *t)
@@ -50,8 +37,8 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 	    token_issue(m, &order, text, &t, e) < 0)
 		return -1;
 	who = whom(&t);
-	log_info("%s enrolment token, for %s, %u use%s, until %s UTC", m->dry_run ? "would make an" : "this is the",
-		 who, t.uses, t.uses == 1 ? "" : "s", minute_of(t.expires).text);
+	log_info("%s enrolment token, for %s, %u use%s, until %s", m->dry_run ? "would make an" : "this is the",
+		 who, t.uses, t.uses == 1 ? "" : "s", clock_minute(t.expires).text);
 	if (m->dry_run)
 		return 1;
 	log_info("on the other machine: put it into a file of mode 0600; then: etcd-cluster join --token-file FILE %s",
@@ -90,11 +77,11 @@ static void list_json(const struct token_entry *list, size_t n, time_t now)
 
 static void list_text(const struct token_entry *list, size_t n, time_t now)
 {
-	(void)printf("%-16s %9s  %-16s  %-24s %s\n", "ID", "USES LEFT", "EXPIRES (UTC)", "FOR", "USED BY");
+	(void)printf("%-16s %9s  %-20s  %-24s %s\n", "ID", "USES LEFT", "EXPIRES", "FOR", "USED BY");
 	for (const struct token_entry *t = list; t < list + n; t++) {
 		auto_free char *who = whom(t);
 
-		(void)printf("%s %9u  %s  %-24s", t->token.id, token_left(t, now), minute_of(t->expires).text, who);
+		(void)printf("%s %9u  %s  %-24s", t->token.id, token_left(t, now), clock_minute(t->expires).text, who);
 		for (size_t u = 0; u < t->n_used; u++)
 			(void)printf(" %s", t->used[u].name);
 		(void)puts(t->n_used > 0 ? "" : " -");

@@ -82,6 +82,8 @@ int config_edit(const struct layout *at, const struct config_answer *answers, si
 	for (size_t i = 0; i < n; i++) {
 		auto_buf struct buf next = { 0 };
 
+		if (!answers[i].value)
+			continue;
 		put(buf_str(&text), &answers[i], &next);
 		buf_free(&text);
 		text = next;

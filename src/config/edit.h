@@ -8,7 +8,7 @@
 
 struct config_answer {
 	const char *key;
-	const char *value;
+	const char *value; /* NULL: the key stays as it is */
 };
 
 /*

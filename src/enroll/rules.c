@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "config/check.h"
-#include "pki/check.h"
 #include "pki/profile.h"
 
 #define CLOCK_SECONDS (30 * 60)
@@ -93,20 +92,6 @@ static int check_form(const struct enroll_ask *ask, struct err *e)
 	return *ask->key ? 0 : err_set(e, ERR_VERIFY, "no certificate for the peer port was asked for");
 }
 
-/* "2026-11-21 10:15 UTC" */
-struct minute {
-	char text[32];
-};
-static struct minute minute_of(time_t when)
-{
-	struct minute m = { .text = "" };
-	struct tm tm;
-
-	if (!gmtime_r(&when, &tm) || strftime(m.text, sizeof(m.text), "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		(void)snprintf(m.text, sizeof(m.text), "%lld", (long long)when);
-	return m;
-}
-
 /* What is dated by a wrong clock is of no use to the machine, or to the others. */
 static int check_clock(const struct enroll_ask *ask, const struct enroll_facts *f, struct err *e)
 {
@@ -116,7 +101,7 @@ static int check_clock(const struct enroll_ask *ask, const struct enroll_facts *
 	    apart >= -CLOCK_SECONDS)
 		return 0;
 	(void)err_set(e, ERR_PENDING, "the clock of this machine says %s and that of the CA host %s",
-		      minute_of(ask->time).text, minute_of(f->now).text);
+		      clock_minute(ask->time).text, clock_minute(f->now).text);
 	return err_hint(e, "set the clock that is wrong (timedatectl, chronyc makestep)");
 }
 
@@ -221,7 +206,7 @@ static int check_limits(const struct enroll_ask *ask, const struct enroll_facts 
 		rc = err_set(e, ERR_VERIFY, "this token is for those in MEMBERS of the CA host, and %s is not",
 			     ask->name);
 	else if (t->expires <= f->now)
-		rc = err_set(e, ERR_VERIFY, "this token has expired: it was good until %s", minute_of(t->expires).text);
+		rc = err_set(e, ERR_VERIFY, "this token has expired: it was good until %s", clock_minute(t->expires).text);
 	return rc < 0 ? err_hint(e, NEW_TOKEN) : 0;
 }
 
@@ -233,7 +218,7 @@ static int check_successor(const struct enroll_ask *ask, const struct enroll_fac
 			      ask->name);
 	else if (f->token->made <= f->record->time)
 		(void)err_set(e, ERR_VERIFY, "%s has enrolled on %s, after this token was made, and with another key",
-			      ask->name, minute_of(f->record->time).text);
+			      ask->name, clock_minute(f->record->time).text);
 	else
 		return 0;
 	return err_hint(e, NEW_TOKEN);
@@ -298,7 +283,7 @@ static int with_cert(const struct enroll_ask *ask, const struct enroll_facts *f,
 	if (r && !on_record && f->cert->not_before < r->time) {
 		(void)err_set(e, ERR_VERIFY,
 			      "this machine's certificate is older than the one that %s got on %s for another key",
-			      ask->name, minute_of(r->time).text);
+			      ask->name, clock_minute(r->time).text);
 		return err_hint(e, NEW_TOKEN);
 	}
 	if (f->formed && f->view == ENROLL_STRANGER && !(on_record && r->time + WAIT_SECONDS > f->now)) {

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "pki/check.h"
 
 #define LOCK_SECONDS 10
 /* A machine whose answer got lost asks again within seconds, or when it has booted again. */
@@ -286,7 +285,7 @@ static int store_given(const struct machine *m, const struct token *token, struc
 			rc = note_taken(m, token->id, &taken, e);
 		if (rc == 0)
 			log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id,
-				 fresh.uses, pki_date(fresh.expires).text);
+				 fresh.uses, clock_day(fresh.expires).text);
 	}
 	token_forget(&fresh.token);
 	return rc < 0 ? -1 : 0;

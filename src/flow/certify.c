@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "enroll/certs.h"
 #include "enroll/token.h"
@@ -111,7 +112,7 @@ static int check_copied(const struct pki_run *w, bool force, struct err *e)
 			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key; where that is: "
 				 "etcd-cluster bundle %s=%s",
 				 w->m->at.pki, pki_profile((enum pki_leaf)i)->name,
-				 pki_date(w->leaf[i].info.not_after).text, w->m->conf.name, w->m->conf.address);
+				 clock_day(w->leaf[i].info.not_after).text, w->m->conf.name, w->m->conf.address);
 	}
 	return 0;
 }
@@ -271,7 +272,7 @@ static void log_made(const struct pki_run *w)
 	if (w->origin == PKI_TO_ENROLL)
 		log_info("the certificates of this machine came from the CA host at %s", w->made.server);
 	else if (w->origin != PKI_ENROLLED && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
-		log_warn("these certificates end with their CA, on %s", pki_date(w->ca.info.not_after).text);
+		log_warn("these certificates end with their CA, on %s", clock_day(w->ca.info.not_after).text);
 }
 
 /* A certificate for every leaf that needs one, in memory: signed here, or by a CA host. */

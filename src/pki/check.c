@@ -9,16 +9,6 @@
 
 #define EARLIEST 1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
 
-struct pki_date pki_date(time_t when)
-{
-	struct pki_date d = { "?" };
-	struct tm tm;
-
-	if (gmtime_r(&when, &tm))
-		(void)strftime(d.text, sizeof(d.text), "%Y-%m-%d", &tm);
-	return d;
-}
-
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca)
 {
 	time_t end = m->now + (time_t)m->conf.cert_days * DAY;
@@ -67,13 +57,13 @@ static enum pki_todo check_dates(const struct machine *m, const struct pki_pair 
 	if (info->not_after > ca->info.not_after)
 		return because(PKI_REISSUE, why, xstrdup("outlives its CA"));
 	if (m->now < info->not_before)
-		return because(PKI_REISSUE, why, xasprintf("is not valid before %s", pki_date(info->not_before).text));
+		return because(PKI_REISSUE, why, xasprintf("is not valid before %s", clock_day(info->not_before).text));
 	/* What cannot be made to last longer is not renewed every day: the CA's own end is near. */
 	if (!pki_near_end(m, info) || pki_leaf_end(m, ca) <= info->not_after)
 		return PKI_FINE;
 	if (m->now > info->not_after)
-		return because(PKI_RENEW, why, xasprintf("has expired on %s", pki_date(info->not_after).text));
-	return because(PKI_RENEW, why, xasprintf("expires on %s", pki_date(info->not_after).text));
+		return because(PKI_RENEW, why, xasprintf("has expired on %s", clock_day(info->not_after).text));
+	return because(PKI_RENEW, why, xasprintf("expires on %s", clock_day(info->not_after).text));
 }
 
 enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
@@ -114,19 +104,19 @@ int pki_check_clock(const struct machine *m, struct err *e)
 	if (m->now >= EARLIEST)
 		return 0;
 	(void)err_set(e, ERR_CONFIG, "the clock of this machine shows %s, so certificates would get wrong dates",
-		      pki_date(m->now).text);
+		      clock_day(m->now).text);
 	return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
 }
 
 static int check_ca_dates(const struct machine *m, const struct pki_pair *ca, const char *path, struct err *e)
 {
 	if (m->now > ca->info.not_after) {
-		(void)err_set(e, ERR_VERIFY, "the CA %s has expired on %s", path, pki_date(ca->info.not_after).text);
+		(void)err_set(e, ERR_VERIFY, "the CA %s has expired on %s", path, clock_day(ca->info.not_after).text);
 		return err_hint(e, "put a CA that is in date (ca.crt and ca.key) there, then run: etcd-cluster setup");
 	}
 	if (m->now < ca->info.not_before) {
 		(void)err_set(e, ERR_CONFIG, "the CA %s is valid from %s, but the clock of this machine shows %s", path,
-			      pki_date(ca->info.not_before).text, pki_date(m->now).text);
+			      clock_day(ca->info.not_before).text, clock_day(m->now).text);
 		return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
 	}
 	return 0;
@@ -172,10 +162,10 @@ static int check_covers(const struct machine *m, const struct pki_profile *profi
 static int check_now(const struct machine *m, const struct x509_info *info, const char *path, struct err *e)
 {
 	if (m->now > info->not_after)
-		return err_set(e, ERR_VERIFY, "%s has expired on %s", path, pki_date(info->not_after).text);
+		return err_set(e, ERR_VERIFY, "%s has expired on %s", path, clock_day(info->not_after).text);
 	if (m->now < info->not_before)
 		return err_set(e, ERR_VERIFY, "%s is not valid before %s, but the clock of this machine shows %s", path,
-			       pki_date(info->not_before).text, pki_date(m->now).text);
+			       clock_day(info->not_before).text, clock_day(m->now).text);
 	return 0;
 }
 

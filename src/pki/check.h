@@ -47,9 +47,3 @@ time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca);
  * than that.
  */
 bool pki_near_end(const struct machine *m, const struct x509_info *info);
-
-/* For messages: "2026-11-21", in UTC. */
-struct pki_date {
-	char text[16];
-};
-struct pki_date pki_date(time_t when);

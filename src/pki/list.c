@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "pki/check.h"
 #include "pki/origin.h"
 
@@ -77,7 +78,7 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 	if (pki_leaf_end(m, ca) == ca->info.not_after)
 		problem(entry,
 			xasprintf("%s ends on %s, and no certificate outlives its CA", entry->path,
-				  pki_date(ca->info.not_after).text),
+				  clock_day(ca->info.not_after).text),
 			NULL);
 	return true;
 }
@@ -105,7 +106,7 @@ static void check_entry(const struct machine *m, const struct pki_pair *ca, cons
 	else if (pki_near_end(m, &leaf->info))
 		problem(entry,
 			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", path,
-				  pki_date(leaf->info.not_after).text),
+				  clock_day(leaf->info.not_after).text),
 			bundle);
 }
 

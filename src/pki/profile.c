@@ -31,7 +31,7 @@ static const struct pki_profile profiles[] = {
 };
 static_assert(ARRAY_LEN(profiles) == PKI_LEAVES, "one line for each leaf");
 
-const struct pki_profile *pki_profile(enum pki_leaf leaf)
+const struct pki_profile *pki_profile(int leaf)
 {
 	return &profiles[leaf];
 }

@@ -23,7 +23,7 @@ struct pki_profile {
 	bool needed;	  /* this machine cannot do without */
 };
 
-const struct pki_profile *pki_profile(enum pki_leaf leaf);
+const struct pki_profile *pki_profile(int leaf);
 
 /* What a certificate must say. */
 struct pki_want {

@@ -92,7 +92,7 @@ tree() {
 	[ "$(ec token list --json | jq -c .)" = '[]' ]
 	make_ca
 	ec token new --name n4 --address fd00::4 --san lb.example.org,192.0.2.7 --hours 2
-	ec token list | grep -Eq '^[0-9a-f]{16} +1  20[0-9-]+ [0-9:]+  n4=fd00::4 +-$'
+	ec token list | grep -Eq '^[0-9a-f]{16} +1  20[0-9-]+ [0-9:]+ UTC  n4=fd00::4 +-$'
 	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and .sans == ["lb.example.org", "192.0.2.7"] and
 		.uses == 1 and .left == 1 and .members == false and .used == [] and .expires - .made == 7200'
 	ec token new --uses 3
