@@ -38,7 +38,7 @@ override LDFLAGS  += $(HARDEN_LD) $(SAN) -Wl,--as-needed,--gc-sections
 LDLIBS        := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
 
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+log = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 SRC   := $(wildcard src/*/*.c)
 PROTO := $(wildcard src/adapter/*.proto)
@@ -53,25 +53,25 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN): $(BUILD)/src/main.o $(LIB)
-	$(call say,LD,$@)
+	$(call log,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(OBJ)
-	$(call say,AR,$@)
+	$(call log,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%.o: %.c Makefile $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.h)
-	$(call say,CC,$<)
+	$(call log,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Generated code is protoc-c's to answer for: built without our warnings.
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c
-	$(call say,CC,$<)
+	$(call log,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: src/adapter/%.proto
-	$(call say,PROTO,$<)
+	$(call log,PROTO,$<)
 	@mkdir -p $(@D)
 	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(BUILD)/gen $(<F)
 

@@ -27,19 +27,19 @@ test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
 check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/certify $(BUILD)/lib/ask-server
 
 $(BUILD)/tests/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
-	$(call say,TEST,$@)
+	$(call log,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
 
 # Programs that tests and benchmarks run (the first lines of each say what for).
 $(BUILD)/lib/%: tests/lib/%.c $(LIB)
-	$(call say,TEST,$@)
+	$(call log,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 # Replays the corpus: a plain main() that feeds files to the target.
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
-	$(call say,FUZZ,$@)
+	$(call log,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LDLIBS)
 

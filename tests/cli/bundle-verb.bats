@@ -8,12 +8,12 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="$PWD/${BUILD:-build}/lib/certify"
+	certify="$PWD/${BUILD:-build}/lib/certify"
 	root="$BATS_TEST_TMPDIR/n1"
 	pki="$root/etc/etcd/pki"
 	out="$BATS_TEST_TMPDIR/out"
 	configure n1
-	"$road" "$root" 2>/dev/null
+	"$certify" "$root" 2>/dev/null
 }
 
 # configure NAME [LINE…]: the same answers on every machine; they live on loopback, so that nobody out there is asked.
@@ -43,8 +43,8 @@ files() {
 	cmp "$pki/ca.crt" "$out/ca.crt"
 	configure n2
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
-	run -0 "$road" "$BATS_TEST_TMPDIR/n2" # owner and mode of what etcd reads
-	run -2 "$road" "$BATS_TEST_TMPDIR/n2"
+	run -0 "$certify" "$BATS_TEST_TMPDIR/n2" # owner and mode of what etcd reads
+	run -2 "$certify" "$BATS_TEST_TMPDIR/n2"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/n2/etc/etcd/pki" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki/peer.key" | tr '\n' ' ')" = "750 640 " ]
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert list --json | jq -e 'all(.problem == null) and .[0].source == "127.0.0.1:2382"'
 }
@@ -58,8 +58,8 @@ files() {
 	[ "$(cd "$BATS_TEST_TMPDIR/n3/etc/etcd/pki" && echo *)" = "$(files)" ]
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/n3/etc/etcd/pki")" = 750 ]
 	configure n3 'EXTRA_SANS="lb.example.org 192.0.2.7"'
-	run -0 "$road" "$BATS_TEST_TMPDIR/n3"
-	run -2 "$road" "$BATS_TEST_TMPDIR/n3"
+	run -0 "$certify" "$BATS_TEST_TMPDIR/n3"
+	run -2 "$certify" "$BATS_TEST_TMPDIR/n3"
 	[ "$("$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n3" cert list --json | jq -c '.[1].sans')" = \
 		'["127.0.0.1","192.0.2.7","::1","lb.example.org","localhost","n3"]' ]
 	# Every key is new, and none is anybody else's.
@@ -105,10 +105,10 @@ files() {
 	configure n2
 	rm "$out/ca.host"
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
-	run -0 "$road" "$BATS_TEST_TMPDIR/n2"
+	run -0 "$certify" "$BATS_TEST_TMPDIR/n2"
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert list | grep -qx 'signed by: copied'
 	rm "$BATS_TEST_TMPDIR/n2/etc/etcd/pki/peer.crt"
-	run -3 "$road" "$BATS_TEST_TMPDIR/n2"
+	run -3 "$certify" "$BATS_TEST_TMPDIR/n2"
 	[[ "$output" == *"lacks: peer.crt"*"etcd-cluster bundle n2=127.0.0.2"* ]]
 	run -3 "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert renew --force
 	[[ "$output" == *"etcd-cluster bundle n2=127.0.0.2"* ]]
@@ -132,9 +132,9 @@ files() {
 }
 
 @test "no key leaves by way of a message" {
-	"$ETCD_CLUSTER" -v --root "$root" bundle --out "$out" n2=127.0.0.2 >"$BATS_TEST_TMPDIR/said" 2>&1
+	"$ETCD_CLUSTER" -v --root "$root" bundle --out "$out" n2=127.0.0.2 >"$BATS_TEST_TMPDIR/log" 2>&1
 	for key in "$out"/*.key "$pki/ca.key"; do
-		run ! grep -qF -- "$(sed -n 2p "$key")" "$BATS_TEST_TMPDIR/said"
+		run ! grep -qF -- "$(sed -n 2p "$key")" "$BATS_TEST_TMPDIR/log"
 	done
 }
 

@@ -43,22 +43,22 @@ make_ca() {
 	"$lib/ask-server" "$top/n1" open
 }
 
-# open_door [PROGRAM]: n1's.
-open_door() {
-	"${1:-$ETCD_CLUSTER}" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/door.log" 3>&- &
-	door=$!
+# start_server [PROGRAM]: n1's.
+start_server() {
+	"${1:-$ETCD_CLUSTER}" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/server.log" 3>&- &
+	server=$!
 	for _ in $(seq 100); do
-		grep -q "serving at" "$top/door.log" && return
+		grep -q "serving at" "$top/server.log" && return
 		sleep 0.05
 	done
 	return 1
 }
 
-# false_door PEM: somebody else at n1's address, who writes down what he hears.
-false_door() {
+# false_server PEM: somebody else at n1's address, who writes down what he hears.
+false_server() {
 	[ -p "$top/silence" ] || mkfifo "$top/silence"
 	openssl s_server -accept "$net.1:$port" -cert "$1" -tls1_3 -quiet <>"$top/silence" >"$top/heard" 2>"$top/s_server.log" 3>&- &
-	door=$!
+	server=$!
 	for _ in $(seq 50); do
 		ss -Hltn "src = $net.1:$port" | grep -q . && return
 		sleep 0.1
@@ -67,8 +67,8 @@ false_door() {
 }
 
 close_door() {
-	[ -z "${door-}" ] || { kill "$door" && wait "$door"; } || true
-	door=
+	[ -z "${server-}" ] || { kill "$server" && wait "$server"; } || true
+	server=
 }
 
 ask() {
@@ -88,8 +88,8 @@ framed() {
 	cat "$top/framed"
 }
 
-# say FROM: sends stdin as one message, as somebody who knows the token, and shows the answer.
-say() {
+# send FROM: sends stdin as one message, as somebody who knows the token, and shows the answer.
+send() {
 	framed | talk "$1"
 }
 
@@ -116,14 +116,14 @@ good_csr() {
 }
 
 refusals() {
-	grep -c "refused" "$top/door.log"
+	grep -c "refused" "$top/server.log"
 }
 
 @test "machines with the token get certificates for their own keys; the CA's key stays; a lost answer is given again" {
 	make_ca
 	[ ! -e "$top/n1/etc/etcd/enroll-token" ]
 	[ "$(stat -c '%a %n' "$top/n1/etc/etcd/enroll" "$(stored)" | cut -d' ' -f1 | xargs)" = '700 600' ]
-	open_door
+	start_server
 	for n in n2 n3; do
 		run -0 --separate-stderr ask $n
 		[ "$output" = "$net.1:$port" ]
@@ -136,9 +136,9 @@ refusals() {
 		for name in server peer etcdctl-etcd-client; do
 			[ "$(openssl pkey -in "$pki/$name.key" -pubout)" = "$(openssl x509 -in "$pki/$name.crt" -noout -pubkey)" ]
 		done
-		grep -q "certificates for $n ($net.${n#n}) given to $net.${n#n}, who showed the token" "$top/door.log"
+		grep -q "certificates for $n ($net.${n#n}) given to $net.${n#n}, who showed the token" "$top/server.log"
 		serial=$(openssl x509 -in "$pki/peer.crt" -noout -serial | tr A-F a-f)
-		grep -q "${serial#serial=}" "$top/door.log"
+		grep -q "${serial#serial=}" "$top/server.log"
 		grep -q "${serial#serial=}" "$top/n1/etc/etcd/enroll/members/$n"
 	done
 	# The token was for two machines, and both are here; but n2 may have lost its answer.
@@ -147,14 +147,14 @@ refusals() {
 	[ "$(grep -c '^USED' "$(stored)")" = 2 ]
 	run grep -r -l "PRIVATE KEY" "$top"/n2 "$top"/n3 "$top"/n1/etc/etcd/enroll
 	[[ "$output" != *ca.key* && "$output" != */enroll/* ]]
-	run ! grep -r "$token" "$top"/n1 "$top/door.log"
+	run ! grep -r "$token" "$top"/n1 "$top/server.log"
 }
 
 @test "renewal shows the certificate, even one that expired a month ago, and needs no token" {
 	long_ago=$(($(date +%s) - 400 * 86400))
 	export ETCD_CLUSTER_NOW=$long_ago
 	make_ca
-	open_door
+	start_server
 	ask n2
 	close_door
 	unset ETCD_CLUSTER_NOW
@@ -162,35 +162,35 @@ refusals() {
 	"$lib/certify" "$top/n1"
 	rm "$top/n2/etc/etcd/enroll-token" "$(stored)"
 	cp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
-	open_door
+	start_server
 	ask n2
 	cmp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
 	openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend $((300 * 86400))
-	grep -q "who showed a certificate" "$top/door.log"
+	grep -q "who showed a certificate" "$top/server.log"
 }
 
 @test "a wrong token: refused, said so, nothing is kept; and logged without the token" {
 	make_ca
 	give_token n2 "$(openssl rand -hex 20)"
-	open_door
+	start_server
 	run -4 ask n2
 	[[ "$output" == *"does not know this token"* ]]
 	[ ! -e "$top/n2/etc/etcd/pki/peer.crt" ]
 	for _ in 1 2 3; do run -4 ask n2; done
 	[ "$(refusals)" = 1 ]
-	grep -q "refused $net.2: there is no token [0-9a-f]\{16\} here" "$top/door.log"
+	grep -q "refused $net.2: there is no token [0-9a-f]\{16\} here" "$top/server.log"
 }
 
 @test "a replayed token: another machine cannot have n2's name once n2 has it, and who has the token cannot ask from elsewhere" {
 	make_ca
-	open_door
+	start_server
 	ask n2
 	rm -r "$top/n2/etc/etcd/pki"
 	run -4 ask n2
 	[[ "$output" == *"with this token already, and with another key"* ]]
 	# Nor one for an address that it does not come from. (Every loopback address is the same machine.)
 	sed -i "s/^MEMBERS=.*/&,n4=192.0.2.4/" "$top/n1/etc/etcd/cluster.conf"
-	question n4 192.0.2.4 "$(good_csr)" | grep -v ^MEMBERS | say "$net.4" >"$top/answer"
+	question n4 192.0.2.4 "$(good_csr)" | grep -v ^MEMBERS | send "$net.4" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
 	grep -q "^MESSAGE=.*asks from $net.4" "$top/answer"
 	[ "$(ls "$top/n1/etc/etcd/enroll/members")" = n2 ]
@@ -198,10 +198,10 @@ refusals() {
 
 @test "names: neither the CA host's, nor one that MEMBERS does not have, nor localhost" {
 	make_ca
-	open_door
+	start_server
 	for who in "n1 $net.2" "n4 $net.4" "localhost $net.2" "n2 $net.1" "etcd-peer $net.2" "n2 $net.3"; do
 		# shellcheck disable=SC2086
-		question $who "$(good_csr)" | say "${who#* }" >"$top/answer"
+		question $who "$(good_csr)" | send "${who#* }" >"$top/answer"
 		cat "$top/answer"
 		grep -q '^STATUS=refused' "$top/answer"
 		run ! grep -q '^C[AE]' "$top/answer"
@@ -211,18 +211,18 @@ refusals() {
 
 @test "weak key, foreign signature, no request at all, no message at all: refused in words, and the next one is served" {
 	make_ca
-	open_door
+	start_server
 	# A length, and then silence.
 	printf '\x00\x00\x01\x00x' | talk "$net.2" >"$top/silent" &
 	silent=$!
-	question n2 "$net.2" "$(csr -algorithm RSA -pkeyopt rsa_keygen_bits:1024)" | say "$net.2" >"$top/answer"
+	question n2 "$net.2" "$(csr -algorithm RSA -pkeyopt rsa_keygen_bits:1024)" | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*too weak' "$top/answer"
 	bent=$(good_csr | base64 -d | xxd -p | tr -d '\n' | sed 's/..$/00/' | xxd -r -p | base64 -w 0)
-	question n2 "$net.2" "$bent" | say "$net.2" >"$top/answer"
+	question n2 "$net.2" "$bent" | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*not signed by its own key' "$top/answer"
-	question n2 "$net.2" AAAA | say "$net.2" >"$top/answer"
+	question n2 "$net.2" AAAA | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*no certificate request' "$top/answer"
-	head -c 3000 /dev/urandom | say "$net.2" >"$top/answer"
+	head -c 3000 /dev/urandom | send "$net.2" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
 	# One that is announced with 1 GiB, and one that is 40000 bytes long.
 	printf '\x40\x00\x00\x00x' | talk "$net.2" >"$top/answer"
@@ -241,18 +241,18 @@ refusals() {
 		-keyout "$top/own.key" -out "$top/own.crt" 2>/dev/null
 	cat "$top"/own.{crt,key} >"$top/own.pem"
 	for pem in good own; do
-		false_door "$top/$pem.pem"
+		false_server "$top/$pem.pem"
 		run -4 ask n2
 		[[ "$output" == *"does not know this token"* ]]
 		close_door
 		[ ! -s "$top/heard" ]
 	done
 	# With certificates of its own, a machine talks to a door of its own CA only.
-	open_door
+	start_server
 	ask n2
 	close_door
 	rm "$top/n2/etc/etcd/enroll-token"
-	false_door "$top/own.pem"
+	false_server "$top/own.pem"
 	run -4 ask n2
 	[[ "$output" == *"its certificate will not do"* ]]
 	close_door
@@ -261,7 +261,7 @@ refusals() {
 
 @test "certificates of another CA, and those of this one that are for no member, open nothing" {
 	make_ca
-	open_door
+	start_server
 	ask n2
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-peer -addext "subjectAltName=DNS:n3,IP:$net.3" \
 		-addext extendedKeyUsage=clientAuth -keyout "$top/foreign.key" -out "$top/foreign.crt" 2>/dev/null
@@ -281,10 +281,10 @@ refusals() {
 
 @test "garbage, dripping, half-open and a thousand connects: turned away, logged a few times, memory flat, and it still serves" {
 	make_ca
-	open_door "$ETCD_CLUSTER_PLAIN"
+	start_server "$ETCD_CLUSTER_PLAIN"
 	python3 tests/lib/knock.py connect "$net.1" "$port" 20 "$net.50"
 	sleep 1
-	before=$(awk '/^VmRSS/ { print $2 }' /proc/$door/status)
+	before=$(awk '/^VmRSS/ { print $2 }' /proc/$server/status)
 	python3 tests/lib/knock.py garbage "$net.1" "$port" 100 "$net.51"
 	python3 tests/lib/knock.py connect "$net.1" "$port" 1000 "$net.52"
 	python3 tests/lib/knock.py drip "$net.1" "$port" 1 "$net.53" &
@@ -299,28 +299,28 @@ refusals() {
 	done
 	# While all that goes on.
 	ask n2
-	[ "$(pgrep -P $door | wc -l)" -le 8 ]
+	[ "$(pgrep -P $server | wc -l)" -le 8 ]
 	kill $holder
 	wait $drip
 	for _ in $(seq 80); do
-		[ -z "$(pgrep -P $door)" ] && break
+		[ -z "$(pgrep -P $server)" ] && break
 		sleep 0.1
 	done
-	[ -z "$(pgrep -P $door)" ]
-	after=$(awk '/^VmRSS/ { print $2 }' /proc/$door/status)
+	[ -z "$(pgrep -P $server)" ]
+	after=$(awk '/^VmRSS/ { print $2 }' /proc/$server/status)
 	echo "# resident memory before and after 1321 connections: $before and $after KiB" >&3
 	[ $((after - before)) -le 64 ]
 	ask n3
-	[ "$(wc -l <"$top/door.log")" -le 30 ]
+	[ "$(wc -l <"$top/server.log")" -le 30 ]
 	close_door
-	grep -q "refused $net.52 [0-9]* more times" "$top/door.log"
+	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 
 @test "pending: nobody there, clocks that differ; refused: MEMBERS that differ; no token, no use" {
 	run -6 ask n2
 	[[ "$output" == *"no CA host answers"* ]]
 	make_ca
-	open_door
+	start_server
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 7200)) run -6 ask n2
 	[[ "$output" == *"the clock of this machine says"* ]]
 	sed -i "s/n3=$net.3/n3=$net.33/" "$top/n2/etc/etcd/cluster.conf"
@@ -338,11 +338,11 @@ refusals() {
 	done
 	"$lib/certify" "$top/n1"
 	"$lib/ask-server" "$top/n1" open
-	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "[::1]:$((port + $$ % 1000))" 2>"$top/door.log" 3>&- &
-	door=$!
+	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "[::1]:$((port + $$ % 1000))" 2>"$top/server.log" 3>&- &
+	server=$!
 	sed -i "s/^MEMBERS=.*/MEMBERS=n1=::1,n2=$net.2/" "$top/n2/etc/etcd/cluster.conf"
 	for _ in $(seq 100); do
-		grep -q "serving at" "$top/door.log" && break
+		grep -q "serving at" "$top/server.log" && break
 		sleep 0.05
 	done
 	run ask n2

@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="$PWD/${BUILD:-build}/lib/certify"
+	certify="$PWD/${BUILD:-build}/lib/certify"
 	token=5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f
 	port=$((20000 + RANDOM % 10000))
 	members=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3
@@ -18,7 +18,7 @@ setup() {
 }
 
 teardown() {
-	for pid in "$BATS_TEST_TMPDIR"/*.door; do
+	for pid in "$BATS_TEST_TMPDIR"/*.pid; do
 		[ ! -e "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || :
 	done
 	wait 2>/dev/null || :
@@ -45,8 +45,8 @@ ec() {
 }
 
 # The certificates' part of setup; on a CA host all of it, which knows no release here, so that the token gets into the store.
-walk() {
-	"$road" "$BATS_TEST_TMPDIR/$1"
+certify() {
+	"$certify" "$BATS_TEST_TMPDIR/$1"
 }
 
 ca_host() {
@@ -54,10 +54,10 @@ ca_host() {
 	[ -e "$(etc "$1")/pki/ca.key" ]
 }
 
-# door NAME ADDRESS: opens it; shut NAME.
-door() {
+# serve NAME ADDRESS: opens it; stop_server NAME.
+serve() {
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/$1" enroll --listen "$2:$port" 2>"$BATS_TEST_TMPDIR/$1.log" 3>&- &
-	echo $! >"$BATS_TEST_TMPDIR/$1.door"
+	echo $! >"$BATS_TEST_TMPDIR/$1.pid"
 	for _ in $(seq 100); do
 		(: >"/dev/tcp/$2/$port") 2>/dev/null && return
 		sleep 0.05
@@ -66,10 +66,10 @@ door() {
 	return 1
 }
 
-shut() {
+stop_server() {
 	local pid
-	pid=$(cat "$BATS_TEST_TMPDIR/$1.door")
-	rm "$BATS_TEST_TMPDIR/$1.door"
+	pid=$(cat "$BATS_TEST_TMPDIR/$1.pid")
+	rm "$BATS_TEST_TMPDIR/$1.pid"
 	kill "$pid"
 	wait "$pid" 2>/dev/null || :
 }
@@ -80,7 +80,7 @@ peer_port() {
 import socket, sys, time
 s = socket.create_server((sys.argv[1], int(sys.argv[2])))
 time.sleep(60)' "$2" $((port + 1)) 3>&- &
-	echo $! >"$BATS_TEST_TMPDIR/$1.peer.door"
+	echo $! >"$BATS_TEST_TMPDIR/$1.peer.pid"
 	for _ in $(seq 100); do
 		(: >"/dev/tcp/$2/$((port + 1))") 2>/dev/null && return
 		sleep 0.05
@@ -97,21 +97,21 @@ fine() {
 }
 
 @test "three machines with the same answers, in any order, and the key of the CA on one of them" {
-	run -6 walk n3 # nobody is there yet: it waits, with its keys made
+	run -6 certify n3 # nobody is there yet: it waits, with its keys made
 	[[ "$output" == *"no CA host answers"* ]]
-	run -6 walk n3
+	run -6 certify n3
 	key=$(cat "$(etc n3)/pki/peer.key")
 	ec n3 cert list | grep -q 'ca.crt is missing: it comes with the certificates, from the CA host; etcd-cluster setup'
 	[ -e "$(etc n3)/enroll-token" ]
 	ca_host n1
 	[ ! -e "$(etc n1)/enroll-token" ]
-	door n1 127.0.0.1
-	run -0 walk n3
+	serve n1 127.0.0.1
+	run -0 certify n3
 	[[ "$output" == *"came from the CA host at 127.0.0.1:$port"* ]]
 	[ "$(cat "$(etc n3)/pki/peer.key")" = "$key" ]
-	run -0 walk n2
+	run -0 certify n2
 	for name in n2 n3; do
-		run -2 walk $name
+		run -2 certify $name
 		fine $name
 		[ ! -e "$(etc $name)/pki/ca.key" ]
 		[ ! -e "$(etc $name)/enroll-token" ]
@@ -124,24 +124,24 @@ fine() {
 
 @test "without a token, or with one that will not do, nothing is made" {
 	ca_host n1
-	door n1 127.0.0.1
+	serve n1 127.0.0.1
 	rm "$(etc n2)/enroll-token"
-	run -3 walk n2
+	run -3 certify n2
 	[[ "$output" == *"token new --name n2 --address 127.0.0.2"* ]]
 	[ ! -e "$(etc n2)/pki" ]
 	(umask 077 && echo secret >"$(etc n2)/enroll-token")
-	run -3 walk n2
+	run -3 certify n2
 	(umask 077 && echo 7d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f >"$(etc n2)/enroll-token")
-	run -4 walk n2
+	run -4 certify n2
 	[ ! -e "$(etc n2)/pki/ca.crt" ]
 	configure n2
 	chmod 644 "$(etc n2)/enroll-token"
-	run -4 walk n2
+	run -4 certify n2
 }
 
 @test "a dry run, and the package's hook, ask nobody" {
 	ca_host n1
-	door n1 127.0.0.1
+	serve n1 127.0.0.1
 	run ec n2 setup --dry-run
 	[[ "$output" == *"would ask the CA host"* ]]
 	run ec n2 setup --local
@@ -151,20 +151,20 @@ fine() {
 
 @test "the timer renews through the door; what is asked for by name must come" {
 	ca_host n1
-	door n1 127.0.0.1
-	walk n2
+	serve n1 127.0.0.1
+	certify n2
 	run -2 ec n2 cert renew
 	before=$(serial n2 server)
 	key=$(cat "$(etc n2)/pki/server.key")
-	shut n1
+	stop_server n1
 	export ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) # for the door, too, which compares clocks
-	door n1 127.0.0.1
+	serve n1 127.0.0.1
 	run -0 ec n2 cert renew
 	run -2 ec n2 cert renew
 	[ "$(serial n2 server)" != "$before" ]
 	[ "$(cat "$(etc n2)/pki/server.key")" = "$key" ]
 	before=$(serial n2 server)
-	shut n1
+	stop_server n1
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 600 * 86400)) run -2 ec n2 cert renew
 	[[ "$output" == *"no CA host answers"* ]]
 	run -6 ec n2 cert renew --force server
@@ -176,10 +176,10 @@ fine() {
 
 @test "another key type is another key, by the certificate that is there" {
 	ca_host n1
-	door n1 127.0.0.1
-	walk n2
+	serve n1 127.0.0.1
+	certify n2
 	configure n2 KEY_TYPE=ed25519
-	run -0 walk n2
+	run -0 certify n2
 	fine n2
 	[ -e "$(etc n2)/pki.old" ]
 	openssl pkey -in "$(etc n2)/pki/peer.key" -noout -text | grep -q ED25519
@@ -190,32 +190,32 @@ fine() {
 	word="$BATS_TEST_TMPDIR/word"
 	(umask 077 && echo 'correct horse battery' >"$word")
 	ca_host n1
-	door n1 127.0.0.1
-	walk n2
-	walk n3
+	serve n1 127.0.0.1
+	certify n2
+	certify n3
 	ec n1 ca export --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
 	run -0 ec n2 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
 	[[ "$output" == *"next: etcd-cluster setup"* ]]
-	run -2 walk n2
+	run -2 certify n2
 	ec n2 cert list | grep -qx "signed by: this machine"
 	ec n2 setup || :
-	shut n1
+	stop_server n1
 	rm -rf "$(etc n1)"
-	door n2 127.0.0.2
+	serve n2 127.0.0.2
 	run -0 ec n3 cert renew --force
 	ec n3 cert list | grep -qx "signed by: 127.0.0.2:$port"
 	grep -q 'n3 (127.0.0.3)' "$BATS_TEST_TMPDIR/n2.log"
 	fine n3
-	run -2 walk n3
+	run -2 certify n3
 	# The lost machine comes back from the installer, as the first of MEMBERS, while n3 answers on its peer port: no second CA.
 	configure n1
 	peer_port n3 127.0.0.3
-	run -6 walk n1
+	run -6 certify n1
 	[[ "$output" == *"127.0.0.3 answers on port"*"etcd-cluster replace"* ]]
 	[ ! -e "$(etc n1)/pki" ]
 	configure n1 REPLACE=yes
 	(umask 077 && ec n2 token new --name n1 --address 127.0.0.1 >"$(etc n1)/enroll-token")
-	run -0 walk n1
+	run -0 certify n1
 	fine n1
 	[ ! -e "$(etc n1)/pki/ca.key" ]
 }
@@ -225,8 +225,8 @@ fine() {
 	ec n1 bundle --out "$BATS_TEST_TMPDIR/n2.tar" n2=127.0.0.2
 	tar -C "$BATS_TEST_TMPDIR/n2" -xpf "$BATS_TEST_TMPDIR/n2.tar"
 	rm "$(etc n2)/enroll-token"
-	walk n2
-	door n1 127.0.0.1
+	certify n2
+	serve n1 127.0.0.1
 	before=$(serial n2 peer)
 	run -0 ec n2 cert renew --force
 	[ "$(serial n2 peer)" != "$before" ]
@@ -237,8 +237,8 @@ fine() {
 	ca_host n1
 	mkdir -m 750 "$(etc n2)/pki"
 	cp "$(etc n1)"/pki/ca.{crt,key} "$(etc n2)/pki"
-	run -0 walk n2
-	run -2 walk n2
+	run -0 certify n2
+	run -2 certify n2
 	fine n2
 	openssl verify -CAfile "$(etc n1)/pki/ca.crt" "$(etc n2)"/pki/{server,peer}.crt
 	configure n3 ROLE=join JOIN=127.0.0.1
@@ -246,6 +246,6 @@ fine() {
 	echo ADDRESS=127.0.0.3 >>"$(etc n3)/cluster.conf"
 	mkdir -m 750 "$(etc n3)/pki"
 	cp "$(etc n1)"/pki/ca.{crt,key} "$(etc n3)/pki"
-	run -0 walk n3
+	run -0 certify n3
 	fine n3
 }

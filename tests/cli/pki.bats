@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	road="$PWD/${BUILD:-build}/lib/certify"
+	certify="$PWD/${BUILD:-build}/lib/certify"
 	root="$BATS_TEST_TMPDIR/root"
 	pki="$root/etc/etcd/pki"
 	out="$BATS_TEST_TMPDIR/out"
@@ -45,7 +45,7 @@ tree() {
 	for type in ecdsa-p256 ecdsa-p384 rsa-2048 ed25519; do
 		rm -rf "$pki" "$root"/etc/etcd/pki.old
 		configure KEY_TYPE=$type EXTRA_SANS='"Etcd.Example.ORG 192.0.2.7"'
-		"$road" "$root"
+		"$certify" "$root"
 		strict "$pki/ca.crt" "$pki/ca.crt" any
 		for name in server peer; do
 			strict "$pki/ca.crt" "$pki/$name.crt" sslserver sslclient
@@ -70,7 +70,7 @@ tree() {
 
 @test "list says days left, and --json is JSON" {
 	ec cert list | grep -q 'is missing; etcd-cluster setup'
-	"$road" "$root"
+	"$certify" "$root"
 	ec cert list | grep -Eq '^server +36[45] +CN=n1$'
 	run ! grep -q ';' <(ec cert list)
 	ec cert list --json | jq -e 'length == 6 and all(.problem == null) and .[1].sans == ["127.0.0.1","::1","fd00::3","localhost","n1"]'
@@ -80,7 +80,7 @@ tree() {
 @test "renew has nothing to do until something is due" {
 	run -2 ec cert renew # no certificates: nothing to renew, and no CA is made
 	[ ! -e "$pki" ]
-	"$road" "$root"
+	"$certify" "$root"
 	before=$(tree)
 	run -2 ec cert renew
 	run -2 ec cert renew server
@@ -100,7 +100,7 @@ tree() {
 @test "issue makes pairs for other hosts and clients, and refuses what is dangerous" {
 	run -3 ec cert issue client --name alice --out "$out"
 	[[ $output == *"etcd-cluster setup"* ]]
-	"$road" "$root"
+	"$certify" "$root"
 	run -0 --separate-stderr ec cert issue client --name alice --out "$out"
 	[ "$output" = "$out/alice.crt" ]
 	[ "$(stat -c %a "$out/alice.key")" = 600 ]
@@ -140,24 +140,24 @@ tree() {
 }
 
 @test "what issue makes for another host is enough there, without the CA's key" {
-	"$road" "$root"
+	"$certify" "$root"
 	"$ETCD_CLUSTER" --root "$root" cert issue server --name n2 --san 10.0.0.2 --out "$out/etc/etcd/pki"
 	"$ETCD_CLUSTER" --root "$root" cert issue peer --name n2 --san 10.0.0.2 --out "$out/etc/etcd/pki"
 	printf '%s\n' NAME=n2 ADDRESS=10.0.0.2 CLIENT_PORT=1 PEER_PORT=2 >"$out/etc/etcd/cluster.conf"
-	run -3 "$road" "$out"
+	run -3 "$certify" "$out"
 	[[ $output == *"lacks: etcdctl-etcd-client.crt etcdctl-etcd-client.key"* ]]
 	cp "$pki"/etcdctl-etcd-client.* "$out/etc/etcd/pki"
 	chmod 750 "$out/etc/etcd/pki" && chmod 640 "$out/etc/etcd/pki/server.key" "$out/etc/etcd/pki/peer.key"
-	run -2 "$road" "$out"
+	run -2 "$certify" "$out"
 	printf '%s\n' NAME=n2 ADDRESS=10.0.0.3 >"$out/etc/etcd/cluster.conf"
-	run -4 "$road" "$out"
+	run -4 "$certify" "$out"
 	[[ $output == *"not valid for 10.0.0.3"* ]]
 }
 
 @test "export gives kubeadm its files and keeps the CA's key" {
 	run -1 ec cert export "$out"
 	rm -rf "$out"
-	"$road" "$root"
+	"$certify" "$root"
 	run -0 ec cert export --dry-run "$out"
 	[ ! -e "$out" ]
 	ec cert export "$out"
@@ -176,7 +176,7 @@ tree() {
 	passphrase
 	word="$BATS_TEST_TMPDIR/word"
 	run -3 ec ca show
-	"$road" "$root"
+	"$certify" "$root"
 	run -3 ec ca export "$out"
 	run -0 ec ca export --passphrase-file "$word" "$out"
 	[ "$(stat -c %a "$out")" = 600 ]
@@ -200,13 +200,13 @@ tree() {
 	run -2 "$ETCD_CLUSTER" --root "$there" ca import --passphrase-file "$word" "$out"
 	cmp "$pki/ca.crt" "$there/etc/etcd/pki/ca.crt"
 	[ "$(stat -c %a "$there/etc/etcd/pki/ca.key")" = 600 ]
-	"$road" "$there"
+	"$certify" "$there"
 	strict "$pki/ca.crt" "$there/etc/etcd/pki/server.crt" sslserver
 	[ "$(ec ca show --json | jq -r .spki_sha256)" = "$("$ETCD_CLUSTER" --root "$there" ca show --json | jq -r .spki_sha256)" ]
 
 	# Another CA is never replaced.
 	rm -rf "$pki"
-	"$road" "$root"
+	"$certify" "$root"
 	before=$(tree)
 	run -3 ec ca import --passphrase-file "$word" "$out"
 	[[ $output == *"another CA"* ]]
@@ -214,7 +214,7 @@ tree() {
 }
 
 @test "no key leaves by way of a message" {
-	"$road" "$root" 2>"$out"
+	"$certify" "$root" 2>"$out"
 	for args in 'cert list' 'cert list --json' 'cert renew --force' 'ca show'; do
 		# shellcheck disable=SC2086 # words
 		"$ETCD_CLUSTER" -v --root "$root" $args >>"$out" 2>&1

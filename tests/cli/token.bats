@@ -19,7 +19,7 @@ setup() {
 
 teardown() {
 	[ -z "${tracer-}" ] || { pkill -TERM -P "$tracer" && wait "$tracer"; } || true
-	[ -z "${door-}" ] || { kill -TERM "$door" && wait "$door"; } || true
+	[ -z "${server-}" ] || { kill -TERM "$server" && wait "$server"; } || true
 }
 
 # configure MACHINE LINE…
@@ -44,11 +44,11 @@ joiner() {
 	(umask 077 && echo "$2" >"$top/n$1/etc/etcd/enroll-token")
 }
 
-open_door() {
-	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/door.log" 3>&- &
-	door=$!
+start_server() {
+	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/server.log" 3>&- &
+	server=$!
 	for _ in {1..100}; do
-		grep -q 'serving at' "$top/door.log" && return
+		grep -q 'serving at' "$top/server.log" && return
 		sleep 0.05
 	done
 	return 1
@@ -166,7 +166,7 @@ tree() {
 		[[ $output == *"there is no token"* ]]
 	done
 	joiner 4 "$token"
-	open_door
+	start_server
 	run -0 ec token revoke "$id"
 	[ -z "$(ls "$enroll/tokens")" ]
 	run -4 ask 4
@@ -185,7 +185,7 @@ tree() {
 	make_ca
 	joiner 4 "$(ec token new --name n4 --address "$net.4" --san lb.example.org)"
 	cp -r "$top/n4" "$top/n5"
-	open_door
+	start_server
 	# Another name, another address, a further SAN.
 	configure n5 ROLE=join "ADDRESS=$net.5" "JOIN=$net.1"
 	run -4 ask 5
@@ -202,13 +202,13 @@ tree() {
 	openssl verify -CAfile "$top/n1/etc/etcd/pki/ca.crt" -verify_hostname lb.example.org "$top/n4/etc/etcd/pki/server.crt"
 	[ "$(get left)" = 0 ]
 	ec token list --json | jq -e '.[0].used[0].name == "n4"'
-	grep -q "certificates for n4 ($net.4) given to $net.4, who showed the token $(ls "$enroll/tokens")" "$top/door.log"
+	grep -q "certificates for n4 ($net.4) given to $net.4, who showed the token $(ls "$enroll/tokens")" "$top/server.log"
 }
 
 @test "of two machines that come at once for the last use, one gets it" {
 	make_ca
 	token=$(ec token new)
-	open_door
+	start_server
 	for round in 1 2 3; do
 		joiner 4 "$token"
 		joiner 5 "$token"
@@ -237,10 +237,10 @@ tree() {
 		token=$(ec token new)
 		joiner 4 "$token"
 		strace -f -qq -o "$top/trace" -e trace=rename -e "inject=rename:signal=KILL:when=$n" \
-			"$ETCD_CLUSTER_PLAIN" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/door.log" 3>&- &
+			"$ETCD_CLUSTER_PLAIN" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/server.log" 3>&- &
 		tracer=$!
 		for _ in {1..100}; do
-			grep -q 'serving at' "$top/door.log" && break
+			grep -q 'serving at' "$top/server.log" && break
 			sleep 0.05
 		done
 		run -6 ask 4
@@ -249,7 +249,7 @@ tree() {
 		pkill -TERM -P $tracer
 		wait $tracer || true
 		tracer=
-		open_door
+		start_server
 		[ $n = 2 ] || ask 4
 		joiner 5 "$token"
 		run -4 ask 5
@@ -259,9 +259,9 @@ tree() {
 		[ -e "$top/n4/etc/etcd/pki/peer.crt" ]
 		[ -e "$enroll/members/n4" ]
 		[ -z "$(find "$enroll" -name '.new-*')" ]
-		kill -TERM "$door"
-		wait "$door" || true
-		door=
+		kill -TERM "$server"
+		wait "$server" || true
+		server=
 		rm -r "$top/n4" "$top/n5" "$enroll/members"
 		ec token revoke "$(ls "$enroll/tokens")"
 	done

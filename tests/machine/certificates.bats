@@ -76,7 +76,7 @@ served() {
 	openssl ecparam -genkey -name prime256v1 -noout 2>/dev/null >/tmp/other.key; cat /tmp/other.key >server.key'
 	run m 'timeout 120 systemctl start etcd || journalctl -u etcd -n 20 --no-pager'
 	echo "$output"
-	says server
+	prints server
 	m 'fails pgrep -x etcd
 	systemctl stop etcd
 	etcd-cluster setup || [ $? -eq 2 ]'

@@ -167,8 +167,8 @@ waits() {
 	ONLY_ON='n1 n2' all_healthy
 	waits n3 'the clock of this machine says .* and that of the CA host'
 	on n3 exits 6 'etcd-cluster status'
-	says 'the clock of this machine says'
-	says 'set the clock that is wrong'
+	prints 'the clock of this machine says'
+	prints 'set the clock that is wrong'
 	on n3 '[ ! -e /etc/etcd/pki/peer.crt ] && [ -e /etc/etcd/enroll-token ]'
 	clock n3 +0
 	ends_well
@@ -183,10 +183,10 @@ waits() {
 	run on n3 'etcd-cluster status'
 	echo "$output"
 	[ "$status" -ne 0 ]
-	says "the door $(v4 n1):2382"
-	says 'does not know this token'
-	says '/etc/etcd/enroll-token has token '
-	says 'etcd-cluster token list'
+	prints "the enrolment server $(v4 n1):2382"
+	prints 'does not know this token'
+	prints '/etc/etcd/enroll-token has token '
+	prints 'etcd-cluster token list'
 	[[ "$output" != *"$other"* ]]
 	on n3 "fails grep -rlqs $other /run /var/log/journal
 	fails pgrep -x etcd

@@ -49,7 +49,7 @@ used_up() {
 	package n2
 	on n2 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n2 exits 3 'etcd-cluster setup'
-	says token
+	prints token
 	on n2 gone
 }
 

@@ -34,7 +34,7 @@ setup_fails() {
 	echo "$output"
 	[ "$status" -eq 3 ] || [ "$status" -eq 1 ]
 	for text; do
-		says "$text"
+		prints "$text"
 	done
 	m 'fails pgrep -x etcd'
 }

@@ -9,8 +9,8 @@ setup_file() {
 	machines 40 bookworm bookworm rpm
 }
 
-# anew KEY=VALUE…: nothing of ours is left on any machine, and all have these answers, the secret and a release to take.
-anew() {
+# start_over KEY=VALUE…: nothing of ours is left on any machine, and all have these answers, the secret and a release to take.
+start_over() {
 	each gone
 	each prepared_here ROLE=cluster "$@"
 }
@@ -55,7 +55,7 @@ nothing_secret_is_left() {
 }
 
 @test "the CA host comes last: the others wait, say for whom, and their hooks have returned in seconds" {
-	anew "$(members)"
+	start_over "$(members)"
 	for name in n3 n2; do
 		in_time 8 package "$name"
 	done
@@ -72,7 +72,7 @@ nothing_secret_is_left() {
 }
 
 @test "one after the other, the second a quorum later: each is ready as soon as it can be" {
-	anew "$(members)"
+	start_over "$(members)"
 	package n1
 	waits n1 'no quorum yet: 2 of the 3 MEMBERS'
 	sleep 5
@@ -85,7 +85,7 @@ nothing_secret_is_left() {
 }
 
 @test "a minute apart: who waited for it is there seconds after the CA host; and in the orders that are left" {
-	anew "$(members)"
+	start_over "$(members)"
 	package n2
 	sleep 60
 	package n1
@@ -94,7 +94,7 @@ nothing_secret_is_left() {
 	in_time 20 all_healthy
 	one_cluster
 	for order in 'n1 n2 n3' 'n3 n1 n2'; do
-		anew "$(members)"
+		start_over "$(members)"
 		for name in $order; do
 			package "$name"
 		done
@@ -104,7 +104,7 @@ nothing_secret_is_left() {
 }
 
 @test "machines that are rebooted or lose power while they wait end there, too" {
-	anew "$(members)"
+	start_over "$(members)"
 	package n2
 	package n3
 	waits n2 'no CA host answers'
@@ -122,7 +122,7 @@ nothing_secret_is_left() {
 }
 
 @test "members with IPv6 addresses" {
-	anew "$(members v6)"
+	start_over "$(members v6)"
 	packages n1 n2 n3
 	all_healthy
 	one_cluster
@@ -130,7 +130,7 @@ nothing_secret_is_left() {
 }
 
 @test "members with DNS names find themselves by them, once somebody knows them" {
-	anew MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
+	start_over MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
 	package n3
 	on n3 wait_for 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
 	dns_names

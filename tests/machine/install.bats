@@ -152,8 +152,8 @@ setup_file() {
 @test "purge keeps data and keys by default, and says where" {
 	run m 'apt-get purge etcd-cluster 2>&1'
 	[ "$status" -eq 0 ]
-	says /var/lib/etcd-cluster
-	says /etc/etcd/pki
+	prints /var/lib/etcd-cluster
+	prints /etc/etcd/pki
 	m '[ -d /var/lib/etcd-cluster/member ]
 	[ -e /etc/etcd/pki/ca.key ]
 	[ -z "$(debconf-show etcd-cluster)" ]

@@ -100,8 +100,8 @@ voters() {
 	"$machine" reboot n3
 	on n3 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n3 exits 3 'etcd-cluster setup'
-	says 'was removed from its cluster'
-	says 'etcd-cluster join 10.77.44.'
+	prints 'was removed from its cluster'
+	prints 'etcd-cluster join 10.77.44.'
 	voters 2
 	on n3 "etcd-cluster join $(v4 n1)"
 	on n3 healthy

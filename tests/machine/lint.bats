@@ -45,6 +45,6 @@ deb() {
 @test "what the package depends on is what the programs need" {
 	run dpkg-deb -f "$(deb)" Depends
 	for library in libarchive13 libcurl4 libjson-c5 libprotobuf-c1 libseccomp2 libssl3; do
-		says $library
+		prints $library
 	done
 }

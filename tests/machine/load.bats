@@ -71,8 +71,8 @@ served() {
 	fails grep -i expired lease.out'
 }
 
-# told WHAT: the same, with its line among the test results.
-told() {
+# report WHAT: the same, with its line among the test results.
+report() {
 	local line rc=0
 	line=$(served "$1") || rc=$?
 	echo "$line" >&3
@@ -99,7 +99,7 @@ invited() {
 	healthy
 	start_load
 	sleep 3
-	told 'one member'
+	report 'one member'
 }
 
 @test "three machines join at once, and nobody waits for them" {
@@ -110,7 +110,7 @@ invited() {
 	packages n2 n3 n4
 	ONLY_ON='n2 n3 n4' all_healthy
 	voters 4
-	told 'one became four'
+	report 'one became four'
 	one_cluster
 }
 
@@ -121,7 +121,7 @@ invited() {
 	on n4 "etcd-cluster join $(v4 n1)"
 	ONLY_ON=n4 all_healthy
 	voters 4
-	told 'one left and came back'
+	report 'one left and came back'
 
 	"$machine" destroy n3
 	fresh n3 rpm
@@ -130,7 +130,7 @@ invited() {
 	package n3
 	ONLY_ON=n3 all_healthy
 	voters 4
-	told 'one was replaced'
+	report 'one was replaced'
 	one_cluster
 	wait_for '! systemctl is-active -q load-perf'
 	# A write that is under way to a member that stops fails, and etcd's client does not repeat it, as it may have been done; and a learner, whose
@@ -140,17 +140,17 @@ invited() {
 	[ $(sed -n "s/.*ERROR(.*) -> //p" /root/load/perf.out | awk "{ n += \$1 } END { print n + 0 }") -le 90 ]' >&3
 }
 
-@test "everything that was acknowledged is there, and the watch has told of it" {
+@test "everything that was acknowledged is there, and the watch has seen all of it" {
 	m 'cd /root/load
 	rm on
 	for i in $(seq 50); do systemctl is-active -q "load-writer*" "load-lister" || break; sleep 0.2; done
 	sleep 1
 	cat acknowledged? | cut -d" " -f2 | sort >want
 	./etcdctl get --prefix /registry/ --keys-only | grep . | sort >there
-	grep -x "/registry/.*" watched | sort >told
-	echo "# $(wc -l <want) acknowledged, $(comm -23 want there | wc -l) of them lost, $(comm -23 want told | wc -l) not seen by the watch"
+	grep -x "/registry/.*" watched | sort >seen
+	echo "# $(wc -l <want) acknowledged, $(comm -23 want there | wc -l) of them lost, $(comm -23 want seen | wc -l) not seen by the watch"
 	[ -z "$(comm -23 want there)" ]
-	[ -z "$(comm -23 want told)" ]
-	[ -z "$(uniq -d told)" ]
+	[ -z "$(comm -23 want seen)" ]
+	[ -z "$(uniq -d seen)" ]
 	./etcdctl lease timetolive $(cat lease) | grep -q remaining' >&3
 }

@@ -157,8 +157,8 @@ exits() {
 	fi
 }
 
-# says TEXT: $output of the last exits or run has it.
-says() {
+# prints TEXT: $output of the last exits or run has it.
+prints() {
 	case $output in
 	*"$1"*) ;;
 	*)

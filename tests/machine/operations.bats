@@ -82,7 +82,7 @@ rebuilt() {
 @test "a dead one is removed by any other; one that answers is not, nor one whose vote is needed" {
 	documented 'etcd-cluster remove n3'
 	on n2 exits 3 'etcd-cluster remove n4'
-	says leave
+	prints leave
 	"$machine" crash n4
 	on n2 exits 0 'etcd-cluster remove n4'
 	one_cluster 3
@@ -152,8 +152,8 @@ rebuilt() {
 	documented 'etcd-cluster cert export DIR'
 	output=$(on n2 'etcd-cluster cert export /root/k8s && find /root/k8s -type f | sort')
 	echo "$output"
-	says /root/k8s/apiserver-etcd-client.key
-	says /root/k8s/ca.crt
+	prints /root/k8s/apiserver-etcd-client.key
+	prints /root/k8s/ca.crt
 	[[ $output != *ca.key* ]]
-	says "https://$(v4 n3):2379"
+	prints "https://$(v4 n3):2379"
 }

@@ -23,7 +23,7 @@ setup_file() {
 	wait_for '[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ] && grep -qx STATE=pending /run/etcd-cluster/setup'
 	m '[ "$(systemctl is-system-running)" = running ]'
 	exits 6 'etcd-cluster status'
-	says pending
+	prints pending
 	m 'systemctl is-active etcd-cluster-setup.timer'
 }
 
@@ -59,7 +59,7 @@ setup_file() {
 		m 'apt-get install etcd-cluster'
 		wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 		exits 3 'etcd-cluster setup'
-		says cluster.conf:1
+		prints cluster.conf:1
 		m 'fails pgrep -x etcd
 		[ ! -e /var/lib/etcd-cluster/member ]
 		[ -z "$(dpkg --audit)" ]

@@ -129,8 +129,8 @@ ca_key() {
 
 @test "removing a member's package says that it is still a member, and what to type where" {
 	output=$(on n2 'apt-get remove etcd-cluster 2>&1')
-	says 'still a member of its cluster'
-	says 'etcd-cluster remove n2'
+	prints 'still a member of its cluster'
+	prints 'etcd-cluster remove n2'
 	output=$(on n3 'dnf remove etcd-cluster 2>&1')
-	says 'etcd-cluster remove n3'
+	prints 'etcd-cluster remove n3'
 }

@@ -128,8 +128,8 @@ stays() {
 	run m 'dnf remove etcd-cluster 2>&1'
 	echo "$output"
 	[ "$status" -eq 0 ]
-	says /var/lib/etcd-cluster
-	says /etc/etcd
+	prints /var/lib/etcd-cluster
+	prints /etc/etcd
 	m 'fails pgrep -x etcd
 	[ -d /var/lib/etcd-cluster/member ]
 	[ "$(stat -c %U:%G:%a /var/lib/etcd-cluster)" = etcd:etcd:700 ]
@@ -171,7 +171,7 @@ stays() {
 	in_time 8 m 'dnf install etcd-cluster'
 	wait_for 'grep -qx STATE=pending /run/etcd-cluster/setup'
 	exits 6 'etcd-cluster status'
-	says pending
+	prints pending
 	m '[ -e /etc/etcd/pki/server.crt ]
 	systemctl is-active etcd-cluster-setup.timer'
 	# The answers come late, and nobody runs setup.
@@ -190,7 +190,7 @@ stays() {
 		rpm -q etcd-cluster'
 		wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 		exits 3 'etcd-cluster setup'
-		says cluster.conf:1
+		prints cluster.conf:1
 		m 'fails pgrep -x etcd
 		[ ! -e /var/lib/etcd-cluster/member ]'
 	done

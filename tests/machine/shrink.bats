@@ -77,13 +77,13 @@ leads() {
 @test "five to three: they leave under writes, the leader among them" {
 	start_writer
 	exits 3 'etcd-cluster leave'
-	says 'the CA key is on this machine'
+	prints 'the CA key is on this machine'
 	on n5 'etcd-cluster leave'
 	has_left n5
 	leads n4
 	MACHINE=n4 exits 0 'etcd-cluster leave'
-	says 'leads the cluster now'
-	says '3 voting members are left, of which 1 may fail'
+	prints 'leads the cluster now'
+	prints '3 voting members are left, of which 1 may fail'
 	has_left n4
 	[ "$(voters n1)" -eq 3 ]
 	MACHINE=n4 exits 2 'etcd-cluster leave'
@@ -97,7 +97,7 @@ leads() {
 	on n3 'systemctl stop etcd'
 	wait_for 'etcd-cluster status | grep -q "2 of 3 voting members healthy"'
 	MACHINE=n2 exits 5 'etcd-cluster leave'
-	says '2 of 3 are healthy now, and 2 would be needed of the other 2'
+	prints '2 of 3 are healthy now, and 2 would be needed of the other 2'
 	exits 5 'etcd-cluster remove --force n2'
 	on n2 'systemctl --quiet is-active etcd && test -s /etc/etcd/member-id'
 	on n3 'systemctl start etcd'
@@ -118,9 +118,9 @@ leads() {
 	"$machine" crash n5
 	wait_for 'etcd-cluster status | grep -q "4 of 5 voting members healthy"'
 	MACHINE=n2 exits 3 'etcd-cluster remove n4'
-	says 'on that machine: etcd-cluster leave'
+	prints 'on that machine: etcd-cluster leave'
 	MACHINE=n2 exits 0 'etcd-cluster remove n5'
-	says '4 voting members are left, of which 1 may fail'
+	prints '4 voting members are left, of which 1 may fail'
 	[ "$(voters n1)" -eq 4 ]
 }
 
@@ -137,7 +137,7 @@ leads() {
 	# It was a member: it does not begin anew by itself.
 	MACHINE=n4 wait_for 'etcd-cluster status | grep -q "etcd-cluster replace"'
 	MACHINE=n4 exits 3 'etcd-cluster replace n3'
-	says 'this machine is n4, not n3'
+	prints 'this machine is n4, not n3'
 	on n4 'etcd-cluster replace n4'
 	ONLY_ON=n4 all_healthy
 	[ "$(voters n1)" -eq 4 ]
@@ -150,7 +150,7 @@ leads() {
 	on n3 'systemctl stop etcd
 	mv /var/lib/etcd-cluster/member /root/lost'
 	MACHINE=n3 exits 3 'etcd-cluster setup'
-	says 'can erase acknowledged writes'
+	prints 'can erase acknowledged writes'
 	on n3 'etcd-cluster replace'
 	ONLY_ON=n3 all_healthy
 	[ "$(voters n1)" -eq 4 ]
@@ -164,7 +164,7 @@ leads() {
 	id=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
 	start_writer
 	exits 3 "etcd-cluster restore --force-new-cluster $id"
-	says 'the cluster has its quorum (4 of 4'
+	prints 'the cluster has its quorum (4 of 4'
 	for name in n2 n3; do
 		"$machine" crash "$name"
 	done
@@ -172,10 +172,10 @@ leads() {
 	m 'rm -f /run/writing'
 	# n4 lives: its data may be newer.
 	exits 3 "etcd-cluster restore --force-new-cluster $id"
-	says 'still answers'
+	prints 'still answers'
 	on n4 'systemctl stop etcd-cluster-setup.timer etcd'
 	exits 3 'etcd-cluster restore --force-new-cluster 1234'
-	says "belongs to cluster $id"
+	prints "belongs to cluster $id"
 	for after in 0.2 0.6 1 1.5; do
 		m "timeout -s KILL $after etcd-cluster restore --force-new-cluster $id || true"
 		# Its own etcd is gone with it; the unit's may have been started by the timer.
@@ -194,7 +194,7 @@ leads() {
 	fails test -e /var/lib/etcd-cluster/member.aside-partial'
 	none_lost
 	exits 3 'etcd-cluster leave --ca-elsewhere'
-	says 'n1 is the only voting member'
+	prints 'n1 is the only voting member'
 }
 
 @test "the others come back with their old data moved aside" {
@@ -228,7 +228,7 @@ leads() {
 @test "a package that is removed says which member it leaves behind" {
 	run on n3 'if command -v dnf >/dev/null; then dnf remove etcd-cluster; else apt-get remove etcd-cluster; fi'
 	[ "$status" -eq 0 ]
-	says 'etcd-cluster remove n3'
+	prints 'etcd-cluster remove n3'
 	exits 0 'etcd-cluster remove n3'
 	[ "$(voters n1)" -eq 2 ]
 }
