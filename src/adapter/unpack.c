@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two readers of libarchive, one on top of the other: `gz` undoes gzip and nothing else, `tar` reads what comes out. So a second
- * compression inside is not looked for, the unpacked bytes can be counted as they come, and what follows the end of the
- * tar archive or of the gzip stream is seen: a single reader stops there and says nothing (reliability notes, libarchive 3.6.2).
+ * Two readers of libarchive, one on top of the other: `gz` undoes gzip, `tar` reads what comes out. So nothing looks for
+ * a second compression inside, the unpacked bytes are counted as they come, and what follows the end of the tar archive
+ * or of the gzip stream is seen: a single reader stops there without an error (libarchive 3.6.2).
  */
 #include "adapter/unpack.h"
 
@@ -24,15 +24,15 @@
 
 struct state {
 	const struct unpack *u;
-	struct unpack_result *result;
 	struct archive *gz;
 	struct archive *tar;
+	bool found[UNPACK_FILES_MAX];
 	unsigned long long packed;   /* size of the archive */
 	unsigned long long unpacked; /* bytes that came out of gzip so far */
 	const char *last;	     /* the block that the tar reader was given last */
 	size_t last_len;
 	unsigned int entries;
-	struct err *e; /* what went wrong below libarchive, which only hears that something did */
+	struct err *e; /* the cause, when feed_tar fails; libarchive learns only that it did */
 };
 
 /* The upper reader first: it reads from the lower one. */
@@ -47,13 +47,13 @@ static void close_readers(struct state *s)
 /* What libarchive says about it. Its text may quote the archive. */
 static int refuse(struct state *s, struct archive *a)
 {
-	auto_free char *why = NULL;
+	const char *why = archive_error_string(a);
 
 	if (s->e->class != ERR_NONE)
 		return -1;
-	why = xstrdup(archive_error_string(a) ? archive_error_string(a) : "it cannot be read");
-	text_printable(why);
-	return err_set(s->e, ERR_VERIFY, "it is damaged: %s", why);
+	(void)err_set(s->e, ERR_VERIFY, "it is damaged: %s", why ? why : "it cannot be read");
+	text_printable(s->e->msg);
+	return -1;
 }
 
 /* The next unpacked bytes; ARCHIVE_OK, ARCHIVE_EOF or ARCHIVE_FATAL with s->e set. */
@@ -71,7 +71,7 @@ static int next_block(struct state *s, const void **block, size_t *len)
 	s->unpacked += *len;
 	if (s->unpacked > UNPACK_TOTAL_MAX ||
 	    (s->unpacked > UNPACK_SMALL && s->unpacked / UNPACK_RATIO_MAX > s->packed)) {
-		(void)err_set(s->e, ERR_VERIFY, "it unpacks to far more than an etcd release: a decompression bomb");
+		(void)err_set(s->e, ERR_VERIFY, "it unpacks to far more than an etcd release (a decompression bomb)");
 		return ARCHIVE_FATAL;
 	}
 	return ARCHIVE_OK;
@@ -161,25 +161,24 @@ static const char *entry_oddity(struct archive_entry *entry)
 	return NULL;
 }
 
-/* The rest of name below top, without a slash at its end; "" for top itself, NULL when it is elsewhere. The caller frees. */
-static char *below_top(const char *name, const char *top)
+/* The rest of a plain name below top; "" for top itself, NULL when it is elsewhere. */
+static const char *below_top(const char *name, const char *top)
 {
-	size_t len = strlen(top), end;
+	size_t len = strlen(top);
 
 	if (strncmp(name, top, len) != 0 || (name[len] != '/' && name[len] != '\0'))
 		return NULL;
-	name += len + (name[len] == '/');
-	end = strlen(name);
-	return xstrndup(name, end > 0 && name[end - 1] == '/' ? end - 1 : end);
+	return name + len + (name[len] == '/');
 }
 
-/* Which of the wanted files it is; n_files when none. */
+/* Which of the wanted files it is, with or without a slash at its end; n_files when none. */
 static size_t wanted(const struct unpack *u, const char *name)
 {
-	size_t i;
+	size_t i, len = strlen(name);
 
+	len -= len > 0 && name[len - 1] == '/';
 	for (i = 0; i < u->n_files; i++)
-		if (strcmp(u->files[i].name, name) == 0)
+		if (strlen(u->files[i].name) == len && strncmp(u->files[i].name, name, len) == 0)
 			break;
 	return i;
 }
@@ -187,8 +186,8 @@ static size_t wanted(const struct unpack *u, const char *name)
 /* Whether the entry may be in such an archive at all. On success *which is the wanted file, or n_files. */
 static int check_entry(struct state *s, struct archive_entry *entry, size_t *which)
 {
-	const char *raw = archive_entry_pathname(entry), *oddity;
-	auto_free char *name = xstrdup(raw ? raw : ""), *rest = NULL;
+	const char *raw = archive_entry_pathname(entry), *rest, *oddity;
+	auto_free char *name = xstrdup(raw ? raw : "");
 
 	text_printable(name);
 	if (++s->entries > UNPACK_ENTRIES_MAX)
@@ -207,14 +206,14 @@ static int check_entry(struct state *s, struct archive_entry *entry, size_t *whi
 		return 0;
 	if (archive_entry_filetype(entry) != AE_IFREG)
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s is not a regular file", name);
-	if (s->result->found[*which])
+	if (s->found[*which])
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s is there twice", name);
 	if (archive_entry_size(entry) == 0)
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s is empty", name);
 	return 0;
 }
 
-/* Writes to fd what comes at `done`. The disk starts on each part at once, so that a later fsync has little left to wait for. */
+/* Writes to fd what comes at `done`. The disk starts on each part at once: a later fsync has little left to wait for. */
 static int write_block(int fd, const void *block, size_t len, unsigned long long done)
 {
 	unsigned long long part = (done + len) / WRITE_BACK_SIZE * WRITE_BACK_SIZE;
@@ -262,38 +261,33 @@ static int read_entries(struct state *s)
 		if (check_entry(s, entry, &which) < 0 ||
 		    read_entry(s, entry, which < s->u->n_files ? s->u->files[which].fd : -1) < 0)
 			return -1;
-		if (which < s->u->n_files) {
-			s->result->found[which] = true;
-			s->result->size[which] = (unsigned long long)archive_entry_size(entry);
-		}
+		if (which < s->u->n_files)
+			s->found[which] = true;
 	}
 	return rc == ARCHIVE_EOF ? 0 : refuse(s, s->tar);
 }
 
-static int check_zeros(struct state *s, const char *block, size_t len)
+static bool is_zeros(const char *block, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (block[i] != '\0')
-			return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
-	return 0;
+	return len == 0 || (block[0] == '\0' && memcmp(block, block + 1, len - 1) == 0);
 }
 
 /*
- * After the tar archive only the zeros that fill its last record may come, and after the gzip stream nothing. The tar reader may have left
- * some of the last block that it was given.
+ * After the tar archive only the zeros that fill its last record may come, and after the gzip stream nothing. The tar
+ * reader may have left some of the last block that it was given.
  */
 static int read_end(struct state *s)
 {
 	unsigned long long left = s->unpacked - (unsigned long long)archive_filter_bytes(s->tar, -1);
 	const void *block;
 	size_t len;
-	int rc;
+	int rc = ARCHIVE_EOF;
+	bool clean = left <= s->last_len && is_zeros(s->last + s->last_len - left, (size_t)left);
 
-	if (left > s->last_len || check_zeros(s, s->last + s->last_len - left, (size_t)left) < 0)
+	while (clean && (rc = next_block(s, &block, &len)) == ARCHIVE_OK)
+		clean = is_zeros(block, len);
+	if (!clean)
 		return err_set(s->e, ERR_VERIFY, "it has more behind the end of the tar archive");
-	while ((rc = next_block(s, &block, &len)) == ARCHIVE_OK)
-		if (check_zeros(s, block, len) < 0)
-			return -1;
 	if (rc != ARCHIVE_EOF)
 		return -1;
 	if ((unsigned long long)archive_filter_bytes(s->gz, -1) != s->packed)
@@ -301,19 +295,18 @@ static int read_end(struct state *s)
 	return 0;
 }
 
-int unpack(const struct unpack *u, struct unpack_result *result, struct err *e)
+int unpack(const struct unpack *u, struct err *e)
 {
-	cleanup(close_readers) struct state s = { .u = u, .result = result, .e = e };
+	cleanup(close_readers) struct state s = { .u = u, .e = e };
 	struct stat st;
 
-	*result = (struct unpack_result){ 0 };
 	if (fstat(u->fd, &st) < 0)
 		return err_sys(e, ERR_FAIL, "cannot look at the archive");
 	s.packed = (unsigned long long)st.st_size;
 	if (open_gz(&s) < 0 || open_tar(&s) < 0 || read_entries(&s) < 0 || read_end(&s) < 0)
 		return -1;
 	for (size_t i = 0; i < u->n_files; i++)
-		if (u->files[i].required && !result->found[i])
+		if (u->files[i].required && !s.found[i])
 			return err_set(e, ERR_VERIFY, "it has no %s/%s", u->top, u->files[i].name);
 	return 0;
 }

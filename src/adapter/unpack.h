@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Takes a few named files out of a .tar.gz (libarchive, read side only, gzip and tar only), into descriptors that are open
- * already. No name, mode, owner, link or time of the archive ever reaches the file system.
+ * Takes a few named files out of a .tar.gz (libarchive, read side only, gzip and tar only), into descriptors that are
+ * open already. No name, mode, owner, link or time of the archive ever reaches the file system.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-/* An archive beyond these is refused. Upstream's have 60 MiB in about 20 entries (3.6), in up to 200 with 3.4's documents. */
+/* Larger archives are refused. Upstream's have 60 MiB in 20 entries (3.6), in up to 200 with the documents of 3.4. */
 #define UNPACK_FILE_MAX	   (256ULL << 20) /* bytes of one wanted file */
 #define UNPACK_TOTAL_MAX   (512ULL << 20) /* bytes of the whole archive, unpacked */
 #define UNPACK_RATIO_MAX   100		  /* unpacked bytes for one packed; compiled programs reach about 4 */
@@ -20,7 +20,7 @@
 
 struct unpack_file {
 	const char *name; /* in the archive: below `top`, without a slash */
-	int fd;		  /* an empty file, open for writing */
+	int fd;		  /* an empty file, open for writing; it stays empty when the archive has no such file */
 	bool required;
 };
 
@@ -33,15 +33,10 @@ struct unpack {
 	size_t n_files; /* at most UNPACK_FILES_MAX */
 };
 
-/* Bytes written to each of `files`; one that the archive does not have is not `found`. */
-struct unpack_result {
-	bool found[UNPACK_FILES_MAX];
-	unsigned long long size[UNPACK_FILES_MAX];
-};
-
 /*
- * Reads the archive to its last byte. Anything unusual is ERR_VERIFY: links, devices, special mode bits, extended attributes,
- * holes, a wanted file twice, a name that is not plain or not below `top`, more than the limits above, another compression, a second one, bytes
- * behind the end. Then the descriptors may hold part of a file, and the caller throws them away.
+ * Reads the archive to its last byte. ERR_VERIFY is anything unusual: links, devices, special mode bits, extended
+ * attributes, holes, a wanted file that is empty or there twice, a name that is not plain or not below `top`, more than
+ * the limits above, another compression, a second one, bytes behind the end. After a failure the descriptors may hold
+ * part of a file, and the caller throws them away.
  */
-int unpack(const struct unpack *u, struct unpack_result *result, struct err *e) MUST_CHECK;
+int unpack(const struct unpack *u, struct err *e) MUST_CHECK;

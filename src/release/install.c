@@ -15,12 +15,12 @@
 #include "release/record.h"
 #include "release/unpack.h"
 
-#define STAGING ".new-v" /* not file_replace's: a directory, removed by sweep */
+#define STAGING FILE_TEMP "v" /* a directory, unlike those of file_replace */
 #define MIB	(1024ULL * 1024ULL)
 
-static bool is_staging(const char *name)
+static bool is_temporary(const char *name)
 {
-	return text_starts(name, STAGING);
+	return text_starts(name, FILE_TEMP);
 }
 
 /* Removes what a killed run left below releases. */
@@ -29,7 +29,7 @@ static void sweep(const struct machine *m)
 	auto_strv char **left = NULL;
 	struct err why = { 0 };
 
-	if (file_list(m->at.releases, is_staging, &left, &why) < 0)
+	if (file_list(m->at.releases, is_temporary, &left, &why) < 0)
 		log_warn("%s", why.msg);
 	for (size_t i = 0; left && left[i]; i++) {
 		auto_free char *path = release_dir(m, left[i]);
@@ -37,7 +37,6 @@ static void sweep(const struct machine *m)
 		if (file_remove_tree(path, &why) < 0)
 			log_warn("%s", why.msg);
 	}
-	file_sweep(m->at.releases);
 }
 
 /* A release on its way in. */
@@ -57,8 +56,8 @@ static void staging_free(struct staging *s)
 }
 
 /*
- * gzip's last four bytes say how large the tar archive is (RFC 1952, ISIZE, modulo 4 GiB). They are part of what the
- * digest proved, so they can be believed.
+ * gzip's last four bytes are the size of the tar archive (RFC 1952, ISIZE, modulo 4 GiB). The digest has proven them,
+ * too.
  */
 static int check_room(const struct machine *m, const struct tarball *t, struct err *e)
 {
@@ -87,17 +86,12 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 static int check_etcd(struct staging *s, struct version v, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/etcd", s->dir);
-	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup(binary_free) struct binary etcd = { 0 };
 	char hex[DIGEST_HEX];
 
-	if (fd < 0)
-		return err_sys(e, ERR_FAIL, "cannot open %s", path);
-	if (binary_ask(&etcd, fd, s->tarball.source, e) < 0 ||
-	    binary_answer(&etcd, &s->record.version, &s->options, e) < 0)
-		return -1;
+	if (binary_ask(path, &s->record.version, &s->options, e) < 0)
+		return err_wrap(e, "%s", s->tarball.source);
 	if (version_cmp(s->record.version, v) != 0)
-		return err_set(e, ERR_VERIFY, "%s: its etcd says it is " VERSION_FMT ", not " VERSION_FMT,
+		return err_set(e, ERR_VERIFY, "the etcd in %s has version " VERSION_FMT ", not " VERSION_FMT,
 			       s->tarball.source, VERSION_ARGS(s->record.version), VERSION_ARGS(v));
 	text_hex(s->tarball.sha256, DIGEST_LEN, hex);
 	s->record.sha256 = xstrdup(hex);
@@ -116,10 +110,7 @@ static int fill_staging(struct staging *s, struct version v, struct err *e)
 	return file_sync_tree(s->dir, e);
 }
 
-/*
- * A directory that stands there is damaged, or we would not have come here: it is exchanged, so the name is never
- * empty.
- */
+/* A directory that is there is damaged, since is_whole refused it. It is exchanged, so the name is never empty. */
 static int move_in(const struct staging *s, const char *dir, struct err *e)
 {
 	if (!file_exists(dir))
@@ -129,8 +120,8 @@ static int move_in(const struct staging *s, const char *dir, struct err *e)
 	return file_remove_tree(s->dir, e);
 }
 
-/* Whether all of a release is there; `closely` hashes it, too. */
-static bool is_whole(const struct machine *m, const char *name, bool closely)
+/* Whether all of a release is there; `hash` reads it, too. */
+static bool is_whole(const struct machine *m, const char *name, bool hash)
 {
 	auto_free char *dir = release_dir(m, name);
 	cleanup(release_record_free) struct release_record r = { 0 };
@@ -138,7 +129,7 @@ static bool is_whole(const struct machine *m, const char *name, bool closely)
 
 	if (release_record_read(dir, &r, &why) <= 0 || !release_record_fits(dir, &r))
 		return false;
-	if (!closely || release_verify(m, name, &why) == 0)
+	if (!hash || release_verify(m, name, &why) == 0)
 		return true;
 	log_warn("%s", why.msg);
 	return false;
@@ -148,12 +139,9 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 {
 	auto_free char *name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v)), *dir = release_dir(m, name);
 	cleanup(staging_free) struct staging s = { .tarball = { .fd = -1 } };
-	const char *bad = version_known_bad(v);
 
-	if (bad) {
-		(void)err_set(e, ERR_CONFIG, "etcd %s is refused: %s", name + 1, bad);
-		return err_hint(e, "etcd-cluster release list shows which are known");
-	}
+	if (release_check_version(v, name, e) < 0)
+		return -1;
 	if (is_whole(m, name, from == TARBALL_AGAIN))
 		return 0;
 	if (file_check_programs(m->at.releases, e) < 0 || tarball_get(m, v, from, &s.tarball, e) < 0)
@@ -170,7 +158,7 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 		sweep(m);
 		return -1;
 	}
-	log_info("installed etcd %s, checked against %s", name + 1, s.tarball.trust);
+	log_info("installed etcd %s, with the digest of %s", name + 1, s.tarball.trust);
 	return 1;
 }
 
@@ -178,8 +166,8 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 static const char *const system_dirs[] = { "/usr/bin", "/usr/local/bin" };
 
 /*
- * The real path of a program of the distribution; NULL when there is none: our own links in /usr/bin lead into our
- * releases and are not it. The caller frees.
+ * The real path of a program of the distribution; NULL when there is none. Our own links in /usr/bin, which lead into our
+ * releases, do not count. The caller frees.
  */
 static char *system_program(const struct machine *m, const char *dir, const char *name)
 {
@@ -207,31 +195,22 @@ static int make_system_links(const struct machine *m, const char *from, const ch
 	return 0;
 }
 
-/* The distribution's etcd, checked and asked; `program` is its real path. */
+/* The distribution's etcd, checked and asked; `program` is its real path, found below `from`. */
 static int fill_system(const struct machine *m, const char *from, const char *program, const char *dir, struct err *e)
 {
 	cleanup(release_record_free) struct release_record record = { 0 };
-	auto_close int fd = open(program, O_RDONLY | O_CLOEXEC);
-	cleanup(binary_free) struct binary etcd = { 0 };
 	auto_buf struct buf options = { 0 };
-	const char *bad;
 
-	if (fd < 0)
-		return err_sys(e, ERR_FAIL, "cannot open %s", program);
-	if (file_check_trusted(fd, program, e) < 0 || binary_ask(&etcd, fd, program, e) < 0 ||
-	    binary_answer(&etcd, &record.version, &options, e) < 0)
+	if (binary_ask(program, &record.version, &options, e) < 0 ||
+	    release_check_version(record.version, program, e) < 0)
 		return -1;
-	bad = version_known_bad(record.version);
-	if (bad)
-		return err_set(e, ERR_CONFIG, "%s is refused: %s", program, bad);
 	if (m->dry_run) {
 		log_info("would use %s (" VERSION_FMT ")", program, VERSION_ARGS(record.version));
 		return 0;
 	}
 	if (make_system_links(m, from, dir, e) < 0)
 		return -1;
-	for (int i = 0; i < RELEASE_BINARIES; i++)
-		release_binary_look(dir, i, &record.binaries[i]);
+	release_look(dir, record.binaries);
 	return release_record_write(dir, &record, buf_str(&options), e);
 }
 

@@ -22,6 +22,16 @@ char *release_name(const char *text, struct err *e)
 	return NULL;
 }
 
+int release_check_version(struct version v, const char *what, struct err *e)
+{
+	const char *bad = version_known_bad(v);
+
+	if (!bad)
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s cannot be used: %s", what, bad);
+	return err_hint(e, "choose another version; etcd-cluster release list shows the newest that this package pins");
+}
+
 char *release_dir(const struct machine *m, const char *name)
 {
 	return xasprintf("%s/%s", m->at.releases, name);

@@ -15,6 +15,9 @@
  */
 char *release_name(const char *text, struct err *e);
 
+/* Refuses (ERR_CONFIG) a version that is known to be bad; `what` has it. */
+int release_check_version(struct version v, const char *what, struct err *e) MUST_CHECK;
+
 /* The directory of a release (or the path of a link) below layout.releases. The caller frees. */
 char *release_dir(const struct machine *m, const char *name);
 

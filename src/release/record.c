@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/record.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +47,7 @@ static bool parse_binary(const struct keyfile *k, const char *const keys[3], str
 	if (!text_parse_u64(size, 1, INT64_MAX, &bytes) || !changed ||
 	    !text_parse_u64(changed, 0, INT64_MAX, &seconds) || (sha256 && strlen(sha256) != DIGEST_HEX - 1))
 		return false;
-	*b = (struct release_binary){ .there = true, .size = bytes, .changed = (long long)seconds };
+	*b = (struct release_binary){ .size = bytes, .changed = (long long)seconds };
 	if (sha256)
 		memcpy(b->sha256, sha256, DIGEST_HEX);
 	return true;
@@ -58,17 +57,12 @@ int release_record_read(const char *dir, struct release_record *r, struct err *e
 {
 	auto_free char *path = xasprintf("%s/.release", dir);
 	auto_keyfile struct keyfile k = { 0 };
-	struct err why = { 0 };
 	const char *version;
 	bool good;
 
 	*r = (struct release_record){ 0 };
-	if (keyfile_read(path, &k, &why) < 0) {
-		if (why.sys == ENOENT || why.sys == ENOTDIR)
-			return 0;
-		*e = why;
-		return -1;
-	}
+	if (keyfile_read(path, &k, e) < 0)
+		return err_absent(e);
 	version = keyfile_get(&k, "VERSION");
 	good = version && version_parse(version, &r->version);
 	for (int i = 0; i < RELEASE_BINARIES; i++)
@@ -94,7 +88,7 @@ int release_record_write(const char *dir, const struct release_record *r, const 
 	for (int i = 0; i < RELEASE_BINARIES; i++) {
 		const struct release_binary *b = &r->binaries[i];
 
-		if (!b->there)
+		if (b->size == 0)
 			continue;
 		buf_printf(&out, "%s=%llu\n%s=%lld\n", binary_keys[i][0], b->size, binary_keys[i][1], b->changed);
 		if (b->sha256[0] != '\0')
@@ -105,29 +99,30 @@ int release_record_write(const char *dir, const struct release_record *r, const 
 	return file_replace(path, FILE_MODE(0644), out.data, out.len, e);
 }
 
-void release_binary_look(const char *dir, int which, struct release_binary *b)
+void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARIES])
 {
-	auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[which]);
-	struct stat st;
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[i]);
+		struct stat st;
 
-	*b = (struct release_binary){ 0 };
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	b->there = true;
-	b->size = (unsigned long long)st.st_size;
-	b->changed = (long long)st.st_mtime;
+		binaries[i] = (struct release_binary){ 0 };
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+			binaries[i].size = (unsigned long long)st.st_size;
+			binaries[i].changed = (long long)st.st_mtime;
+		}
+	}
 }
 
 bool release_record_fits(const char *dir, const struct release_record *r)
 {
 	auto_free char *options = xasprintf("%s/options", dir);
+	struct release_binary now[RELEASE_BINARIES];
 
+	release_look(dir, now);
 	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		struct release_binary now;
+		const struct release_binary *was = &r->binaries[i];
 
-		release_binary_look(dir, i, &now);
-		if (now.there != r->binaries[i].there || now.size != r->binaries[i].size ||
-		    (r->binaries[i].sha256[0] == '\0' && now.changed != r->binaries[i].changed))
+		if (now[i].size != was->size || (was->sha256[0] == '\0' && now[i].changed != was->changed))
 			return false;
 	}
 	return file_exists(options);
@@ -165,7 +160,7 @@ int release_verify(const struct machine *m, const char *name, struct err *e)
 		return err_hint(e, "dpkg --verify, or rpm --verify, with the package's name");
 	}
 	for (int i = 0; i < RELEASE_BINARIES; i++)
-		if (r.binaries[i].there && verify_binary(dir, i, &r.binaries[i], e) < 0)
+		if (r.binaries[i].size > 0 && verify_binary(dir, i, &r.binaries[i], e) < 0)
 			return err_hint(e, "etcd-cluster release install %s", name);
 	if (!release_record_fits(dir, &r))
 		return err_set(e, ERR_VERIFY, "%s does not hold exactly what was installed", dir);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `.release` in the directory of an installed release: what was put there, from where, and how large each program is,
- * so that a later look can tell in microseconds whether all is still there, and `release verify` whether it is still
- * the same.
+ * `.release` in the directory of an installed release: what was put there, from where, how large each program is (so
+ * that a look at the sizes takes microseconds) and its digest (for `release verify`).
  */
 #pragma once
 
@@ -18,17 +17,16 @@ enum { RELEASE_ETCD, RELEASE_ETCDCTL, RELEASE_ETCDUTL, RELEASE_BINARIES };
 extern const char *const release_binary_names[RELEASE_BINARIES];
 
 struct release_binary {
-	bool there; /* etcdutl came with 3.5; `system` may lack all but etcd */
-	unsigned long long size;
-	long long changed;	 /* st_mtime: a distribution's upgrade shows in it */
-	char sha256[DIGEST_HEX]; /* "" for `system`, which is the distribution's to vouch for */
+	unsigned long long size; /* 0: there is none. etcdutl came with 3.5; `system` may lack all but etcd */
+	long long changed;	 /* st_mtime: an upgrade by the distribution changes it */
+	char sha256[DIGEST_HEX]; /* "" for `system`, which the distribution verifies */
 };
 
 struct release_record {
 	struct version version;
 	char *sha256; /* of the tarball, in hex; NULL for `system`, as the next two */
 	char *source; /* where it came from */
-	char *trust;  /* who vouched for it */
+	char *trust;  /* what vouched for it */
 	struct release_binary binaries[RELEASE_BINARIES];
 };
 
@@ -37,13 +35,16 @@ void release_record_free(struct release_record *r);
 /* 1 read, 0 there is none, -1 unreadable. The caller frees r, also then. */
 int release_record_read(const char *dir, struct release_record *r, struct err *e) MUST_CHECK;
 
-/* Writes it into dir, beside `options`, the text that binary_options made. */
+/* Writes it into dir, beside `options`, the text that binary_ask made. */
 int release_record_write(const char *dir, const struct release_record *r, const char *options,
 			 struct err *e) MUST_CHECK;
 
+/* Fills size and date of each program of dir, following links. */
+void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARIES]);
+
 /*
- * True when each binary that the record has, and no other, is there with that size (`system`: and date), and `options`
- * too. Hashes nothing.
+ * True when dir has exactly the programs of the record, with these sizes (`system`: and dates), and `options`. Hashes
+ * nothing.
  */
 bool release_record_fits(const char *dir, const struct release_record *r);
 
@@ -52,6 +53,3 @@ bool release_record_fits(const char *dir, const struct release_record *r);
  * ERR_CONFIG: it is not installed, or the distribution's.
  */
 int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
-
-/* Fills size and date of a binary of dir (following a link); `there` is false when there is none. */
-void release_binary_look(const char *dir, int which, struct release_binary *b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/release.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,20 +23,17 @@ void release_free(struct release *r)
 	*r = (struct release){ 0 };
 }
 
-/* The distribution has replaced the program of `system` since the record was made: it is asked itself. */
+/* The distribution has replaced the program of `system` since the record was made: the program itself knows. */
 static int ask_system(const char *dir, struct version *v, struct buf *options, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/etcd", dir);
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	cleanup(binary_free) struct binary etcd = { 0 };
+	int rc = binary_ask(path, v, options, e);
 
-	if (fd < 0) {
-		(void)err_sys(e, ERR_FAIL, "the distribution's etcd (%s) is gone", path);
+	if (rc < 0 && e->sys == ENOENT) {
+		(void)err_set(e, ERR_FAIL, "the distribution's etcd, which %s links to, is missing", path);
 		return err_hint(e, "install it again, or name a version in RELEASE; then: etcd-cluster setup");
 	}
-	if (file_check_trusted(fd, path, e) < 0 || binary_ask(&etcd, fd, path, e) < 0)
-		return -1;
-	return binary_answer(&etcd, v, options, e);
+	return rc;
 }
 
 /* The version of an installed release; its options only when they had to be asked for. -1 when it is damaged. */

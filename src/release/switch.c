@@ -42,7 +42,6 @@ static int check_step(struct version from, struct version to, struct err *e)
 static int check_use(const struct machine *m, const char *name, const char *now, struct err *e)
 {
 	struct version to, from;
-	const char *bad;
 	int rc = version_of(m, name, &to, e);
 
 	if (rc < 0)
@@ -51,9 +50,8 @@ static int check_use(const struct machine *m, const char *name, const char *now,
 		(void)err_set(e, ERR_CONFIG, "%s is not installed", name);
 		return err_hint(e, "etcd-cluster release install %s", name);
 	}
-	bad = version_known_bad(to);
-	if (bad)
-		return err_set(e, ERR_CONFIG, "%s is refused: %s", name, bad);
+	if (release_check_version(to, name, e) < 0)
+		return -1;
 	if (!now || !file_exists(m->at.member_id))
 		return 0;
 	rc = version_of(m, now, &from, e);

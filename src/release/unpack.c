@@ -15,16 +15,14 @@
 #define UNPACK_MEMORY (64ULL << 20)
 #define UNPACK_CPU    60 /* seconds; it takes less than one */
 
-/* A program on its way out of the archive, and how much of it is hashed. */
-struct output {
-	char *path;
-	int fd;
-	struct digest *digest;
-	unsigned long long hashed;
-};
-
+/* The programs on their way out of the archive, and how much of each is hashed. */
 struct outputs {
-	struct output of[RELEASE_BINARIES];
+	struct output {
+		char *path;
+		int fd;
+		struct digest *digest;
+		unsigned long long hashed;
+	} of[RELEASE_BINARIES];
 };
 
 static void outputs_free(struct outputs *o)
@@ -39,58 +37,47 @@ static void outputs_free(struct outputs *o)
 static int open_outputs(struct outputs *o, const char *dir, struct err *e)
 {
 	for (int i = 0; i < RELEASE_BINARIES; i++)
-		o->of[i].fd = -1;
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		o->of[i].path = xasprintf("%s/%s", dir, release_binary_names[i]);
-		o->of[i].digest = digest_new();
-		o->of[i].fd = file_create(o->of[i].path, FILE_MODE(0755), e);
-		if (o->of[i].fd < 0)
+		o->of[i] = (struct output){ .path = xasprintf("%s/%s", dir, release_binary_names[i]),
+					    .fd = -1,
+					    .digest = digest_new() };
+	for (struct output *one = o->of; one < o->of + RELEASE_BINARIES; one++) {
+		one->fd = file_create(one->path, FILE_MODE(0755), e);
+		if (one->fd < 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* Hashes what has been written since the last look. 1 there was something, 0 there was not. */
-static int hash_more(struct output *o, struct err *e)
-{
-	unsigned long long size;
-	struct stat st;
-
-	if (fstat(o->fd, &st) < 0)
-		return err_sys(e, ERR_FAIL, "cannot look at %s", o->path);
-	size = (unsigned long long)st.st_size;
-	if (size <= o->hashed)
-		return 0;
-	if (digest_add_file(o->digest, o->fd, o->hashed, size - o->hashed, o->path, e) < 0)
-		return -1;
-	o->hashed = size;
-	return 1;
-}
-
-static int hash_all(struct outputs *o, struct err *e)
+static int hash_more(struct outputs *o, struct err *e)
 {
 	int some = 0;
 
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		int rc = hash_more(&o->of[i], e);
+	for (struct output *one = o->of; one < o->of + RELEASE_BINARIES; one++) {
+		unsigned long long size;
+		struct stat st;
 
-		if (rc < 0)
+		if (fstat(one->fd, &st) < 0)
+			return err_sys(e, ERR_FAIL, "cannot look at %s", one->path);
+		size = (unsigned long long)st.st_size;
+		if (size <= one->hashed)
+			continue;
+		if (digest_add_file(one->digest, one->fd, one->hashed, size - one->hashed, one->path, e) < 0)
 			return -1;
-		some |= rc;
+		one->hashed = size;
+		some = 1;
 	}
 	return some;
 }
 
 static int unpack_jailed(void *arg, void *result, struct err *e)
 {
-	return unpack(arg, result, e);
+	(void)result;
+	return unpack(arg, e);
 }
 
-/*
- * One processor unpacks, another hashes what came out: on one, the two would take turns and take as long as one after
- * the other.
- */
-static int unpack_and_hash(struct unpack *u, struct unpack_result *result, struct outputs *o, struct err *e)
+/* One processor unpacks, another hashes what came out meanwhile. */
+static int unpack_and_hash(struct unpack *u, struct outputs *o, struct err *e)
 {
 	const struct jail jail = {
 		.file_bytes = UNPACK_FILE_MAX,
@@ -102,17 +89,17 @@ static int unpack_and_hash(struct unpack *u, struct unpack_result *result, struc
 	struct jail_child child;
 	int rc = 0;
 
-	if (jail_start(&jail, unpack_jailed, u, sizeof(*result), &child, e) < 0)
+	if (jail_start(&jail, unpack_jailed, u, 0, &child, e) < 0)
 		return -1;
 	while (rc >= 0 && !proc_has_ended(child.pid)) {
-		rc = hash_all(o, &meanwhile);
+		rc = hash_more(o, &meanwhile);
 		if (rc == 0)
 			(void)nanosleep(&tick, NULL);
 	}
-	if (jail_finish(&child, result, e) < 0)
+	if (jail_finish(&child, NULL, e) < 0)
 		return -1;
 	if (rc >= 0)
-		rc = hash_all(o, &meanwhile);
+		rc = hash_more(o, &meanwhile);
 	if (rc < 0)
 		*e = meanwhile;
 	return rc < 0 ? -1 : 0;
@@ -124,7 +111,6 @@ int release_unpack(const struct tarball *t, struct version v, const char *dir,
 	struct unpack_file files[RELEASE_BINARIES];
 	struct unpack u = { .fd = t->fd, .top = t->top, .files = files, .n_files = RELEASE_BINARIES };
 	cleanup(outputs_free) struct outputs o = { 0 };
-	struct unpack_result result;
 	uint8_t sha256[DIGEST_LEN];
 
 	if (open_outputs(&o, dir, e) < 0)
@@ -133,17 +119,16 @@ int release_unpack(const struct tarball *t, struct version v, const char *dir,
 		files[i] = (struct unpack_file){ .name = release_binary_names[i],
 						 .fd = o.of[i].fd,
 						 .required = i != RELEASE_ETCDUTL || version_at_least(v, 3, 5) };
-	if (unpack_and_hash(&u, &result, &o, e) < 0)
+	if (unpack_and_hash(&u, &o, e) < 0)
 		return err_wrap(e, "%s", t->source);
+	release_look(dir, binaries);
 	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		binaries[i] = (struct release_binary){ 0 };
-		if (!result.found[i] && unlink(o.of[i].path) < 0)
+		if (o.of[i].hashed > 0) {
+			digest_end(o.of[i].digest, sha256);
+			text_hex(sha256, DIGEST_LEN, binaries[i].sha256);
+		} else if (unlink(o.of[i].path) < 0) {
 			return err_sys(e, ERR_FAIL, "cannot remove %s", o.of[i].path);
-		if (!result.found[i])
-			continue;
-		digest_end(o.of[i].digest, sha256);
-		release_binary_look(dir, i, &binaries[i]);
-		text_hex(sha256, DIGEST_LEN, binaries[i].sha256);
+		}
 	}
 	return 0;
 }

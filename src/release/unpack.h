@@ -9,8 +9,8 @@
 
 /*
  * Writes etcd, etcdctl and (required from 3.5 on) etcdutl into dir, which must be empty, mode 0755 and ours, by a child
- * process that has nothing but the descriptors; and fills size and digest of each in binaries. Not synced yet, but on
- * the way to the disk. What a failure leaves in dir is the caller's to remove.
+ * process that has nothing but the descriptors; and fills size, date and digest of each in binaries. Not synced yet.
+ * After a failure the caller removes dir.
  */
 int release_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e) MUST_CHECK;

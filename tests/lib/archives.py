@@ -226,7 +226,7 @@ def hostile(r):
     case("wrong-type", "does not run on this machine",
          gz(tar(replaced(r, "etcd", r.entry("etcd", elf(etcd, 16, "<H", 1))))))
     case("short-elf", "does not run on this machine", gz(tar(replaced(r, "etcd", r.entry("etcd", etcd[:10])))))
-    case("wrong-version-inside", "says it is 3.6.1,",
+    case("wrong-version-inside", "has version 3.6.1,",
          gz(tar(replaced(r, "etcd", r.entry("etcd", r.binary("3.6.1"))))))
     case("pre-release-inside", "does not print an etcd version",
          gz(tar(replaced(r, "etcd", r.entry("etcd", r.binary(r.version + "-rc.0"))))))

@@ -31,9 +31,10 @@ static void put_release(const struct machine *m, const char *name)
 		auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[i]);
 
 		assert_ok(file_replace(path, FILE_MODE(0755), "x", 1, e));
-		release_binary_look(dir, i, &r.binaries[i]);
-		memset(r.binaries[i].sha256, 'a', DIGEST_HEX - 1);
 	}
+	release_look(dir, r.binaries);
+	for (int i = 0; i < RELEASE_BINARIES; i++)
+		memset(r.binaries[i].sha256, 'a', DIGEST_HEX - 1);
 	assert_ok(release_record_write(dir, &r, "name\ndata-dir\n", e));
 	release_record_free(&r);
 }
