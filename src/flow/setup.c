@@ -48,7 +48,7 @@ static int look_first(struct setup_run *r, struct err *e)
 	if (r->m->at.root[0] != '\0')
 		return 0; /* below a root there are files, but no ports and no etcd */
 	if (file_exists(r->m->at.etcd_env))
-		r->runs = member_probe(r->m, PROBE_MS, &r->health, &silent) == 0 && r->health.answers;
+		r->runs = member_probe(r->m, PROBE_MS, &r->health, &silent) == 0;
 	if (r->runs && r->has_id && r->health.cluster_id != r->id.cluster_id) {
 		(void)err_set(e, ERR_CONFIG,
 			      "the etcd that answers on port %u belongs to cluster %016" PRIx64

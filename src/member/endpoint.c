@@ -9,13 +9,11 @@
 #include "base/text.h"
 #include "config/machine.h"
 
-#define CLIENT_PAIR "etcdctl-etcd-client"
-
 struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
 			   struct err *e)
 {
-	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, CLIENT_PAIR, "crt");
-	auto_free char *key = machine_pki_path(m, CLIENT_PAIR, "key");
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt");
+	auto_free char *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
 	const struct grpc_endpoint to = { .url = url,
 					  .ca_file = ca,
 					  .cert_file = cert,

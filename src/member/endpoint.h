@@ -8,6 +8,9 @@
 #include "adapter/grpc.h"
 #include "config/machine.h"
 
+/* The name of its files in /etc/etcd/pki. */
+#define ENDPOINT_PAIR "etcdctl-etcd-client"
+
 /*
  * A session with the member at url. Connecting may take connect_ms (0: as long as a call), each call call_ms,
  * connecting included. NULL (ERR_CONFIG, with what to type) when a certificate is missing or not for us to read;

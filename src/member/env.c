@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
-#include "member/datadir.h"
+#include "member/endpoint.h"
 #include "member/joining.h"
 
 /* The first line, up to the hash of all that follows it. */
@@ -243,8 +243,8 @@ static int render_etcd(const struct machine *m, const struct env_input *in, stru
 static int render_etcdctl(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
 	auto_free char *endpoint = config_url("127.0.0.1", m->conf.client_port);
-	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, "etcdctl-etcd-client.crt");
-	auto_free char *key = pki_file(m, "etcdctl-etcd-client.key");
+	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, ENDPOINT_PAIR ".crt");
+	auto_free char *key = pki_file(m, ENDPOINT_PAIR ".key");
 	/*
 	 * Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a
 	 * warning.

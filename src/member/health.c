@@ -2,7 +2,6 @@
 #include "member/health.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,10 +17,8 @@ int member_probe(const struct machine *m, unsigned int timeout_ms, struct member
 	*h = (struct member_health){ 0 };
 	if (!g || rpc_status(g, &status, e) < 0)
 		return -1;
-	h->answers = true;
 	h->cluster_id = status.cluster_id;
 	h->member_id = status.member_id;
-	memcpy(h->version, status.version, sizeof(h->version));
 	h->healthy = rpc_health(g, status.is_learner, &unhealthy) == 0;
 	if (!h->healthy)
 		log_debug("not healthy yet: %s", unhealthy.msg);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/poll.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "member/endpoint.h"
@@ -15,47 +15,115 @@
  */
 #define CONNECT_MS 2500U
 
-static void *ask(void *arg)
+static void *ask_thread(void *arg)
 {
 	struct poll_answer *one = arg;
+	struct poll *r = one->poll;
 
-	one->answers = rpc_status(one->g, &one->status, &one->why) == 0;
+	r->ask(one);
+	(void)pthread_mutex_lock(&r->lock);
+	one->done = true;
+	(void)pthread_cond_signal(&r->changed);
+	(void)pthread_mutex_unlock(&r->lock);
 	return NULL;
+}
+
+static void start(struct poll_answer *one)
+{
+	const struct poll *r = one->poll;
+
+	one->g = endpoint_open(r->m, one->url, r->connect_ms, r->call_ms, &one->why);
+	one->done = !one->g;
+	one->threaded = one->g && pthread_create(&one->thread, NULL, ask_thread, one) == 0;
+	if (one->g && !one->threaded)
+		(void)ask_thread(one); /* the system has no more threads: one after the other */
+}
+
+static bool all_done(const struct poll *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->list[i].done)
+			return false;
+	return true;
+}
+
+void poll_init(struct poll *r, const struct machine *m, unsigned int connect_ms, unsigned int call_ms)
+{
+	*r = (struct poll){ .m = m,
+			    .connect_ms = connect_ms,
+			    .call_ms = call_ms,
+			    /* Threads hold pointers into it, so it never moves. */
+			    .list = xcalloc(POLL_MAX, sizeof(*r->list)),
+			    .begin_ms = clock_ms() };
+	(void)pthread_mutex_init(&r->lock, NULL);
+	(void)pthread_cond_init(&r->changed, NULL);
+}
+
+struct poll_answer *poll_at(const struct poll *r, const char *url)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->list[i].url, url) == 0)
+			return &r->list[i];
+	return NULL;
+}
+
+bool poll_add(struct poll *r, const char *url)
+{
+	if (r->n == POLL_MAX || poll_at(r, url))
+		return false;
+	r->list[r->n++] = (struct poll_answer){ .poll = r, .url = xstrdup(url) };
+	return true;
+}
+
+void poll_run(struct poll *r)
+{
+	size_t started = 0;
+
+	/* One thread opens and closes all sessions (adapter/grpc.h). */
+	do {
+		for (; started < r->n; started++)
+			start(&r->list[started]);
+		(void)pthread_mutex_lock(&r->lock);
+		while (!(r->add_more && r->add_more(r)) && !all_done(r))
+			(void)pthread_cond_wait(&r->changed, &r->lock);
+		(void)pthread_mutex_unlock(&r->lock);
+	} while (started < r->n);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->list[i].threaded)
+			(void)pthread_join(r->list[i].thread, NULL);
+}
+
+static void ask_status(struct poll_answer *one)
+{
+	one->answers = rpc_status(one->g, &one->status, &one->why) == 0;
 }
 
 size_t poll_all(const struct machine *m, char **urls, unsigned int call_ms, struct poll *r)
 {
-	const unsigned int connect_ms = call_ms < CONNECT_MS ? call_ms : CONNECT_MS;
-	size_t n = strv_len(urls), answers = 0;
-	pthread_t *threads = xcalloc(n + 1, sizeof(*threads));
-	bool *started = xcalloc(n + 1, sizeof(*started));
+	size_t answers = 0;
 
-	*r = (struct poll){ .urls = urls, .list = xcalloc(n + 1, sizeof(*r->list)), .n = n };
-	for (size_t i = 0; i < n; i++)
-		r->list[i].g = endpoint_open(m, urls[i], connect_ms, call_ms, &r->list[i].why);
-	for (size_t i = 0; i < n; i++) {
-		started[i] = r->list[i].g && pthread_create(&threads[i], NULL, ask, &r->list[i]) == 0;
-		if (r->list[i].g && !started[i])
-			(void)ask(&r->list[i]); /* no more threads: one after the other, then */
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (started[i])
-			(void)pthread_join(threads[i], NULL);
+	poll_init(r, m, call_ms < CONNECT_MS ? call_ms : CONNECT_MS, call_ms);
+	r->ask = ask_status;
+	for (size_t i = 0; urls && urls[i]; i++)
+		(void)poll_add(r, urls[i]);
+	strv_free(urls);
+	poll_run(r);
+	for (size_t i = 0; i < r->n; i++)
 		answers += r->list[i].answers;
-	}
-	free(threads);
-	free(started);
 	return answers;
 }
 
 void poll_free(struct poll *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		grpc_close(r->list[i].g);
-		rpc_status_free(&r->list[i].status);
+		struct poll_answer *one = &r->list[i];
+
+		grpc_close(one->g);
+		rpc_status_free(&one->status);
+		rpc_members_free(&one->list);
+		free(one->url);
 	}
 	free(r->list);
-	strv_free(r->urls);
 	*r = (struct poll){ 0 };
 }
 

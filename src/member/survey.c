@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member_survey(): one thread for each member that is asked, and whoever comes to be known is asked at once.
+ * member_survey(): asks the members that this machine knows and those that they name (member/poll.h), then puts their
+ * answers together.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,150 +12,78 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/machine.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
 #include "member/health.h"
-
-/* More than any cluster has members: what strangers list beyond that is not asked. */
-#define MAX_QUESTIONS 64
+#include "member/poll.h"
 
 #define LOOPBACK "127.0.0.1"
 
-struct inquiry;
+/* --- One member, in its thread. */
 
-/*
- * One member being asked, by a thread of its own. Its fields are the thread's until done; list and has_list are behind
- * the lock.
- */
-struct question {
-	struct inquiry *in;
-	char *url;
-	struct grpc *g; /* NULL: no session; why says it */
-	pthread_t thread;
-	bool threaded, done;
-	bool answers, healthy;
-	struct rpc_status status;
-	struct rpc_members list; /* as this member believes, or */
-	bool has_list, agreed;	 /* agreed: it reached a quorum just before it gave the list */
-	time_t cert_begin, cert_end;
-	bool has_clock;
-	long long ahead_ms;
-	struct err why;
-};
-
-struct inquiry {
-	const struct machine *m;
-	unsigned int timeout_ms;
-	long long shift_ms; /* of the clock of this run against the system's: 0 but in tests */
-	pthread_mutex_t lock;
-	pthread_cond_t news;
-	struct question *asked[MAX_QUESTIONS]; /* the first one is the local member */
-	size_t n;
-	long long begin_ms;
-};
-
-/* --- Asking. */
-
-/* What it shows before a word is said: its certificate and its clock. Whoever has answered has a moment for that. */
-static void look_at(struct question *q)
+/* Its certificate and its clock. Only members that have answered are worth the time. */
+static void look_at_tls(struct poll_answer *a)
 {
-	const struct machine *m = q->in->m;
-	auto_free char *ca = machine_pki_path(m, "ca", "crt");
-	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
-	auto_free char *key = machine_pki_path(m, "etcdctl-etcd-client", "key"), *host = NULL;
-	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = q->in->timeout_ms, .ask = "/version" };
+	const struct machine *m = a->poll->m;
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *host = NULL;
+	auto_free char *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt"),
+		       *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
+	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = a->poll->call_ms, .ask = "/version" };
 	struct handshake_seen seen;
 	struct err ignored = { 0 };
 
-	if (!endpoint_split(q->url, &host, &h.port))
+	if (!endpoint_split(a->url, &host, &h.port))
 		return;
 	h.address = host;
-	if (handshake_look(&h, &seen, &ignored) == 1) {
-		q->cert_begin = seen.leaf.not_before;
-		q->cert_end = seen.leaf.not_after;
-		q->has_clock = seen.has_clock;
-		q->ahead_ms = seen.ahead_ms - q->in->shift_ms;
-		handshake_seen_free(&seen);
-	}
+	if (handshake_look(&h, &seen, &ignored) != 1)
+		return;
+	a->cert_begin = seen.leaf.not_before;
+	a->cert_end = seen.leaf.not_after;
+	a->has_clock = seen.has_clock;
+	a->ahead_ms = seen.ahead_ms;
+	handshake_seen_free(&seen);
 }
 
-static void take_list(struct question *q, bool agreed)
+static void read_list(struct poll_answer *a, bool agreed)
 {
+	struct poll *r = a->poll;
 	struct rpc_members list = { 0 };
 	struct err ignored = { 0 };
 
-	/* Local answers do: one that has just reached a quorum knows all that was agreed on before. */
-	if (rpc_member_list(q->g, false, &list, &ignored) < 0) {
+	/* A local answer will do: a member that has just reached a quorum knows all that was agreed on before. */
+	if (rpc_member_list(a->g, false, &list, &ignored) < 0) {
 		log_debug("%s", ignored.msg);
 		return;
 	}
-	(void)pthread_mutex_lock(&q->in->lock);
-	rpc_members_free(&q->list);
-	q->list = list;
-	q->has_list = true;
-	q->agreed = agreed;
-	(void)pthread_cond_signal(&q->in->news);
-	(void)pthread_mutex_unlock(&q->in->lock);
+	(void)pthread_mutex_lock(&r->lock);
+	rpc_members_free(&a->list);
+	a->list = list;
+	a->has_list = true;
+	a->agreed = agreed;
+	(void)pthread_cond_signal(&r->changed);
+	(void)pthread_mutex_unlock(&r->lock);
 }
 
-static void ask(struct question *q)
+static void ask(struct poll_answer *a)
 {
-	grpc_until(q->g, q->in->timeout_ms);
-	if (rpc_status(q->g, &q->status, &q->why) < 0) {
+	grpc_until(a->g, a->poll->call_ms);
+	if (rpc_status(a->g, &a->status, &a->why) < 0) {
 		/* It is there, but one side does not take the other's certificate: its dates may tell why. */
-		if (q->why.rpc == GRPC_UNAUTHENTICATED)
-			look_at(q);
+		if (a->why.rpc == GRPC_UNAUTHENTICATED)
+			look_at_tls(a);
 		return;
 	}
-	q->answers = true;
+	a->answers = true;
 	/* A learner gives no list and reads locally only (etcd, isRPCSupportedForLearner). */
-	if (!q->status.is_learner)
-		take_list(q, false);
-	look_at(q);
-	q->healthy = rpc_health(q->g, q->status.is_learner, &q->why) == 0;
-	if (q->healthy && !q->status.is_learner)
-		take_list(q, true);
+	if (!a->status.is_learner)
+		read_list(a, false);
+	look_at_tls(a);
+	a->healthy = rpc_health(a->g, a->status.is_learner, &a->why) == 0;
+	if (a->healthy && !a->status.is_learner)
+		read_list(a, true);
 }
 
-static void *ask_thread(void *arg)
-{
-	struct question *q = arg;
-
-	ask(q);
-	(void)pthread_mutex_lock(&q->in->lock);
-	q->done = true;
-	(void)pthread_cond_signal(&q->in->news);
-	(void)pthread_mutex_unlock(&q->in->lock);
-	return NULL;
-}
-
-static bool is_asked(const struct inquiry *in, const char *url)
-{
-	for (size_t i = 0; i < in->n; i++)
-		if (strcmp(in->asked[i]->url, url) == 0)
-			return true;
-	return in->n == MAX_QUESTIONS;
-}
-
-/* Begins to ask there, unless that is done already. Called by the one thread that opens and closes sessions. */
-static void open_question(struct inquiry *in, const char *url)
-{
-	struct question *q;
-
-	if (is_asked(in, url))
-		return;
-	q = xcalloc(1, sizeof(*q));
-	q->in = in;
-	q->url = xstrdup(url);
-	in->asked[in->n++] = q;
-	q->g = endpoint_open(in->m, url, 0, in->timeout_ms, &q->why);
-	q->threaded = q->g && pthread_create(&q->thread, NULL, ask_thread, q) == 0;
-	if (q->g && !q->threaded)
-		ask(q); /* no more threads: one after the other, then */
-	if (!q->threaded)
-		q->done = true;
-}
+/* --- Which members to ask. */
 
 /* The first https URL, or "". */
 static const char *client_url(const struct rpc_member *from)
@@ -166,184 +94,146 @@ static const char *client_url(const struct rpc_member *from)
 	return "";
 }
 
-/*
- * Where else to ask by now: the members that were named; and on loopback, where etcd listens, too, when nobody is at
- * the own address any more, which may have changed. (Not after a timeout: that would be a second one.) With the lock
- * held. NULL: nowhere.
- */
-static char **unasked(const struct inquiry *in)
+/* The members that the lists name. And loopback, where etcd listens, too, when the own address may have changed. */
+static bool add_more(struct poll *r)
 {
-	const struct question *own = in->asked[0];
-	auto_free char *loopback = config_url(LOOPBACK, in->m->conf.client_port);
-	char **more = NULL;
+	const struct poll_answer *own = &r->list[0];
+	const size_t before = r->n;
 
-	if (own->done && !own->answers && !is_asked(in, loopback) &&
-	    clock_ms() - in->begin_ms < (long long)in->timeout_ms / 2)
-		strv_add(&more, loopback);
-	for (size_t i = 0; i < in->n; i++) {
-		const struct rpc_members *list = &in->asked[i]->list;
+	/* Not after a timeout: that would be a second one. */
+	if (own->done && !own->answers && clock_ms() - r->begin_ms < (long long)r->call_ms / 2) {
+		auto_free char *loopback = config_url(LOOPBACK, r->m->conf.client_port);
 
-		for (size_t k = 0; k < list->n; k++) {
-			const char *url = client_url(&list->list[k]);
-
-			if (url[0] && !is_asked(in, url))
-				strv_add(&more, url);
-		}
+		(void)poll_add(r, loopback);
 	}
-	return more;
-}
+	for (size_t i = 0; i < before; i++) {
+		const struct rpc_members *list = &r->list[i].list;
 
-static bool all_done(const struct inquiry *in)
-{
-	for (size_t i = 0; i < in->n; i++)
-		if (!in->asked[i]->done)
-			return false;
-	return true;
-}
-
-static void ask_all(struct inquiry *in)
-{
-	bool over = false;
-
-	while (!over) {
-		auto_strv char **more = NULL;
-
-		(void)pthread_mutex_lock(&in->lock);
-		for (more = unasked(in); !more && !all_done(in); more = unasked(in))
-			(void)pthread_cond_wait(&in->news, &in->lock);
-		(void)pthread_mutex_unlock(&in->lock);
-		for (size_t i = 0; more && more[i]; i++)
-			open_question(in, more[i]);
-		over = !more;
+		for (size_t k = 0; k < list->n; k++)
+			if (client_url(&list->list[k])[0])
+				(void)poll_add(r, client_url(&list->list[k]));
 	}
-	for (size_t i = 0; i < in->n; i++)
-		if (in->asked[i]->threaded)
-			(void)pthread_join(in->asked[i]->thread, NULL);
+	return r->n > before;
 }
 
-/* --- Making sense of the answers. */
+/* --- What the answers mean together. */
 
-/* The list to go by, or NULL. home: the cluster that this machine belongs to, 0 when that is not known. */
-static struct question *best_list(const struct inquiry *in, uint64_t home)
+/* The answer whose list counts, or NULL. home: the cluster that this machine belongs to, 0 when that is not known. */
+static struct poll_answer *best_list(const struct poll *r, uint64_t home)
 {
-	struct question *best = NULL;
+	struct poll_answer *best = NULL;
 	int best_score = -1;
 
-	for (size_t i = 0; i < in->n; i++) {
-		struct question *q = in->asked[i];
-		int score = (home == 0 || q->list.cluster_id == home) * 4 + q->agreed * 2 + (i == 0);
+	for (size_t i = 0; i < r->n; i++) {
+		struct poll_answer *a = &r->list[i];
+		int score = (home == 0 || a->list.cluster_id == home) * 4 + a->agreed * 2 + (i == 0);
 
-		if (q->has_list && score > best_score) {
-			best = q;
+		if (a->has_list && score > best_score) {
+			best = a;
 			best_score = score;
 		}
 	}
 	return best;
 }
 
-/* Who answers as this member of this cluster, wherever that is; or NULL. */
-static struct question *answer_of(const struct inquiry *in, uint64_t cluster_id, uint64_t id)
+/* The answer of this member of this cluster (0: of any), at whatever URL; or NULL. */
+static struct poll_answer *answer_of(const struct poll *r, uint64_t cluster_id, uint64_t id)
 {
-	for (size_t i = 0; id != 0 && i < in->n; i++) {
-		struct question *q = in->asked[i];
+	for (size_t i = 0; id != 0 && i < r->n; i++) {
+		struct poll_answer *a = &r->list[i];
 
-		if (q->answers && q->status.member_id == id && (cluster_id == 0 || q->status.cluster_id == cluster_id))
-			return q;
+		if (a->answers && a->status.member_id == id && (cluster_id == 0 || a->status.cluster_id == cluster_id))
+			return a;
 	}
 	return NULL;
 }
 
-static struct question *question_at(const struct inquiry *in, const char *url)
-{
-	for (size_t i = 0; i < in->n; i++)
-		if (strcmp(in->asked[i]->url, url) == 0)
-			return in->asked[i];
-	return NULL;
-}
-
 /*
- * Which of the listed members is this machine: what it says or was, else the one at its address, else one of its name
- * that answers nowhere. list->n: none.
+ * Which of the listed members is this machine: the one with its ID; when that is not known, the one at its address, else
+ * one of its name that does not answer. list->n: none.
  */
-static size_t find_here(const struct inquiry *in, const struct rpc_members *list, uint64_t own_id)
+static size_t find_here(const struct poll *r, const struct rpc_members *list, uint64_t own_id)
 {
-	auto_free char *peer = config_url(in->m->conf.address, in->m->conf.peer_port);
+	const struct config *c = &r->m->conf;
+	auto_free char *peer = config_url(c->address, c->peer_port);
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct rpc_member *one = &list->list[i];
 
 		if (own_id != 0 ? one->id == own_id
-				: strv_has(one->client_urls, in->asked[0]->url) || strv_has(one->peer_urls, peer))
+				: strv_has(one->client_urls, r->list[0].url) || strv_has(one->peer_urls, peer))
 			return i;
 	}
-	for (size_t i = 0; own_id == 0 && i < list->n; i++) {
-		if (strcmp(list->list[i].name, in->m->conf.name) == 0 &&
-		    !answer_of(in, list->cluster_id, list->list[i].id))
+	for (size_t i = 0; own_id == 0 && i < list->n; i++)
+		if (strcmp(list->list[i].name, c->name) == 0 && !answer_of(r, list->cluster_id, list->list[i].id))
 			return i;
-	}
 	return list->n;
 }
 
-/* What was learnt by a question goes to the member; q NULL: it could not be asked. */
-static void enter_answer(struct member *one, struct question *q)
+/* Appends a member with what its answer shows. id 0: not known. a NULL: it could not be asked. Takes status.errors. */
+static struct member *add_member(struct member_survey *s, uint64_t id, const char *name, const char *url,
+				 struct poll_answer *a)
 {
-	if (!q) {
-		(void)err_set(&one->why, ERR_HEALTH, "it was added but has not started yet");
-		return;
+	struct member one = { .id = id, .name = xstrdup(name), .url = xstrdup(url) };
+
+	if (!a) {
+		(void)err_set(&one.why, ERR_HEALTH, "it was added but has not started yet");
+	} else if (id != 0 && a->answers && a->status.member_id != id) {
+		(void)err_set(&one.why, ERR_HEALTH, "at %s the member " ID_FMT " of the cluster " ID_FMT " answers",
+			      a->url, a->status.member_id, a->status.cluster_id);
+	} else {
+		one.answers = a->answers;
+		one.healthy = a->healthy;
+		one.why = a->why;
+		one.cert_begin = a->cert_begin;
+		one.cert_end = a->cert_end;
+		one.has_clock = a->has_clock;
+		one.ahead_ms = a->ahead_ms;
+		one.status = a->status;
+		one.learner = a->status.is_learner;
+		a->status.errors = NULL;
 	}
-	if (q->answers && one->listed && q->status.member_id != one->id) {
-		(void)err_set(&one->why, ERR_HEALTH, "at %s the member " ID_FMT " of the cluster " ID_FMT " answers",
-			      q->url, q->status.member_id, q->status.cluster_id);
-		return;
-	}
-	one->answers = q->answers;
-	one->healthy = q->healthy;
-	one->why = q->why;
-	one->cert_begin = q->cert_begin;
-	one->cert_end = q->cert_end;
-	one->has_clock = q->has_clock;
-	one->ahead_ms = q->ahead_ms;
-	one->status = q->status;
-	q->status.errors = NULL;
-	if (one->answers) {
-		one->id = one->status.member_id;
-		one->learner = one->learner || one->status.is_learner;
+	if (one.answers)
+		one.id = one.status.member_id;
+	s->list = xrealloc(s->list, s->n + 1, sizeof(*s->list));
+	s->list[s->n] = one;
+	return &s->list[s->n++];
+}
+
+/* The members of the list, this machine's own among them or in front of them. Takes the list's peer URLs. */
+static void add_listed(struct member_survey *s, const struct poll *r, struct rpc_members *list, uint64_t own_id)
+{
+	const size_t here = find_here(r, list, own_id);
+	struct poll_answer *own = answer_of(r, 0, own_id);
+
+	if (!own)
+		own = &r->list[0];
+	if (here == list->n)
+		add_member(s, own_id, r->m->conf.name, own->url, own)->here = true;
+	for (size_t i = 0; i < list->n; i++) {
+		struct rpc_member *from = &list->list[i];
+		struct poll_answer *a = i == here ? own : answer_of(r, list->cluster_id, from->id);
+		const char *url = i == here ? own->url : client_url(from);
+		struct member *one = add_member(s, from->id, from->name, url, a ? a : poll_at(r, url));
+
+		one->peer_urls = steal(&from->peer_urls);
+		one->here = i == here;
+		one->listed = true;
+		one->learner |= from->is_learner;
 	}
 }
 
-/* The members of the list, this machine's own among them or in front of them. Takes the list's peer URLs over. */
-static void enter_members(const struct inquiry *in, struct rpc_members *list, uint64_t own_id, struct member_survey *s)
+/* Without a list: the members that cluster.conf names. */
+static void add_configured(struct member_survey *s, const struct poll *r)
 {
-	size_t here = find_here(in, list, own_id);
-	struct question *own = answer_of(in, 0, own_id);
-	bool unlisted = here == list->n;
+	const struct config *c = &r->m->conf;
 
-	if (!own)
-		own = in->asked[0];
-	s->cluster_id = list->cluster_id;
-	s->n = list->n + unlisted;
-	s->list = xcalloc(s->n, sizeof(*s->list));
-	if (unlisted) {
-		s->list[0] = (struct member){
-			.id = own_id, .name = xstrdup(in->m->conf.name), .url = xstrdup(own->url), .here = true
-		};
-		enter_answer(&s->list[0], own);
-	}
-	for (size_t i = 0; i < list->n; i++) {
-		struct rpc_member *from = &list->list[i];
-		struct question *q = i == here ? own : answer_of(in, list->cluster_id, from->id);
-		const char *at = i == here ? own->url : client_url(from);
-		struct member *one = &s->list[i + unlisted];
+	for (size_t i = 0; i < c->n_members; i++) {
+		auto_free char *url = config_url(c->members[i].address, c->client_port);
+		struct poll_answer *a = poll_at(r, url);
 
-		*one = (struct member){ .id = from->id,
-					.name = xstrdup(from->name),
-					.url = xstrdup(at),
-					.peer_urls = from->peer_urls,
-					.here = i == here,
-					.listed = true,
-					.learner = from->is_learner };
-		from->peer_urls = NULL;
-		enter_answer(one, q ? q : question_at(in, at));
+		if (strcmp(c->members[i].name, c->name) != 0 && a && a != &r->list[0])
+			(void)add_member(s, 0, c->members[i].name, url, a);
 	}
 }
 
@@ -364,9 +254,9 @@ static uint64_t common_leader(const struct member_survey *s)
 	return leader;
 }
 
-static void conclude(const struct inquiry *in, struct member_survey *s)
+static void conclude(struct member_survey *s, const struct poll *r)
 {
-	const struct question *voter = NULL;
+	const struct poll_answer *voter = NULL;
 	struct err ignored = { 0 };
 
 	for (size_t i = 0; i < s->n; i++) {
@@ -375,92 +265,57 @@ static void conclude(const struct inquiry *in, struct member_survey *s)
 		if (s->cluster_id == 0 && one->answers)
 			s->cluster_id = one->status.cluster_id;
 		if (one->healthy && !one->learner && one->status.cluster_id == s->cluster_id)
-			voter = answer_of(in, s->cluster_id, one->id);
+			voter = answer_of(r, s->cluster_id, one->id);
 	}
 	s->agreed = voter != NULL;
 	s->leader = common_leader(s);
 	if (!voter)
 		return;
-	grpc_until(voter->g, in->timeout_ms);
+	grpc_until(voter->g, r->call_ms);
 	if (rpc_alarms(voter->g, &s->alarms, &s->n_alarms, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 }
 
-/* No list: at least the members that cluster.conf knows, and how they did not answer. */
-static void enter_expected(const struct inquiry *in, struct member_survey *s)
+static void combine(struct member_survey *s, const struct poll *r)
 {
-	const struct config *c = &in->m->conf;
-
-	for (size_t i = 0; i < c->n_members; i++) {
-		auto_free char *url = config_url(c->members[i].address, c->client_port);
-		struct question *q = question_at(in, url);
-
-		if (strcmp(c->members[i].name, c->name) == 0 || !q || q == in->asked[0])
-			continue;
-		s->list = xrealloc(s->list, s->n + 1, sizeof(*s->list));
-		s->list[s->n] = (struct member){ .name = xstrdup(c->members[i].name), .url = xstrdup(url) };
-		enter_answer(&s->list[s->n++], q);
-	}
-}
-
-static void read_home(const struct machine *m, struct member_survey *s)
-{
+	const struct poll_answer *own = &r->list[0];
 	cleanup(identity_free) struct identity id = { 0 };
+	struct rpc_members none = { 0 };
+	struct poll_answer *best;
 	struct err ignored = { 0 };
 
-	if (datadir_whose(m, &id, &ignored) < 0)
+	if (datadir_whose(r->m, &id, &ignored) < 0)
 		log_debug("%s", ignored.msg); /* the check of the data reports it */
 	s->home_cluster = id.cluster_id;
 	s->home_member = id.member_id;
-}
-
-static void understand(const struct inquiry *in, struct member_survey *s)
-{
-	const struct question *own = in->asked[0];
-	struct rpc_members none = { 0 };
-	struct question *told;
-
-	read_home(in->m, s);
-	told = best_list(in, own->answers ? own->status.cluster_id : s->home_cluster);
-	s->why = own->why;
-	enter_members(in, told ? &told->list : &none, own->answers ? own->status.member_id : s->home_member, s);
-	if (!told)
-		enter_expected(in, s);
-	conclude(in, s);
+	best = best_list(r, own->answers ? own->status.cluster_id : id.cluster_id);
+	s->cluster_id = best ? best->list.cluster_id : 0;
+	add_listed(s, r, best ? &best->list : &none, own->answers ? own->status.member_id : id.member_id);
+	if (!best)
+		add_configured(s, r);
+	conclude(s, r);
 }
 
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e)
 {
+	/* Of the clock of this run against the system's: 0 but in tests. */
+	const long long shift_ms = (long long)(m->now - time(NULL)) * 1000;
 	auto_strv char **urls = endpoint_all(m);
-	struct inquiry in = { .m = m,
-			      .timeout_ms = timeout_ms,
-			      .shift_ms = (long long)(m->now - time(NULL)) * 1000,
-			      .lock = PTHREAD_MUTEX_INITIALIZER,
-			      .news = PTHREAD_COND_INITIALIZER,
-			      .begin_ms = clock_ms() };
-	int rc = 0;
+	cleanup(poll_free) struct poll r = { 0 };
 
 	*s = (struct member_survey){ 0 };
-	open_question(&in, urls[0]);
-	/* What one session cannot be opened for (no certificate), none can. */
-	if (!in.asked[0]->g) {
-		*e = in.asked[0]->why;
-		rc = -1;
+	poll_init(&r, m, 0, timeout_ms);
+	r.ask = ask;
+	r.add_more = add_more;
+	for (size_t i = 0; urls[i]; i++)
+		(void)poll_add(&r, urls[i]);
+	poll_run(&r);
+	if (!r.list[0].g) { /* without a certificate none was asked */
+		*e = r.list[0].why;
+		return -1;
 	}
-	for (size_t i = 1; urls[i] && rc == 0; i++)
-		open_question(&in, urls[i]);
-	if (rc == 0) {
-		ask_all(&in);
-		understand(&in, s);
-	}
-	for (size_t i = 0; i < in.n; i++) {
-		struct question *q = in.asked[i];
-
-		grpc_close(q->g);
-		rpc_members_free(&q->list);
-		rpc_status_free(&q->status);
-		free(q->url);
-		free(q);
-	}
-	return rc;
+	for (size_t i = 0; i < r.n; i++)
+		r.list[i].ahead_ms -= r.list[i].has_clock ? shift_ms : 0;
+	combine(s, &r);
+	return 0;
 }

