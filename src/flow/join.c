@@ -206,7 +206,7 @@ static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct
 {
 	struct member_votes votes = count_votes(j);
 
-	if (removal_refuse(removal_judge(votes, !ghost->is_learner, false), votes, ghost->name, e) < 0)
+	if (removal_judge(votes, !ghost->is_learner, false, ghost->name, e) < 0)
 		return later(e);
 	log_info("removing the dead member %016" PRIx64 " (%s, %s)", ghost->id, ghost->name,
 		 ghost->peer_urls ? ghost->peer_urls[0] : "no address");

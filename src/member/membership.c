@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "member/endpoint.h"
 #include "member/poll.h"
 
@@ -21,7 +22,7 @@
  */
 #define SETTLE_SECONDS 15
 
-#define NAME_FMT       "%s (%016" PRIx64 ")"
+#define NAME_FMT       "%s (" ID_FMT ")"
 #define NAME_ARGS(one) ((one)->name[0] ? (one)->name : "the new member"), (one)->id
 
 /* ---- Lists ----------------------------------------------------------------------------------------------------- */
@@ -37,9 +38,8 @@ const struct rpc_member *membership_by_id(const struct rpc_members *list, uint64
 const struct rpc_member *membership_by_peer(const struct rpc_members *list, const char *peer_url)
 {
 	for (size_t i = 0; i < list->n; i++)
-		for (size_t k = 0; list->list[i].peer_urls && list->list[i].peer_urls[k]; k++)
-			if (strcmp(list->list[i].peer_urls[k], peer_url) == 0)
-				return &list->list[i];
+		if (strv_has(list->list[i].peer_urls, peer_url))
+			return &list->list[i];
 	return NULL;
 }
 
@@ -55,8 +55,6 @@ bool membership_has_started(const struct rpc_member *one)
 {
 	return one->name[0] != '\0' || one->client_urls;
 }
-
-/* ---- Whom to ask ----------------------------------------------------------------------------------------------- */
 
 char **membership_urls(const struct rpc_members *list)
 {
@@ -75,16 +73,17 @@ static int only_learners(struct err *e)
 	return err_hint(e, "name a voting member with MEMBERS or JOIN in cluster.conf");
 }
 
-int membership_list(const struct machine *m, struct rpc_members *out, struct err *e)
+static int read_list(const struct machine *m, unsigned int timeout_ms, bool linearizable, struct rpc_members *out,
+		     struct err *e)
 {
 	cleanup(poll_free) struct poll r = { 0 };
 	struct grpc *g;
 
-	if (poll_all(m, endpoint_all(m), CALL_MS, &r) == 0)
+	if (poll_all(m, endpoint_all(m), timeout_ms, &r) == 0)
 		return poll_fail(&r, e);
 	(void)only_learners(e);
 	for (size_t k = 0; (g = poll_voter(&r, k)); k++) {
-		if (rpc_member_list(g, true, out, e) == 0) {
+		if (rpc_member_list(g, linearizable, out, e) == 0) {
 			err_clear(e);
 			return 0;
 		}
@@ -92,23 +91,14 @@ int membership_list(const struct machine *m, struct rpc_members *out, struct err
 	return -1;
 }
 
+int membership_list(const struct machine *m, struct rpc_members *out, struct err *e)
+{
+	return read_list(m, CALL_MS, true, out, e);
+}
+
 int membership_look(const struct machine *m, unsigned int timeout_ms, struct rpc_members *out, struct err *e)
 {
-	cleanup(poll_free) struct poll r = { 0 };
-
-	if (poll_all(m, endpoint_all(m), timeout_ms, &r) == 0)
-		return poll_fail(&r, e);
-	for (int learner = 0; learner <= 1; learner++) {
-		for (size_t i = 0; i < r.n; i++) {
-			if (!r.list[i].answers || r.list[i].status.is_learner != learner)
-				continue;
-			if (rpc_member_list(r.list[i].g, false, out, e) == 0) {
-				err_clear(e);
-				return 0;
-			}
-		}
-	}
-	return -1;
+	return read_list(m, timeout_ms, false, out, e);
 }
 
 /* ---- One change ------------------------------------------------------------------------------------------------ */
@@ -129,7 +119,7 @@ static int is_made(struct change *c, struct err *e)
 	if (c->kind == REMOVE)
 		return !one;
 	if (!one)
-		return c->kind == ADD ? 0 : err_set(e, ERR_CONFIG, "the cluster has no member %016" PRIx64, c->id);
+		return c->kind == ADD ? 0 : err_set(e, ERR_CONFIG, "the cluster has no member " ID_FMT, c->id);
 	if (c->kind == PROMOTE)
 		return !one->is_learner;
 	if (c->kind == UPDATE)
@@ -160,7 +150,7 @@ static int request(struct grpc *g, struct change *c, struct err *e)
 	return 0;
 }
 
-static int read_list(struct grpc *g, struct change *c, struct err *e)
+static int look_again(struct grpc *g, struct change *c, struct err *e)
 {
 	struct rpc_members list;
 
@@ -175,7 +165,7 @@ static int read_list(struct grpc *g, struct change *c, struct err *e)
 static int change_by(struct grpc *g, struct change *c, bool *next, struct err *e)
 {
 	struct err again = { 0 };
-	int rc = read_list(g, c, e);
+	int rc = look_again(g, c, e);
 
 	*next = rc < 0 && e->class == ERR_HEALTH;
 	if (rc != 0)
@@ -184,7 +174,7 @@ static int change_by(struct grpc *g, struct change *c, bool *next, struct err *e
 		return 1;
 	log_debug("%s", e->msg);
 	/* It may have taken effect. On a connection that is silent a second question would only wait again. */
-	if (e->rpc != GRPC_DEADLINE_EXCEEDED && read_list(g, c, &again) > 0) {
+	if (e->rpc != GRPC_DEADLINE_EXCEEDED && look_again(g, c, &again) > 0) {
 		err_clear(e);
 		return 1;
 	}
@@ -215,40 +205,36 @@ static int attempt(const struct machine *m, char **urls, struct change *c, bool 
 	return rc;
 }
 
-/* Names the member that does not answer and so keeps etcd from changing the membership. False when all answer. */
+/* Puts the member that is down and keeps etcd from changing the membership into e. False when all answer. */
 static bool blame_dead(const struct machine *m, const struct rpc_members *list, struct err *e)
 {
 	cleanup(poll_free) struct poll r = { 0 };
-	const struct rpc_member *dead = NULL;
-	const char *why = "it has never started";
-	size_t at = 0;
-	int code = e->rpc;
+	const int code = e->rpc;
 
 	(void)poll_all(m, membership_urls(list), CALL_MS, &r);
-	for (size_t i = 0; i < list->n && !dead; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		const struct rpc_member *one = &list->list[i];
-		const struct poll_answer *answer = one->client_urls ? &r.list[at++] : NULL;
+		const struct poll_answer *a = one->client_urls ? poll_at(&r, one->client_urls[0]) : NULL;
 
-		if (one->is_learner || (answer && answer->answers))
+		if (one->is_learner || (a && a->answers))
 			continue;
-		dead = one;
-		why = answer ? answer->why.msg : why;
+		(void)err_set(e, ERR_HEALTH,
+			      "member " NAME_FMT
+			      " does not answer, and etcd does not change the membership while a member is down (%s)",
+			      NAME_ARGS(one), a ? a->why.msg : "it has never started");
+		e->rpc = code;
+		(void)err_hint(e,
+			       "start etcd there; or, if it is lost for ever, on a running member: "
+			       "etcd-cluster remove " ID_FMT,
+			       one->id);
+		return true;
 	}
-	if (!dead)
-		return false;
-	(void)err_set(e, ERR_HEALTH,
-		      "member " NAME_FMT " does not answer, and etcd changes no membership while a member is down (%s)",
-		      NAME_ARGS(dead), why);
-	e->rpc = code;
-	(void)err_hint(
-		e, "start etcd there; or, if it is lost for ever, on a running member: etcd-cluster remove %016" PRIx64,
-		dead->id);
-	return true;
+	return false;
 }
 
-static int blame_learner(const struct rpc_members *list, struct err *e)
+static void blame_learner(const struct rpc_members *list, struct err *e)
 {
-	int code = e->rpc;
+	const int code = e->rpc;
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct rpc_member *one = &list->list[i];
@@ -258,11 +244,10 @@ static int blame_learner(const struct rpc_members *list, struct err *e)
 		(void)err_set(e, ERR_HEALTH, "member " NAME_FMT " is being added; members are added one at a time",
 			      NAME_ARGS(one));
 		e->rpc = code;
-		return err_hint(e,
-				"wait for it; or, to give it up, on a running member: etcd-cluster remove %016" PRIx64,
-				one->id);
+		(void)err_hint(e, "wait for it; or, to give it up, on a running member: etcd-cluster remove " ID_FMT,
+			       one->id);
+		return;
 	}
-	return -1;
 }
 
 /*
@@ -279,15 +264,15 @@ static int change(const struct machine *m, struct change *c, struct err *e)
 	int rc;
 
 	while ((rc = attempt(m, urls, c, &answered, e)) < 0) {
-		enum rpc_refusal refusal = rpc_refusal(e);
+		const enum rpc_refusal refusal = rpc_refusal(e);
 
 		if (!answered) {
 			if (listed)
-				*e = before; /* what the first voters said */
+				*e = before; /* from the first voters */
 			break;
 		}
 		if (refusal == RPC_TOO_MANY_LEARNERS)
-			(void)blame_learner(&c->list, e);
+			blame_learner(&c->list, e);
 		if (refusal == RPC_UNHEALTHY && !blame_dead(m, &c->list, e) && clock_ms() < end)
 			(void)nanosleep(&pause, NULL);
 		else if (listed || (refusal != RPC_UNKNOWN_OUTCOME && refusal != RPC_ASKED_LEARNER))

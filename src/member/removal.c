@@ -19,42 +19,28 @@ struct member_votes removal_votes_left(struct member_votes now, bool voter, bool
 	return left;
 }
 
-enum removal removal_judge(struct member_votes now, bool voter, bool healthy)
-{
-	struct member_votes left = removal_votes_left(now, voter, healthy);
-
-	if (voter && now.all <= 1)
-		return REMOVAL_LAST;
-	/* The change is an entry of the log: the voters of today must agree to it, the one that goes among them. */
-	if (now.healthy < now.quorum)
-		return REMOVAL_NO_QUORUM;
-	return left.healthy < left.quorum ? REMOVAL_TOO_FEW : REMOVAL_OK;
-}
-
 size_t removal_spare(struct member_votes votes)
 {
-	return votes.all == 0 ? 0 : (votes.all - 1) / 2;
+	return votes.all == 0 ? 0 : votes.all - votes.quorum;
 }
 
-int removal_refuse(enum removal verdict, struct member_votes now, const char *name, struct err *e)
+int removal_judge(struct member_votes now, bool voter, bool healthy, const char *name, struct err *e)
 {
-	struct member_votes left = removal_votes_left(now, true, false);
+	const struct member_votes left = removal_votes_left(now, voter, healthy);
 
-	switch (verdict) {
-	case REMOVAL_OK:
-		return 0;
-	case REMOVAL_LAST:
+	if (voter && now.all <= 1)
 		return err_set(e, ERR_CONFIG, "%s is the only voting member: the cluster would end with it", name);
-	case REMOVAL_NO_QUORUM:
+	/* The removal is an entry of the log: the voters of today must agree to it, the one that goes among them. */
+	if (now.healthy < now.quorum) {
 		(void)err_set(e, ERR_HEALTH,
 			      "no quorum: %zu of %zu voting members are healthy, %zu must agree to a removal",
 			      now.healthy, now.all, now.quorum);
 		return err_hint(
 			e, "start etcd on the machines that are down; if they are lost for ever, on one that is left: "
 			   "etcd-cluster restore --force-new-cluster CLUSTER_ID");
-	case REMOVAL_TOO_FEW:
-		break;
 	}
+	if (left.healthy >= left.quorum)
+		return 0;
 	(void)err_set(
 		e, ERR_HEALTH,
 		"without %s too few healthy voting members would be left: %zu of %zu are healthy now, and %zu would be "
@@ -76,8 +62,8 @@ int removal_pick(const struct member_survey *s, const char *what, const struct m
 			continue;
 		if (*one) {
 			(void)err_set(e, ERR_CONFIG,
-				      "%s can mean the member %016" PRIx64 " at %s and the member %016" PRIx64 " at %s",
-				      what, (*one)->id, (*one)->url, it->id, it->url);
+				      "%s can mean the member " ID_FMT " at %s and the member " ID_FMT " at %s", what,
+				      (*one)->id, (*one)->url, it->id, it->url);
 			return err_hint(e, "name the one by its ID");
 		}
 		*one = it;
@@ -95,15 +81,12 @@ const struct member *removal_by_id(const struct member_survey *s, uint64_t id)
 
 int removal_check(const struct member_survey *s, const struct member *one, struct err *e)
 {
-	struct member_votes votes = member_count_votes(s);
-
-	return removal_refuse(removal_judge(votes, !one->learner, one->healthy), votes, one->name[0] ? one->name : "it",
-			      e);
+	return removal_judge(member_count_votes(s), !one->learner, one->healthy, one->name[0] ? one->name : "it", e);
 }
 
 void removal_report(const struct member_survey *s, const struct member *gone)
 {
-	struct member_votes left = removal_votes_left(member_count_votes(s), !gone->learner, gone->healthy);
+	const struct member_votes left = removal_votes_left(member_count_votes(s), !gone->learner, gone->healthy);
 
 	log_info("%zu voting member%s left, of which %zu may fail", left.all, left.all == 1 ? " is" : "s are",
 		 removal_spare(left));

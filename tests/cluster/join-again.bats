@@ -99,7 +99,7 @@ teardown() {
 	id=$(members n1 | awk '$3 == "n2" { print $1 }')
 	joiner n4
 	run -6 helper n4 setup
-	[[ "$output" == *"member n2 ("*"$id) does not answer, and etcd changes no membership while a member is down"* ]]
+	[[ "$output" == *"member n2 ("*"$id) does not answer, and etcd does not change the membership while a member is down"* ]]
 	[[ "$output" == *"etcd-cluster remove "*"$id"* ]]
 	[ "$(members n1 | grep -c .)" -eq 3 ]
 	drop n1 "$id"
