@@ -35,28 +35,46 @@ int aside_move(const struct machine *m, const char *path, struct err *e)
 	}
 	if (file_rename(path, to, e) < 0)
 		return -1;
-	log_info("%s is now %s", path, to);
+	log_info("moved %s to %s", path, to);
 	return 1;
+}
+
+char **aside_parts(const struct machine *m)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *member = xasprintf("%s/member", data);
+	auto_free char *own = config_wal_dir(&m->conf), *wal = own ? layout_path(&m->at, own) : NULL;
+	char **parts = NULL;
+
+	strv_add(&parts, member);
+	if (wal)
+		strv_add(&parts, wal);
+	return parts;
 }
 
 int aside_data(const struct machine *m, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *member = xasprintf("%s/member", data);
-	auto_free char *own = config_wal_dir(&m->conf), *wal = own ? layout_path(&m->at, own) : NULL;
-	/* The log last: while it is there the data still counts as that of a member (datadir_look). */
-	int moved = aside_move(m, member, e), more = 0;
+	auto_strv char **parts = aside_parts(m);
+	int moved = 0;
 
-	if (moved >= 0 && wal)
-		more = aside_move(m, wal, e);
-	return moved < 0 || more < 0 ? -1 : moved || more;
+	for (size_t i = 0; parts[i]; i++) {
+		int rc = aside_move(m, parts[i], e);
+
+		if (rc < 0)
+			return -1;
+		moved |= rc;
+	}
+	return moved;
 }
 
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e)
 {
-	if (aside_data(m, e) < 0 || (env && aside_move(m, m->at.etcd_env, e) < 0) ||
-	    aside_move(m, m->at.joining, e) < 0)
+	const char *const paths[] = { env ? m->at.etcd_env : NULL, m->at.joining, certificates ? m->at.enroll : NULL,
+				      certificates ? m->at.pki : NULL, m->at.member_id };
+
+	if (aside_data(m, e) < 0)
 		return -1;
-	if (certificates && (aside_move(m, m->at.enroll, e) < 0 || aside_move(m, m->at.pki, e) < 0))
-		return -1;
-	return aside_move(m, m->at.member_id, e) < 0 ? -1 : 0;
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		if (paths[i] && aside_move(m, paths[i], e) < 0)
+			return -1;
+	return 0;
 }

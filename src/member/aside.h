@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is given up is never deleted: it gets another name beside the old one, with the date in it, by one rename.
+ * Moving aside instead of deleting: one rename to another name beside the old one, with the date in it.
  */
 #pragma once
 
@@ -9,17 +9,23 @@
 /* "PATH.aside-20261121-101500" (UTC), with "-2" and so on behind it while that is taken. The caller frees. */
 char *aside_name(const struct machine *m, const char *path);
 
-/* Gives path that name and says so. 1 moved (with m->dry_run: would be), 0 there is nothing, -1. */
+/* Renames path to that and logs it. 1 moved (with m->dry_run: would be), 0 there is nothing, -1. */
 int aside_move(const struct machine *m, const char *path, struct err *e) MUST_CHECK;
 
 /*
- * The data in DATA_DIR (member.aside-…) and the log in WAL_DIR (wal.aside-…); the directories themselves stay, for they
- * may be mount points. etcd must not run. Killed between the two, it is called again. 1, 0, -1 as above.
+ * The directories that hold the data: DATA_DIR/member, and WAL_DIR/wal when WAL_DIR is set. The log comes last: while it
+ * is there, datadir_look finds a member. A strv that the caller frees.
+ */
+char **aside_parts(const struct machine *m);
+
+/*
+ * Moves these aside; DATA_DIR and WAL_DIR themselves stay, for they may be mount points. etcd must not run. Killed
+ * between the two, it is called again. 1, 0, -1 as above.
  */
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Gives the membership up: the data, joining, etcd.env and the certificates if asked, and member-id last: while it is
- * there, a run that was killed goes on. etcd must not run. 0, -1.
+ * Gives the membership up: moves the data, joining, etcd.env and the certificates if asked, and member-id last: while
+ * it is there, a run that was killed goes on. etcd must not run. 0, -1.
  */
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e) MUST_CHECK;

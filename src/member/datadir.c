@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/datadir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,30 +16,15 @@
 #include "member/aside.h"
 #include "member/joining.h"
 
-/*
- * What every etcd started without configuration makes up for itself: its advertised peer URL is http://localhost:2380
- * and its token etcd-cluster (seen on 3.4.23 and in etcd-io/etcd#11562). Debian's etcd-server starts like that when it
- * is installed.
- */
+/* The IDs of an etcd without configuration: http://localhost:2380 and token etcd-cluster (seen on 3.4.23). */
 #define DEFAULT_CLUSTER UINT64_C(0xcdf818194e3a8c32)
 #define DEFAULT_MEMBER	UINT64_C(0x8e9e05c52164694d)
 
-/* A data directory set aside on its own mount point keeps this prefix (aside_hint). */
-#define ASIDE "member.aside-"
-
-/*
- * Names that may lie in a data directory: etcd's own, its probe for write access, what mkfs makes, and what we told to
- * set aside.
- */
-static bool is_expected(const char *name)
-{
-	return strcmp(name, "member") == 0 || strcmp(name, ".touch") == 0 || strcmp(name, "lost+found") == 0 ||
-	       text_starts(name, ASIDE);
-}
-
+/* Not etcd's data, nor its probe for write access, nor what mkfs makes, nor what was moved aside (member/aside.h). */
 static bool is_unexpected(const char *name)
 {
-	return !is_expected(name);
+	return strcmp(name, "member") != 0 && strcmp(name, ".touch") != 0 && strcmp(name, "lost+found") != 0 &&
+	       !text_starts(name, "member.aside-");
 }
 
 static int check_entries(const char *dir, struct err *e)
@@ -54,7 +38,7 @@ static int check_entries(const char *dir, struct err *e)
 	}
 	if (!others)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s holds something that is not etcd's: %s", dir, others[0]);
+	(void)err_set(e, ERR_CONFIG, "%s contains a file that is not etcd's: %s", dir, others[0]);
 	return err_hint(e, "move it elsewhere, or name an empty directory with DATA_DIR in cluster.conf");
 }
 
@@ -63,7 +47,7 @@ static bool is_snapshot(const char *name)
 	return text_ends(name, ".snap");
 }
 
-/* True when dir/member/snap holds a snapshot: such data is worth nothing without the log. */
+/* True when dir/member/snap has a snapshot: such data is useless without the log. */
 static bool has_snapshot(const char *dir)
 {
 	auto_free char *snap = xasprintf("%s/member/snap", dir);
@@ -85,10 +69,10 @@ int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member
 	found = wal_read_ids(wal, &ids, e);
 	if (found < 0)
 		return err_hint(e, e->sys == EACCES ? "run it as root"
-						    : "etcd could not start on it either: put a good copy in its "
-						      "place, or restore a snapshot");
+						    : "etcd cannot start on it: put a good copy in its place, or "
+						      "restore a snapshot");
 	if (!found && has_snapshot(data)) {
-		(void)err_set(e, ERR_CONFIG, "%s holds snapshots of a member, but its log is not in %s", data, wal);
+		(void)err_set(e, ERR_CONFIG, "%s contains snapshots of a member, but its log is not in %s", data, wal);
 		return err_hint(e, "is the disk for %s mounted, and is WAL_DIR in cluster.conf what it was?", wal);
 	}
 	*cluster_id = ids.cluster;
@@ -109,47 +93,47 @@ int datadir_whose(const struct machine *m, struct identity *id, struct err *e)
 
 bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 {
+	const struct config_member alone = { c->name, c->address };
+	const bool many = c->role == ROLE_CLUSTER;
 	auto_strv char **urls = NULL;
 	size_t self = 0;
 
 	if (c->role == ROLE_JOIN)
 		return false;
-	if (c->role != ROLE_CLUSTER) {
-		auto_free char *url = config_url(c->address, c->peer_port);
+	for (size_t i = 0; i < (many ? c->n_members : 1); i++) {
+		const struct config_member *one = many ? &c->members[i] : &alone;
+		auto_free char *url = config_url(one->address, c->peer_port);
 
 		strv_add(&urls, url);
-	}
-	for (size_t i = 0; c->role == ROLE_CLUSTER && i < c->n_members; i++) {
-		auto_free char *url = config_url(c->members[i].address, c->peer_port);
-
-		strv_add(&urls, url);
-		if (strcmp(c->members[i].name, c->name) == 0)
+		if (strcmp(one->name, c->name) == 0)
 			self = i;
 	}
 	*ids = wal_static_ids(urls, strv_len(urls), self, c->cluster_token);
 	return true;
 }
 
-/* The command that moves the data aside, keeping it. */
-static int aside_hint(const struct machine *m, const char *data, struct err *e)
+/* With the command that moves the data aside. */
+static int aside_hint(const struct machine *m, struct err *e)
 {
-	auto_free char *member = xasprintf("%s/member", data), *to = aside_name(m, member);
-	auto_free char *own = config_wal_dir(&m->conf);
-	auto_free char *wal = own ? layout_path(&m->at, own) : NULL, *wal_to = wal ? aside_name(m, wal) : NULL;
+	auto_strv char **parts = aside_parts(m);
+	auto_buf struct buf command = { 0 };
 
-	if (wal)
-		return err_hint(e, "to keep it and start empty: mv %s %s && mv %s %s", member, to, wal, wal_to);
-	return err_hint(e, "to keep it and start empty: mv %s %s", member, to);
+	for (size_t i = 0; parts[i]; i++) {
+		auto_free char *to = aside_name(m, parts[i]);
+
+		buf_printf(&command, "%smv %s %s", i > 0 ? " && " : "", parts[i], to);
+	}
+	return err_hint(e, "to keep it and start empty: %s", buf_str(&command));
 }
 
-/* member-id is there, the data is not. */
+/* The identity is known, the data is not there. */
 static int refuse_lost(const struct machine *m, const struct identity *id, const char *data, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG,
-		      "%s is %s, but this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64
+		      "%s is %s, but this machine is member " ID_FMT " (%s) of cluster " ID_FMT
 		      ": starting empty under its old ID can erase acknowledged writes",
 		      data, file_exists(data) ? "empty" : "missing", id->member_id, id->name, id->cluster_id);
-	return err_hint(e, "mount the disk or put the data back; to give it up and begin anew: mv %s %s.lost",
+	return err_hint(e, "mount the disk or put the data back; to give it up and start empty: mv %s %s.lost",
 			m->at.member_id, m->at.member_id);
 }
 
@@ -157,68 +141,56 @@ static int refuse_foreign(const struct machine *m, const struct identity *id, st
 			  struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG,
-		      "%s holds the data of member %016" PRIx64 " of cluster %016" PRIx64 ", but %s says %016" PRIx64
-		      " of %016" PRIx64,
+		      "%s contains the data of member " ID_FMT " of cluster " ID_FMT ", but %s names member " ID_FMT
+		      " of cluster " ID_FMT,
 		      data, found.member, found.cluster, m->at.member_id, id->member_id, id->cluster_id);
 	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
 }
 
-/* There is data, and member-id does not say that it is ours. */
-static int check_unclaimed(const struct machine *m, struct wal_ids found, const char *data, struct err *e)
+/* There is data and no member-id: it must be that of the member that was added, or that cluster.conf forms. */
+static int check_unclaimed(const struct machine *m, const struct joining *j, struct wal_ids found, const char *data,
+			   struct err *e)
 {
-	auto_joining struct joining j = { 0 };
 	struct wal_ids own = { 0 };
 
-	if (joining_read(m, &j, e) < 0)
-		return -1;
-	if (j.member_id != 0 && j.cluster_id == found.cluster && j.member_id == found.member)
+	if (j->member_id != 0 && j->cluster_id == found.cluster && j->member_id == found.member)
 		return 0;
 	if (datadir_own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
 		return 0;
 	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
-		(void)err_set(
-			e, ERR_CONFIG,
-			"%s holds the data of an etcd that ran without any configuration, as a distribution's package "
-			"starts it; no cluster can be formed with it",
-			data);
+		(void)err_set(e, ERR_CONFIG,
+			      "%s contains the data of an etcd that ran without any configuration, as a distribution's "
+			      "package "
+			      "starts it; no cluster can be formed with it",
+			      data);
 	else
 		(void)err_set(e, ERR_CONFIG,
-			      "%s holds the data of member %016" PRIx64 " of cluster %016" PRIx64
-			      ", which is not what cluster.conf makes of this machine",
+			      "%s contains the data of member " ID_FMT " of cluster " ID_FMT
+			      ", which is not the member that cluster.conf describes",
 			      data, found.member, found.cluster);
-	return aside_hint(m, data, e);
-}
-
-/*
- * 1 and who it was when etcd has run here as a member that was added, though member-id was never written: it must not
- * begin anew either.
- */
-static int was_started(const struct machine *m, struct identity *id, struct err *e)
-{
-	auto_joining struct joining j = { 0 };
-	int rc = joining_read(m, &j, e);
-
-	if (rc <= 0 || j.step < JOINING_STARTED)
-		return rc < 0 ? -1 : 0;
-	*id = (struct identity){ .cluster_id = j.cluster_id, .member_id = j.member_id, .name = xstrdup(m->conf.name) };
-	return 1;
+	return aside_hint(m, e);
 }
 
 int datadir_check(const struct machine *m, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	cleanup(identity_free) struct identity id = { 0 };
+	auto_joining struct joining j = { 0 };
 	struct wal_ids found = { 0 };
 	int known = identity_read(m, &id, e), has_data;
 
 	if (known < 0 || (has_data = datadir_look(m, &found.cluster, &found.member, e)) < 0)
 		return -1;
-	if (!known && has_data)
-		return check_unclaimed(m, found, data, e);
-	if (!known)
-		known = was_started(m, &id, e);
-	if (known <= 0)
-		return known;
+	if (!known) {
+		if (joining_read(m, &j, e) < 0)
+			return -1;
+		if (has_data)
+			return check_unclaimed(m, &j, found, data, e);
+		if (j.step < JOINING_STARTED)
+			return 0;
+		/* etcd has run here as the added member, though member-id was never written. */
+		id = (struct identity){ j.cluster_id, j.member_id, xstrdup(m->conf.name) };
+	}
 	if (!has_data)
 		return refuse_lost(m, &id, data, e);
 	if (found.cluster != id.cluster_id || found.member != id.member_id)
@@ -226,7 +198,7 @@ int datadir_check(const struct machine *m, struct err *e)
 	return 0;
 }
 
-/* Makes one directory, or mends it. 1 changed, 0 right already. */
+/* Makes one directory, or fixes its owner and mode. 1 changed, 0 nothing to do. */
 static int prepare_dir(const struct machine *m, const char *path, struct err *e)
 {
 	struct file_mode how = machine_mode_etcd(m, 0700);

@@ -25,20 +25,17 @@ int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member
 int datadir_whose(const struct machine *m, struct identity *id, struct err *e) MUST_CHECK;
 
 /*
- * May etcd be started here? Yes when the data is that of member-id; or, without member-id, when there is none yet, or
- * it is what cluster.conf itself gives or that of the member that this machine was just added as (a setup that was
- * killed). Else ERR_CONFIG with a plain sentence and the mending command. Changes nothing.
+ * May etcd be started here? Yes when the data is that of member-id. Without member-id (a setup that was killed), yes
+ * when there is no data yet, or the data is that of the cluster which cluster.conf forms or of the member that was just
+ * added. Else ERR_CONFIG with the command that fixes it. Changes nothing.
  */
 int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
 
-/*
- * The IDs that a cluster formed from cluster.conf has. False for a member that joins: a running cluster gives it its
- * ID.
- */
+/* The IDs in a cluster formed from cluster.conf. False for ROLE=join: a running cluster gives that member its ID. */
 bool datadir_own_ids(const struct config *c, struct wal_ids *ids);
 
 /*
- * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and mends owner and mode of the two directories themselves (never of what
+ * Makes DATA_DIR and WAL_DIR, 0700 etcd:etcd, and fixes owner and mode of the two directories themselves (never of what
  * is in them). 1 changed (with m->dry_run: would be), 0 nothing to do.
  */
 int datadir_prepare(const struct machine *m, struct err *e) MUST_CHECK;

@@ -10,55 +10,42 @@
 #include "member/aside.h"
 #include "member/datadir.h"
 
-/* A database has a quota of 8 GiB at the most (etcd's own advice); a slow disk copies that in half an hour. */
+/* etcd advises a quota of at most 8 GiB; a slow disk copies that in half an hour. */
 #define COPY_SECONDS 3600
 #define SIZE_SECONDS 60
 
 /* What else may be written meanwhile. */
 #define MARGIN (64ULL << 20)
 
-/* One directory of etcd's, what its copy is called at last, and until it is whole. */
-struct part {
-	char *from, *to, *partial;
-};
-
-static void part_free(struct part (*parts)[2])
+/* Runs a tool on path as user etcd. It ends when this program does. Non-zero exit: "cannot WHAT PATH: its first line". */
+static int run_as_etcd(const struct machine *m, const char *what, const char *path, const struct proc_run *tool,
+		       struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(*parts); i++) {
-		free((*parts)[i].from);
-		free((*parts)[i].to);
-		free((*parts)[i].partial);
-	}
-}
+	const struct file_mode etcd = machine_mode_etcd(m, 0700);
+	auto_buf struct buf diag = { 0 };
+	struct proc_run run = *tool;
+	int rc;
 
-/* Runs a tool as user etcd, tied to us. Returns its exit status; what it says in diag. */
-static int run_as_etcd(const struct machine *m, const char *const *argv, unsigned int seconds, struct buf *out,
-		       struct buf *diag, struct err *e)
-{
-	struct file_mode etcd = machine_mode_etcd(m, 0700);
-	const struct proc_run run = { .argv = argv,
-				      .timeout = seconds,
-				      .out = out,
-				      .diag = diag,
-				      .tied = true,
-				      .uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid,
-				      .gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid };
-
-	return proc_run(&run, e);
+	run.tied = true;
+	run.diag = &diag;
+	run.uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid;
+	run.gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid;
+	rc = proc_run(&run, e);
+	if (rc > 0)
+		return err_set(e, ERR_FAIL, "cannot %s %s: %.*s", what, path, (int)strcspn(buf_str(&diag), "\n"),
+			       buf_str(&diag));
+	return rc;
 }
 
 /* Its size in bytes, holes counted. */
 static int measure(const struct machine *m, const char *dir, unsigned long long *bytes, struct err *e)
 {
 	const char *const argv[] = { "du", "--summarize", "--bytes", "--", dir, NULL };
-	auto_buf struct buf out = { 0 }, diag = { 0 };
-	int rc = run_as_etcd(m, argv, SIZE_SECONDS, &out, &diag, e);
+	auto_buf struct buf out = { 0 };
 
-	if (rc < 0)
+	if (run_as_etcd(m, "measure", dir, &(struct proc_run){ .argv = argv, .timeout = SIZE_SECONDS, .out = &out },
+			e) < 0)
 		return -1;
-	if (rc > 0)
-		return err_set(e, ERR_FAIL, "cannot measure %s: %.*s", dir, (int)strcspn(buf_str(&diag), "\n"),
-			       buf_str(&diag));
 	*bytes = strtoull(buf_str(&out), NULL, 10);
 	return 0;
 }
@@ -77,60 +64,35 @@ static int check_room(const struct machine *m, const char *from, struct err *e)
 	return err_hint(e, "make room there, then run this again");
 }
 
-/* DATA_DIR/member, and WAL_DIR/wal when it is elsewhere: 1 or 2 of them. */
-static size_t find_parts(const struct machine *m, struct part parts[2])
-{
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
-	size_t n = own ? 2 : 1;
-
-	parts[0].from = xasprintf("%s/member", data);
-	parts[1].from = own ? layout_path(&m->at, own) : NULL;
-	for (size_t i = 0; i < n; i++) {
-		parts[i].to = aside_name(m, parts[i].from);
-		parts[i].partial = xasprintf("%s.aside-partial", parts[i].from);
-	}
-	return n;
-}
-
 int datadir_copy_room(const struct machine *m, struct err *e)
 {
-	cleanup(part_free) struct part parts[2] = { { 0 } };
-	size_t n = find_parts(m, parts);
+	auto_strv char **parts = aside_parts(m);
 
-	for (size_t i = 0; i < n; i++)
-		if (check_room(m, parts[i].from, e) < 0)
+	for (size_t i = 0; parts[i]; i++)
+		if (check_room(m, parts[i], e) < 0)
 			return -1;
 	return 0;
 }
 
-static int copy_part(const struct machine *m, const struct part *p, struct err *e)
+static int copy_part(const struct machine *m, const char *from, struct err *e)
 {
-	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", p->from, p->partial, NULL };
-	auto_buf struct buf diag = { 0 };
-	int rc;
+	auto_free char *to = aside_name(m, from), *partial = xasprintf("%s.aside-partial", from);
+	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", from, partial, NULL };
 
-	if (file_remove_tree(p->partial, e) < 0)
+	if (file_remove_tree(partial, e) < 0 ||
+	    run_as_etcd(m, "copy", from, &(struct proc_run){ .argv = argv, .timeout = COPY_SECONDS }, e) < 0 ||
+	    file_sync_tree(partial, e) < 0 || file_rename(partial, to, e) < 0)
 		return -1;
-	rc = run_as_etcd(m, argv, COPY_SECONDS, NULL, &diag, e);
-	if (rc < 0)
-		return -1;
-	if (rc > 0)
-		return err_set(e, ERR_FAIL, "cannot copy %s: %.*s", p->from, (int)strcspn(buf_str(&diag), "\n"),
-			       buf_str(&diag));
-	if (file_sync_tree(p->partial, e) < 0)
-		return -1;
-	return file_rename(p->partial, p->to, e);
+	log_info("a copy of %s is in %s", from, to);
+	return 0;
 }
 
 int datadir_copy(const struct machine *m, struct err *e)
 {
-	cleanup(part_free) struct part parts[2] = { { 0 } };
-	size_t n = find_parts(m, parts);
+	auto_strv char **parts = aside_parts(m);
 
-	for (size_t i = 0; i < n; i++) {
-		if (copy_part(m, &parts[i], e) < 0)
+	for (size_t i = 0; parts[i]; i++)
+		if (copy_part(m, parts[i], e) < 0)
 			return -1;
-		log_info("a copy of %s is in %s", parts[i].from, parts[i].to);
-	}
 	return 0;
 }

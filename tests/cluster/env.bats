@@ -127,6 +127,6 @@ try() {
 	try 5
 	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$root/etc/etcd/cluster.conf"
 	run -3 helper n1 setup
-	[[ $output == *"which is not what cluster.conf makes of this machine"*"mv "* ]]
+	[[ $output == *"which is not the member that cluster.conf describes"*"mv "* ]]
 	[ -d "$root/var/lib/etcd-cluster/member/wal" ]
 }

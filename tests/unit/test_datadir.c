@@ -163,7 +163,7 @@ static void own_data_is_fine(void **state)
 	assert_int_equal(cluster, own.cluster);
 	assert_int_equal(member, own.member);
 	put_identity(m, 7, 8);
-	assert_err(datadir_check(m, e), ERR_CONFIG, "0000000000000008 of 0000000000000007");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000008 of cluster 0000000000000007");
 	put_wal(7, 8);
 	assert_ok(datadir_check(m, e)); /* member-id vouches for it */
 }
@@ -196,7 +196,7 @@ static void foreign_data_is_refused(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000002 of cluster 0000000000000001");
 	assert_err(datadir_check(m, e), ERR_CONFIG, "to keep it and start empty: mv ");
 	m->conf.role = ROLE_JOIN;
-	assert_err(datadir_check(m, e), ERR_CONFIG, "which is not what cluster.conf makes of this machine");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "which is not the member that cluster.conf describes");
 }
 
 static void an_added_member_owns_its_data(void **state)
