@@ -1,5 +1,4 @@
-# etcd-cluster: every task by name; `make help` lists them.
-# Packagers set prefix paths and flags below; nothing else needs to know them.
+# `make help` lists the targets. Packagers set the paths and flags below.
 
 VERSION       := 0.1.0
 DESTDIR       ?=
@@ -26,11 +25,11 @@ WARN          := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                  -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough -Wconversion
 HARDEN        := -fstack-protector-strong -fstack-clash-protection -fPIE
 HARDEN_LD     := -pie -Wl,-z,relro,-z,now
-# A third smaller: what nothing calls is left out, C has no exceptions to unwind for, and the time goes into libcrypto and zlib.
+# These flags make the program a third smaller. libcrypto and zlib take most of the time, so -Os costs little.
 SMALL         := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(if $(TEST_BUILD),,-Os)
 FORTIFY       := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)$(CFLAGS)),,$(if $(findstring -O0,$(CFLAGS))$(SAN),,-D_FORTIFY_SOURCE=2))
 
-LIB_CFLAGS    := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) # quiet: `make deps` comes before there is any
+LIB_CFLAGS    := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) # `make deps` runs before the libraries exist
 
 override CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(FORTIFY) $(if $(TEST_BUILD),-DTEST_BUILD)
 override CFLAGS   += -std=c11 $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SMALL) $(SAN) $(LIB_CFLAGS)
@@ -47,7 +46,7 @@ LIB   := $(BUILD)/libetcd-cluster.a
 BIN   := $(BUILD)/etcd-cluster
 
 .PHONY: build help clean
-build: $(BIN) ## the helper, in build/
+build: $(BIN) ## the program, in build/
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +64,7 @@ $(BUILD)/%.o: %.c Makefile $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Generated code is protoc-c's to answer for: built without our warnings.
+# Generated code is built without our warnings.
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c
 	$(call log,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
@@ -75,7 +74,7 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: src/adapter/%.proto
 	@mkdir -p $(@D)
 	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(BUILD)/gen $(<F)
 
-# Made by a pattern rule, so make would take them for leftovers and remove them.
+# make deletes intermediate files of pattern rules unless they are listed here.
 .SECONDARY: $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.h) $(PROTO:src/adapter/%.proto=$(BUILD)/gen/%.pb-c.c)
 
 clean: ## remove what was built

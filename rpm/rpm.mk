@@ -16,8 +16,8 @@ RPM_REPRODUCIBLE = --define 'use_source_date_epoch_as_buildtime 1' --define 'cla
 # The shell that compiles expands $$PWD, because the package records the flags. rpm/stub-libcurl makes the stub.
 RPM_FLAGS = --define 'optflags -O2 -g -ffile-prefix-map=$$PWD=.' \
 	--define 'build_ldflags -L$(CURDIR)/$(RPM_TOP)/stub'
-# Debian's brp-compress needs bash although it says #!/bin/sh; manual pages would stay uncompressed. Its brp-strip keeps
-# the symbols, which another script removes on Fedora.
+# Debian's brp-compress has #!/bin/sh but needs bash to compress the manual pages. Its brp-strip keeps the symbols, which
+# another script removes on Fedora.
 RPM_POST = --define '__os_install_post bash /usr/lib/rpm/brp-compress /usr && \
 	strip --remove-section=.comment %{buildroot}%{_sbindir}/etcd-cluster'
 

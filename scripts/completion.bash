@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Bash completion for etcd-cluster(8): the program itself knows its verbs, options and values. ":file" and ":dir" in
-# its answer stand for names of files and directories.
+# Bash completion for etcd-cluster(8). The program prints its verbs, options and values; ":file" and ":dir" stand for
+# names of files and directories.
 _etcd_cluster() {
 	local cur=${COMP_WORDS[COMP_CWORD]#=} offered
 

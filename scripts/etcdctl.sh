@@ -4,7 +4,7 @@
 #
 # Runs etcdctl of the release in use with the endpoint and certificates from /etc/etcd/etcdctl.env.
 # Variables that the caller exports (ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, …) and options override the file. etcdctl
-# refuses an option whose variable is set, so the variable of a given option is not set.
+# refuses an option whose variable is set, so the variable of an option on the command line is not set.
 set -eu
 
 # Tests set ETCD_CLUSTER_ROOT to put every path below a directory.
@@ -18,8 +18,8 @@ stop() {
 	exit "$1"
 }
 
-# given VARIABLE ARGUMENT…: true when the option of VARIABLE is among the arguments (ETCDCTL_KEY: --key).
-given() {
+# has_option VARIABLE ARGUMENT…: true when the option of VARIABLE is among the arguments (ETCDCTL_KEY: --key).
+has_option() {
 	option=--$(printf '%s' "${1#ETCDCTL_}" | tr 'A-Z_' 'a-z-')
 	shift
 	for argument; do
@@ -50,7 +50,7 @@ while IFS= read -r line || [ -n "$line" ]; do
 	esac
 	eval "set_already=\${$key+yes}"
 	# shellcheck disable=SC2154 # eval sets it
-	if [ -z "$set_already" ] && ! given "$key" "$@"; then
+	if [ -z "$set_already" ] && ! has_option "$key" "$@"; then
 		eval "$key=\$value"
 		export "${key?}"
 	fi

@@ -1,8 +1,10 @@
-# `check` needs nothing but the build tools, `check-all` needs root.
-# Test programs are built apart, with the sanitizers, and with TEST_BUILD (src/config/machine.h: an injectable clock).
+# `check` needs only the build tools, `check-all` needs root.
+# Test programs are built in their own directory, with the sanitizers and with TEST_BUILD (src/config/machine.h: the
+# clock can be set).
 
 ASAN       := $(BUILD)-asan
-ASAN_MAKE   = $(MAKE) BUILD=$(ASAN) TEST_BUILD=1 SAN='-fsanitize=address,undefined -fno-sanitize-recover=all' CFLAGS='-O1 -g'
+ASAN_MAKE   = $(MAKE) BUILD=$(ASAN) TEST_BUILD=1 CFLAGS='-O1 -g' \
+	SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT       := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 
@@ -18,8 +20,8 @@ check-all: ## everything, from a bare machine: the real etcd, booted machines, p
 	$(Q)$(MAKE) -j$$(nproc) test-programs releases rootfs repo
 	$(Q)tests/run unit fuzz cli cluster machine
 
-# test_proc is built plain as well: a sanitized child cannot live in the jail (src/base/jail.c). tests/run runs every
-# program it finds, so those whose source is gone are removed.
+# test_proc is also built without sanitizers, because a sanitized child cannot run in the jail (src/base/jail.c).
+# tests/run runs every program that it finds, so programs without a source are removed.
 .PHONY: test-programs check-unit-programs
 test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
 	$(Q)rm -f $(filter-out $(UNIT:$(BUILD)/%=$(ASAN)/%),$(wildcard $(ASAN)/tests/test_*))
@@ -31,22 +33,24 @@ $(BUILD)/tests/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
 
-# Programs that tests and benchmarks run (the first lines of each say what for).
+# Programs that tests and benchmarks run (described in the first lines of each).
 $(BUILD)/lib/%: tests/lib/%.c $(LIB)
 	$(call log,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-# Replays the corpus: a plain main() that feeds files to the target.
+# replay.c is a main() that passes the files of the corpus to the target.
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	$(call log,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LDLIBS)
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60) each (clang)
-	$(Q)$(MAKE) BUILD=$(BUILD)-fuzz CC=clang TEST_BUILD=1 SAN='-fsanitize=address,undefined,fuzzer-no-link' CFLAGS='-O1 -g' fuzz-programs
-	$(Q)for t in $(FUZZ_SRC:tests/fuzz/%.c=%); do $(BUILD)-fuzz/fuzz/$$t.libfuzzer \
-		-max_total_time=$(or $(FUZZ_SECONDS),60) -print_final_stats=1 $(BUILD)-fuzz tests/fuzz/corpus/$${t#fuzz_} || exit 1; done
+	$(Q)$(MAKE) BUILD=$(BUILD)-fuzz CC=clang TEST_BUILD=1 CFLAGS='-O1 -g' \
+		SAN='-fsanitize=address,undefined,fuzzer-no-link' fuzz-programs
+	$(Q)for t in $(FUZZ_SRC:tests/fuzz/%.c=%); do \
+		$(BUILD)-fuzz/fuzz/$$t.libfuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -print_final_stats=1 \
+			$(BUILD)-fuzz tests/fuzz/corpus/$${t#fuzz_} || exit 1; done
 
 .PHONY: fuzz-programs
 fuzz-programs: $(FUZZ:%=%.libfuzzer)
@@ -54,35 +58,36 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-releases: ## real etcd in upstream's tarball layout, for tests and the demo (dist/releases)
+releases: ## etcd releases in the layout of upstream's archives, for tests and the demo (dist/releases)
 	$(Q)tests/lib/make-releases dist/releases
 
-rootfs: ## what throw-away machines are made of (dist/rootfs; root)
+rootfs: ## the root file systems of the temporary machines (dist/rootfs; root)
 	$(Q)for kind in bookworm trixie rpm; do tests/lib/rootfs $$kind || exit 1; done
 
 .PHONY: lint
-lint: ## format, floors, static analysis, shell, manuals
+lint: ## format, order of modules, sizes, static analysis, shell, manuals
 	$(Q)$(MAKE) -s build >/dev/null && tests/lint
 
 .PHONY: repo bench demo demo-shell demo-down
 repo: deb rpm ## signed repositories of the packages (and of what make bundle made), dist/repo/apt and dist/repo/dnf
-	$(Q)tests/lib/make-repo dist/repo/apt dist/etcd-cluster_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb \
+	$(Q)tests/lib/make-repo dist/repo/apt \
+		dist/etcd-cluster_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb \
 		$(wildcard dist/etcd-cluster-release_*.deb)
 	$(Q)tests/lib/make-repo dist/repo/dnf dist/etcd-cluster-$(RPM_VERSION)-*.$$(uname -m).rpm \
 		$(wildcard dist/etcd-cluster-release-*.rpm)
 
-demo: ## make three throw-away machines one cluster, and tell how long it took (root)
+demo: ## form a cluster of three temporary machines and print the times (root)
 	$(Q)$(MAKE) deps
 	$(Q)$(MAKE) repo
 	$(Q)tests/lib/demo up
 
-demo-shell: ## a shell in one of them (NAME=etcd2; else etcd1)
+demo-shell: ## open a shell in one of them (NAME=etcd2; etcd1 by default)
 	$(Q)tests/lib/demo shell $(NAME)
 
-demo-down: ## remove them, and all that tests have left running
+demo-down: ## remove them and all machines that tests have left
 	$(Q)tests/lib/machine destroy
 
-bench: build repo releases ## ratios against what people use today, side by side in one run (root)
+bench: build repo releases ## compare with the usual tools in the same run (root)
 	$(Q)for b in tests/bench/*; do [ ! -f $$b ] || [ ! -x $$b ] || $$b || exit 1; done
 
 deps: ## install what building and testing need (Debian, root)
