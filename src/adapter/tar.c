@@ -1,61 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/tar.h"
 
-#include <assert.h>
-#include <stdio.h>
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define BLOCK 512U
-
-/* POSIX.1-1988, table 10-1. Numbers are octal text. */
-struct header {
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100];
-	char magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], unused[12];
-};
-static_assert(sizeof(struct header) == BLOCK, "a header is one block");
-
-static void add_header(struct buf *out, const char *name, char type, mode_t mode, time_t mtime, size_t size)
+static void must(bool ok)
 {
-	struct header h = { .type = type };
-	const unsigned char *p = (const unsigned char *)&h;
-	unsigned int sum = 0;
-
-	if (strlen(name) > TAR_NAME_MAX || size >= 1U << 30)
+	if (!ok)
 		abort();
-	(void)snprintf(h.name, sizeof(h.name), "%s", name);
-	(void)snprintf(h.mode, sizeof(h.mode), "%07o", (unsigned int)mode & 07777U);
-	(void)snprintf(h.uid, sizeof(h.uid), "%07o", 0U);
-	(void)snprintf(h.gid, sizeof(h.gid), "%07o", 0U);
-	(void)snprintf(h.size, sizeof(h.size), "%011zo", size);
-	(void)snprintf(h.mtime, sizeof(h.mtime), "%011llo", (unsigned long long)mtime & 077777777777ULL);
-	memcpy(h.magic, "ustar", sizeof(h.magic));
-	memcpy(h.version, "00", sizeof(h.version));
-	/* The checksum is that of the header with blanks in its own place. */
-	memset(h.checksum, ' ', sizeof(h.checksum));
-	for (size_t i = 0; i < sizeof(h); i++)
-		sum += p[i];
-	(void)snprintf(h.checksum, sizeof(h.checksum), "%06o", sum);
-	buf_add(out, &h, sizeof(h));
 }
 
-void tar_dir(struct buf *out, const char *name, mode_t mode, time_t mtime)
+static la_ssize_t append(struct archive *a, void *out, const void *data, size_t len)
 {
-	add_header(out, name, '5', mode, mtime, 0);
+	(void)a;
+	buf_add(out, data, len);
+	return (la_ssize_t)len;
 }
 
-void tar_file(struct buf *out, const char *name, mode_t mode, time_t mtime, const struct buf *data)
+struct archive *tar_open(struct buf *out)
 {
-	static const char zeroes[BLOCK];
+	struct archive *a = archive_write_new();
 
-	add_header(out, name, '0', mode, mtime, data->len);
-	buf_add(out, data->data, data->len);
-	buf_add(out, zeroes, (BLOCK - data->len % BLOCK) % BLOCK);
+	/* Blocks of 0 bytes: what is written goes to `append` at once, without a buffer (archive_write_blocksize(3)). */
+	must(a && archive_write_set_format_ustar(a) == ARCHIVE_OK &&
+	     archive_write_set_bytes_per_block(a, 0) == ARCHIVE_OK &&
+	     archive_write_open(a, out, NULL, append, NULL) == ARCHIVE_OK);
+	return a;
 }
 
-void tar_end(struct buf *out)
+void tar_add(struct archive *a, const char *name, mode_t mode, time_t mtime, const struct buf *data)
 {
-	static const char zeroes[2 * BLOCK];
+	struct archive_entry *entry = archive_entry_new();
+	size_t len = data ? data->len : 0;
 
-	buf_add(out, zeroes, sizeof(zeroes));
+	must(entry != NULL);
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_filetype(entry, data ? AE_IFREG : AE_IFDIR);
+	archive_entry_set_perm(entry, mode);
+	archive_entry_set_mtime(entry, mtime, 0);
+	archive_entry_set_size(entry, (la_int64_t)len);
+	must(archive_write_header(a, entry) == ARCHIVE_OK &&
+	     (len == 0 || archive_write_data(a, data->data, len) == (la_ssize_t)len));
+	archive_entry_free(entry);
+}
+
+void tar_close(struct archive *a)
+{
+	must(archive_write_close(a) == ARCHIVE_OK && archive_write_free(a) == ARCHIVE_OK);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small tar archive in memory (POSIX.1-1988, ustar), for a few files of root that are carried elsewhere. Its buffer is wiped when it is released, as
- * what holds keys must be.
+ * Writes a small tar archive (libarchive; POSIX.1-1988, ustar) into memory, for a few files of root that are carried
+ * elsewhere. libarchive keeps no copy of the data, which may be keys; `out` is wiped when it is released. Running out of
+ * memory, or a name beyond 99 bytes, ends the program.
  */
 #pragma once
 
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "base/buf.h"
 
-#define TAR_NAME_MAX 99U
+struct archive;
 
-/* Appends a directory, or a file with these bytes. name has at most TAR_NAME_MAX bytes; a longer one ends the program. */
-void tar_dir(struct buf *out, const char *name, mode_t mode, time_t mtime);
-void tar_file(struct buf *out, const char *name, mode_t mode, time_t mtime, const struct buf *data);
-
-/* The two empty blocks at the end. */
-void tar_end(struct buf *out);
+/* The caller closes it. */
+struct archive *tar_open(struct buf *out);
+/* Appends a file with these bytes; data NULL: a directory. Its owner is root. */
+void tar_add(struct archive *a, const char *name, mode_t mode, time_t mtime, const struct buf *data);
+void tar_close(struct archive *a);

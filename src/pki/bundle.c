@@ -132,14 +132,15 @@ static int fill(const struct machine *m, const struct pki_pair *ca, const char *
 static int write_tar(const struct machine *m, const struct content *c, const char *out, struct err *e)
 {
 	auto_buf struct buf tar = { 0 };
+	struct archive *a = tar_open(&tar);
 
-	tar_dir(&tar, TAR_PREFIX, 0750, m->now);
+	tar_add(a, TAR_PREFIX, 0750, m->now, NULL);
 	for (size_t i = 0; i < c->n; i++) {
 		auto_free char *name = xasprintf(TAR_PREFIX "%s", c->file[i].name);
 
-		tar_file(&tar, name, c->file[i].mode, m->now, &c->file[i].data);
+		tar_add(a, name, c->file[i].mode, m->now, &c->file[i].data);
 	}
-	tar_end(&tar);
+	tar_close(a);
 	return file_replace(out, FILE_MODE(0600), tar.data, tar.len, e);
 }
 
