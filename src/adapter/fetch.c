@@ -12,10 +12,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 
-#define REDIRECTS_MAX 5
-#define MIB	      (1024ULL * 1024ULL)
+#define REDIRECTS_MAX	5
+#define MIB		(1024ULL * 1024ULL)
+#define CONNECT_SECONDS 10 /* name resolution, connection and TLS */
+#define STALL_SECONDS	20 /* so long below STALL_BYTES a second */
+#define STALL_BYTES	1000
+#define TOTAL_SECONDS	(30 * 60) /* what is there then is kept, and the next try resumes */
+#define NO_RANGE	UINT64_MAX
 
 /* Variables that libcurl takes a proxy from for our URLs (curl(1), ENVIRONMENT). */
 static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY" };
@@ -24,23 +31,54 @@ static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "ht
 struct transfer {
 	const struct fetch *f;
 	struct fetch_result *result;
-	struct err *e;
+	struct err *e; /* result->why; once it is set, libcurl's own error is only a consequence */
 	CURL *curl;
 	struct digest *digest;
 	char etag[FETCH_TAG];
-	long long length;      /* Content-Length; -1 when not told */
-	long long range_start; /* of Content-Range, and its whole length; -1 */
-	long long range_total;
+	unsigned long long length;	/* Content-Length; 0: not known */
+	unsigned long long range_start; /* of Content-Range, or NO_RANGE; and its whole length, 0: not known */
+	unsigned long long range_total;
 	bool begun;		  /* the body is being taken */
 	bool misfit;		  /* it answered with another part of the file than was asked for */
-	bool decided;		  /* result->outcome and e are set: libcurl's own error is only the echo */
-	unsigned long long total; /* bytes that fd will have; 0 when not told */
+	unsigned long long total; /* bytes that fd will have; 0: not known */
 };
 
-static bool decide(struct transfer *t, enum fetch_outcome outcome)
+bool fetch_is_url(const char *text)
 {
-	t->decided = true;
+	return text_starts(text, "https://") || text_starts(text, "http://");
+}
+
+/* A test build waits as long as ETCD_CLUSTER_STALL says, so that slow mirrors can be tried. */
+static long limit(long seconds)
+{
+#ifdef TEST_BUILD
+	const char *set = getenv("ETCD_CLUSTER_STALL");
+	uint64_t value;
+
+	if (set && text_parse_u64(set, 1, 60, &value))
+		return (long)value;
+#endif
+	return seconds;
+}
+
+/* Ends the transfer with this outcome and message. */
+ERR_PRINTF(3, 4)
+static bool fail(struct transfer *t, enum fetch_outcome outcome, const char *fmt, ...)
+{
+	static const enum err_class classes[] = {
+		[FETCH_MISSING] = ERR_PENDING,
+		[FETCH_BROKEN] = ERR_PENDING,
+		[FETCH_REFUSED] = ERR_VERIFY,
+		[FETCH_LOCAL] = ERR_FAIL,
+	};
+	char text[sizeof(t->e->msg)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	t->result->outcome = outcome;
+	(void)err_set(t->e, classes[outcome], "%s", text);
 	return false;
 }
 
@@ -53,28 +91,12 @@ static const char *header_value(const char *line, const char *name)
 	return line + strspn(line, " \t");
 }
 
-static long long header_number(const char *s)
-{
-	char digits[24] = "";
-	uint64_t value;
-	size_t n = strspn(s, "0123456789");
-
-	if (n == 0 || n >= sizeof(digits))
-		return -1;
-	memcpy(digits, s, n);
-	return text_parse_u64(digits, 0, INT64_MAX, &value) ? (long long)value : -1;
-}
-
 /* Keeps text that will be written into a file of ours and compared: printable, and not cut. */
 static void keep_tag(char out[FETCH_TAG], const char *value)
 {
-	size_t n = strcspn(value, "\r\n");
+	int n = (int)strcspn(value, "\r\n");
 
-	out[0] = '\0';
-	if (n >= FETCH_TAG)
-		return;
-	memcpy(out, value, n);
-	out[n] = '\0';
+	(void)snprintf(out, FETCH_TAG, "%.*s", n < FETCH_TAG ? n : 0, value);
 	text_printable(out);
 }
 
@@ -87,34 +109,21 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 
 	memcpy(line, data, len);
 	line[len] = '\0';
+	/* A number that is not one is 0, one that is too large becomes ULLONG_MAX (strtoull(3)). */
 	if (text_starts(line, "HTTP/")) {
 		t->etag[0] = '\0';
-		t->length = t->range_start = t->range_total = -1;
+		t->length = t->range_total = 0;
+		t->range_start = NO_RANGE;
 	} else if ((value = header_value(line, "etag:"))) {
 		keep_tag(t->etag, value);
 	} else if ((value = header_value(line, "content-length:"))) {
-		t->length = header_number(value);
+		t->length = strtoull(value, NULL, 10);
 	} else if ((value = header_value(line, "content-range:")) && strncasecmp(value, "bytes ", 6) == 0) {
-		t->range_start = header_number(value + 6);
+		t->range_start = strtoull(value + 6, NULL, 10);
 		value = strchr(value, '/');
-		t->range_total = value ? header_number(value + 1) : -1;
+		t->range_total = value ? strtoull(value + 1, NULL, 10) : 0;
 	}
 	return size * n;
-}
-
-/* Whether what is still to come finds room. memfd_create(2)'s file system tells no size. */
-static bool check_space(struct transfer *t)
-{
-	unsigned long long need = t->total - t->result->bytes, have;
-	struct statvfs fs;
-
-	if (t->total <= t->result->bytes || fstatvfs(t->f->fd, &fs) < 0 || fs.f_blocks == 0)
-		return true;
-	have = (unsigned long long)fs.f_bavail * fs.f_frsize;
-	if (need <= have)
-		return true;
-	(void)err_set(t->e, ERR_CONFIG, "%llu MiB are needed there and %llu MiB are free", need / MIB + 1, have / MIB);
-	return decide(t, FETCH_LOCAL);
 }
 
 /* Empties the file: what it held is not part of what comes. */
@@ -122,41 +131,65 @@ static bool start_afresh(struct transfer *t)
 {
 	t->result->bytes = 0;
 	t->result->etag[0] = '\0';
-	if (ftruncate(t->f->fd, 0) == 0)
+	if (ftruncate(t->f->fd, 0) == 0 && lseek(t->f->fd, 0, SEEK_SET) == 0)
 		return true;
-	(void)err_sys(t->e, ERR_FAIL, "cannot empty the partial file");
-	return decide(t, FETCH_LOCAL);
+	return fail(t, FETCH_LOCAL, "cannot empty the partial file: %s", strerror(errno));
 }
 
-/* Looks at the size that was announced, before the first byte is taken. */
+static bool refuse_large(struct transfer *t)
+{
+	return fail(t, FETCH_REFUSED, "it sends more than %llu MiB", t->f->max_bytes / MIB);
+}
+
+/* Looks at the announced size before the first byte is taken. The file system of memfd_create(2) has no size. */
 static bool accept_announced(struct transfer *t)
 {
-	if (t->total > t->f->max_bytes) {
-		(void)err_set(t->e, ERR_VERIFY, "it sends more than %llu MiB", t->f->max_bytes / MIB);
-		return decide(t, FETCH_REFUSED);
-	}
-	return check_space(t);
+	unsigned long long need = t->total - t->result->bytes, have;
+	struct statvfs fs;
+
+	if (t->total > t->f->max_bytes)
+		return refuse_large(t);
+	if (t->total <= t->result->bytes || fstatvfs(t->f->fd, &fs) < 0 || fs.f_blocks == 0)
+		return true;
+	have = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	if (need <= have)
+		return true;
+	(void)fail(t, FETCH_LOCAL, "%llu MiB are needed there and %llu MiB are free", need / MIB + 1, have / MIB);
+	t->e->class = ERR_CONFIG;
+	return false;
+}
+
+static long http_status(const struct transfer *t)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* Resumes behind the part that is there. */
+static bool resume(struct transfer *t)
+{
+	if (lseek(t->f->fd, (off_t)t->result->bytes, SEEK_SET) < 0)
+		return fail(t, FETCH_LOCAL, "cannot resume the partial file: %s", strerror(errno));
+	if (digest_add_file(t->digest, t->f->fd, 0, t->result->bytes, "the partial file", t->e) == 0)
+		return true;
+	t->result->outcome = FETCH_LOCAL;
+	return false;
 }
 
 /* The headers are complete: from here on the file changes. */
 static bool begin(struct transfer *t)
 {
-	long status = 0;
+	long status = http_status(t);
 
 	t->begun = true;
-	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 206 && t->f->etag && t->range_start == (long long)t->result->bytes) {
-		t->total = t->range_total > 0 ? (unsigned long long)t->range_total : 0;
-		if (digest_add_file(t->digest, t->f->fd, 0, t->result->bytes, "the partial file", t->e) < 0)
-			return decide(t, FETCH_LOCAL);
-		return accept_announced(t);
-	}
-	t->misfit = status == 206;
-	if (status != 200) {
-		(void)err_set(t->e, ERR_PENDING, "it answered with HTTP status %ld", status);
-		return decide(t, FETCH_BROKEN);
-	}
-	t->total = t->length > 0 ? (unsigned long long)t->length : 0;
+	t->misfit = status == 206 && (!t->f->etag || t->range_start != t->result->bytes);
+	if (t->misfit || (status != 200 && status != 206))
+		return fail(t, FETCH_BROKEN, "it answered with HTTP status %ld", status);
+	t->total = status == 206 ? t->range_total : t->length;
+	if (status == 206)
+		return resume(t) && accept_announced(t);
 	if (!start_afresh(t))
 		return false;
 	if (t->etag[0] == '"') /* a weak one does not promise the same bytes (RFC 9110, 8.8.1) */
@@ -165,38 +198,24 @@ static bool begin(struct transfer *t)
 }
 
 /* Appends to the file and to the hash. */
-static bool take(struct transfer *t, const uint8_t *data, size_t len)
+static bool take(struct transfer *t, const char *data, size_t len)
 {
-	static const uint8_t gzip_magic[2] = { 0x1f, 0x8b };
+	static const char gzip_magic[2] = { 0x1f, (char)0x8b };
 	unsigned long long at = t->result->bytes;
-	size_t done = 0;
 
-	if (at + len > t->f->max_bytes) {
-		(void)err_set(t->e, ERR_VERIFY, "it sends more than %llu MiB", t->f->max_bytes / MIB);
-		return decide(t, FETCH_REFUSED);
+	if (at + len > t->f->max_bytes)
+		return refuse_large(t);
+	for (size_t i = 0; t->f->gzip && i < len && at + i < sizeof(gzip_magic); i++) {
+		if (data[i] != gzip_magic[at + i])
+			return fail(t, FETCH_REFUSED,
+				    "it sends something other than a gzip file, perhaps a login or error page");
 	}
-	for (size_t i = 0; t->f->want_gzip && i < len && at + i < sizeof(gzip_magic); i++) {
-		if (data[i] != gzip_magic[at + i]) {
-			(void)err_set(t->e, ERR_VERIFY,
-				      "it sends no gzip file but something else, a login or error page perhaps");
-			return decide(t, FETCH_REFUSED);
-		}
-	}
-	while (done < len) {
-		ssize_t n = pwrite(t->f->fd, data + done, len - done, (off_t)(at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			(void)err_sys(t->e, ERR_FAIL, "cannot write the partial file");
-			return decide(t, FETCH_LOCAL);
-		}
-		done += (size_t)n;
-	}
+	if (file_write_all(t->f->fd, data, len) < 0)
+		return fail(t, FETCH_LOCAL, "cannot write the partial file: %s", strerror(errno));
 	digest_add(t->digest, data, len);
 	t->result->bytes += len;
-	if (t->f->progress)
-		t->f->progress(t->result->bytes, t->total);
+	if (t->f->gzip)
+		log_progress(t->result->bytes, t->total);
 	return true;
 }
 
@@ -204,44 +223,34 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
-	if ((!t->begun && !begin(t)) || !take(t, (const uint8_t *)data, size * n))
+	if ((!t->begun && !begin(t)) || !take(t, data, size * n))
 		return 0; /* ends the transfer with CURLE_WRITE_ERROR (CURLOPT_WRITEFUNCTION(3)) */
 	return size * n;
 }
 
-/* libcurl's own verdict, where ours was not given. */
-static void judge(struct transfer *t, CURLcode rc, const char *text)
+/* libcurl's own error, for a transfer that was not ended here. */
+static bool fail_by_curl(struct transfer *t, CURLcode rc, const char *text)
 {
-	long status = 0, redirects = 0;
+	long status = http_status(t);
 
-	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_COUNT, &redirects);
-	t->result->outcome = FETCH_REFUSED;
 	switch (rc) {
 	case CURLE_HTTP_RETURNED_ERROR:
-		t->result->outcome = status == 404 || status == 410 ? FETCH_MISSING : FETCH_BROKEN;
-		(void)err_set(t->e, ERR_PENDING,
-			      status == 404 || status == 410 ? "it has no such file (HTTP status %ld)"
-							     : "it answered with HTTP status %ld",
-			      status);
-		return;
+		if (status == 404 || status == 410)
+			return fail(t, FETCH_MISSING, "it has no such file (HTTP status %ld)", status);
+		return fail(t, FETCH_BROKEN, "it answered with HTTP status %ld", status);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		(void)err_set(t->e, ERR_VERIFY, "its certificate is not trusted: %s", text);
-		return;
+		return fail(t, FETCH_REFUSED, "its certificate is not trusted: %s", text);
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		(void)err_set(t->e, ERR_VERIFY, "it redirects to something other than https");
-		return;
+		return fail(t, FETCH_REFUSED, "it redirects to something other than https");
 	case CURLE_LOGIN_DENIED: /* CURLOPT_DISALLOW_USERNAME_IN_URL(3) */
-		(void)err_set(t->e, ERR_VERIFY, "a user name or password in a URL is not supported");
-		return;
+		return fail(t, FETCH_REFUSED, "a user name or password in a URL is not supported");
 	case CURLE_SSL_CACERT_BADFILE:
-		t->result->outcome = FETCH_LOCAL;
-		(void)err_set(t->e, ERR_CONFIG, "the given authorities cannot be used: %s", text);
-		return;
+		(void)fail(t, FETCH_LOCAL, "the certificates of the trusted authorities cannot be used: %s", text);
+		t->e->class = ERR_CONFIG;
+		return false;
 	default:
-		t->result->outcome = FETCH_BROKEN;
-		(void)err_set(t->e, ERR_PENDING, "%s", text);
+		return fail(t, FETCH_BROKEN, "%s", text);
 	}
 }
 
@@ -268,22 +277,21 @@ static void set_proxy(CURL *curl, const char *proxy)
 
 static void set_trust(CURL *curl, const struct fetch *f)
 {
-	struct curl_blob ca = { .len = f->ca_len, .flags = CURL_BLOB_COPY };
+	struct curl_blob ca = { .data = f->ca->data, .len = f->ca->len, .flags = CURL_BLOB_COPY };
 
 	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (!f->ca)
+	if (f->ca->len == 0)
 		return;
-	memcpy(&ca.data, &f->ca, sizeof(ca.data)); /* copied by libcurl, which wants void * */
 	(void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &ca);
 	(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 }
 
-static void set_limits(CURL *curl, const struct fetch *f)
+static void set_limits(CURL *curl)
 {
-	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)f->connect_seconds);
-	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_SLOW);
-	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)f->stall_seconds);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)f->total_seconds);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, limit(CONNECT_SECONDS));
+	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
+	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, limit(STALL_SECONDS));
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10 * limit(TOTAL_SECONDS / 10));
 	(void)curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
@@ -306,7 +314,7 @@ static CURLcode request(struct transfer *t, char text[CURL_ERROR_SIZE])
 	set_protocols(curl);
 	set_proxy(curl, t->f->proxy);
 	set_trust(curl, t->f);
-	set_limits(curl, t->f);
+	set_limits(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, t->f->url);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -331,18 +339,15 @@ static CURLcode request(struct transfer *t, char text[CURL_ERROR_SIZE])
 	return rc;
 }
 
-/* How much an earlier try left; only worth something with its ETag. */
-static bool open_result(struct transfer *t)
+/* What an earlier try left is worth something only with its ETag. */
+static bool open_partial(struct transfer *t)
 {
 	struct stat st;
 
-	*t->result = (struct fetch_result){ 0 };
-	if (fstat(t->f->fd, &st) < 0) {
-		(void)err_sys(t->e, ERR_FAIL, "cannot look at the partial file");
-		return decide(t, FETCH_LOCAL);
-	}
 	if (!t->f->etag || strlen(t->f->etag) >= FETCH_TAG)
 		return start_afresh(t);
+	if (fstat(t->f->fd, &st) < 0)
+		return fail(t, FETCH_LOCAL, "cannot look at the partial file: %s", strerror(errno));
 	t->result->bytes = (unsigned long long)st.st_size;
 	memcpy(t->result->etag, t->f->etag, strlen(t->f->etag) + 1);
 	return true;
@@ -350,89 +355,76 @@ static bool open_result(struct transfer *t)
 
 static bool finish(struct transfer *t)
 {
-	if (t->total > 0 && t->result->bytes != t->total) {
-		(void)err_set(t->e, ERR_PENDING, "it sent %llu bytes of %llu", t->result->bytes, t->total);
-		return decide(t, FETCH_BROKEN);
-	}
+	if (t->total > 0 && t->result->bytes != t->total)
+		return fail(t, FETCH_BROKEN, "it sent %llu bytes of %llu", t->result->bytes, t->total);
 	digest_end(t->digest, t->result->digest);
-	t->result->outcome = FETCH_DONE;
 	return true;
 }
 
-void fetch(const struct fetch *f, struct fetch_result *result, struct err *e)
+static bool from_url(struct transfer *t)
 {
-	auto_digest struct digest *digest = digest_new();
-	struct transfer t = { .f = f, .result = result, .e = e, .digest = digest };
 	char text[CURL_ERROR_SIZE];
-	long status = 0;
 	CURLcode rc;
 
-	if (!open_result(&t))
-		return;
-	t.curl = curl_easy_init();
-	if (!t.curl)
-		abort();
-	rc = request(&t, text);
-	(void)curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &status);
+	if (!open_partial(t))
+		return false;
+	rc = request(t, text);
 	/* What we have is not the beginning of what it has (416), or it cannot count: the whole file, then. */
-	if (result->bytes > 0 && ((rc == CURLE_HTTP_RETURNED_ERROR && status == 416) || t.misfit) && start_afresh(&t)) {
-		err_clear(e);
-		t.begun = t.decided = t.misfit = false;
-		rc = request(&t, text);
+	if (t->result->bytes > 0 && (t->misfit || (rc == CURLE_HTTP_RETURNED_ERROR && http_status(t) == 416)) &&
+	    start_afresh(t)) {
+		err_clear(t->e);
+		t->result->outcome = FETCH_DONE;
+		t->begun = false;
+		rc = request(t, text);
 	}
-	if (rc == CURLE_OK && !t.begun)
-		(void)begin(&t); /* an empty answer */
-	if (rc != CURLE_OK && !t.decided)
-		judge(&t, rc, text);
-	else if (!t.decided)
-		(void)finish(&t);
-	curl_easy_cleanup(t.curl);
+	if (rc == CURLE_OK && !t->begun)
+		(void)begin(t); /* an empty answer */
+	if (t->e->class != ERR_NONE)
+		return false;
+	return rc == CURLE_OK ? finish(t) : fail_by_curl(t, rc, text);
 }
 
-/* Opens without waiting on a FIFO, follows links: a mirror may be full of them. */
-static int open_local(struct transfer *t)
+static bool from_file(struct transfer *t)
 {
-	int fd = open(t->f->url, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	bool missing = fd < 0 && (errno == ENOENT || errno == ENOTDIR);
+	/* Does not wait for a FIFO, and follows links: a mirror may be full of them. */
+	auto_close int from = open(t->f->url, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char chunk[64 * 1024];
 	struct stat st;
+	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)err_sys(t->e, ERR_PENDING, "cannot open it");
-		(void)decide(t, missing ? FETCH_MISSING : FETCH_BROKEN);
-	} else if (!S_ISREG(st.st_mode)) {
-		(void)err_set(t->e, ERR_VERIFY, "it is not a regular file");
-		(void)decide(t, FETCH_REFUSED);
-	} else {
-		t->total = (unsigned long long)st.st_size;
-		return fd;
-	}
-	mem_close_fd(&fd);
-	return -1;
-}
-
-void fetch_local(const struct fetch *f, struct fetch_result *result, struct err *e)
-{
-	auto_digest struct digest *digest = digest_new();
-	struct transfer t = { .f = f, .result = result, .e = e, .digest = digest };
-	auto_free uint8_t *chunk = xcalloc(1, MIB);
-	auto_close int from = -1;
-	ssize_t n = 1;
-
-	*result = (struct fetch_result){ 0 };
-	from = open_local(&t);
-	if (from < 0 || !start_afresh(&t) || !accept_announced(&t))
-		return;
-	while (n != 0) {
-		n = read(from, chunk, MIB);
+	if (from < 0 || fstat(from, &st) < 0)
+		return fail(t, errno == ENOENT || errno == ENOTDIR ? FETCH_MISSING : FETCH_BROKEN, "cannot open it: %s",
+			    strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fail(t, FETCH_REFUSED, "it is not a regular file");
+	t->total = (unsigned long long)st.st_size;
+	if (!start_afresh(t) || !accept_announced(t))
+		return false;
+	while ((n = read(from, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			(void)err_sys(e, ERR_PENDING, "cannot read it");
-			result->outcome = FETCH_BROKEN;
-			return;
-		}
-		if (n > 0 && !take(&t, chunk, (size_t)n))
-			return;
+		if (n < 0)
+			return fail(t, FETCH_BROKEN, "cannot read it: %s", strerror(errno));
+		if (!take(t, chunk, (size_t)n))
+			return false;
 	}
-	(void)finish(&t);
+	return finish(t);
+}
+
+void fetch(const struct fetch *f, struct fetch_result *result)
+{
+	auto_digest struct digest *digest = digest_new();
+	struct transfer t = { .f = f, .result = result, .e = &result->why, .digest = digest };
+
+	*result = (struct fetch_result){ .outcome = FETCH_DONE };
+	if (fetch_is_url(f->url)) {
+		t.curl = curl_easy_init();
+		if (!t.curl)
+			abort();
+		(void)from_url(&t);
+		curl_easy_cleanup(t.curl);
+	} else {
+		(void)from_file(&t);
+	}
+	log_progress_end();
 }

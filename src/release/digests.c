@@ -21,23 +21,26 @@ void digests_entry_free(struct digests_entry *d)
 
 /* A table that is read line by line. */
 struct table {
-	const char *text;
-	size_t len;
+	const char *at, *end;
 	const char *where;
 	unsigned int number; /* of the line that was read last */
 };
 
+static struct table table_of(const struct buf *text, const char *where)
+{
+	return (struct table){ .at = buf_str(text), .end = buf_str(text) + text->len, .where = where };
+}
+
 /* The next entry. 1 (the caller frees *name), 0 there are no more, -1 a line of another form. */
 static int next_entry(struct table *t, uint8_t sha256[DIGEST_LEN], char **name, struct err *e)
 {
-	while (t->len > 0) {
-		const char *end = memchr(t->text, '\n', t->len);
-		size_t n = end ? (size_t)(end - t->text) : t->len;
-		int rc = digest_line(t->text, n, sha256, name);
+	while (t->at < t->end) {
+		const char *line = t->at, *newline = memchr(line, '\n', (size_t)(t->end - line));
+		const char *end = newline ? newline : t->end;
+		int rc = digest_line(line, (size_t)(end - line), sha256, name);
 
 		t->number++;
-		t->text += n + (end != NULL);
-		t->len -= n + (end != NULL);
+		t->at = end + (newline != NULL);
 		if (rc < 0)
 			return err_set(e, ERR_VERIFY, "%s:%u: this is not a line of sha256sum(1)", t->where, t->number);
 		if (rc > 0)
@@ -46,11 +49,9 @@ static int next_entry(struct table *t, uint8_t sha256[DIGEST_LEN], char **name, 
 	return 0;
 }
 
-/* As digests_find, but keeps (and compares with) what d has already; a failure frees it. */
-static int find_more(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
-		     struct err *e)
+int digests_find(const struct buf *table, const char *where, const char *file, struct digests_entry *d, struct err *e)
 {
-	struct table t = { .text = text, .len = len, .where = where };
+	struct table t = table_of(table, where);
 	uint8_t sha256[DIGEST_LEN];
 	char *name;
 	int rc;
@@ -70,18 +71,9 @@ static int find_more(const char *text, size_t len, const char *where, const char
 			break;
 		}
 	}
-	if (rc < 0) {
+	if (rc < 0)
 		digests_entry_free(d);
-		return -1;
-	}
-	return d->source != NULL;
-}
-
-int digests_find(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
-		 struct err *e)
-{
-	*d = (struct digests_entry){ 0 };
-	return find_more(text, len, where, file, d, e);
+	return rc < 0 ? -1 : d->source != NULL;
 }
 
 /* Reads a small file that nobody else may be able to change. */
@@ -96,10 +88,7 @@ static int read_trusted(const char *path, size_t max, struct buf *out, struct er
 	return file_read_fd(fd, path, max, out, e);
 }
 
-/*
- * The paths of the files in a directory whose name ends with suffix and begins with no dot, in byte order. NULL when
- * there is none.
- */
+/* The paths of the files in a directory whose name ends with suffix, no hidden ones, in byte order. NULL: none. */
 static char **list_dir(const char *dir, const char *suffix)
 {
 	auto_strv char **names = NULL;
@@ -123,7 +112,7 @@ static int read_pinned(const struct layout *at, struct buf *table, struct err *e
 	return read_trusted(at->digests, DIGESTS_MAX_BYTES, table, e) < 0 ? err_absent(e) : 0;
 }
 
-/* The tables of one level, which must agree. 1 found, 0 not there, -1. */
+/* The tables of one level, which must agree. As digests_find. */
 static int find_in_dir(const char *dir, const char *suffix, const char *file, struct digests_entry *d, struct err *e)
 {
 	auto_strv char **paths = list_dir(dir, suffix);
@@ -135,7 +124,7 @@ static int find_in_dir(const char *dir, const char *suffix, const char *file, st
 			digests_entry_free(d);
 			return -1;
 		}
-		if (find_more(buf_str(&table), table.len, paths[i], file, d, e) < 0)
+		if (digests_find(&table, paths[i], file, d, e) < 0)
 			return -1;
 	}
 	return d->source != NULL;
@@ -146,9 +135,10 @@ int digests_lookup(const struct layout *at, const char *file, struct digests_ent
 	auto_buf struct buf pinned = { 0 };
 	int rc;
 
+	*d = (struct digests_entry){ 0 };
 	if (read_pinned(at, &pinned, e) < 0)
 		return -1;
-	rc = digests_find(buf_str(&pinned), pinned.len, at->digests, file, d, e);
+	rc = digests_find(&pinned, at->digests, file, d, e);
 	if (rc == 0)
 		rc = find_in_dir(at->admin_digests, "", file, d, e);
 	if (rc == 0)
@@ -187,23 +177,21 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 
 int digests_newest(const struct layout *at, struct version *v, struct err *e)
 {
-	struct table t = { .where = at->digests };
 	auto_buf struct buf pinned = { 0 };
 	uint8_t ignored[DIGEST_LEN];
+	struct version one;
+	struct table t;
 	char *name;
 	int rc;
 
 	*v = (struct version){ 0 };
 	if (read_pinned(at, &pinned, e) < 0)
 		return -1;
-	t.text = buf_str(&pinned);
-	t.len = pinned.len;
+	t = table_of(&pinned, at->digests);
 	while ((rc = next_entry(&t, ignored, &name, e)) > 0) {
-		struct version one;
-
 		if (version_of_tarball(name, &one) && !version_known_bad(one) && version_cmp(one, *v) > 0)
 			*v = one;
 		free(name);
 	}
-	return rc < 0 ? -1 : v->major > 0;
+	return rc;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which SHA-256 a release's tarball must have, and who says so. Four levels, the first that knows the file decides: the
- * table that this package pins, the administrator's tables, those of packages that bring a release, a signed
- * SHA256SUMS.
+ * Which SHA-256 a release's tarball must have. Four levels, and the first that has the file decides: the table that this
+ * package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
  */
 #pragma once
 
@@ -26,10 +25,10 @@ void digests_entry_free(struct digests_entry *d);
 
 /*
  * The entry for a file name in a table of the form of sha256sum(1): "<64 hex digits><space><space or *><name>" lines,
- * empty lines and lines that begin with #. 1 found, 0 not there. Any other line, and two different digests for the
- * name, are ERR_VERIFY with "where:line: ".
+ * empty lines and lines that begin with #. An entry that d has already (zeroed: none) stays, and must agree. 1 found, 0
+ * not there, -1 with d zeroed: any other line, and different digests for the name, are ERR_VERIFY with "where:line: ".
  */
-int digests_find(const char *text, size_t len, const char *where, const char *file, struct digests_entry *d,
+int digests_find(const struct buf *table, const char *where, const char *file, struct digests_entry *d,
 		 struct err *e) MUST_CHECK;
 
 /*
@@ -49,7 +48,7 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 			    struct err *e) MUST_CHECK;
 
 /*
- * The newest version of the pinned table that has a tarball for this architecture and is not known to be bad. 1 found,
- * 0 none.
+ * The newest version of the pinned table that has a tarball for this architecture and is not known to be bad; 0.0.0:
+ * none.
  */
 int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;

@@ -12,17 +12,17 @@
 #include "release/name.h"
 
 #define NOTES_MAX_BYTES (64UL * 1024UL)
-#define NOT_AGAIN	(6 * 60 * 60) /* seconds: so long a place that had wrong bytes is not asked for the file */
+#define NOT_AGAIN	(6 * 60 * 60) /* seconds; after that a place that had wrong bytes is asked again */
 
 struct job {
 	const struct machine *m;
 	const char *path;
 	const uint8_t *sha256;
 	char *part, *etag, *bad; /* paths */
-	struct buf notes;	 /* content of `bad`: "PLACE\tSECONDS\tSHA256\n", when it had what */
-	char **wrong;		 /* strv of the places that are not to be asked */
+	struct buf notes;	 /* content of `bad`: lines of "PLACE\tSECONDS\tSHA256" */
+	char **wrong;		 /* strv of the places in it */
 	struct buf why;		 /* a clause for each place that failed */
-	bool hope;		 /* a retry may end better */
+	bool retry;		 /* a retry may end better */
 };
 
 static void job_free(struct job *j)
@@ -35,10 +35,7 @@ static void job_free(struct job *j)
 	buf_free(&j->why);
 }
 
-/*
- * What earlier runs noted, as far as it still counts. A place whose bytes are those that are wanted by now counts no
- * more.
- */
+/* What earlier runs noted, without what is too old, and without a place whose bytes are those that are wanted by now. */
 static void read_notes(struct job *j)
 {
 	auto_buf struct buf text = { 0 };
@@ -59,15 +56,6 @@ static void read_notes(struct job *j)
 	}
 }
 
-static void job_open(struct job *j, bool again)
-{
-	j->part = xasprintf("%s.part", j->path);
-	j->etag = xasprintf("%s.etag", j->path);
-	j->bad = xasprintf("%s.bad", j->path);
-	if (!again)
-		read_notes(j);
-}
-
 static void note_wrong(struct job *j, const char *place, const uint8_t digest[DIGEST_LEN])
 {
 	struct err ignored = { 0 };
@@ -75,7 +63,7 @@ static void note_wrong(struct job *j, const char *place, const uint8_t digest[DI
 
 	text_hex(digest, DIGEST_LEN, hex);
 	buf_printf(&j->notes, "%s\t%lld\t%s\n", place, (long long)j->m->now, hex);
-	/* Only saves work: without it the next run downloads once more. */
+	/* Without the note the next run downloads once more. */
 	if (file_replace(j->bad, FILE_MODE(0600), j->notes.data, j->notes.len, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 }
@@ -86,7 +74,7 @@ static void drop_part(const struct job *j)
 	(void)unlink(j->etag);
 }
 
-/* What a broken transfer left, when it can be gone on with, else a new file. *etag is NULL for a new one. */
+/* What a broken transfer left, when it can be resumed, else a new file. *etag is NULL for a new one. */
 static int open_part(const struct job *j, char **etag, struct err *e)
 {
 	auto_close int fd = open(j->part, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -133,63 +121,60 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 {
 	auto_free char *etag = NULL;
 	auto_close int fd = open_part(j, &etag, e);
-	struct mirror_want want = { .fd = fd, .etag = etag, .max_bytes = TARBALL_MAX_BYTES, .tarball = true };
+	struct fetch f = { .url = place, .fd = fd, .etag = etag, .max_bytes = TARBALL_MAX_BYTES, .gzip = true };
 	struct fetch_result r;
-	struct err why = { 0 };
 
 	if (fd < 0)
 		return -1;
-	mirror_fetch(x, place, &want, &r, &why);
-	switch (r.outcome) {
-	case FETCH_DONE:
-		if (digest_equal(r.digest, j->sha256))
-			return keep_whole(j, fd, e);
-		if (etag) { /* what was gone on from may have been wrong, not what came: once more, from the start */
-			drop_part(j);
-			return from_place(j, x, place, e);
-		}
-		note_wrong(j, place, r.digest);
-		(void)err_set(&why, ERR_VERIFY, "what it sends has the wrong SHA-256");
-		break;
-	case FETCH_BROKEN:
+	mirror_fetch(x, f, &r);
+	if (r.outcome == FETCH_DONE && digest_equal(r.digest, j->sha256))
+		return keep_whole(j, fd, e);
+	if (r.outcome == FETCH_BROKEN)
 		keep_part(j, &r);
-		j->hope = true;
-		add_clause(j, place, why.msg);
-		return 0;
-	case FETCH_MISSING:
-		j->hope = true;
-		break;
-	case FETCH_LOCAL:
-		*e = why;
+	else
 		drop_part(j);
+	if (r.outcome == FETCH_DONE &&
+	    etag) /* the part may have been wrong, not what came: once more, from the start */
+		return from_place(j, x, place, e);
+	if (r.outcome == FETCH_LOCAL) {
+		*e = r.why;
 		return err_wrap(e, "%s", j->part);
-	case FETCH_REFUSED:
-		break;
 	}
-	drop_part(j);
-	add_clause(j, place, why.msg);
+	if (r.outcome == FETCH_DONE) {
+		note_wrong(j, place, r.digest);
+		(void)err_set(&r.why, ERR_VERIFY, "what it sends has the wrong SHA-256");
+	}
+	j->retry = j->retry || r.outcome == FETCH_BROKEN || r.outcome == FETCH_MISSING;
+	add_clause(j, place, r.why.msg);
 	return 0;
 }
 
 int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
 	     char **source, struct err *e)
 {
-	cleanup(job_free) struct job j = { .m = m, .path = path, .sha256 = sha256 };
+	cleanup(job_free) struct job j = {
+		.m = m,
+		.path = path,
+		.sha256 = sha256,
+		.part = xasprintf("%s.part", path),
+		.etag = xasprintf("%s.etag", path),
+		.bad = xasprintf("%s.bad", path),
+	};
 	const char *file = strrchr(path, '/') + 1;
 	auto_strv char **places = mirror_places(m, v, file);
 	auto_mirror struct mirror x = { 0 };
 
 	if (file_mkdirs(m->at.cache, FILE_MODE(0755), e) < 0 || mirror_open(m, &x, e) < 0)
 		return -1;
-	job_open(&j, again);
+	if (!again)
+		read_notes(&j);
 	for (size_t i = 0; places && places[i]; i++) {
-		int rc;
+		int rc = 0;
 
-		if (strv_has(j.wrong, places[i])) {
+		if (strv_has(j.wrong, places[i]))
 			add_clause(&j, places[i], "it had wrong bytes less than six hours ago");
-			continue;
-		}
-		rc = from_place(&j, &x, places[i], e);
+		else
+			rc = from_place(&j, &x, places[i], e);
 		if (rc < 0)
 			return -1;
 		if (rc > 0) {
@@ -198,7 +183,7 @@ int download(const struct machine *m, struct version v, const char *path, const 
 			return 0;
 		}
 	}
-	(void)err_set(e, j.hope ? ERR_PENDING : ERR_VERIFY, "cannot get %s: %s", file, buf_str(&j.why));
+	(void)err_set(e, j.retry ? ERR_PENDING : ERR_VERIFY, "cannot get %s: %s", file, buf_str(&j.why));
 	return err_hint(e,
 			"etcd-cluster release fetch asks every mirror again; or put the file into %s, then: "
 			"etcd-cluster setup",

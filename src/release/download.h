@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the first mirror that has the right bytes into the cache. Beside the file FILE there can be FILE.part (what a
- * broken transfer left), FILE.etag (what it may be resumed with) and FILE.bad (places that had wrong bytes: which and
- * when).
+ * broken transfer left), FILE.etag (what it is resumed with) and FILE.bad (which places had wrong bytes, and when).
  */
 #pragma once
 
@@ -12,7 +11,7 @@
 
 /*
  * Makes `path` (in the cache; its last part is the file's name on the mirrors) a file with this digest. A mirror that
- * had wrong bytes is not asked for it again for six hours, unless `again`. *source becomes the place, freed by the
+ * had wrong bytes is asked for it again only after six hours, or with `again`. *source becomes the place, freed by the
  * caller. ERR_PENDING when a mirror could not be reached or does not have it, ERR_VERIFY when all that came is wrong;
  * the message has a clause for each. ERR_CONFIG: no room.
  */

@@ -47,5 +47,5 @@ int release_list(const struct machine *m, struct release_list *l, struct err *e)
 		return -1;
 	for (size_t i = 0; names && i < l->n; i++)
 		fill_entry(m, &l->entries[i], names[i], current, previous);
-	return digests_newest(&m->at, &l->newest, e) < 0 ? -1 : 0;
+	return digests_newest(&m->at, &l->newest, e);
 }

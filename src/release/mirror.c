@@ -11,30 +11,9 @@
 #include "base/proc.h"
 #include "base/text.h"
 
-#define CONNECT_SECONDS 10
-#define STALL_SECONDS	20
-#define TOTAL_SECONDS	(30 * 60) /* what is there then is kept, and the next try goes on from it */
-#define CA_MAX_BYTES	(1024UL * 1024UL)
-#define FETCH_MEMORY	(512ULL << 20) /* address space: TLS, and the resolver's thread with its stack */
-#define FETCH_CPU	300	       /* seconds */
-
-/* A test build waits as long as ETCD_CLUSTER_STALL says, so that slow mirrors can be tried. */
-static unsigned int seconds(unsigned int normal)
-{
-#ifdef TEST_BUILD
-	const char *set = getenv("ETCD_CLUSTER_STALL");
-	uint64_t value;
-
-	if (set && text_parse_u64(set, 1, 60, &value))
-		return (unsigned int)value;
-#endif
-	return normal;
-}
-
-static bool is_url(const char *base)
-{
-	return text_starts(base, "https://") || text_starts(base, "http://");
-}
+#define CA_MAX_BYTES (1024UL * 1024UL)
+#define FETCH_MEMORY (512ULL << 20) /* address space: TLS, and the resolver's thread with its stack */
+#define FETCH_CPU    300	    /* seconds */
 
 /* The directory that a base of the file: kind names: /path, file:/path or file:///path. */
 static const char *base_dir(const char *base)
@@ -46,24 +25,20 @@ static const char *base_dir(const char *base)
 
 static void add_places(const struct machine *m, const char *base, struct version v, const char *file, char ***places)
 {
-	auto_free char *trimmed = xstrdup(base), *dir = NULL, *versioned = NULL, *plain = NULL;
+	auto_free char *start = fetch_is_url(base) ? xstrdup(base) : layout_path(&m->at, base_dir(base));
+	auto_free char *versioned = NULL, *plain = NULL;
 
-	for (size_t n = strlen(trimmed); n > 0 && trimmed[n - 1] == '/'; n--)
-		trimmed[n - 1] = '\0';
-	if (is_url(base)) {
-		versioned = xasprintf("%s/v" VERSION_FMT "/%s", trimmed, VERSION_ARGS(v), file);
-		strv_add(places, versioned);
-		return;
-	}
-	dir = layout_path(&m->at, base_dir(trimmed));
-	versioned = xasprintf("%s/v" VERSION_FMT "/%s", dir, VERSION_ARGS(v), file);
-	plain = xasprintf("%s/%s", dir, file);
+	for (size_t n = strlen(start); n > 0 && start[n - 1] == '/'; n--)
+		start[n - 1] = '\0';
+	versioned = xasprintf("%s/v" VERSION_FMT "/%s", start, VERSION_ARGS(v), file);
+	plain = xasprintf("%s/%s", start, file);
 	strv_add(places, versioned);
-	strv_add(places, plain);
+	if (!fetch_is_url(base))
+		strv_add(places, plain);
 }
 
 /*
- * The value of NAME='value' in what `apt-config shell` prints; NULL when it is not there or says DIRECT. The caller
+ * The value of NAME='value' in what `apt-config shell` prints; NULL when it is missing or DIRECT. The caller
  * frees.
  */
 static char *shell_value(const char *text, const char *name)
@@ -105,7 +80,7 @@ int mirror_open(const struct machine *m, struct mirror *x, struct err *e)
 
 	*x = (struct mirror){ 0 };
 	for (char **base = m->conf.release_urls; base && *base; base++)
-		network = network || is_url(*base);
+		network = network || fetch_is_url(*base);
 	if (!network)
 		return 0;
 	x->proxy = apt_proxy(m);
@@ -132,76 +107,53 @@ char **mirror_places(const struct machine *m, struct version v, const char *file
 	return places;
 }
 
-/* What comes back from the child: its failure, too, has a result. */
-struct answer {
-	struct fetch_result result;
-	struct err err;
-};
-
-static int fetch_jailed(void *arg, void *out, struct err *e)
+static int fetch_jailed(void *arg, void *result, struct err *e)
 {
-	struct answer *answer = out;
-
 	(void)e;
-	fetch(arg, &answer->result, &answer->err);
-	log_progress_end();
+	fetch(arg, result);
 	return 0;
 }
 
-void mirror_fetch(const struct mirror *x, const char *place, const struct mirror_want *want,
-		  struct fetch_result *result, struct err *e)
+void mirror_fetch(const struct mirror *x, struct fetch f, struct fetch_result *result)
 {
-	struct fetch f = {
-		.url = place,
-		.fd = want->fd,
-		.etag = want->etag,
-		.proxy = x->proxy,
-		.ca = x->ca.data,
-		.ca_len = x->ca.len,
-		.max_bytes = want->max_bytes,
-		.connect_seconds = seconds(CONNECT_SECONDS),
-		.stall_seconds = seconds(STALL_SECONDS),
-		.total_seconds = seconds(TOTAL_SECONDS / 10) * 10,
-		.want_gzip = want->tarball,
-		.progress = want->tarball ? log_progress : NULL,
-	};
 	const struct jail jail = {
 		.network = true,
-		.file_bytes = want->max_bytes,
+		.file_bytes = f.max_bytes,
 		.memory_bytes = FETCH_MEMORY,
 		.cpu_seconds = FETCH_CPU,
 	};
-	struct answer answer = { .result = { .outcome = FETCH_LOCAL } };
+	struct err why = { 0 };
 
-	log_debug("asking %s", place);
-	if (!is_url(place)) {
-		fetch_local(&f, result, e);
-		log_progress_end();
+	f.proxy = x->proxy;
+	f.ca = &x->ca;
+	log_debug("asking %s", f.url);
+	if (!fetch_is_url(f.url)) {
+		fetch(&f, result);
 		return;
 	}
-	if (jail_run(&jail, fetch_jailed, &f, &answer, sizeof(answer), e) < 0) {
-		*result = (struct fetch_result){ .outcome = e->class == ERR_VERIFY ? FETCH_REFUSED : FETCH_LOCAL };
-		return;
+	*result = (struct fetch_result){ .outcome = FETCH_LOCAL };
+	if (jail_run(&jail, fetch_jailed, &f, result, sizeof(*result), &why) < 0) {
+		result->outcome = why.class == ERR_VERIFY ? FETCH_REFUSED : FETCH_LOCAL;
+		result->why = why;
 	}
-	*result = answer.result;
-	if (result->outcome != FETCH_DONE)
-		*e = answer.err;
+	/* A child that was taken over need not have ended its texts. */
+	result->etag[sizeof(result->etag) - 1] = '\0';
+	result->why.msg[sizeof(result->why.msg) - 1] = '\0';
+	result->why.hint[sizeof(result->why.hint) - 1] = '\0';
 }
 
 int mirror_read(const struct mirror *x, const char *place, size_t max, struct buf *out, struct err *e)
 {
 	auto_close int fd = memfd_create("etcd-cluster", MFD_CLOEXEC);
-	struct mirror_want want = { .fd = fd, .max_bytes = max };
 	struct fetch_result result;
-	struct err why = { 0 };
 
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot make a file in memory");
-	mirror_fetch(x, place, &want, &result, &why);
+	mirror_fetch(x, (struct fetch){ .url = place, .fd = fd, .max_bytes = max }, &result);
 	if (result.outcome == FETCH_MISSING)
 		return 0;
 	if (result.outcome != FETCH_DONE) {
-		*e = why;
+		*e = result.why;
 		return err_wrap(e, "%s", place);
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0 || file_read_fd(fd, place, max, out, e) < 0)

@@ -24,37 +24,28 @@ static void pair_free(struct pair *p)
 static int from_pair(const struct machine *m, const struct pair *p, const char *where, const char *file,
 		     struct digests_entry *d, struct err *e)
 {
-	auto_free char *key = NULL, *source = NULL;
+	auto_free char *key = NULL, *line = NULL;
 	int rc;
 
 	if (digests_check_signature(&m->at, &p->sums, &p->sig, &key, e) < 0)
 		return err_wrap(e, "%s", where);
-	rc = digests_find(buf_str(&p->sums), p->sums.len, where, file, d, e);
+	rc = digests_find(&p->sums, where, file, d, e);
 	if (rc > 0) {
-		source = xasprintf("%s, signed by %s", d->source, key);
-		free(d->source);
-		d->source = steal(&source);
+		line = steal(&d->source);
+		d->source = xasprintf("%s, signed by %s", line, key);
 	}
 	return rc;
-}
-
-/* 1 read, 0 one of the two is not there. */
-static int read_pair(const char *path, struct pair *p, struct err *e)
-{
-	auto_free char *sig = xasprintf("%s.sig", path);
-
-	if (file_read(path, DIGESTS_MAX_BYTES, &p->sums, e) == 0 && file_read(sig, SIG_MAX_BYTES, &p->sig, e) == 0)
-		return 1;
-	return err_absent(e);
 }
 
 static int from_cache(const struct machine *m, const char *path, const char *file, struct digests_entry *d,
 		      struct err *e)
 {
+	auto_free char *sig = xasprintf("%s.sig", path);
 	cleanup(pair_free) struct pair p = { 0 };
-	int rc = read_pair(path, &p, e);
 
-	return rc > 0 ? from_pair(m, &p, path, file, d, e) : rc;
+	if (file_read(path, DIGESTS_MAX_BYTES, &p.sums, e) < 0 || file_read(sig, SIG_MAX_BYTES, &p.sig, e) < 0)
+		return err_absent(e);
+	return from_pair(m, &p, path, file, d, e);
 }
 
 static int keep(const struct machine *m, const char *path, const struct pair *p, struct err *e)
@@ -85,15 +76,13 @@ static int from_place(const struct machine *m, const struct mirror *x, const cha
 	return rc;
 }
 
-/*
- * The worst that was met, unless one place had it: a broken connection goes before a refusal, since a retry may end it.
- */
+/* Of several failures the one that is reported is a broken connection, since a retry may end it; else the first. */
 static int from_places(const struct machine *m, struct version v, const char *kept, const char *file,
 		       struct digests_entry *d, struct err *e)
 {
 	auto_strv char **places = mirror_places(m, v, "SHA256SUMS");
 	auto_mirror struct mirror x = { 0 };
-	struct err worst = { 0 };
+	struct err reported = { 0 };
 
 	if (!places)
 		return 0;
@@ -107,13 +96,13 @@ static int from_places(const struct machine *m, struct version v, const char *ke
 			return 1;
 		if (rc < 0) {
 			log_debug("%s", why.msg);
-			if (worst.class == ERR_NONE || why.class == ERR_PENDING)
-				worst = why;
+			if (reported.class == ERR_NONE || why.class == ERR_PENDING)
+				reported = why;
 		}
 	}
-	if (worst.class == ERR_NONE)
+	if (reported.class == ERR_NONE)
 		return 0;
-	*e = worst;
+	*e = reported;
 	return -1;
 }
 

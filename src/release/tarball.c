@@ -59,13 +59,13 @@ static int find_digest(const struct machine *m, struct version v, bool network, 
 }
 
 /*
- * Nobody may be writing to it, now or through a descriptor that was opened before: a lease for reading is granted only
- * then (fcntl(2), F_SETLEASE). Given back at once, because file_check_trusted has shown that only we and root could
- * open it again. A file system without leases, or a file of root's that we read as somebody else, leaves this out.
+ * Refuses a file that somebody has open for writing: a lease for reading is not granted then (fcntl(2), F_SETLEASE). It
+ * is released at once, because file_check_trusted has shown that only we and root could open the file again. A file
+ * system without leases, or a file of root's that another user reads, leaves this out.
  */
 static int check_no_writer(int fd, const char *path, struct err *e)
 {
-	(void)fcntl(fd, F_SETSIG, SIGURG); /* ignored by default; SIGIO would end us */
+	(void)fcntl(fd, F_SETSIG, SIGURG); /* ignored by default; SIGIO would end the program */
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
 		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
 		return 0;
@@ -73,12 +73,12 @@ static int check_no_writer(int fd, const char *path, struct err *e)
 	if (errno != EAGAIN)
 		return 0;
 	(void)err_set(e, ERR_PENDING, "%s is still being written by another program", path);
-	return err_hint(e, "try again when the copy has ended");
+	return err_hint(e, "run this again when the copy is complete");
 }
 
 /*
- * Opens and hashes the file at path. There is no copy: the descriptor that was hashed is the one that is unpacked, and
- * the checks before keep everybody but root from changing the file behind it. 1 it is right, 0 there is none, -1.
+ * Opens and hashes the file at path. The descriptor that was hashed is the one that is unpacked, and after the checks
+ * only root could change the file behind it. 1 it is right, 0 there is none, -1.
  */
 static int open_verified(struct tarball *t, const char *path, struct err *e)
 {
@@ -104,7 +104,7 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 		text_hex(sha256, DIGEST_LEN, have);
 		(void)err_set(e, ERR_VERIFY, "%s has the wrong SHA-256: it is %.16s..., and %s has %.16s...", path,
 			      have, t->trust, want);
-		return err_hint(e, "remove it, or put the right one there");
+		return err_hint(e, "remove it, or put the right file there");
 	}
 	t->fd = steal_fd(&fd);
 	free(t->source);
@@ -128,7 +128,7 @@ static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 		*e = cached;
 		return rc;
 	}
-	if (rc < 0) /* a bad copy in the cache does not keep a good one from being used */
+	if (rc < 0) /* a bad copy in the cache does not prevent the use of a good one */
 		log_warn("%s", cached.msg);
 	free(t->path);
 	t->path = steal(&local);
@@ -170,7 +170,7 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
 		*e = cached;
 		return -1;
 	}
-	if (rc < 0) /* as above: fetch a good one */
+	if (rc < 0) /* nor the fetch of one */
 		log_warn("%s", cached.msg);
 	if (mirrors)
 		return get_from_mirrors(m, v, from == TARBALL_AGAIN, t, e);

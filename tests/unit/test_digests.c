@@ -40,7 +40,11 @@ static void sha256_is_the_standard_one(void **state)
 
 static int find(const char *text, struct digests_entry *d, struct err *e)
 {
-	return digests_find(text, strlen(text), "table", FILENAME, d, e);
+	auto_buf struct buf table = { 0 };
+
+	buf_puts(&table, text);
+	*d = (struct digests_entry){ 0 };
+	return digests_find(&table, "table", FILENAME, d, e);
 }
 
 static void a_table_is_read_as_sha256sum_writes_it(void **state)
@@ -57,6 +61,7 @@ static void a_table_is_read_as_sha256sum_writes_it(void **state)
 	static const char *const bad[] = { "nonsense\n",   A " " FILENAME "\n",	   A "  \n",
 					   "\\" A "  x\n", A "  " FILENAME "\r\n", A "a  x\n",
 					   "g" A "  x\n",  " " A "  x\n",	   A "\n" };
+	auto_buf struct buf nul = { 0 };
 	struct digests_entry d;
 	struct err none = { 0 };
 
@@ -71,8 +76,8 @@ static void a_table_is_read_as_sha256sum_writes_it(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_err(find(bad[i], &d, e), ERR_VERIFY, "table:1: this is not a line");
 	assert_err(find(A "  " FILENAME "\n" B "  " FILENAME "\n", &d, e), ERR_VERIFY, "table:2: the digest of");
-	assert_err(digests_find(A "  a\0b\n", sizeof(A "  a\0b\n") - 1, "table", FILENAME, &d, e), ERR_VERIFY,
-		   "table:1");
+	buf_add(&nul, A "  a\0b\n", sizeof(A "  a\0b\n") - 1);
+	assert_err(digests_find(&nul, "table", FILENAME, &d, e), ERR_VERIFY, "table:1");
 }
 
 static void the_first_table_that_has_it_decides(void **state)
