@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The verb bundle: what it makes is enough for another machine, has no CA key, and says nothing that MEMBERS does not.
+# The verb bundle: its output is enough for another machine, has no CA key, and agrees with MEMBERS.
 
 bats_require_minimum_version 1.5.0
 
@@ -16,7 +16,7 @@ setup() {
 	"$certify" "$root" 2>/dev/null
 }
 
-# configure NAME [LINE…]: the same answers on every machine; they live on loopback, so that nobody out there is asked.
+# configure NAME [LINE…]: the same answers on every machine, with loopback addresses only.
 configure() {
 	local name=$1
 	shift
@@ -34,7 +34,7 @@ files() {
 		peer.{crt,key} server.{crt,key}
 }
 
-@test "a directory of leaves, which another machine can live on" {
+@test "a directory of certificates is enough for another machine" {
 	run -0 --separate-stderr ec bundle --out "$out" N2=127.0.0.2
 	[ "$output" = "$out" ]
 	[ "$(cd "$out" && echo *)" = "$(files)" ]
@@ -49,7 +49,7 @@ files() {
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert list --json | jq -e 'all(.problem == null) and .[0].source == "127.0.0.1:2382"'
 }
 
-@test "an archive that tar unpacks in place, IPv6 and further names" {
+@test "tar unpacks an archive in place; IPv6 and further names" {
 	run -0 ec bundle --san lb.example.org,192.0.2.7 --out "$out.tar" "n3=[::1]"
 	[[ "$output" == *"ssh root@::1 tar -C / -xpf"* ]]
 	[ "$(stat -c %a "$out.tar")" = 600 ]
@@ -62,14 +62,14 @@ files() {
 	run -2 "$certify" "$BATS_TEST_TMPDIR/n3"
 	[ "$("$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n3" cert list --json | jq -c '.[1].sans')" = \
 		'["127.0.0.1","192.0.2.7","::1","lb.example.org","localhost","n3"]' ]
-	# Every key is new, and none is anybody else's.
+	# Every key is new and different.
 	run -0 ec bundle --out "$out.2.tar" n3=::1
 	run ! cmp -s "$out.tar" "$out.2.tar"
 	[ "$(tar -xOf "$out.tar" etc/etcd/pki/peer.key)" != "$(tar -xOf "$out.2.tar" etc/etcd/pki/peer.key)" ]
 	[ "$(tar -xOf "$out.tar" etc/etcd/pki/peer.key)" != "$(tar -xOf "$out.tar" etc/etcd/pki/server.key)" ]
 }
 
-@test "what contradicts MEMBERS, or is no machine, is refused and nothing is written" {
+@test "a name or address that contradicts MEMBERS or is invalid is refused, and nothing is written" {
 	for args in n2=127.0.0.3 n4=127.0.0.2 n1=127.0.0.9 n9=127.0.0.1 n2 n2= =127.0.0.2 'n2=127.0.0' 'n_2=127.0.0.2' 'n2=[::1' \
 		'n2=a b' '--san a,b/c n2=127.0.0.2' '--san * n2=127.0.0.2'; do
 		set -f
@@ -87,11 +87,11 @@ files() {
 	run -3 ec bundle --out "$out" n2=127.0.0.2
 	[[ "$output" == *"exists already"* ]]
 	rmdir "$out"
-	# A machine that MEMBERS does not know may still join.
+	# A machine outside of MEMBERS can still join.
 	run -0 ec bundle --out "$out" n7=127.0.0.7
 }
 
-@test "a machine without the CA's key makes none, and says where" {
+@test "a machine without the CA key makes none and names the CA host" {
 	ec bundle --out "$out" n2=127.0.0.2
 	configure n2
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
@@ -100,7 +100,7 @@ files() {
 	[ ! -e "$out.3" ]
 }
 
-@test "copied leaves alone are only checked, and the mending names bundle" {
+@test "copied certificates without a CA key are only checked, and the fix is bundle" {
 	ec bundle --out "$out" n2=127.0.0.2
 	configure n2
 	rm "$out/ca.host"
@@ -117,7 +117,7 @@ files() {
 		grep -q 'cannot be renewed here.*etcd-cluster bundle n2=127.0.0.2'
 }
 
-@test "a killed run leaves nothing that looks whole, and the next one clears up" {
+@test "a killed run leaves no complete-looking output, and the next run cleans up" {
 	[ -x "$ETCD_CLUSTER_PLAIN" ] || skip "no $ETCD_CLUSTER_PLAIN"
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	local n
@@ -131,14 +131,14 @@ files() {
 	[ ! -e "$out.unfinished" ]
 }
 
-@test "no key leaves by way of a message" {
+@test "no message contains a key" {
 	"$ETCD_CLUSTER" -v --root "$root" bundle --out "$out" n2=127.0.0.2 >"$BATS_TEST_TMPDIR/log" 2>&1
 	for key in "$out"/*.key "$pki/ca.key"; do
 		run ! grep -qF -- "$(sed -n 2p "$key")" "$BATS_TEST_TMPDIR/log"
 	done
 }
 
-@test "cert export prints what kubeadm has to be told" {
+@test "cert export prints the section for kubeadm" {
 	run -0 --separate-stderr ec cert export "$out"
 	python3 - "$output" <<'EOP'
 import sys

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# etcd-cluster-release, the release as a package: what is refused, what is in it, and that a machine which has it needs nothing else.
+# etcd-cluster-release, the release as a package: what it refuses, what it contains, and that a machine with it needs
+# nothing else.
 # shellcheck disable=SC2154 # status and output are bats'
 
 bats_require_minimum_version 1.5.0
@@ -27,13 +28,13 @@ setup() {
 	echo RELEASE_URL=none >"$root/etc/etcd/cluster.conf"
 }
 
-# What the deb holds, as dpkg unpacks it, below $root.
+# Unpacks the deb below $root.
 unpack() {
 	command -v dpkg-deb >/dev/null || skip 'there is no dpkg-deb'
 	dpkg-deb -x "$DATA"/out/*.deb "$root"
 }
 
-# refused CODE WORDS ARGUMENT…: bundle/make ends so, and makes nothing.
+# refused CODE WORDS ARGUMENT…: bundle/make exits with CODE, prints WORDS and makes nothing.
 refused() {
 	local code=$1 words=$2
 	shift 2
@@ -44,7 +45,7 @@ refused() {
 	[ ! -e "$out" ]
 }
 
-@test "no digest, another digest, a changed archive: refused, and nothing is made" {
+@test "no digest, another digest, a changed archive: refused, and no package is made" {
 	refused 4 'no trusted digest' "$DATA/$file" '' "$out"
 	sed 's/^./&/; s/^[0-9a-f]\{8\}/00000000/' "$DATA/SUMS" >"$BATS_TEST_TMPDIR/wrong"
 	refused 4 'has the wrong SHA-256' "$DATA/$file" "$BATS_TEST_TMPDIR/wrong" "$out"
@@ -59,7 +60,7 @@ refused() {
 	refused 4 'has the wrong SHA-256' "$BATS_TEST_TMPDIR/etcd-v3.6.14-linux-$ARCH.tar.gz" "$BATS_TEST_TMPDIR/sums" "$out"
 }
 
-@test "what is no release archive, or one for another machine: refused" {
+@test "another file than a release archive, or another architecture, is refused" {
 	refused 3 usage '' '' "$out"
 	refused 3 usage "$DATA/stub" '' "$out"
 	refused 3 'does not exist' "$DATA/etcd-v3.4.31-linux-$ARCH.tar.gz" '' "$out"
@@ -68,7 +69,7 @@ refused() {
 	refused 3 'no release for mips' "$BATS_TEST_TMPDIR/etcd-v3.4.30-linux-mips.tar.gz" '' "$out"
 }
 
-@test "built again, later and elsewhere, it is the same, bit for bit" {
+@test "a later build in another place is identical, bit for bit" {
 	mkdir "$BATS_TEST_TMPDIR/elsewhere"
 	cp -r "$TOP/bundle" "$TOP/conf" "$TOP/debian" "$BATS_TEST_TMPDIR/elsewhere"
 	sleep 1
@@ -90,7 +91,7 @@ refused() {
 	[[ $output == *' 0 errors, 0 warnings'* ]]
 }
 
-@test "deb and rpm hold the same, and name their version" {
+@test "deb and rpm have the same content and name their version" {
 	command -v rpm2cpio >/dev/null || skip 'there is no rpm'
 	unpack
 	(cd "$BATS_TEST_TMPDIR" && mkdir rpm && cd rpm && rpm2cpio "$DATA"/out/*.rpm | cpio -id --quiet)
@@ -99,9 +100,9 @@ refused() {
 	dpkg-deb --ctrl-tarfile "$DATA"/out/*.deb | tar -xOf - ./postinst | grep -q 'hook" bring 3.4.30'
 }
 
-@test "a machine that has it needs no network, no digest and no RELEASE" {
+@test "a machine with the package needs no network, no digest and no RELEASE" {
 	unpack
-	run "$ETCD_CLUSTER" --root "$root" setup --local # all of it but the settings: the double knows no options
+	run "$ETCD_CLUSTER" --root "$root" setup --local # without the settings: the fake etcd knows no options
 	echo "$output"
 	[ "$(readlink "$root/usr/libexec/etcd-cluster/releases/current")" = v3.4.30 ]
 	cmp <(sed -n 's/^SHA256=//p' "$root/usr/libexec/etcd-cluster/releases/v3.4.30/.release") <(cut -d ' ' -f 1 "$DATA/SUMS")
@@ -110,7 +111,7 @@ refused() {
 	"$ETCD_CLUSTER" --root "$root" release list --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["bundled"]'
 }
 
-@test "damaged on the way: refused, and the copy in the cache is used; the other way round, too" {
+@test "a damaged archive of the package is refused and the cached copy is used, and the other way round" {
 	unpack
 	printf x >>"$bundle/$file"
 	run -4 "$ETCD_CLUSTER" --root "$root" release install 3.4.30

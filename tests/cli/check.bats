@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# `check` and `check --start` without any etcd running: each finding with the command that mends it.
+# `check` and `check --start` without a running etcd: each finding with the command that fixes it.
 
 bats_require_minimum_version 1.5.0
 
@@ -26,14 +26,14 @@ tree() {
 	(cd "$root" && find . -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
 }
 
-@test "nothing there: the preflight refuses with the first thing to fix" {
+@test "without certificates the preflight refuses with the first fix" {
 	run -3 helper check --start
 	[[ "$output" == *"no etcd release is installed"* ]]
 	[[ "$output" == *"-> etcd-cluster setup"* ]]
 	[[ "$output" != *"ok  "* ]]
 }
 
-@test "the preflight sees certificates that do not fit, and is quick" {
+@test "the preflight detects certificates that do not match, and is quick" {
 	helper setup || :
 	mkdir -p "$root/var/lib/etcd-cluster"
 	run -3 helper check --start
@@ -49,7 +49,7 @@ tree() {
 	[ "$(grep -c '^bad' <<<"$output")" -eq 2 ]
 }
 
-@test "a port that is taken names the program; exit 3" {
+@test "a port in use: the program is named; exit 3" {
 	python3 -c '
 import socket, sys, time
 s = socket.create_server(("127.0.0.1", 0))
@@ -66,7 +66,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"CLIENT_PORT"* ]]
 }
 
-@test "an address that is not this machine's; exit 3, or 6 where there is no network at all" {
+@test "an address of another machine: exit 3, or 6 without any network" {
 	conf NAME=n1 ADDRESS=192.0.2.7 RELEASE_URL=none
 	if ip -o address 2>/dev/null | grep -q 'scope global'; then
 		run -3 helper check
@@ -83,13 +83,13 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"timedatectl"* ]]
 }
 
-@test "cluster.conf that others can write is refused or found" {
+@test "cluster.conf that others can write is refused or reported" {
 	chmod g+w "$root/etc/etcd/cluster.conf"
 	run helper check
 	[ "$status" -eq 4 ] || [[ "$output" == *"can be written by others"*"chmod go-w"* ]]
 }
 
-@test "a release that nobody vouches for, a data directory that everybody can read" {
+@test "a release without a trusted digest, a data directory that everybody can read" {
 	mkdir -p "$root/var/lib/etcd-cluster"
 	chmod 0755 "$root/var/lib/etcd-cluster"
 	run helper check
@@ -101,7 +101,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"the digest of etcd 3.6.14 is known"* ]]
 }
 
-@test "another etcd's unit and package are noticed" {
+@test "the unit and the package of another etcd are reported" {
 	mkdir -p "$root/etc/systemd/system" "$root/usr/share/doc/etcd-server"
 	touch "$root/etc/systemd/system/etcd.service"
 	run helper check
@@ -109,7 +109,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"etcd-server is installed"*"apt remove etcd-server"* ]]
 }
 
-@test "the others: a name that leads nowhere is bad, a port that nobody listens on yet is not; no token, no door" {
+@test "other machines: a bad name is an error, a closed port is not; no token, no enrolment server" {
 	conf NAME=n4 ROLE=join JOIN=127.0.0.2,no-such-host.invalid ADDRESS=127.0.0.1 RELEASE_URL=none RELEASE=3.6.14 CLIENT_PORT=9 \
 		PEER_PORT=10 METRICS_URL= ENROLL_PORT=11
 	run helper check
@@ -126,7 +126,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	[[ "$output" == *"bad "*enroll-token* ]]
 }
 
-@test "JSON is JSON, and looking changes nothing" {
+@test "--json prints JSON, and check changes nothing" {
 	before=$(tree)
 	run --separate-stderr helper check --json
 	python3 -c '

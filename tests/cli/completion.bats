@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The completion of bash: values come from this machine's files, and names of files only where a file is meant.
+# The completion of bash: values come from the files of this machine; file names only where an option needs a file.
 
 bats_require_minimum_version 1.5.0
 
@@ -19,7 +19,7 @@ END
 	touch note n-file
 }
 
-# offers WORD…: what can become of the last one, in one line.
+# offers WORD…: prints the completions of the last one in one line.
 offers() {
 	bash -c '
 		etcd-cluster() { "$ETCD_CLUSTER" "$@"; }
@@ -31,7 +31,7 @@ offers() {
 	' - "$top" "$@" 2>&1
 }
 
-@test "members are those of MEMBERS, and never files" {
+@test "member names are those of MEMBERS, without file names" {
 	[ "$(offers --root "$root" remove '')" = 'n1 n2 db3' ]
 	[ "$(offers --root "$root" remove --force n)" = 'n1 n2' ]
 	[ "$(offers --root "$root" replace d)" = db3 ]
@@ -39,20 +39,20 @@ offers() {
 	[ "$(offers --root "$BATS_TEST_TMPDIR/nowhere" remove '')" = '' ]
 }
 
-@test "members of a machine that has joined are those that etcd was started with" {
+@test "member names of a machine that has joined are those in etcd.env" {
 	printf '%s\n' ROLE=join NAME=n4 ADDRESS=10.0.0.4 JOIN=10.0.0.1 >"$root"/etc/etcd/cluster.conf
 	echo ETCD_INITIAL_CLUSTER=n1=https://10.0.0.1:2380,n4=https://10.0.0.4:2380 >"$root"/etc/etcd/etcd.env
 	[ "$(offers --root "$root" remove '')" = 'n1 n4' ]
 }
 
-@test "a mistake in cluster.conf is no noise at the prompt" {
+@test "an error in cluster.conf prints nothing at the prompt" {
 	echo NONSENSE >"$root"/etc/etcd/cluster.conf
 	[ "$(offers --root "$root" remove '')" = '' ]
 	run -0 --separate-stderr "$ETCD_CLUSTER" __complete --root "$root" remove ''
 	[ -z "$stderr" ]
 }
 
-@test "releases are those that are installed" {
+@test "release versions are the installed ones" {
 	mkdir -p "$root"/usr/libexec/etcd-cluster/releases/{v3.6.14,v3.5.20}
 	[ "$(offers --root "$root" release use 3.6)" = 3.6.14 ]
 	[ "$(offers --root "$root" release use '')" = 'system 3.6.14 3.5.20' ]
@@ -60,7 +60,7 @@ offers() {
 	[ "$(offers --root "$root" release verify no)" = note ]
 }
 
-@test "tokens are those of this CA host" {
+@test "token IDs are those of this CA host" {
 	printf '%s\n' ROLE=single ADDRESS=10.0.0.1 RELEASE_URL=none >"$root"/etc/etcd/cluster.conf
 	run "$ETCD_CLUSTER" --root "$root" setup --local
 	run -0 --separate-stderr "$ETCD_CLUSTER" --root "$root" token new
@@ -68,14 +68,14 @@ offers() {
 	[ "$(offers --root "$root" token revoke '')" = "$id" ]
 }
 
-@test "certificates and profiles have their words" {
+@test "certificates and profiles have fixed names" {
 	[[ "$(offers cert renew '')" == 'server peer '* ]]
 	[ "$(offers cert renew server p)" = peer ]
 	[ "$(offers cert issue '')" = 'server peer client apiserver healthcheck' ]
 	[ "$(offers cert issue client '')" = '' ]
 }
 
-@test "files and directories are offered where one is meant" {
+@test "file and directory names are offered where an option needs one" {
 	[ "$(offers join --token-file n)" = 'n-file note' ] || [ "$(offers join --token-file n)" = 'note n-file' ]
 	[ "$(offers cert export '')" = dir ]
 	[ "$(offers init --data-dir = d)" = dir ]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# cluster.conf as a person meets it: exit codes, messages, nothing changed.
+# Errors in cluster.conf: exit codes and messages; nothing is changed.
 # shellcheck disable=SC2154 # run --separate-stderr sets stderr
 
 bats_require_minimum_version 1.5.0
@@ -14,7 +14,7 @@ setup() {
 	echo node-1 >"$root/etc/hostname"
 }
 
-# Runs a verb that reads cluster.conf first and then only looks.
+# Runs a verb that reads cluster.conf and changes nothing.
 look() {
 	run --separate-stderr "$ETCD_CLUSTER" --root "$root" cert list
 }
@@ -23,7 +23,7 @@ tree() {
 	(cd "$root" && find . -printf '%p %m %T@ %s\n' | sort)
 }
 
-@test "a mistake is exit 3, names file and line, says what was meant, and changes nothing" {
+@test "an error is exit 3, names file and line, suggests a correction, and changes nothing" {
 	printf '# mine\nROLE=single\nADRESS=10.0.0.1\n' >"$conf"
 	before=$(tree)
 	look
@@ -33,7 +33,7 @@ tree() {
 	[ "$(tree)" = "$before" ]
 }
 
-@test "setup refuses a mistake before it touches anything" {
+@test "setup refuses an error before it changes anything" {
 	echo 'NAME=my_host' >"$conf"
 	before=$(tree)
 	run -3 "$ETCD_CLUSTER" --root "$root" setup --local
@@ -41,7 +41,7 @@ tree() {
 	[ "$(tree)" = "$before" ]
 }
 
-@test "a drop-in is named when the mistake is there" {
+@test "an error in a drop-in names the drop-in" {
 	echo 'CLIENT_PORT=x' >"$root/etc/etcd/cluster.conf.d/10-port.conf"
 	look
 	[ "$status" -eq 3 ]
@@ -55,21 +55,21 @@ tree() {
 	[[ $stderr != *$'\033'* ]]
 }
 
-@test "a file from Windows is told how to fix it" {
+@test "a file from Windows: the message contains the fix" {
 	printf 'ROLE=single\r\n' >"$conf"
 	look
 	[ "$status" -eq 3 ]
 	[[ $stderr == *"written on Windows"*"sed -i"* ]]
 }
 
-@test "cluster.conf must be a file" {
+@test "cluster.conf must be a regular file" {
 	mkdir "$conf"
 	look
 	[ "$status" -eq 3 ]
 	[[ $stderr == *"not a regular file"* ]]
 }
 
-@test "root does not act on a file that others can write" {
+@test "root refuses a file that others can write" {
 	[ "$(id -u)" -eq 0 ] || skip "only root asks that"
 	echo 'ROLE=single' >"$conf"
 	chmod 0666 "$conf"
@@ -78,7 +78,7 @@ tree() {
 	[[ $stderr == *"can be written by others"*"chmod go-w"* ]]
 }
 
-@test "--config names the file, without drop-ins, and it must be there" {
+@test "--config reads that file without drop-ins, and the file must exist" {
 	echo 'CLIENT_PORT=x' >"$root/etc/etcd/cluster.conf.d/10-port.conf"
 	echo 'PEER_PORT=y' >"$BATS_TEST_TMPDIR/other.conf"
 	run -3 "$ETCD_CLUSTER" --root "$root" --config "$BATS_TEST_TMPDIR/other.conf" cert list
@@ -87,7 +87,7 @@ tree() {
 	[[ $output == *"none.conf"*"No such file"* ]]
 }
 
-@test "the sample that is shipped is all defaults, and every line of it can be taken as it is" {
+@test "the shipped sample contains only defaults, and each line can be enabled" {
 	sample="$BATS_TEST_DIRNAME/../../conf/cluster.conf"
 	cp "$sample" "$conf"
 	look
@@ -97,10 +97,10 @@ tree() {
 	look
 	[ "$status" -ne 3 ]
 	# shellcheck source=/dev/null
-	(. "$conf") # a shell reads it, too
+	(. "$conf") # a shell can read it
 }
 
-@test "the manual, the sample and the program know the same keys" {
+@test "the manual, the sample and the program have the same keys" {
 	keys=$(sed -n 's/^	{ .name = "\([A-Z_]*\)", set_.*/\1/p' "$BATS_TEST_DIRNAME/../../src/config/key.c" | sort)
 	[ "$(wc -l <<<"$keys")" -ge 22 ]
 	[ "$(sed -n 's/^\.It Cm \([A-Z_]*\)$/\1/p' "$BATS_TEST_DIRNAME/../../docs/cluster.conf.5" | sort)" = "$keys" ]

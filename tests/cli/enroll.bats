@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The door of a CA host on loopback addresses: who gets certificates, and what becomes of those who should not.
+# The enrolment server of a CA host on loopback addresses: accepted and refused requests.
 
 bats_require_minimum_version 1.5.0
 
@@ -10,7 +10,7 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	lib="$PWD/${BUILD:-build}-asan/lib"
 	top="$BATS_TEST_TMPDIR"
-	# A net of its own for each test: any address in 127/8 can be bound.
+	# Each test has its own network: any address in 127/8 can be bound.
 	net=127.$((BATS_TEST_NUMBER + 10)).$((RANDOM % 250 + 1))
 	port=23820
 	token=$(openssl rand -hex 20)
@@ -25,7 +25,7 @@ teardown() {
 	close_door
 }
 
-# configure MACHINE [LINE…]: on top of the line that is the same on all.
+# configure MACHINE [LINE…]: in addition to the lines that all machines have.
 configure() {
 	local n=$1
 	shift
@@ -43,7 +43,7 @@ make_ca() {
 	"$lib/ask-server" "$top/n1" open
 }
 
-# start_server [PROGRAM]: n1's.
+# start_server [PROGRAM]: the enrolment server of n1.
 start_server() {
 	"${1:-$ETCD_CLUSTER}" --root "$top/n1" enroll --listen "$net.1:$port" 2>"$top/server.log" 3>&- &
 	server=$!
@@ -54,7 +54,7 @@ start_server() {
 	return 1
 }
 
-# false_server PEM: somebody else at n1's address, who writes down what he hears.
+# false_server PEM: another server at the address of n1, which records what it receives.
 false_server() {
 	[ -p "$top/silence" ] || mkfifo "$top/silence"
 	openssl s_server -accept "$net.1:$port" -cert "$1" -tls1_3 -quiet <>"$top/silence" >"$top/heard" 2>"$top/s_server.log" 3>&- &
@@ -75,12 +75,12 @@ ask() {
 	"$lib/ask-server" "$top/$1"
 }
 
-# The token's file on the CA host: identity and key are in it.
+# The token file of the CA host, with identity and key.
 stored() {
 	echo "$top"/n1/etc/etcd/enroll/tokens/*
 }
 
-# framed: stdin with its length before it.
+# framed: prints stdin after its length.
 framed() {
 	cat >"$top/framed"
 	# shellcheck disable=SC2059
@@ -88,24 +88,24 @@ framed() {
 	cat "$top/framed"
 }
 
-# send FROM: sends stdin as one message, as somebody who knows the token, and shows the answer.
+# send FROM: sends stdin as one message with the token, and prints the answer.
 send() {
 	framed | talk "$1"
 }
 
-# talk FROM: the same for bytes that bring their length.
+# talk FROM: the same for bytes that contain their length.
 talk() {
 	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet -psk_identity "$(basename "$(stored)")" \
 		-psk "$(sed -n 's/^PSK=//p' "$(stored)")" 2>"$top/talk.log" | tr -d '\000'
 }
 
-# question NAME ADDRESS CSR: a message as n2 would send it.
+# question NAME ADDRESS CSR: prints a message as n2 sends it.
 question() {
 	printf '%s\n' VERSION=1 "NAME=$1" "ADDRESS=$2" "TIME=$(date +%s)" "MEMBERS=\"n1=$net.1,n2=$net.2,n3=$net.3\"" PORTS=1,2 \
 		CLUSTER_TOKEN=etcd-cluster "CSR_PEER=$3"
 }
 
-# csr [openssl genpkey ARGUMENTS]: a request for a fresh key.
+# csr [openssl genpkey ARGUMENTS]: prints a request for a new key.
 csr() {
 	openssl genpkey -out "$top/key.pem" "$@" 2>/dev/null
 	openssl req -new -key "$top/key.pem" -subj / -outform DER | base64 -w 0
@@ -119,7 +119,7 @@ refusals() {
 	grep -c "refused" "$top/server.log"
 }
 
-@test "machines with the token get certificates for their own keys; the CA's key stays; a lost answer is given again" {
+@test "machines with the token get certificates for their own keys; ca.key stays; a lost answer is repeated" {
 	make_ca
 	[ ! -e "$top/n1/etc/etcd/enroll-token" ]
 	[ "$(stat -c '%a %n' "$top/n1/etc/etcd/enroll" "$(stored)" | cut -d' ' -f1 | xargs)" = '700 600' ]
@@ -141,7 +141,7 @@ refusals() {
 		grep -q "${serial#serial=}" "$top/server.log"
 		grep -q "${serial#serial=}" "$top/n1/etc/etcd/enroll/members/$n"
 	done
-	# The token was for two machines, and both are here; but n2 may have lost its answer.
+	# The two uses of the token are spent, but n2 may have lost its answer.
 	rm "$top"/n2/etc/etcd/pki/*.crt
 	ask n2
 	[ "$(grep -c '^USED' "$(stored)")" = 2 ]
@@ -150,7 +150,7 @@ refusals() {
 	run ! grep -r "$token" "$top"/n1 "$top/server.log"
 }
 
-@test "renewal shows the certificate, even one that expired a month ago, and needs no token" {
+@test "a renewal with a certificate, even one that expired a month ago, needs no token" {
 	long_ago=$(($(date +%s) - 400 * 86400))
 	export ETCD_CLUSTER_NOW=$long_ago
 	make_ca
@@ -169,7 +169,7 @@ refusals() {
 	grep -q "who showed a certificate" "$top/server.log"
 }
 
-@test "a wrong token: refused, said so, nothing is kept; and logged without the token" {
+@test "a wrong token is refused with a clear message, nothing is stored, and the log does not contain the token" {
 	make_ca
 	give_token n2 "$(openssl rand -hex 20)"
 	start_server
@@ -181,14 +181,14 @@ refusals() {
 	grep -q "refused $net.2: there is no token [0-9a-f]\{16\} here" "$top/server.log"
 }
 
-@test "a replayed token: another machine cannot have n2's name once n2 has it, and who has the token cannot ask from elsewhere" {
+@test "a replayed token: no other machine gets n2's name, and no certificate goes to another source address" {
 	make_ca
 	start_server
 	ask n2
 	rm -r "$top/n2/etc/etcd/pki"
 	run -4 ask n2
 	[[ "$output" == *"with this token already, and with another key"* ]]
-	# Nor one for an address that it does not come from. (Every loopback address is the same machine.)
+	# The same for an address that is not the source. (All loopback addresses are the same machine.)
 	sed -i "s/^MEMBERS=.*/&,n4=192.0.2.4/" "$top/n1/etc/etcd/cluster.conf"
 	question n4 192.0.2.4 "$(good_csr)" | grep -v ^MEMBERS | send "$net.4" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
@@ -196,7 +196,7 @@ refusals() {
 	[ "$(ls "$top/n1/etc/etcd/enroll/members")" = n2 ]
 }
 
-@test "names: neither the CA host's, nor one that MEMBERS does not have, nor localhost" {
+@test "names: the CA host's name, a name that MEMBERS does not have, and localhost are refused" {
 	make_ca
 	start_server
 	for who in "n1 $net.2" "n4 $net.4" "localhost $net.2" "n2 $net.1" "etcd-peer $net.2" "n2 $net.3"; do
@@ -209,10 +209,10 @@ refusals() {
 	[ -z "$(ls "$top/n1/etc/etcd/enroll/members" 2>/dev/null)" ]
 }
 
-@test "weak key, foreign signature, no request at all, no message at all: refused in words, and the next one is served" {
+@test "weak key, wrong signature, bad request, bad message: refused with a clear message, and the next one is served" {
 	make_ca
 	start_server
-	# A length, and then silence.
+	# A length without a message.
 	printf '\x00\x00\x01\x00x' | talk "$net.2" >"$top/silent" &
 	silent=$!
 	question n2 "$net.2" "$(csr -algorithm RSA -pkeyopt rsa_keygen_bits:1024)" | send "$net.2" >"$top/answer"
@@ -224,7 +224,7 @@ refusals() {
 	grep -q '^MESSAGE=.*no certificate request' "$top/answer"
 	head -c 3000 /dev/urandom | send "$net.2" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
-	# One that is announced with 1 GiB, and one that is 40000 bytes long.
+	# A message with a length of 1 GiB, and one of 40000 bytes.
 	printf '\x40\x00\x00\x00x' | talk "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*at most 32768' "$top/answer"
 	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.2" >"$top/answer"
@@ -234,7 +234,7 @@ refusals() {
 	[ ! -e "$top/n1/etc/etcd/enroll/members/n3" ]
 }
 
-@test "a false door, however good its certificate, hears nothing from a machine that has a token" {
+@test "a false server with a good certificate receives nothing from a machine that has a token" {
 	make_ca
 	cat "$top"/n1/etc/etcd/pki/server.{crt,key} >"$top/good.pem"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$net.1" -addext "subjectAltName=IP:$net.1" \
@@ -247,7 +247,7 @@ refusals() {
 		close_door
 		[ ! -s "$top/heard" ]
 	done
-	# With certificates of its own, a machine talks to a door of its own CA only.
+	# A machine with certificates connects only to a server of its own CA.
 	start_server
 	ask n2
 	close_door
@@ -259,7 +259,7 @@ refusals() {
 	[ ! -s "$top/heard" ]
 }
 
-@test "certificates of another CA, and those of this one that are for no member, open nothing" {
+@test "certificates of another CA, and certificates of this CA for no member, are refused" {
 	make_ca
 	start_server
 	ask n2
@@ -274,12 +274,12 @@ refusals() {
 		-bind "$net.2:0" -tls1_3 -quiet -cert "$top/n2/etc/etcd/pki/server.crt" -key "$top/n2/etc/etcd/pki/server.key" \
 		>"$top/answer" 2>/dev/null || true
 	grep -a -q 'MESSAGE=.*not one of a member' "$top/answer"
-	# No certificate and no token.
+	# Neither certificate nor token.
 	timeout 20 openssl s_client -connect "$net.1:$port" -tls1_3 -quiet </dev/null >"$top/answer" 2>&1 || true
 	run ! grep -a -q STATUS= "$top/answer"
 }
 
-@test "garbage, dripping, half-open and a thousand connects: turned away, logged a few times, memory flat, and it still serves" {
+@test "garbage, slow, half-open and a thousand connections: refused, few log lines, flat memory, still serving" {
 	make_ca
 	start_server "$ETCD_CLUSTER_PLAIN"
 	python3 tests/lib/knock.py connect "$net.1" "$port" 20 "$net.50"
@@ -297,7 +297,7 @@ refusals() {
 		grep -q held "$top/held" && break
 		sleep 0.1
 	done
-	# While all that goes on.
+	# At the same time.
 	ask n2
 	[ "$(pgrep -P $server | wc -l)" -le 8 ]
 	kill $holder
@@ -316,7 +316,7 @@ refusals() {
 	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 
-@test "pending: nobody there, clocks that differ; refused: MEMBERS that differ; no token, no use" {
+@test "pending: no answer, clocks that differ; refused: MEMBERS that differ, no token" {
 	run -6 ask n2
 	[[ "$output" == *"no CA host answers"* ]]
 	make_ca
@@ -351,7 +351,7 @@ refusals() {
 	openssl verify -CAfile "$top/n2/etc/etcd/pki/ca.crt" -verify_hostname etcd.example.org "$top/n2/etc/etcd/pki/server.crt"
 }
 
-@test "another ENROLL_PORT is a drop-in for the socket; the usual one needs none" {
+@test "another ENROLL_PORT needs a drop-in for the socket; the default port needs none" {
 	make_ca
 	dropin=$top/n1/etc/systemd/system/etcd-cluster-enroll.socket.d/50-etcd-cluster-port.conf
 	grep -qx "ListenStream=$port" "$dropin"
@@ -360,7 +360,7 @@ refusals() {
 	[ ! -e "$dropin" ]
 }
 
-@test "enroll by hand: without a socket from systemd, or at an address that is none" {
+@test "enroll without a socket from systemd, and with an invalid address" {
 	run -3 "$ETCD_CLUSTER" --root "$top/n1" enroll
 	[[ "$output" == *--listen* ]]
 	for where in nowhere 127.0.0.1 :1 127.0.0.1:0 127.0.0.1:x "[::1:2" 192.0.2.1:1; do

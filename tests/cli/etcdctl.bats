@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# scripts/etcdctl.sh, with an etcdctl that shows what it was given.
+# scripts/etcdctl.sh, with a fake etcdctl that prints its arguments and variables.
 
 bats_require_minimum_version 1.5.0
 
@@ -31,7 +31,7 @@ setup() {
 	unset "${!ETCDCTL_@}"
 }
 
-@test "sets what etcdctl.env says and nothing else" {
+@test "sets the variables of etcdctl.env and no others" {
 	run -0 "$script" get 'a key'
 	[ "${#lines[@]}" -eq 5 ]
 	[ "${lines[0]}" = ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ]
@@ -39,13 +39,13 @@ setup() {
 	[ "${lines[4]}" = "args:get a key" ]
 }
 
-@test "the caller's own variables win, an empty one too" {
+@test "variables of the caller have precedence, also empty ones" {
 	ETCDCTL_ENDPOINTS=https://elsewhere:2379 ETCDCTL_CACERT='' run -0 "$script" get x
 	[[ $output == *ETCDCTL_ENDPOINTS=https://elsewhere:2379* ]]
 	[[ $output == *"ETCDCTL_CACERT="$'\n'* ]]
 }
 
-@test "the variable of an option on the command line is left out, or etcdctl would refuse" {
+@test "the variable of an option on the command line is not set, because etcdctl would refuse" {
 	run -0 "$script" --endpoints=https://other:2379 --dial-timeout 1s get x
 	[[ $output != *ETCDCTL_ENDPOINTS* ]]
 	[[ $output != *ETCDCTL_DIAL_TIMEOUT* ]]
@@ -54,24 +54,24 @@ setup() {
 	[[ $output == *ETCDCTL_ENDPOINTS* ]]
 }
 
-@test "the exit status is etcdctl's" {
+@test "the exit status is that of etcdctl" {
 	printf '#!/bin/sh\nexit 7\n' >"$current/etcdctl"
 	run -7 "$script" get x
 }
 
-@test "a machine that is not set up is told what to do" {
+@test "a machine that is not set up: the message contains the next command" {
 	rm "$etc/etcdctl.env"
 	run -1 "$script" get x
 	[[ $output == *"not set up"*"etcd-cluster setup"* ]]
 }
 
-@test "without a release it says so" {
+@test "without a release the message contains the next command" {
 	rm "$current/etcdctl"
 	run -1 "$script" get x
 	[[ $output == *"no etcd release is installed"* ]]
 }
 
-@test "a key that cannot be read is named; version needs none" {
+@test "a key that cannot be read is named; version needs no key" {
 	rm "$etc/pki/etcdctl-etcd-client.key"
 	run -1 "$script" get x
 	[[ $output == *"etcdctl-etcd-client.key cannot be read"*"root"* ]]

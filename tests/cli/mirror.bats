@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Fetching a release from mirrors that behave well and badly (tests/lib/mirror.py). A test build waits for a stalled mirror as
-# long as ETCD_CLUSTER_STALL says.
+# Downloads from good and bad mirrors (tests/lib/mirror.py). In a test build ETCD_CLUSTER_STALL is the time limit for a
+# stalled mirror.
 
 bats_require_minimum_version 1.5.0
 
@@ -43,7 +43,7 @@ setup() {
 	: >"$SITE/log"
 }
 
-# from BASE…: the mirrors of cluster.conf.
+# from BASE…: writes the mirrors into cluster.conf.
 from() {
 	printf 'RELEASE=3.6.14\nRELEASE_CA_FILE=/etc/etcd/ca.crt\nRELEASE_URL="%s"\n' "$*" >"$root/etc/etcd/cluster.conf"
 }
@@ -52,14 +52,14 @@ fetch() {
 	run "$ETCD_CLUSTER" --root "$root" release fetch
 }
 
-# got: it is in the cache, and nothing else is.
+# got: the cache contains the archive and nothing else.
 got() {
 	[ "$status" -eq 0 ] || { echo "exit $status: $output"; return 1; }
 	cmp "$SITE/files/$FILE" "$cache/$FILE"
 	[ "$(ls -A "$cache")" = "$FILE" ]
 }
 
-# failed CLASS WORDS [LEFT…]: with this exit code and these words; the cache has just these, and there is no release.
+# failed CODE WORDS [FILE…]: the run ended with CODE and WORDS; the cache contains only FILE…; nothing is installed.
 failed() {
 	[ "$status" -eq "$1" ] || { echo "exit $status: $output"; return 1; }
 	[[ $output == *"$2"* ]] || { echo "not \"$2\": $output"; return 1; }
@@ -72,7 +72,7 @@ requests() {
 	grep -c . "$SITE/log" || true
 }
 
-@test "a good mirror: http, https, a redirect to https, file:, a directory" {
+@test "good mirrors: http, https, a redirect to https, file:, a directory" {
 	mkdir -p "$root/srv/mirror/v3.6.14"
 	cp "$SITE/files/$FILE" "$root/srv/mirror/v3.6.14"
 	for base in "$HTTP/good" "$HTTPS/good/" "$HTTP/to-https" "$HTTPS/to-https" file:///srv/mirror /srv/mirror /srv/mirror/v3.6.14; do
@@ -84,21 +84,21 @@ requests() {
 	run -2 "$ETCD_CLUSTER" --root "$root" release fetch
 }
 
-@test "the next mirror is asked when one fails" {
+@test "if one mirror fails, the next one is used" {
 	from "$HTTP/404" "$HTTP/wrong" "$HTTP/cut" /nowhere "$HTTPS/good"
 	fetch
 	got
 	[ "$(requests)" -eq 4 ]
 }
 
-@test "mirrors without the file, in trouble, or out of reach: pending, with the reason for each" {
+@test "mirrors without the file, with errors, or unreachable: pending, with the reason for each" {
 	from "$HTTP/404" "$HTTP/500" "$HTTP/204" "http://127.0.0.1:1/x" /nowhere
 	fetch
 	failed 6 "$HTTP/404/v3.6.14/$FILE: it has no such file (HTTP status 404)"
 	[[ $output == *"HTTP status 500"*"HTTP status 204"*"connect"*"/nowhere/$FILE: cannot open it: No such file"* ]]
 }
 
-@test "a stalled, slow or silent mirror is given up" {
+@test "a stalled, slow or silent mirror is abandoned" {
 	for how in stall slow; do
 		from "$HTTP/$how"
 		fetch
@@ -110,7 +110,7 @@ requests() {
 	failed 6 "$HTTP/silent"
 }
 
-@test "an answer that is cut: pending when that can be told, wrong when not; never taken" {
+@test "an incomplete answer: pending if that can be detected, refused if not, and never used" {
 	from "$HTTP/cut"
 	fetch
 	failed 6 "cut" "$FILE.etag" "$FILE.part"
@@ -120,7 +120,7 @@ requests() {
 	failed 4 "wrong SHA-256" "$FILE.bad"
 }
 
-@test "resume: from where it broke off, but only in the same file" {
+@test "a download resumes where it stopped, but only in the same file" {
 	for how in cut-then-good cut-then-changed cut-then-lies; do
 		rm -rf "$cache"
 		: >"$SITE/log"
@@ -134,7 +134,7 @@ requests() {
 	done
 }
 
-@test "wrong bytes are refused, and setup does not ask that mirror for the file again for six hours" {
+@test "wrong bytes are refused, and setup does not download them from that mirror again for six hours" {
 	now=$(date +%s)
 	from "$HTTP/wrong"
 	ETCD_CLUSTER_NOW=$now run "$ETCD_CLUSTER" --root "$root" setup
@@ -151,11 +151,11 @@ requests() {
 	[[ $output == *"wrong SHA-256"* ]]
 	[ "$(requests)" -eq 2 ]
 	[ "$(wc -l <"$cache/$FILE.bad")" -eq 1 ]
-	# a person who asks is not kept from trying
+	# the explicit verb downloads again
 	fetch
 	failed 4 "wrong SHA-256" "$FILE.bad"
 	[ "$(requests)" -eq 3 ]
-	# the next mirror is asked meanwhile
+	# the next mirror is used in the meantime
 	from "$HTTP/wrong" "$HTTP/good"
 	run "$ETCD_CLUSTER" --root "$root" setup
 	cmp "$SITE/files/$FILE" "$cache/$FILE"
@@ -165,14 +165,14 @@ requests() {
 	from "$HTTP/anonymous-wrong"
 	fetch
 	failed 4 "wrong SHA-256" "$FILE.bad"
-	# the table was wrong, not the mirror: what it has is what is wanted by now
+	# the table was wrong, not the mirror: after its correction the same archive is right
 	sed -i "s/^[0-9a-f]*/$(cut -f 3 "$cache/$FILE.bad")/" "$root/etc/etcd/releases.sha256.d/site.sha256"
 	run "$ETCD_CLUSTER" --root "$root" setup
 	[ "$(requests)" -eq 6 ]
 	[[ $output != *"wrong bytes"* ]]
 }
 
-@test "what is no gzip file, or too large, is refused without being kept" {
+@test "an answer that is not a gzip file, or too large, is refused and not stored" {
 	for how in html large endless; do
 		from "$HTTP/$how"
 		fetch
@@ -187,7 +187,7 @@ requests() {
 	done
 }
 
-@test "a redirect away from https is refused, a loop ends" {
+@test "a redirect from https to http is refused, a redirect loop ends" {
 	for base in "$HTTPS/to-http" "$HTTP/to-http" "$HTTPS/to-file" "$HTTP/to-file"; do
 		from "$base"
 		fetch
@@ -198,7 +198,7 @@ requests() {
 	failed 6 "redirects"
 }
 
-@test "https: only the authorities of RELEASE_CA_FILE" {
+@test "https: only the authorities of RELEASE_CA_FILE are trusted" {
 	from "$HTTPS/good"
 	sed -i s/ca.crt/other.crt/ "$root/etc/etcd/cluster.conf"
 	fetch
@@ -211,15 +211,15 @@ requests() {
 	[[ $output == *"none.crt"* ]]
 }
 
-@test "a proxy of the environment is used" {
+@test "a proxy from the environment is used" {
 	from http://mirror.invalid/good
 	run env http_proxy="$HTTP" "$ETCD_CLUSTER" --root "$root" release fetch
-	# the fake proxy is handed the whole URL and has no such method; it was asked, which is what counts
+	# the fake proxy does not implement the method; the test only needs the request
 	[ "$status" -eq 6 ]
 	[ "$(requests)" -eq 1 ]
 }
 
-@test "a bad copy in the cache does not keep a good one from coming" {
+@test "a bad archive in the cache is replaced by a good download" {
 	from "$HTTP/good"
 	mkdir -p "$cache"
 	head -c 1000 "$SITE/files/$FILE" >"$cache/$FILE"
@@ -243,11 +243,11 @@ requests() {
 	status_was=$status
 	rm "$SITE/files/SHA256SUMS" "$SITE/files/SHA256SUMS.sig"
 	[ "$status_was" -eq 0 ] || { echo "$output"; return 1; }
-	# what was proven stays provable without the mirror
+	# the digest stays valid without the mirror
 	run -0 "$ETCD_CLUSTER" --root "$root" release verify 3.6.14
 }
 
-@test "killed while it fetches, then run again" {
+@test "a run that is killed during the download is completed by the next run" {
 	from "$HTTP/stall"
 	timeout -s KILL 0.6 "$ETCD_CLUSTER" --root "$root" release fetch || true
 	from "$HTTP/good"
@@ -256,7 +256,7 @@ requests() {
 }
 
 # shellcheck disable=SC2016 # the inner shell's $1
-@test "no room in the cache is said before anything is fetched" {
+@test "a full cache is reported before the download starts" {
 	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || skip "mounting needs root"
 	mkdir -p "$cache"
 	from "$HTTP/good"

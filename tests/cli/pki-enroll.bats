@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Certificates through a real door on loopback: forming and waiting, renewal, a second CA host when the first is lost, machines made by bundle.
+# Certificates from a real enrolment server on loopback: forming, waiting, renewal, the loss of the first CA host,
+# machines made by bundle.
 
 bats_require_minimum_version 1.5.0
 
@@ -44,7 +45,7 @@ ec() {
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/$name" "$@"
 }
 
-# The certificates' part of setup; on a CA host all of it, which knows no release here, so that the token gets into the store.
+# The certificate steps of setup.
 certify() {
 	"$certify" "$BATS_TEST_TMPDIR/$1"
 }
@@ -54,7 +55,7 @@ ca_host() {
 	[ -e "$(etc "$1")/pki/ca.key" ]
 }
 
-# serve NAME ADDRESS: opens it; stop_server NAME.
+# serve NAME ADDRESS: starts the enrolment server; stop_server NAME ends it.
 serve() {
 	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/$1" enroll --listen "$2:$port" 2>"$BATS_TEST_TMPDIR/$1.log" 3>&- &
 	echo $! >"$BATS_TEST_TMPDIR/$1.pid"
@@ -74,7 +75,7 @@ stop_server() {
 	wait "$pid" 2>/dev/null || :
 }
 
-# peer_port NAME ADDRESS: somebody listens where that member's etcd would.
+# peer_port NAME ADDRESS: listens at the peer port of that member.
 peer_port() {
 	python3 -c '
 import socket, sys, time
@@ -96,8 +97,8 @@ fine() {
 	ec "$1" cert list --json | jq -e 'all(.problem == null)' >/dev/null
 }
 
-@test "three machines with the same answers, in any order, and the key of the CA on one of them" {
-	run -6 certify n3 # nobody is there yet: it waits, with its keys made
+@test "three machines with the same answers, in any order: only one has the CA key" {
+	run -6 certify n3 # no server yet: it makes its keys and waits
 	[[ "$output" == *"no CA host answers"* ]]
 	run -6 certify n3
 	key=$(cat "$(etc n3)/pki/peer.key")
@@ -122,7 +123,7 @@ fine() {
 	run ! grep -rq $token "$BATS_TEST_TMPDIR"/n?/etc "$BATS_TEST_TMPDIR"/*.log
 }
 
-@test "without a token, or with one that will not do, nothing is made" {
+@test "without a token, or with an unsuitable one, nothing is made" {
 	ca_host n1
 	serve n1 127.0.0.1
 	rm "$(etc n2)/enroll-token"
@@ -139,7 +140,7 @@ fine() {
 	run -4 certify n2
 }
 
-@test "a dry run, and the package's hook, ask nobody" {
+@test "a dry run and the package hook send no requests" {
 	ca_host n1
 	serve n1 127.0.0.1
 	run ec n2 setup --dry-run
@@ -149,7 +150,7 @@ fine() {
 	run ! grep -q given "$BATS_TEST_TMPDIR/n1.log"
 }
 
-@test "the timer renews through the door; what is asked for by name must come" {
+@test "the timer renews at the enrolment server; a renewal by name must succeed" {
 	ca_host n1
 	serve n1 127.0.0.1
 	certify n2
@@ -157,7 +158,7 @@ fine() {
 	before=$(serial n2 server)
 	key=$(cat "$(etc n2)/pki/server.key")
 	stop_server n1
-	export ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) # for the door, too, which compares clocks
+	export ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) # also for the server, which compares clocks
 	serve n1 127.0.0.1
 	run -0 ec n2 cert renew
 	run -2 ec n2 cert renew
@@ -169,12 +170,12 @@ fine() {
 	[[ "$output" == *"no CA host answers"* ]]
 	run -6 ec n2 cert renew --force server
 	[ "$(serial n2 server)" = "$before" ]
-	# A year without the CA host: etcd could not start, and that is said.
+	# After a year without the CA host etcd cannot start, and the message says so.
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 700 * 86400)) run -6 ec n2 cert renew
 	[ "$(serial n2 server)" = "$before" ]
 }
 
-@test "another key type is another key, by the certificate that is there" {
+@test "another key type is a new key, authorised by the present certificate" {
 	ca_host n1
 	serve n1 127.0.0.1
 	certify n2
@@ -186,7 +187,7 @@ fine() {
 	run -0 ec n2 cert renew --force
 }
 
-@test "a second CA host: the first is lost, and the others find the second" {
+@test "a second CA host: after the loss of the first, the others use the second" {
 	word="$BATS_TEST_TMPDIR/word"
 	(umask 077 && echo 'correct horse battery' >"$word")
 	ca_host n1
@@ -207,7 +208,7 @@ fine() {
 	grep -q 'n3 (127.0.0.3)' "$BATS_TEST_TMPDIR/n2.log"
 	fine n3
 	run -2 certify n3
-	# The lost machine comes back from the installer, as the first of MEMBERS, while n3 answers on its peer port: no second CA.
+	# The lost machine is reinstalled as the first of MEMBERS while n3 answers on its peer port: it makes no second CA.
 	configure n1
 	peer_port n3 127.0.0.3
 	run -6 certify n1
@@ -220,7 +221,7 @@ fine() {
 	[ ! -e "$(etc n1)/pki/ca.key" ]
 }
 
-@test "a machine that bundle made renews through the door, though it never had a token" {
+@test "a machine made by bundle renews at the enrolment server without any token" {
 	ca_host n1
 	ec n1 bundle --out "$BATS_TEST_TMPDIR/n2.tar" n2=127.0.0.2
 	tar -C "$BATS_TEST_TMPDIR/n2" -xpf "$BATS_TEST_TMPDIR/n2.tar"
@@ -233,7 +234,7 @@ fine() {
 	fine n2
 }
 
-@test "etcdadm's way: with ca.crt and ca.key copied, nobody is asked" {
+@test "as with etcdadm: with ca.crt and ca.key copied, no requests are sent" {
 	ca_host n1
 	mkdir -m 750 "$(etc n2)/pki"
 	cp "$(etc n1)"/pki/ca.{crt,key} "$(etc n2)/pki"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The verbs cert and ca, and what openssl says about what they make.
+# The verbs cert and ca, and openssl's verification of their output.
 
 bats_require_minimum_version 1.5.0
 
@@ -54,7 +54,7 @@ tree() {
 			strict "$pki/ca.crt" "$pki/$name.crt" sslclient
 			run ! strict "$pki/ca.crt" "$pki/$name.crt" sslserver
 		done
-		# Keys as PKCS#8, and each that of its certificate.
+		# Keys are PKCS#8 and match their certificates.
 		for key in "$pki"/*.key; do
 			head -n 1 "$key" | grep -qx -- '-----BEGIN PRIVATE KEY-----'
 			[ "$(openssl pkey -in "$key" -pubout)" = "$(openssl x509 -in "${key%.key}.crt" -noout -pubkey)" ]
@@ -68,7 +68,7 @@ tree() {
 	openssl x509 -noout -ext basicConstraints -in "$pki/ca.crt" | tr -d '\n' | grep -q 'critical *CA:TRUE, pathlen:0'
 }
 
-@test "list says days left, and --json is JSON" {
+@test "list prints the days left, and --json prints JSON" {
 	ec cert list | grep -q 'is missing; etcd-cluster setup'
 	"$certify" "$root"
 	ec cert list | grep -Eq '^server +36[45] +CN=n1$'
@@ -77,7 +77,7 @@ tree() {
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) ec cert list | grep -q 'etcd-cluster cert renew'
 }
 
-@test "renew has nothing to do until something is due" {
+@test "renew does nothing until a certificate is due" {
 	run -2 ec cert renew # no certificates: nothing to renew, and no CA is made
 	[ ! -e "$pki" ]
 	"$certify" "$root"
@@ -89,7 +89,7 @@ tree() {
 	[[ $output == *"would be renewed"* ]]
 	[ "$(tree)" = "$before" ]
 	key=$(cat "$pki/server.key")
-	later=$(($(date +%s) + 400 * 86400)) # past their end
+	later=$(($(date +%s) + 400 * 86400)) # after their expiry
 	ETCD_CLUSTER_NOW=$later run -0 ec cert renew
 	ETCD_CLUSTER_NOW=$later run -2 ec cert renew
 	[ "$(cat "$pki/server.key")" = "$key" ]
@@ -97,7 +97,7 @@ tree() {
 	openssl verify -attime "$later" -CAfile "$pki/ca.crt" "$pki"/server.crt "$pki"/peer.crt "$pki"/*client.crt
 }
 
-@test "issue makes pairs for other hosts and clients, and refuses what is dangerous" {
+@test "issue makes certificates for other hosts and clients, and refuses dangerous ones" {
 	run -3 ec cert issue client --name alice --out "$out"
 	[[ $output == *"etcd-cluster setup"* ]]
 	"$certify" "$root"
@@ -133,13 +133,13 @@ tree() {
 	key=$(cat "$out/alice.key")
 	ec cert issue client --name alice --out "$out"
 	[ "$(cat "$out/alice.key")" = "$key" ]
-	# Another CA's directory.
+	# The directory of another CA.
 	echo x >"$out/n2/ca.crt"
 	run -3 ec cert issue client --name carol --out "$out/n2"
 	[ ! -e "$out/n2/carol.key" ]
 }
 
-@test "what issue makes for another host is enough there, without the CA's key" {
+@test "the files of issue are enough for another host, without the CA key" {
 	"$certify" "$root"
 	"$ETCD_CLUSTER" --root "$root" cert issue server --name n2 --san 10.0.0.2 --out "$out/etc/etcd/pki"
 	"$ETCD_CLUSTER" --root "$root" cert issue peer --name n2 --san 10.0.0.2 --out "$out/etc/etcd/pki"
@@ -154,7 +154,7 @@ tree() {
 	[[ $output == *"not valid for 10.0.0.3"* ]]
 }
 
-@test "export gives kubeadm its files and keeps the CA's key" {
+@test "export writes the files for kubeadm without the CA key" {
 	run -1 ec cert export "$out"
 	rm -rf "$out"
 	"$certify" "$root"
@@ -172,7 +172,7 @@ tree() {
 	run -3 ec cert export "$out"
 }
 
-@test "the CA travels encrypted, to a machine that has none" {
+@test "ca export and ca import move the encrypted CA to a machine without one" {
 	passphrase
 	word="$BATS_TEST_TMPDIR/word"
 	run -3 ec ca show
@@ -213,7 +213,7 @@ tree() {
 	[ "$(tree)" = "$before" ]
 }
 
-@test "no key leaves by way of a message" {
+@test "no message contains a key" {
 	"$certify" "$root" 2>"$out"
 	for args in 'cert list' 'cert list --json' 'cert renew --force' 'ca show'; do
 		# shellcheck disable=SC2086 # words

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Releases on one machine: what is installed, refused, switched, removed; and that a refusal leaves nothing behind.
+# Releases on one machine: installed, refused, switched, removed. A refusal leaves no files.
 
 bats_require_minimum_version 1.5.0
 
-# A small program that answers as etcd does, good releases of several versions, and every hostile one.
+# A fake etcd, good releases of several versions, and all hostile archives.
 setup_file() {
 	export LIB="$BATS_TEST_DIRNAME/../lib" DATA="$BATS_FILE_TMPDIR"
 	cc -O1 -o "$DATA/stub" "$LIB/etcd-stub.c"
@@ -29,7 +29,7 @@ setup() {
 	echo RELEASE_URL=none >"$conf"
 }
 
-# have VERSION…: their tarballs in the cache, and vouched for by the administrator.
+# have VERSION…: copies the archives into the cache and adds their digests.
 have() {
 	for v; do
 		cp "$DATA/good/etcd-v$v-linux-$ARCH.tar.gz" "$cache"
@@ -41,12 +41,12 @@ release() {
 	"$ETCD_CLUSTER" --root "$root" release "$@"
 }
 
-# All that is below the root, but for the lock.
+# Lists all files below the root except the lock.
 tree() {
 	(cd "$root" && find . -path ./run -prune -o -printf '%p %m %s %l\n' | sort)
 }
 
-# refused CLASS WORDS ARGUMENT…: with this exit code and these words, and nothing changed.
+# refused CODE WORDS ARGUMENT…: the run ends with CODE and WORDS and changes nothing.
 refused() {
 	local class=$1 words=$2 before
 	shift 2
@@ -57,7 +57,7 @@ refused() {
 	[ "$(tree)" = "$before" ] || { diff <(echo "$before") <(tree); return 1; }
 }
 
-@test "install: from the cache, whole, current, and a second time there is nothing to do" {
+@test "install: from the cache, complete and current; a second run has nothing to do" {
 	have 3.6.14
 	run -0 release install 3.6.14
 	[ "$(readlink "$releases/current")" = v3.6.14 ]
@@ -70,14 +70,14 @@ refused() {
 	[[ $output == *"$file: good, as $admin/site.sha256:1 says"*"v3.6.14: good, as installed"* ]]
 }
 
-@test "install: 3.4 has no etcdutl, later releases must" {
+@test "install: 3.4 has no etcdutl, later releases must have it" {
 	have 3.4.30
 	run -0 release install 3.4.30
 	[ ! -e "$releases/v3.4.30/etcdutl" ]
 	[ -x "$releases/v3.4.30/etcdctl" ]
 }
 
-@test "every hostile archive is refused with its reason, though its digest is the right one, and leaves nothing" {
+@test "every hostile archive is refused with its reason although its digest is correct, and leaves nothing" {
 	while IFS=$'\t' read -r case words; do
 		cp "$DATA/evil/$case/$file" "$cache/"
 		(cd "$cache" && sha256sum "$file") >"$admin/site.sha256"
@@ -86,7 +86,7 @@ refused() {
 	[ "$(wc -l <"$DATA/evil/cases")" -gt 90 ]
 }
 
-@test "flipped bits and truncations, anywhere, are refused by the digest" {
+@test "flipped bits and truncations at any offset are refused by the digest" {
 	have 3.6.14
 	for seed in 1 2 3 4 5 6 7 8; do
 		python3 - "$DATA/good/$file" "$cache/$file" "$seed" <<-'END'
@@ -104,7 +104,7 @@ refused() {
 	done
 }
 
-@test "a tarball of another version or machine under this name is refused" {
+@test "an archive of another version or architecture under this name is refused" {
 	have 3.6.14
 	cp "$DATA/good/etcd-v3.6.13-linux-$ARCH.tar.gz" "$cache/$file"
 	refused 4 "has the wrong SHA-256" install 3.6.14
@@ -112,22 +112,22 @@ refused() {
 	refused 4 "another release" install 3.6.14
 }
 
-@test "a release without a trusted digest: refused, with the ways out" {
+@test "a release without a trusted digest is refused, and the message contains the fixes" {
 	cp "$DATA/good/$file" "$cache"
 	refused 4 "$file has no trusted digest" install 3.6.14
 	[[ $output == *"releases.sha256.d/site.sha256"* ]]
-	# another name, even a longer one with the same beginning, is not this one
+	# the digest of another name, also of a longer one with the same beginning, does not count
 	echo "$(sha256sum <"$cache/$file" | cut -d' ' -f1)  $file.asc" >"$admin/site.sha256"
 	refused 4 "$file has no trusted digest" install 3.6.14
 }
 
-@test "the pinned table goes first, and a mismatch there is final" {
+@test "the pinned table comes first, and a mismatch with it is final" {
 	have 3.6.14
 	echo "$(echo other | sha256sum | cut -d' ' -f1)  $file" >"$pinned"
 	refused 4 "and $pinned:1 has" install 3.6.14
 }
 
-@test "administrators' tables that disagree, cannot be read as such, or can be changed by others, are refused" {
+@test "tables of the administrator that disagree, are unreadable, or are writable by others are refused" {
 	have 3.6.14
 	echo "$(echo other | sha256sum | cut -d' ' -f1)  $file" >"$admin/zz.sha256"
 	refused 4 "zz.sha256:1: the digest of $file is not that of $admin/site.sha256:1" install 3.6.14
@@ -138,7 +138,7 @@ refused() {
 	refused 4 "can be written by others" install 3.6.14
 }
 
-@test "a cached file that others could change, a link, a directory, a FIFO: refused" {
+@test "a cached file that others can change, a link, a directory, a FIFO: refused" {
 	have 3.6.14
 	chmod 666 "$cache/$file"
 	refused 4 "can be written by others" install 3.6.14
@@ -151,7 +151,7 @@ refused() {
 	refused 4 "is not a regular file" install 3.6.14
 }
 
-@test "a tarball that is still being copied into the cache is waited for" {
+@test "setup waits for an archive that is still being copied into the cache" {
 	have 3.6.14
 	exec 7>>"$cache/$file"
 	run release install 3.6.14
@@ -161,7 +161,7 @@ refused() {
 	run -0 release install 3.6.14
 }
 
-@test "SHA256SUMS is believed when a key of this machine has signed it, and only then" {
+@test "SHA256SUMS is trusted only if a key of this machine has signed it" {
 	keys="$root/etc/etcd/release-keys.d"
 	mkdir "$keys"
 	cp "$DATA/good/$file" "$cache"
@@ -179,7 +179,7 @@ refused() {
 	grep -q "signed by $keys/site.pem" "$releases/v3.6.14/.release"
 }
 
-@test "releases known to be bad, nonsense and unsupported versions are refused by name" {
+@test "known bad releases, invalid and unsupported versions are refused by name" {
 	have 3.5.1
 	refused 3 "3.5.0 to 3.5.2 can lose data" install 3.5.1
 	refused 3 "only etcd 3.4 to 3.7" install 2.3.8
@@ -189,7 +189,7 @@ refused() {
 	refused 3 "not installed" use 3.7.1
 }
 
-@test "no tarball and no network: says which file goes where" {
+@test "no archive and no network: the message contains the file name and the directory" {
 	have 3.6.14
 	rm "$cache/$file"
 	refused 6 "$file is not in $cache" install 3.6.14
@@ -225,7 +225,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	run -2 release prune
 }
 
-@test "a member goes forward one minor version at a time and never back across one" {
+@test "a member moves forward by one minor version at a time, and never back across one" {
 	have 3.5.30 3.6.13 3.6.14 3.7.1
 	for v in 3.6.13 3.6.14 3.7.1 3.5.30; do
 		run -0 release install $v
@@ -240,7 +240,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	refused 3 "more than one minor" use 3.7.1
 }
 
-@test "a damaged release is noticed, listed and mended" {
+@test "a damaged release is detected, listed and repaired" {
 	have 3.6.14
 	run -0 release install 3.6.14
 	printf x | dd of="$releases/v3.6.14/etcdctl" bs=1 seek=100 conv=notrunc status=none
@@ -255,7 +255,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	run -0 release verify
 }
 
-@test "verify: a file by its path" {
+@test "verify accepts a path" {
 	have 3.6.14
 	run -0 release verify "$cache/$file"
 	cp "$DATA/good/etcd-v3.6.13-linux-$ARCH.tar.gz" "$BATS_TEST_TMPDIR/$file"
@@ -263,7 +263,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	refused 3 "does not have the name" verify "$conf"
 }
 
-@test "system: the distribution's etcd, but not our own links, nor one that others could change" {
+@test "system: the distribution's etcd, but not our own links, and not programs that others can change" {
 	refused 3 "the distribution's etcd is neither" install system
 	mkdir -p "$root/usr/bin" "$root/usr/local/bin"
 	ln -s ../libexec/etcd-cluster/releases/current/etcd "$root/usr/bin/etcd"
@@ -281,7 +281,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	grep -qx VERSION=3.5.30 "$releases/system/.release"
 }
 
-@test "killed at any moment, then run again: installed, and nothing else is left" {
+@test "killed at any moment, then run again: installed, without leftovers" {
 	have 3.6.14
 	for delay in 0.01 0.03 0.05 0.08 0.12 0.2; do
 		timeout -s KILL $delay "$ETCD_CLUSTER" --root "$root" release install 3.6.14 || true
@@ -292,7 +292,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	[ -z "$(find "$releases" "$cache" -name '.new-*')" ]
 }
 
-@test "dry runs say what would be done and do nothing" {
+@test "dry runs print the steps and change nothing" {
 	have 3.6.14
 	refused 0 "would install" install --dry-run 3.6.14
 	rm "$cache/$file"
@@ -301,7 +301,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 }
 
 # shellcheck disable=SC2016 # the inner shell's $1
-@test "no room, read-only and noexec places are named before anything is done" {
+@test "full, read-only and noexec file systems are reported before any change" {
 	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || skip "mounting needs root"
 	have 3.6.14
 	tried() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `setup` and `init` with --root: what needs no etcd. tests/cluster and tests/machine walk the whole road.
+# `setup` and `init` with --root: the steps without etcd. tests/cluster and tests/machine run all steps.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,12 +20,12 @@ conf() {
 	printf '%s\n' "$@" >"$root/etc/etcd/cluster.conf"
 }
 
-# Everything below the root but the record of the outcome.
+# Lists all files below the root except the outcome record.
 tree() {
 	(cd "$root" && find . -mindepth 1 -path ./run -prune -o -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
 }
 
-@test "ROLE=none is idle: exit 2, nothing made, status may say so" {
+@test "ROLE=none is idle: exit 2, nothing is made, and status reports it" {
 	conf ROLE=none
 	before=$(tree)
 	run -2 helper setup
@@ -33,7 +33,7 @@ tree() {
 	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
 }
 
-@test "a mistake in cluster.conf: exit 3, file and line, recorded, nothing made" {
+@test "an error in cluster.conf: exit 3 with file and line, recorded, and nothing is made" {
 	conf ROLE=single ADRESS=10.0.0.1
 	before=$(tree)
 	run -3 helper setup
@@ -44,7 +44,7 @@ tree() {
 	grep -qx EXIT=3 "$root/run/etcd-cluster/setup"
 }
 
-@test "certificates and release both missing: both reasons are told" {
+@test "certificates and release both missing: both reasons are printed" {
 	conf ROLE=cluster MEMBERS=n1=192.0.2.1,n2=127.0.0.1 NAME=n2 RELEASE=3.6.14 RELEASE_URL=none
 	echo "$(printf '0%.0s' {1..64})  etcd-v3.6.14-linux-amd64.tar.gz" >"$root/usr/share/etcd-cluster/releases.sha256"
 	run -6 helper setup --local
@@ -58,7 +58,7 @@ tree() {
 	[ ! -e "$root/etc/etcd/pki" ]
 }
 
-@test "no release at hand: the certificates are made all the same, exit 6" {
+@test "without a release the certificates are made, exit 6" {
 	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
 	echo "$(printf '0%.0s' {1..64})  etcd-v3.6.14-linux-amd64.tar.gz" >"$root/usr/share/etcd-cluster/releases.sha256"
 	run -6 helper setup
@@ -68,7 +68,7 @@ tree() {
 	run -6 helper setup --local
 }
 
-@test "--dry-run makes nothing, not even a record" {
+@test "--dry-run makes nothing, also no outcome record" {
 	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
 	before=$(cd "$root" && find . | sort)
 	run helper setup --dry-run
@@ -76,7 +76,7 @@ tree() {
 	[ "$(cd "$root" && find . | sort)" = "$before" ]
 }
 
-@test "two setups at once: one after the other, one end state" {
+@test "two setups at the same time run one after the other, with one end state" {
 	conf RELEASE=3.6.14 RELEASE_URL=none NAME=n1
 	helper setup --local 2>/dev/null &
 	first=$!
@@ -99,14 +99,14 @@ ADDRESS=127.0.0.1' ]
 	[ -e "$root/etc/etcd/pki/server.crt" ]
 }
 
-@test "init with an answer that does not fit: exit 3, cluster.conf as it was" {
+@test "init with an invalid answer: exit 3, and cluster.conf is unchanged" {
 	conf RELEASE_URL=none
 	run -3 helper init --name 'no_good name'
 	[ "$(cat "$root/etc/etcd/cluster.conf")" = RELEASE_URL=none ]
 	[ "$(ls "$root/etc/etcd")" = cluster.conf ]
 }
 
-@test "misuse: exit 3 and what to type" {
+@test "wrong usage: exit 3 with the correct command" {
 	run -3 "$ETCD_CLUSTER"
 	run -3 "$ETCD_CLUSTER" stup
 	[[ "$output" == *"did you mean: etcd-cluster setup"* ]]

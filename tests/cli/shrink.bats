@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# leave, remove, replace and restore where there is no cluster: nothing to do, or a plain refusal; nothing is changed.
+# leave, remove, replace and restore without a cluster: nothing to do, or a refusal; nothing is changed.
 
 bats_require_minimum_version 1.5.0
 
@@ -19,7 +19,7 @@ answers() {
 	printf '%s\n' NAME=n1 "$@" >"$root/etc/etcd/cluster.conf"
 }
 
-@test "a machine that is no member has nothing to leave" {
+@test "a machine outside a cluster has nothing to leave" {
 	answers ROLE=single
 	run -2 helper leave
 	[[ "$output" == *"not a member of a cluster"* ]]
@@ -27,7 +27,7 @@ answers() {
 	[ "$(cat "$root/etc/etcd/cluster.conf")" = "$(printf 'NAME=n1\nROLE=single')" ]
 }
 
-@test "nobody can be asked: the refusal says what is missing" {
+@test "no member answers: the refusal names what is missing" {
 	answers ROLE=single
 	printf 'CLUSTER_ID=0000000000000001\nMEMBER_ID=0000000000000002\nNAME=n1\n' >"$root/etc/etcd/member-id"
 	chmod 644 "$root/etc/etcd/member-id"
@@ -39,7 +39,7 @@ answers() {
 	grep -qx ROLE=single "$root/etc/etcd/cluster.conf"
 }
 
-@test "replace is for this machine, and for one that has a cluster to come back to" {
+@test "replace accepts only this machine's name, and needs a cluster" {
 	answers ROLE=single
 	run -3 helper replace
 	[[ "$output" == *"no cluster to return to"*"join"*"--replace"* ]]
@@ -49,7 +49,7 @@ answers() {
 	run -3 helper replace n1 n2
 }
 
-@test "restore wants to be told what, and data to do it with" {
+@test "restore needs a cluster ID and data" {
 	answers ROLE=single
 	run -3 helper restore
 	[[ "$output" == *"--force-new-cluster"* ]]

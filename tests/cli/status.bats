@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# `status` without any etcd: a machine that is not set up, idle, waiting, or broken says so in a plain sentence.
-# tests/cluster/status.bats has the real etcd.
+# `status` without etcd: a machine that is not set up, idle, waiting or broken. tests/cluster/status.bats has real etcd.
 
 bats_require_minimum_version 1.5.0
 
@@ -30,7 +29,7 @@ valid_json() {
 	python3 -c 'import json, sys; json.load(sys.stdin)'
 }
 
-@test "never set up: exit 5, and what to type" {
+@test "a machine that was never set up: exit 5 with the next command" {
 	run -5 helper status
 	[[ "$output" == *"etcd has not been set up on this machine yet"* ]]
 	[[ "$output" == *"-> etcd-cluster setup"* ]]
@@ -49,7 +48,7 @@ valid_json() {
 	[ "$(valid_json <<<"$output")" = "" ]
 }
 
-@test "waiting for its mirror: exit 6, the reason and the hint of setup" {
+@test "waiting for its mirror: exit 6, with the reason and the hint of setup" {
 	outcome STATE=pending EXIT=6 'MESSAGE="the mirror does not answer"' 'HINT="look at RELEASE_URL"'
 	run -6 helper status
 	[[ "$output" == *"setup         pending: the mirror does not answer"* ]]
@@ -59,7 +58,7 @@ valid_json() {
 	[[ "$output" == *'"state":"pending","exit":6,"message":"the mirror does not answer"'* ]]
 }
 
-@test "waiting for the CA host, with nothing to ask with yet: exit 6, and who is waited for" {
+@test "waiting for the CA host without certificates: exit 6, and the CA host is named" {
 	conf NAME=n2 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.1 CLIENT_PORT=9 RELEASE=3.6.14
 	outcome STATE=pending EXIT=6 'MESSAGE="no CA host answers, to sign the certificates of this machine"' 'HINT="it is tried again by itself"'
 	run -6 helper status
@@ -68,13 +67,13 @@ valid_json() {
 	run -6 --separate-stderr helper status --json
 	[[ "$output" == *'"joining":null'* ]]
 	valid_json <<<"$output"
-	# Without setup's word it is no more than not set up.
+	# Without an outcome record the machine counts as not set up.
 	rm "$root/run/etcd-cluster/setup"
 	run -5 helper status
 	[[ "$output" == *"-> etcd-cluster setup" || "$output" == *"-> etcd-cluster setup"$'\n'* ]]
 }
 
-@test "waiting for its turn to join: exit 6, with the step of the journal" {
+@test "waiting to join: exit 6, with the step from the journal" {
 	conf NAME=n2 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.1 CLIENT_PORT=9 RELEASE=3.6.14
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=root \
 		-keyout "$root/etc/etcd/pki/etcdctl-etcd-client.key" -out "$root/etc/etcd/pki/etcdctl-etcd-client.crt" 2>/dev/null
@@ -90,19 +89,19 @@ valid_json() {
 	valid_json <<<"$output"
 }
 
-@test "setup failed: exit 5, and its words are shown" {
+@test "a failed setup: exit 5, with its message" {
 	outcome STATE=failed EXIT=4 'MESSAGE="the tarball is not the one that was promised"' HINT=
 	run -5 helper status
 	[[ "$output" == *"setup         failed: the tarball is not the one that was promised"* ]]
 }
 
-@test "a mistake in cluster.conf: exit 3 with file and line" {
+@test "an error in cluster.conf: exit 3 with file and line" {
 	conf NAME=n1 CLIENT_PROT=2379
 	run -3 helper status
 	[[ "$output" == *"cluster.conf:2:"*CLIENT_PORT* ]]
 }
 
-@test "looking changes nothing, and no proxy is asked" {
+@test "status changes nothing and uses no proxy" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=root \
 		-keyout "$root/etc/etcd/pki/etcdctl-etcd-client.key" -out "$root/etc/etcd/pki/etcdctl-etcd-client.crt" 2>/dev/null
 	cp "$root/etc/etcd/pki/etcdctl-etcd-client.crt" "$root/etc/etcd/pki/ca.crt"
@@ -112,16 +111,16 @@ valid_json() {
 	[ "$(tree)" = "$before" ]
 }
 
-@test "a certificate that is not for us to read says to be root" {
+@test "an unreadable certificate: the message asks for root" {
 	local without=()
 
-	# root without the right to override modes is anybody.
+	# Without the capability to override modes, root is an ordinary user.
 	[ "$(id -u)" -ne 0 ] || without=(setpriv "--bounding-set=-dac_override,-dac_read_search")
 	touch "$root"/etc/etcd/pki/{ca.crt,etcdctl-etcd-client.crt,etcdctl-etcd-client.key}
 	chmod 0 "$root"/etc/etcd/pki/etcdctl-etcd-client.key
 	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
 	[[ "$output" == *"run it as root"* ]]
-	# Nor is a directory that cannot be looked into one that is empty.
+	# An unreadable directory does not count as empty.
 	chmod 0 "$root"/etc/etcd/pki
 	run -5 "${without[@]}" "$ETCD_CLUSTER" --root "$root" status
 	chmod 0700 "$root"/etc/etcd/pki

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The verbs of `token` on a CA host, and what a machine gets for one at the door.
+# The verbs of `token` on a CA host, and enrolment with such tokens.
 
 bats_require_minimum_version 1.5.0
 
@@ -38,7 +38,7 @@ make_ca() {
 	"$build-asan/lib/certify" "$top/n1"
 }
 
-# joiner N TOKEN: a machine that is to join.
+# joiner N TOKEN: makes a machine that joins.
 joiner() {
 	configure "n$1" ROLE=join "ADDRESS=$net.$1" "JOIN=$net.1"
 	(umask 077 && echo "$2" >"$top/n$1/etc/etcd/enroll-token")
@@ -58,7 +58,7 @@ ask() {
 	"$build-asan/lib/ask-server" "$top/n$1"
 }
 
-# get KEY: of the only token in the list.
+# get KEY: prints this value of the only token in the list.
 get() {
 	ec token list --json | python3 -c "import json, sys; t, = json.load(sys.stdin); print(json.dumps(t['$1']))"
 }
@@ -67,7 +67,7 @@ tree() {
 	find "$top/n1/etc" -printf '%P %m %s %i %T@\n' | sort
 }
 
-@test "new prints a secret and nothing else, and keeps what cannot be turned back into it" {
+@test "new prints only the secret, and stores only a key derived from it" {
 	make_ca
 	run -0 --separate-stderr ec token new
 	[[ $output =~ ^[0-9a-f]{40}$ ]]
@@ -78,16 +78,16 @@ tree() {
 	[ "$(ls "$enroll/tokens")" = "$id" ]
 	grep -qx "PSK=$(printf 'etcd-cluster token psk\0%s' "$output" | sha256sum | cut -c1-64)" "$enroll/tokens/$id"
 	run ! grep -r -e "$output" "$top/n1"
-	# Nor does any list have that key.
+	# The list does not contain the key.
 	run ! grep -e "$(sed -n 's/^PSK=//p' "$enroll/tokens/$id")" <(ec token list; ec token list --json; ec status; ec check)
 	[ "$(get expires)" -gt $(($(date +%s) + 86000)) ]
 	[ "$(get expires)" -lt $(($(date +%s) + 86800)) ]
-	# Each is another one.
+	# Each token is different.
 	[ "$(ec token new)" != "$output" ]
 	[ "$(ls "$enroll/tokens" | wc -l)" = 2 ]
 }
 
-@test "list tells for whom, for how many, until when" {
+@test "list prints for whom, how many uses, and the expiry" {
 	ec token list | grep -q '^ID '
 	[ "$(ec token list --json | jq -c .)" = '[]' ]
 	make_ca
@@ -97,14 +97,14 @@ tree() {
 		.uses == 1 and .left == 1 and .members == false and .used == [] and .expires - .made == 7200'
 	ec token new --uses 3
 	ec token list --json | jq -e 'length == 2 and any(.uses == 3 and .name == null and .address == null)'
-	# Expired ones are good for nothing, and gone with the next one.
+	# Expired tokens are useless, and the next token removes them.
 	later=$(($(date +%s) + 3 * 86400))
 	ETCD_CLUSTER_NOW=$later ec token list --json | jq -e 'all(.left == 0)'
 	ETCD_CLUSTER_NOW=$later ec token new
 	[ "$(ls "$enroll/tokens" | wc -l)" = 1 ]
 }
 
-@test "new is refused where it would be of no use" {
+@test "new is refused where the token would be useless" {
 	run -3 ec token new
 	[[ $output == *"ca.key is not on this machine"*"etcd-cluster setup"* ]]
 	make_ca
@@ -134,7 +134,7 @@ tree() {
 	run -3 ec token new --name n2 --address "$net.4"
 	[[ $output == *"MEMBERS says n2=$net.2"* ]]
 	run -3 ec token new --name n4 --address "$net.3"
-	# A member that nobody else can reach is no CA host.
+	# A member on loopback cannot be a CA host.
 	configure n1 ADDRESS=127.0.0.1
 	run -3 ec token new
 	[[ $output == *"no other machine can reach this one"*ADDRESS=* ]]
@@ -143,7 +143,7 @@ tree() {
 	[[ $output == *"on the CA host"* ]]
 }
 
-@test "a dry run changes nothing and shows no secret" {
+@test "a dry run changes nothing and prints no secret" {
 	make_ca
 	before=$(tree)
 	run -0 --separate-stderr ec token new --dry-run --name n4
@@ -157,7 +157,7 @@ tree() {
 	[ "$(tree)" = "$before" ]
 }
 
-@test "revoke ends a token at once; one that is not there, or is no id, is an error" {
+@test "revoke ends a token at once; an unknown or invalid ID is an error" {
 	make_ca
 	token=$(ec token new)
 	id=$(ls "$enroll/tokens")
@@ -171,7 +171,7 @@ tree() {
 	[ -z "$(ls "$enroll/tokens")" ]
 	run -4 ask 4
 	[[ $output == *"does not know this token"* ]]
-	# One that somebody has damaged does not stay for ever.
+	# A damaged token can be revoked.
 	ec token new
 	id=$(ls "$enroll/tokens")
 	echo garbage >"$enroll/tokens/$id"
@@ -181,7 +181,7 @@ tree() {
 	ec token list
 }
 
-@test "a token is honoured at the door within its limits only" {
+@test "the enrolment server accepts a token only within its limits" {
 	make_ca
 	joiner 4 "$(ec token new --name n4 --address "$net.4" --san lb.example.org)"
 	cp -r "$top/n4" "$top/n5"
@@ -205,7 +205,7 @@ tree() {
 	grep -q "certificates for n4 ($net.4) given to $net.4, who showed the token $(ls "$enroll/tokens")" "$top/server.log"
 }
 
-@test "of two machines that come at once for the last use, one gets it" {
+@test "two machines at the same time with one use left: one of them gets it" {
 	make_ca
 	token=$(ec token new)
 	start_server
@@ -229,8 +229,8 @@ tree() {
 	done
 }
 
-# The child that serves is killed before it has noted the use, and after that.
-@test "kill -9 of the door between use and answer: the machine asks again and is served, and nobody else is" {
+# The child of the server is killed before and after it has recorded the use.
+@test "kill -9 of the server between use and answer: the same machine is served again, another one is not" {
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	make_ca
 	for n in 1 2; do
@@ -267,7 +267,7 @@ tree() {
 	done
 }
 
-@test "a weak or public token file is refused before anybody is asked, and its text is not shown" {
+@test "a weak or public token file is refused before any request, and its text is not printed" {
 	joiner 4 changeme-2026
 	run -3 ask 4
 	[[ $output == *"too short"* && $output != *changeme* ]]
@@ -280,7 +280,7 @@ tree() {
 	[[ $output == *"can be read by others"*"chmod 600"* ]]
 }
 
-@test "a token on a read-only file system, where credentials are, is used once and left there" {
+@test "a token on a read-only file system, such as a credential, is used once and stays there" {
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	make_ca
 	configure n1 ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2" ENROLL_TOKEN_FILE=/credential

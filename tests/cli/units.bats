@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The units as they are shipped: understood by systemd, tight, and only the target enabled.
+# The shipped units: accepted by systemd, sandboxed, and only the target can be enabled.
 
 setup() {
 	units=$BATS_TEST_DIRNAME/../../conf/units
@@ -11,9 +11,9 @@ exposure() {
 	systemd-analyze security --offline=true --no-pager "$units/$1" | sed -n 's/.*exposure level for .*: \([0-9]*\)\.\([0-9]\).*/\1\2/p'
 }
 
-@test "systemd understands every line" {
+@test "systemd accepts every line" {
 	mkdir -p "$BATS_TEST_TMPDIR"/units
-	# verify wants the programs to be there, and the manual pages in the manual's own place.
+	# verify needs the programs and the manual pages in their directories.
 	for unit in "$units"/*; do
 		sed -E -e 's#=(\+?)/usr/[^ ]*/etcd(-cluster)?( |$)#=\1/bin/true\3#' -e /^Documentation=/d "$unit" \
 			>"$BATS_TEST_TMPDIR/units/${unit##*/}"
@@ -24,7 +24,7 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, the door 2.0, the renewal 2.5, setup 4.0" {
+@test "exposure: etcd at most 1.5, enrolment 2.0, renewal 2.5, setup 4.0" {
 	while read -r unit most; do
 		level=$(exposure "$unit")
 		echo "$unit: $level"
@@ -41,13 +41,13 @@ exposure() {
 	[ "$(cd "$units" && grep -l '^\[Install\]' ./*)" = ./etcd-cluster.target ]
 }
 
-@test "the target waits for nothing it wants" {
+@test "the target does not wait for the units that it wants" {
 	grep -qx DefaultDependencies=no "$units"/etcd-cluster.target
 	run grep -h -e '^After=.*etcd' -e '^Before=.*etcd' "$units"/*
 	[ -z "$output" ]
 }
 
-@test "the user and its directories can be made in another root, and a user made anew owns the data again" {
+@test "user and directories can be created in another root, and a recreated user owns the data again" {
 	export root=$BATS_TEST_TMPDIR/root conf=$units/..
 	mkdir -p "$root"/etc
 	# shellcheck disable=SC2016
@@ -59,14 +59,14 @@ exposure() {
 		[ "$(stat -c %a "$root"/var/lib/etcd-cluster)" = 700 ]
 		grep "^etcd:[^:]*:$uid:" "$root"/etc/passwd
 
-		# As after a purge of the distribution'"'"'s etcd-server, which deletes the user and not our data.
+		# A purge of the distribution'"'"'s etcd-server deletes the user and not our data.
 		chown 377:377 "$root"/var/lib/etcd-cluster
 		rm -r "$root/etc"
 		mkdir "$root/etc"
 		systemd-sysusers --root="$root" "$conf"/sysusers.conf
 		grep "^etcd:[^:]*:377:" "$root"/etc/passwd
 
-		# However old: nothing in the data directory is cleaned up.
+		# Old files in the data directory are not cleaned up.
 		echo data >"$root"/var/lib/etcd-cluster/db
 		touch -d 2000-01-01 "$root"/var/lib/etcd-cluster/db
 		systemd-tmpfiles --root="$root" --clean --remove --create "$conf"/tmpfiles.conf
