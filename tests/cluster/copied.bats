@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Clusters of sites that copy files beforehand instead of enrolling, with real etcd on addresses of their own, no
-# enrolment server and no token: etcdadm's way (ca.crt and ca.key on every machine, which signs for itself) and
-# kubeadm's (what bundle makes, no ca.key).
+# Clusters with copied certificates, without enrolment server and token, with real etcd: as with etcdadm (ca.crt and
+# ca.key on every machine) and as with kubeadm (the files of bundle, without ca.key).
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -29,7 +28,7 @@ joining() {
 	bare "$1" "${own_ports[@]}" ROLE=join "JOIN=\"$net.1 $net.2\"" "ADDRESS=$net.${1#n}"
 }
 
-# one_cluster NAME…: all of them are healthy members of one cluster, and what one writes the others read.
+# one_cluster NAME…: they are healthy members of one cluster, and each reads what another one writes.
 one_cluster() {
 	local n
 
@@ -48,15 +47,14 @@ one_cluster() {
 	done
 }
 
-# bundle NAME: the certificates and nothing else, beforehand. ca.host tells "the enrolment server is lost" from "there
-# is none".
+# bundle NAME: installs the certificates. ca.host distinguishes a lost enrolment server from a missing one.
 bundle() {
 	helper n1 bundle --out "$BATS_TEST_TMPDIR/$1.tar" "$1=$net.${1#n}"
 	tar -C "$BATS_TEST_TMPDIR/$1" -xpf "$BATS_TEST_TMPDIR/$1.tar"
 	[ ! -e "$(etc "$1")/pki/ca.key" ]
 }
 
-@test "kubeadm's way: three members with what bundle made, and a fourth that joins" {
+@test "as with kubeadm: three members with the files of bundle, and a fourth that joins" {
 	local n
 
 	for n in n1 n2 n3; do
@@ -79,7 +77,7 @@ bundle() {
 	bundle n4
 	join n4 launch
 	one_cluster n1 n2 n3 n4
-	# What kubeadm needs: all of them.
+	# kubeadm needs all members.
 	run -0 --separate-stderr helper n2 cert export "$BATS_TEST_TMPDIR/k8s"
 	for n in 1 2 3 4; do
 		grep -qx "      - \"https://$net.$n:$client_port\"" <<<"$output"
@@ -89,7 +87,7 @@ bundle() {
 		"https://$net.4:$client_port/health" | grep -q true
 }
 
-@test "etcdadm's way: ca.crt and ca.key on every machine, and a fourth that joins" {
+@test "as with etcdadm: ca.crt and ca.key on every machine, and a fourth that joins" {
 	local n
 
 	for n in n1 n2 n3; do

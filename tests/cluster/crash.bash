@@ -1,5 +1,5 @@
-# Programs killed before, or failing at, single system calls: `load crash`. CRASH_EVERY=1 tries each call instead of a
-# sample.
+# Kills programs before single system calls, or lets the calls fail: `load crash`. CRASH_EVERY=1 tries each call instead
+# of a sample.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables of the test file
 
@@ -7,10 +7,10 @@ need_strace() {
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 }
 
-# Children are traced and hit, too; a test file may say otherwise.
+# Children are traced, too, unless a test file changes this.
 tracer=(strace -f -qq)
 
-# count_calls SET COMMAND…: sets calls, the number of its system calls that are of the set (a list of strace's).
+# count_calls SET COMMAND…: sets calls to the number of its system calls in the set (in strace's syntax).
 count_calls() {
 	local set=$1 rc=0
 	shift
@@ -20,7 +20,7 @@ count_calls() {
 	return $rc
 }
 
-# at_call N SET WHAT COMMAND…: WHAT (signal=KILL, error=ENOSPC) happens at its Nth call of the set.
+# at_call N SET WHAT COMMAND…: injects WHAT (signal=KILL, error=ENOSPC) at its Nth call of the set.
 at_call() {
 	local n=$1 set=$2 what=$3
 	shift 3
@@ -28,12 +28,12 @@ at_call() {
 	"${tracer[@]}" -o "$BATS_TEST_TMPDIR/trace" -e "trace=$set" -e "inject=$set:$what:when=$n" "$@"
 }
 
-# sample MOST: about MOST of the numbers 1 to $calls, spread evenly.
+# sample MOST: prints about MOST of the numbers 1 to $calls, spread evenly.
 sample() {
 	seq 1 "${CRASH_EVERY:-$((calls / $1 + 1))}" "$calls"
 }
 
-# keep_machines NAME…: stops their etcd; bring_back_machines makes them what they are now.
+# keep_machines NAME…: stops their etcd and saves their state; bring_back_machines restores it.
 keep_machines() {
 	local name
 
@@ -58,7 +58,7 @@ bring_back_machines() {
 	done
 }
 
-# is_pair CRT: its key is there and fits it. One Python answers for all of a test; it ends with the test's shell.
+# is_pair CRT: its key exists and matches. One Python process serves all calls of a test and ends with its shell.
 is_pair() {
 	local answer
 
@@ -75,9 +75,9 @@ for crt in map(str.strip, sys.stdin):
 	[ "$answer" = fits ] || { echo "$answer"; return 1; }
 }
 
-# certify_each HOW MORE: from the state that is there now, one run of certify for each call of each kind in $kinds, with
-# HOW happening at it; it happens more than MORE times. Calls that are many and alike are sampled. The test file has
-# keep, bring_back (the state), whole (what must be true at any moment) and converges (what the next runs reach).
+# certify_each HOW MORE: runs certify from the present state once for each call of each kind in $kinds and injects HOW
+# there; expects more than MORE injections. Many similar calls are sampled. The test file defines keep and bring_back
+# (the state), whole (what must be true at any moment) and converges (what the next runs reach).
 certify_each() {
 	local kind n rc step points=0
 
@@ -95,7 +95,7 @@ certify_each() {
 			echo "$kind $n: exit $rc"
 			whole
 			converges
-			# Not hit any more: it ran to its end.
+			# Past the last call: the run completed.
 			[ $rc -eq 137 ] || grep -q INJECTED "$BATS_TEST_TMPDIR/trace" || break
 			points=$((points + 1))
 		done

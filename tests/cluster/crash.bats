@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# kill -9 at the system calls of `setup` that change something, then setup again: the same end state, no debris
-# (invariant 2). CRASH_EVERY=1 tries each of them; the default takes a few dozen, spread over the whole run.
+# kill -9 at the system calls of `setup` that change something, then setup again: the same end state, no leftovers.
+# CRASH_EVERY=1 tries each call; the default is a few dozen, spread over the run.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -19,7 +19,7 @@ setup() {
 	fresh_root
 }
 
-# A machine that has its cluster.conf and its release in the cache, and nothing else.
+# A machine with only its cluster.conf and a release in the cache.
 fresh_root() {
 	rm -rf "$root"
 	tree "$root"
@@ -31,12 +31,12 @@ set_up() {
 	"$ETCD_CLUSTER_PLAIN" --root "$root" setup
 }
 
-# Names, modes and kinds of everything; what is random (keys) or of the moment is left out by not looking inside.
+# Prints names, modes and types of all files, without their content, which can be random (keys).
 listing() {
 	(cd "$root" && find . -path ./run -prune -o -printf '%p %y %m %l\n' | LC_ALL=C sort)
 }
 
-# What etcd would read is a pair, or is not there.
+# Each certificate that etcd could read has its key, or is missing.
 pairs_fit() {
 	local crt
 
@@ -45,14 +45,14 @@ pairs_fit() {
 	done
 }
 
-# ends_well WHERE: setup, run again, makes what an undisturbed run makes ($want).
+# ends_well WHERE: the next setup reaches the result of an undisturbed run ($want).
 ends_well() {
 	pairs_fit
 	set_up 2>"$BATS_TEST_TMPDIR/err" || [ $? -eq 2 ] || { echo "$1, then:"; cat "$BATS_TEST_TMPDIR/err"; return 1; }
 	[ "$(listing)" = "$want" ] || { echo "$1:"; diff <(echo "$want") <(listing); return 1; }
 }
 
-@test "setup killed anywhere, and again, ends as if never killed" {
+@test "setup killed at any call, then run again, has the same end state" {
 	count_calls "$changing" "$ETCD_CLUSTER_PLAIN" --root "$root" setup
 	want=$(listing)
 	run -2 set_up
@@ -66,13 +66,13 @@ ends_well() {
 	done
 }
 
-@test "a failed write anywhere is reported, and setup again ends well" {
+@test "a failed write anywhere is reported, and the next setup succeeds" {
 	writing=write,fsync,rename,mkdir,fchmod
 	count_calls $writing "$ETCD_CLUSTER_PLAIN" --root "$root" setup
 	want=$(listing)
 	for n in $(sample 20); do
 		fresh_root
-		# A failed write to stderr, say, need not fail setup; what counts is the state that is left.
+		# Some failures, such as a write to stderr, do not fail setup; the test checks the state afterwards.
 		at_call "$n" $writing error=ENOSPC "$ETCD_CLUSTER_PLAIN" --root "$root" setup 2>/dev/null || :
 		ends_well "failed at call $n"
 	done

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Three real members with addresses of their own, formed from one token through the real enrolment server: no key of the
-# CA is copied, and no certificate.
+# Three members with their own addresses, formed with one token and the enrolment server. Neither the CA key nor a
+# certificate is copied.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -21,7 +21,7 @@ teardown() {
 	end_all
 }
 
-# prepare NAME [LINE…]: a machine with the token, on which `setup` did not run yet.
+# prepare NAME [LINE…]: a machine with the token, before its first setup.
 prepare() {
 	bare "$1" "${own_ports[@]}" "${@:2}"
 	give_token "$1" "$token"
@@ -31,18 +31,18 @@ give_token() {
 	(umask 077 && echo "$2" >"$(etc "$1")/enroll-token")
 }
 
-# Those that form a cluster together.
+# The machines that form the cluster.
 forming() {
 	prepare "$1" ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2,n3=$net.3"
 }
 
-# What the socket unit does on a machine with systemd.
+# Does the work of the socket unit.
 serve() {
 	behind server "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n1" enroll --listen "$net.1:$enroll_port"
 	eventually grep -q 'serving at' "$BATS_TEST_TMPDIR/server.log"
 }
 
-# Everything that only the CA host may have is there alone, and no secret is left.
+# Only the CA host has the files of a CA host, and no secret is left.
 only_one_ca() {
 	[ "$(find "$BATS_TEST_TMPDIR"/n*/etc -name ca.key | wc -l)" = 1 ]
 	[ -e "$(etc n1)/pki/ca.key" ]
@@ -63,7 +63,7 @@ three_members() {
 	[ "$(etcdctl n2 member list | grep -c ' started, ')" = 3 ]
 }
 
-# formed: three members, through the enrolment server of n1, which runs.
+# formed: three members, enrolled at the running server of n1.
 formed() {
 	local n
 
@@ -82,7 +82,7 @@ formed() {
 
 @test "three machines, one token: each gets certificates for its own keys, and they form one cluster" {
 	for n in n1 n2 n3; do forming $n; done
-	# Nobody waits for the others: those that have no certificates yet say what they wait for.
+	# Setup does not block: machines without certificates report what they wait for.
 	run -6 helper n2 setup
 	[[ $output == *"no CA host answers"* ]]
 	[ -z "$(ls "$(etc n2)"/pki/*.crt 2>/dev/null)" ]
@@ -96,14 +96,14 @@ formed() {
 	three_members
 	for n in n1 n2 n3; do remember $n; done
 	[ "$(sed -n 's/^CLUSTER_ID=//p' "$BATS_TEST_TMPDIR"/n*/etc/etcd/member-id | sort -u | wc -l)" = 1 ]
-	# And a healthy machine has nothing left to do.
+	# A healthy machine has nothing to do.
 	for n in n1 n2 n3; do run -2 helper $n setup; done
 }
 
-@test "a rogue with the token, and a member with its certificate, get nobody else's name once the cluster runs" {
+@test "in a running cluster neither the token nor a member's certificate gives the name of another machine" {
 	formed
 	remember n1
-	# The forming token, again, and under n3's name: used up. A new one: n3 is alive.
+	# The forming token is used up, also with n3's name. A new token is refused because n3 answers.
 	forming n4
 	set_conf n4 NAME=n3
 	run -4 helper n4 setup
@@ -111,9 +111,9 @@ formed() {
 	give_token n4 "$(helper n1 token new)"
 	run -4 helper n4 setup
 	[[ $output == *"a member of the cluster is called n3 already, and it answers"* ]]
-	# With n3 dead, its rebuilt machine gets certificates; what became of n3's data is then for `replace`.
+	# With n3 dead, its rebuilt machine gets certificates; `replace` handles the data of n3.
 	stop n3 KILL
-	quorum_answers() { # n3 was the leader, perhaps
+	quorum_answers() { # n3 was possibly the leader
 		run helper n4 setup
 		[ "$status" -ne 6 ] || [[ $output != *"cannot ask a quorum"* ]]
 	}
@@ -123,18 +123,18 @@ formed() {
 	[[ $output == *"etcd-cluster replace"* ]]
 	[ -e "$(etc n4)/pki/peer.crt" ]
 	[ ! -e "$(etc n4)/enroll-token" ]
-	# And what the old n3 has is not accepted any more.
+	# The certificate of the old n3 is refused.
 	mv "$(etc n3)/pki/server.crt" "$BATS_TEST_TMPDIR/"
 	run -4 helper n3 setup
 	[[ $output == *"older than the one that n3 got"* ]]
 }
 
-@test "a machine that was removed is not renewed; the others, and one that may still be added, are" {
+@test "a removed member is not renewed; the others, and a machine that may still join, are" {
 	formed
 	remember n1
 	drop n1 "$(etcdctl n1 member list | sed -n 's/, started, n3,.*//p')"
 	stop n3
-	# On record since a moment ago, it could be one that is still to be added: it is served. A week later it is not.
+	# A new record can belong to a machine that will join: it is served. A week later it is refused.
 	rm "$(etc n3)/pki/server.crt"
 	helper n3 setup
 	[ -e "$(etc n3)/pki/server.crt" ]
@@ -142,21 +142,21 @@ formed() {
 	rm "$(etc n3)/pki/server.crt"
 	run -4 helper n3 setup
 	[[ $output == *"n3 is not a member of the cluster any more"* ]]
-	# The others are.
+	# The others are served.
 	rm "$(etc n2)/pki/server.crt"
 	helper n2 setup
 	[ -e "$(etc n2)/pki/server.crt" ]
 }
 
-@test "a fourth joins with a token of its own, and renews through the enrolment server while etcd runs" {
+@test "a fourth machine joins with its own token, and renews at the enrolment server while etcd runs" {
 	formed
 	for n in n1 n2 n3; do remember $n; done
 	prepare n4 ROLE=join "JOIN=$net.3" "ADDRESS=$net.4"
-	# It cannot know who has the CA's key: it asks all.
+	# It does not know which machine has the CA key, so it asks all.
 	run -6 helper n4 setup
 	[[ $output == *"no CA host answers"* ]]
 	set_conf n4 "JOIN=$net.3,$net.1"
-	# The token that formed the cluster is for MEMBERS.
+	# The forming token is limited to MEMBERS.
 	run -4 helper n4 setup
 	[[ $output == *"n4 is not"* ]]
 	give_token n4 "$(helper n1 token new --name n4 --address "$net.4")"
@@ -165,7 +165,7 @@ formed() {
 	[ "$(voters n1)" = 4 ]
 	[ ! -e "$(etc n4)/enroll-token" ]
 	[ "$(find "$BATS_TEST_TMPDIR"/n*/etc -name ca.key | wc -l)" = 1 ]
-	# No token any more: its certificate is enough.
+	# No token is left; the certificate is enough.
 	serial=$(openssl x509 -in "$(etc n4)/pki/peer.crt" -noout -serial)
 	key=$(cat "$(etc n4)/pki/peer.key")
 	helper n4 cert renew --force

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The rendered etcd.env and etcdctl.env under every real etcd: no variable is unknown to it, it serves over mutual TLS
-# only, and afterwards its data directory is recognised.
+# The generated etcd.env and etcdctl.env with every real etcd: it knows all variables, serves mutual TLS only, and setup
+# recognises its data directory afterwards.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -20,15 +20,14 @@ teardown() {
 	end_all
 }
 
-# ready MINOR [LINE…]: a machine that setup has been through, with the newest release of 3.MINOR and these lines in
-# cluster.conf.
+# ready MINOR [LINE…]: a machine after setup, with the newest release of 3.MINOR and these lines in cluster.conf.
 ready() {
 	need_release "3.$1"
 	machine n1 "${@:2}"
 	bin="$root/usr/libexec/etcd-cluster/releases/current"
 }
 
-# below_root FILE: its lines, with the paths of the installed machine put below our root.
+# below_root FILE: prints its lines with the paths below our root.
 below_root() {
 	sed -E "s#=(/(etc|var|srv)/)#=$root\1#" "$1"
 }
@@ -37,7 +36,7 @@ serves() {
 	curl -s "http://127.0.0.1:$metrics/health" | grep -q '"health":"true"'
 }
 
-# start: etcd, with etcd.env as a shell reads it.
+# start: runs etcd with etcd.env as a shell reads it.
 start() {
 	below_root "$root/etc/etcd/etcd.env" >"$BATS_TEST_TMPDIR/env"
 	# shellcheck disable=SC2016 # the shell's own
@@ -45,7 +44,7 @@ start() {
 	eventually serves || { tail -n 20 "$BATS_TEST_TMPDIR/etcd.log"; return 1; }
 }
 
-# client ARGUMENT…: etcdctl as etcdctl.env has it.
+# client ARGUMENT…: runs etcdctl with etcdctl.env.
 client() {
 	below_root "$root/etc/etcd/etcdctl.env" >"$BATS_TEST_TMPDIR/client.env"
 	(
@@ -56,7 +55,7 @@ client() {
 	) 2>"$BATS_TEST_TMPDIR/client.err"
 }
 
-# HTTP/1.1: the peer port speaks nothing newer to strangers.
+# HTTP/1.1: the peer port uses no newer version for unauthenticated clients.
 fetch() {
 	curl --silent --fail --max-time 5 --http1.1 --cacert "$root/etc/etcd/pki/ca.crt" "$@"
 }
@@ -66,11 +65,11 @@ fetch_as() {
 	fetch --cert "$root/etc/etcd/pki/$1.crt" --key "$root/etc/etcd/pki/$1.key" "$2"
 }
 
-# try MINOR [LINE…]: all of it.
+# try MINOR [LINE…]: runs all checks.
 try() {
 	ready "$@"
 	start
-	# What etcd (pkg/flags, before 3.5 on a line without JSON) says of a variable that it does not know.
+	# The warning of etcd about an unknown variable (pkg/flags; before 3.5 on a line without JSON).
 	run -1 grep -iE 'unrecognized environment|unknown environment|deprecated' "$BATS_TEST_TMPDIR/etcd.log"
 	client put key value
 	[ "$(client get key --print-value-only)" = value ]
@@ -80,7 +79,7 @@ try() {
 	run ! fetch_as etcdctl-etcd-client "https://127.0.0.1:$peer/version"
 	fetch_as peer "https://127.0.0.1:$peer/version"
 	end etcd
-	run -2 helper n1 setup # this data is ours: the IDs are those of cluster.conf
+	run -2 helper n1 setup # setup accepts the data: its IDs are those of cluster.conf
 }
 
 @test "etcd 3.4" {
@@ -102,12 +101,12 @@ try() {
 	try 7
 }
 
-@test "the log on a disk of its own" {
+@test "the log on its own disk" {
 	try 5 WAL_DIR=/srv/wal
 	[ -e "$root/srv/wal/wal/0000000000000000-0000000000000000.wal" ]
 }
 
-@test "an address beside loopback, IPv6 too" {
+@test "an address in addition to loopback, also IPv6" {
 	ready 5 ADDRESS=::1
 	start
 	fetch_as etcdctl-etcd-client "https://[::1]:$client/version"
@@ -123,7 +122,7 @@ try() {
 	[ "$(cat "$root/etc/etcd/etcd.env")" = "$before" ]
 }
 
-@test "another cluster's data is refused and kept" {
+@test "data of another cluster is refused and kept" {
 	try 5
 	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$root/etc/etcd/cluster.conf"
 	run -3 helper n1 setup

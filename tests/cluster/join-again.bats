@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Joining where something is in the way: a name, a dead member, data or certificates of another cluster, another
-# version.
+# Obstacles for a join: a used name, a dead member, data or certificates of another cluster, another version.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -17,21 +16,21 @@ teardown() {
 	end_all
 }
 
-@test "the name of a member that runs is refused" {
+@test "the name of a running member is refused" {
 	one_member
 	joiner n2 NAME=n1
 	run -3 helper n2 setup
 	[[ "$output" == *"the cluster has a member n1 ("*") at https://127.0.0.1:$(port n1 2) already, and it answers"* ]]
 	[[ "$output" == *"choose another NAME"* ]]
 	[ "$(members n1 | grep -c .)" -eq 1 ]
-	# Not even by replacing: it is alive.
+	# --replace is refused, too, because the member answers.
 	set_conf n2 REPLACE=yes
 	run -3 helper n2 setup
 	[[ "$output" == *"already, and it answers"* ]]
 	[ "$(members n1 | grep -c .)" -eq 1 ]
 }
 
-@test "the data of a member that was removed is moved aside, not deleted" {
+@test "the data of a removed member is moved aside, not deleted" {
 	one_member
 	joiner n2
 	join n2
@@ -40,11 +39,11 @@ teardown() {
 	stop n2
 	local etc=$BATS_TEST_TMPDIR/n2/etc/etcd data=$BATS_TEST_TMPDIR/n2/var/lib/etcd-cluster
 
-	# With its member-id setup does nothing of the kind: who removes a member means it.
+	# With its member-id setup does not join again: a person removed the member on purpose.
 	run helper n2 setup
 	[ -d "$data/member" ]
 	[ "$(members n1 | grep -c .)" -eq 1 ]
-	# Installed again on the old disk, there is none.
+	# After a new installation on the old disk there is no member-id.
 	rm "$etc/member-id" "$etc/joining"
 	join n2
 	[ "$(voters n1)" -eq 2 ]
@@ -52,7 +51,7 @@ teardown() {
 	[ "$(etcdctl n2 get here --print-value-only)" = before ]
 }
 
-@test "join again after a removal: cleared when a person asks for it" {
+@test "join after a removal: the old data is moved aside if a person runs join" {
 	one_member
 	joiner n2
 	join n2
@@ -67,18 +66,18 @@ teardown() {
 	wait_healthy n2
 	finish n2
 	[ "$(voters n1)" -eq 2 ]
-	# A member of one cluster does not slip into another.
+	# A member of one cluster does not join another one.
 	run -3 helper n1 join "127.0.0.1:$(port n1 8)"
 	[[ "$output" == *"this machine is member "*" (n1) of cluster "*"no member of the cluster answers"* ]]
 	[[ "$output" == *"etcd-cluster leave"* ]]
 	run ! grep ROLE=join "$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
 }
 
-@test "data of another cluster is for a person to look at" {
+@test "data of another cluster needs a person's decision" {
 	one_member
 	joiner n2
 	helper n2 setup --local || [ $? -eq 6 ]
-	# What a distribution's package starts by itself.
+	# The data of an etcd that a distribution's package has started.
 	run helper n2 setup
 	"$BATS_TEST_TMPDIR"/n2/usr/libexec/etcd-cluster/releases/current/etcd --data-dir "$BATS_TEST_TMPDIR/n2/var/lib/etcd-cluster" \
 		--listen-client-urls "http://127.0.0.1:$(port n2 5)" --advertise-client-urls "http://127.0.0.1:$(port n2 5)" \
@@ -92,7 +91,7 @@ teardown() {
 	[ -d "$BATS_TEST_TMPDIR/n2/var/lib/etcd-cluster/member" ]
 }
 
-@test "a dead member keeps the cluster from growing, and is named" {
+@test "a dead member blocks a join, and is named" {
 	three_machines
 	stop n2 KILL
 	wait_healthy n1
@@ -107,7 +106,7 @@ teardown() {
 	[ "$(voters n1)" -eq 3 ]
 }
 
-@test "the place of a dead member of the same name is taken only when that is asked for" {
+@test "a dead member of the same name is replaced only on request" {
 	three_machines
 	stop n2 KILL
 	wait_healthy n1
@@ -123,7 +122,7 @@ teardown() {
 	[ "$(members n1 | grep -c "^$old")" -eq 0 ]
 }
 
-@test "two of three dead: nobody is removed for the sake of a replacement" {
+@test "two of three dead: no member is removed for a replacement" {
 	three_machines
 	stop n2 KILL
 	stop n3 KILL
@@ -153,7 +152,7 @@ teardown() {
 	join n2
 }
 
-@test "certificates of another CA are refused, and the message says so" {
+@test "certificates of another CA are refused with a clear message" {
 	one_member
 	joiner n2
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=other \
@@ -165,7 +164,7 @@ teardown() {
 	[ "$(members n1 | grep -c .)" -eq 1 ]
 }
 
-@test "a dry run adds nobody" {
+@test "a dry run adds no member" {
 	one_member
 	joiner n2
 	set_conf n2 ROLE=none

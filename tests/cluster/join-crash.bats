@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# A machine that joins, killed or cut off at any moment: the next run ends with one member, never two.
+# A join that is killed or disconnected at any moment: the next run ends with one member, never two.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -18,7 +18,7 @@ teardown() {
 	end_all
 }
 
-# prepared: a cluster of one, and n2, a joiner with certificates and release; `fresh` brings it back as it is now.
+# prepared: a cluster of one, and n2 with certificates and release, before its join; `fresh` restores this state.
 prepared() {
 	one_member
 	joiner n2
@@ -30,20 +30,20 @@ fresh() {
 	bring_back_machines n2
 }
 
-# Requests and answers, and every rename: journal, settings, outcome.
+# Requests, answers and renames (journal, settings, outcome).
 moments=sendto,recvfrom,rename,renameat2
 
-# traced SET: setup of n2, as it is; sets calls.
+# traced SET: runs setup of n2 and sets calls.
 traced() {
 	count_calls "$1" "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n2" setup 2>"$BATS_TEST_TMPDIR/traced.log" || :
 }
 
-# struck N SET WHAT: setup of n2, with that done to its Nth call of the set.
+# struck N SET WHAT: runs setup of n2 and injects WHAT at its Nth call of the set.
 struck() {
 	at_call "$@" "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n2" setup 2>"$BATS_TEST_TMPDIR/traced.log" || :
 }
 
-# One member besides n1, which is the one that the journal of n2 has.
+# The cluster has n1 and one more member, the one in the journal of n2.
 one_learner() {
 	members n1 >"$BATS_TEST_TMPDIR/list"
 	[ "$(grep -c . "$BATS_TEST_TMPDIR/list")" -eq 2 ] || { cat "$BATS_TEST_TMPDIR/list"; return 1; }
@@ -67,7 +67,7 @@ one_learner() {
 	finish n2
 }
 
-@test "an answer that never came: the list decides, one learner, never two" {
+@test "a lost answer: the member list decides; one learner, never two" {
 	prepared
 	fresh
 	traced recvfrom

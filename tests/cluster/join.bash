@@ -1,7 +1,7 @@
-# Machines that join, for tests of real etcd on loopback: `load lib`, `load join`, then
+# Machines that join, with real etcd on loopback: `load lib`, `load join`, then
 #   one_member            a cluster of one: n1
-#   joiner n2 [LINE…]     a machine with ROLE=join and JOIN=n1's client port; not set up yet
-#   join n2               setup, etcd, setup: what systemd does on a machine of its own
+#   joiner n2 [LINE…]     a machine with ROLE=join and JOIN=n1's client port, before its setup
+#   join n2               setup, etcd, setup, as systemd does it
 # shellcheck shell=bash
 
 joiner() {
@@ -15,14 +15,14 @@ joiner() {
 	[ $# -eq 0 ] || set_conf "$name" "$@"
 }
 
-# setup_until NAME PATTERN: setup, until it is done, or pending with a message that has the pattern.
+# setup_until NAME PATTERN: runs setup until it is done, or pending with a message that matches PATTERN.
 setup_until() {
 	eventually setup_reaches "$@" && [ ! -e "$BATS_TEST_TMPDIR/$1/setup.failed" ] && return 0
 	cat "$BATS_TEST_TMPDIR/$1/setup.log"
 	return 1
 }
 
-# One attempt; a failure that is not "pending" ends the waiting, too.
+# One attempt; a failure other than "pending" ends the wait, too.
 setup_reaches() {
 	local rc=0 root=$BATS_TEST_TMPDIR/$1
 
@@ -35,17 +35,17 @@ setup_reaches() {
 	esac
 }
 
-# enter NAME: up to the moment when systemd would start etcd.
+# enter NAME: the join up to the start of etcd.
 enter() {
 	setup_until "$1" 'its etcd was not started yet'
 }
 
-# finish NAME: from there on; etcd runs.
+# finish NAME: the rest of the join; etcd runs.
 finish() {
 	setup_until "$1" 'no such message'
 }
 
-# join NAME [COMMAND]: with COMMAND in place of `start`.
+# join NAME [COMMAND]: COMMAND replaces `start`.
 join() {
 	enter "$1"
 	"${2:-start}" "$1"
@@ -53,17 +53,17 @@ join() {
 	finish "$1"
 }
 
-# members NAME: "ID started|unstarted NAME PEER CLIENT LEARNER", a line for each, as that member has it.
+# members NAME: "ID started|unstarted NAME PEER CLIENT LEARNER", a line for each, from the list of that member.
 members() {
 	etcdctl "$1" member list | tr -d ,
 }
 
-# voters NAME: how many members have a vote and have started.
+# voters NAME: prints the number of started voting members.
 voters() {
 	members "$1" | grep -c ' started .* false$'
 }
 
-# Takes n2 out of the cluster.
+# Removes n2 from the cluster.
 forget_n2() {
 	local id
 

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines added to a cluster that runs, with real etcd: no write is lost for it, whoever is killed, frozen or
-# unreachable meanwhile.
+# Machines join a running cluster of real etcd. No write is lost, even if a member is killed, frozen or unreachable.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -17,7 +16,7 @@ teardown() {
 	end_all
 }
 
-# put_forever: puts until all_written ends it; every put that fails is noted.
+# put_forever: writes until all_written ends it; records every failed put.
 put_forever() {
 	local i=0
 
@@ -28,23 +27,23 @@ put_forever() {
 	done
 }
 
-# acked: how many puts were acknowledged.
+# acked: prints the number of acknowledged puts.
 acked() {
 	touch "$BATS_TEST_TMPDIR/acked"
 	wc -l <"$BATS_TEST_TMPDIR/acked"
 }
 
-# acked_beyond N: more than N puts were acknowledged.
+# acked_beyond N: true if more than N puts are acknowledged.
 acked_beyond() {
 	[ "$(acked)" -gt "$1" ]
 }
 
-# Some more puts are acknowledged.
+# Waits for more acknowledged puts.
 writes_go_on() {
 	eventually acked_beyond $(($(acked) + 5))
 }
 
-# Every acknowledged write is there, as the member NAME has it, and none has failed.
+# The member NAME has every acknowledged write, and no put has failed.
 all_written() {
 	: >"$BATS_TEST_TMPDIR/enough"
 	eventually gone "$(cat "$BATS_TEST_TMPDIR/writer.pid")"
@@ -61,7 +60,7 @@ grows() {
 	behind writer put_forever
 	joiner n2
 	enter n2
-	# The moment that stops a cluster of one when the new member has a vote: it is listed, and does not run.
+	# The new member is listed and does not run: if it had a vote, a cluster of one would stop.
 	members n1 | grep -q " unstarted .* true$"
 	writes_go_on
 	start n2
@@ -115,13 +114,13 @@ grows() {
 	[ "$(sed -n 's/^MEMBER_ID=//p' "$BATS_TEST_TMPDIR/n2/etc/etcd/member-id")" != "$first" ]
 }
 
-@test "an etcd that answers before its data can be seen is this machine's own" {
+@test "an etcd that answers before its data directory exists is this machine's own" {
 	one_member
 	joiner n2
 	enter n2
 	start n2
 	wait_healthy n2
-	# As on a busy machine: setup has looked for the data before etcd made it.
+	# As on a busy machine: setup looks for the data before etcd makes it.
 	mv "$BATS_TEST_TMPDIR"/n2/var/lib/etcd-cluster/member "$BATS_TEST_TMPDIR"/n2/member
 	run helper n2 setup
 	[[ "$status" -eq 0 || "$status" -eq 6 ]]
@@ -130,7 +129,7 @@ grows() {
 	[ "$(voters n1)" -eq 2 ]
 }
 
-@test "a changed address before etcd starts leaves no learner behind" {
+@test "a changed address before etcd starts leaves no learner" {
 	one_member
 	joiner n2
 	enter n2
@@ -140,7 +139,7 @@ grows() {
 	members n1 | grep -q " started n2 .*:$(port n2 4) .* false$"
 }
 
-@test "two at once take turns" {
+@test "two joins at the same time wait for each other" {
 	one_member
 	joiner n2
 	joiner n3
@@ -155,14 +154,14 @@ grows() {
 	[ "$(voters n1)" -eq 3 ]
 }
 
-@test "some of JOIN are dead" {
+@test "some addresses of JOIN are dead" {
 	one_member
 	joiner n2 "JOIN=127.0.0.1:$(port n2 8),192.0.2.1,127.0.0.1:$(port n1 1)"
 	join n2
 	[ "$(voters n1)" -eq 2 ]
 }
 
-@test "nobody answers: pending, and every address says why" {
+@test "no address answers: pending, with the reason for each" {
 	one_member
 	stop n1
 	joiner n2 "JOIN=127.0.0.1:$(port n1 1),127.0.0.1:$(port n1 8)"
@@ -171,7 +170,7 @@ grows() {
 	[ ! -e "$BATS_TEST_TMPDIR/n2/etc/etcd/joining" ]
 }
 
-@test "a frozen member is pending, and joined when it thaws" {
+@test "a frozen member: pending, and joined when it continues" {
 	one_member
 	joiner n2
 	kill -STOP "$(cat "$BATS_TEST_TMPDIR/n1/etcd.pid")"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `leave` killed at any moment, then run again: the same end.
+# `leave` killed at any moment, then run again: the same end state.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -21,8 +21,8 @@ teardown() {
 	end_all
 }
 
-# Killed in its first half, in which it is among the members; then again.
-@test "kill -9 while the others are asked, then again: the same end" {
+# Killed in the first half, while it is a member; then run again.
+@test "kill -9 during the requests to the others, then again: the same end state" {
 	local k n
 
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"
@@ -44,13 +44,13 @@ teardown() {
 	done
 }
 
-# The names of everything below n3, without dates.
+# Prints the names of all files of n3, without dates.
 listing() {
 	(cd "$BATS_TEST_TMPDIR/n3" && find etc var -printf '%p %y %m\n' | sed 's/aside-[0-9-]*/aside/' | LC_ALL=C sort)
 }
 
-# And at each system call that changes something on this machine, when the others have agreed already.
-@test "kill -9 while things are moved aside, then again: the same end, nothing lost" {
+# Killed at each system call that changes this machine, after the others have removed the member.
+@test "kill -9 while files are moved aside, then again: the same end state, nothing lost" {
 	local n want
 
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"

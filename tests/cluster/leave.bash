@@ -1,13 +1,13 @@
-# What `leave` leaves: `load lib`, `load leave`.
+# The result of `leave`: `load lib`, `load leave`.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # output: of run
 
-# conf NAME KEY: the value in its cluster.conf.
+# conf NAME KEY: prints the value in its cluster.conf.
 conf() {
 	sed -n "s/^$2=//p" "$BATS_TEST_TMPDIR/$1/etc/etcd/cluster.conf"
 }
 
-# has_left NAME: it is idle, has nothing of its identity, and everything is still there under another name.
+# has_left NAME: it is idle, has no identity, and its files are moved aside.
 has_left() {
 	local root=$BATS_TEST_TMPDIR/$1
 

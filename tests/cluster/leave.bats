@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `leave` among real members: the others agree first, then this one ends; never the last, never one whose vote is
-# needed.
+# `leave` with real etcd: the others remove the member first, then its etcd ends. The last member and a needed vote
+# stay.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -17,14 +17,14 @@ teardown() {
 	end_all
 }
 
-@test "three, two, one: each leaves while it still can, and the last one stays" {
+@test "three, two, one: members leave while possible, and the last one stays" {
 	local leader second=n2
 
 	three_machines
 	etcdctl n1 put kept value
-	# The CA key is on all of them here, as etcdadm's users do it; that is not what this test is about.
+	# All machines have the CA key, as with etcdadm.
 	leader=$(helper n1 status | awk '/ leader /{ print $1 }')
-	[ "$leader" != n1 ] || leader=n2 # n1 stays to the end
+	[ "$leader" != n1 ] || leader=n2 # n1 leaves last
 
 	run -0 helper "$leader" leave --ca-elsewhere --dry-run
 	[[ "$output" == *"would remove this machine's member"*"would move "*"/member to"* ]]
@@ -51,7 +51,7 @@ teardown() {
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 }
 
-@test "the only member gives its cluster up when --last is given" {
+@test "the only member gives up its cluster with --last" {
 	local root=$BATS_TEST_TMPDIR/n1
 
 	one_member
@@ -65,7 +65,7 @@ teardown() {
 
 	run -0 helper n1 leave --last --dry-run
 	[ -e "$root/etc/etcd/pki/ca.key" ]
-	# Below a root etcd is not ours to stop, and it was not removed, so it does not end by itself.
+	# With --root leave does not stop etcd, and a member that was not removed does not end by itself.
 	run -1 helper n1 leave --last
 	[[ "$output" == *"still runs on"* ]]
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
@@ -84,7 +84,7 @@ teardown() {
 	[ -z "$(etcdctl n1 get kept)" ]
 }
 
-@test "the leader hands over before it goes" {
+@test "the leader moves the leadership before it leaves" {
 	local leader other
 
 	three_machines
@@ -98,7 +98,7 @@ teardown() {
 	etcdctl $other put after value
 }
 
-@test "a vote that the others need stays; nobody leaves without a quorum" {
+@test "a vote that the others need stays; no member leaves without a quorum" {
 	three_machines
 	stop n3 KILL
 	wait_healthy n1
@@ -112,7 +112,7 @@ teardown() {
 	[ "$(conf n2 ROLE)" != none ]
 }
 
-@test "the only machine with the CA key is warned" {
+@test "a machine with the only CA key is refused" {
 	three_machines
 	for n in n2 n3; do
 		rm "$BATS_TEST_TMPDIR/$n/etc/etcd/pki/ca.key"
@@ -122,7 +122,7 @@ teardown() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 3 ]
 	run -0 helper n2 leave
 	has_left n2
-	# The enrolment port of another member is open: that one has the key.
+	# The open enrolment port of another member means that it has the key.
 	set_conf n1 "ENROLL_PORT=$(port n3 9)"
 	behind server python3 -c '
 import signal, socket, sys
@@ -134,7 +134,7 @@ signal.pause()' "$(port n3 9)"
 	has_left n1
 }
 
-@test "removed by another already: the rest is done here" {
+@test "a member that another machine has already removed completes the rest" {
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"
 	drop n1 "$(id_of n1 n3 | sed 's/^0*//')"
 	run -0 helper n3 leave --ca-elsewhere
@@ -142,7 +142,7 @@ signal.pause()' "$(port n3 9)"
 	has_left n3
 }
 
-@test "a member that is down can leave, through the others" {
+@test "a member that is down leaves through the others" {
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"
 	stop n3
 	wait_healthy n1
@@ -151,7 +151,7 @@ signal.pause()' "$(port n3 9)"
 	has_left n3
 }
 
-@test "a drop-in that says otherwise is reported" {
+@test "a drop-in that overrides ROLE=none is reported" {
 	three_machines
 	mkdir -p "$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf.d"
 	echo ROLE=single >"$BATS_TEST_TMPDIR/n3/etc/etcd/cluster.conf.d/role.conf"

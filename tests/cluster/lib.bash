@@ -1,20 +1,19 @@
-# Real etcd processes on loopback with our own release, PKI and settings, below roots of their own; root is not needed.
-# One root is one machine:
-#   setup() { need_release 3.4; }                    which etcd (dist/releases); skips when it is not there
-#   machine n1 [LINE…]       makes $BATS_TEST_TMPDIR/n1, its cluster.conf (with LINEs) and all that `setup` makes
-#   start n1; stop n1        etcd, with the settings of its etcd.env; by process id
-#   behind NAME COMMAND…     any other program in the background; end NAME
-#   eventually COMMAND…      a test waits for a state, with a generous limit, never for a time
-#   helper n1 status         the program under test, below that root
-#   etcdctl n1 get x         etcdctl with its etcdctl.env
-#   teardown() { end_all; }  every process that the test has started
-# Files run side by side, tests of one file do not: TEST_SLOT (tests/run) keeps the ports of files apart.
+# Real etcd processes on loopback, each with its own --root directory, which is one machine. Needs no root.
+#   setup() { need_release 3.4; }                    selects the etcd (dist/releases); skips if it is missing
+#   machine n1 [LINE…]       makes $BATS_TEST_TMPDIR/n1 with its cluster.conf (with LINEs) and runs `setup`
+#   start n1; stop n1        starts etcd with its etcd.env; stops it by process id
+#   behind NAME COMMAND…     runs another program in the background; end NAME stops it
+#   eventually COMMAND…      waits for a state, with a generous limit
+#   helper n1 status         runs etcd-cluster with that root
+#   etcdctl n1 get x         runs etcdctl with its etcdctl.env
+#   teardown() { end_all; }  ends every process of the test
+# Files run at the same time, tests of one file do not. TEST_SLOT (tests/run) gives each file its own ports.
 # shellcheck shell=bash
 
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 releases=$top/dist/releases
 
-# have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false when there is none of that series.
+# have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false without a release of that series.
 have_release() {
 	RELEASE_TARBALL=$(find "$releases/" -name "etcd-v$1.*-linux-*.tar.gz" 2>/dev/null | sort -V | tail -n 1)
 	RELEASE_VERSION=${RELEASE_TARBALL##*/etcd-v}
@@ -26,13 +25,13 @@ need_release() {
 	have_release "$1" || skip "no etcd $1 in dist/releases (make releases)"
 }
 
-# port NAME WHICH: a port of that machine (n0 to n9), 1 to 9. Every slot has 1000 ports, every test of a file 100 of
-# these in turn; all below 32768, from where on Linux takes the ports of outgoing connections.
+# port NAME WHICH: prints the port WHICH (1 to 9) of that machine (n0 to n9). Every slot has 1000 ports, every test 100
+# of them in turn; all are below 32768, where the ports of outgoing connections start.
 port() {
 	echo $((10000 + ${TEST_SLOT:-0} * 1000 + ${BATS_TEST_NUMBER:-0} % 10 * 100 + ${1#n} * 10 + $2))
 }
 
-# eventually COMMAND…: again until it succeeds; up to two minutes, which only a test that fails takes.
+# eventually COMMAND…: repeats it until it succeeds, for two minutes at most.
 eventually() {
 	local limit=$((SECONDS + 120))
 
@@ -42,7 +41,7 @@ eventually() {
 	done
 }
 
-# gone PID: that process has ended.
+# gone PID: true if that process has ended.
 gone() {
 	! kill -0 "$1" 2>/dev/null
 }
@@ -52,7 +51,7 @@ listens() {
 	(: >"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null
 }
 
-# tree ROOT: an installed machine with the release in its cache, pinned by its administrator; no cluster.conf.
+# tree ROOT: an installed machine with the release in its cache and its digest; no cluster.conf.
 tree() {
 	local root=$1
 
@@ -63,8 +62,7 @@ tree() {
 	grep -F "  ${RELEASE_TARBALL##*/}" "$releases/SHA256SUMS" >"$root"/etc/etcd/releases.sha256.d/test
 }
 
-# unpacked: the directory of the release, installed once a file by the helper. Where installing is not the subject, it
-# is linked.
+# unpacked: the directory of the release, installed once for each file. Tests link it unless they test the installation.
 unpacked() {
 	local root=$BATS_FILE_TMPDIR/$RELEASE_VERSION
 
@@ -76,8 +74,7 @@ unpacked() {
 	echo "$root/usr/libexec/etcd-cluster/releases/v$RELEASE_VERSION"
 }
 
-# bare NAME [LINE…]: a machine with a cluster.conf (with LINEs) and its release installed, on which `setup` did not run
-# yet.
+# bare NAME [LINE…]: a machine with a cluster.conf (with LINEs) and an installed release, before its first setup.
 bare() {
 	local name=$1 root=$BATS_TEST_TMPDIR/$1 release
 	shift
@@ -89,7 +86,7 @@ bare() {
 	printf '%s\n' "NAME=$name" "RELEASE=$RELEASE_VERSION" RELEASE_URL=none "$@" >"$root"/etc/etcd/cluster.conf
 }
 
-# set_conf NAME LINE…: puts the lines into its cluster.conf, in place of those with the same keys.
+# set_conf NAME LINE…: replaces or adds these keys in its cluster.conf.
 set_conf() {
 	local conf=$BATS_TEST_TMPDIR/$1/etc/etcd/cluster.conf line
 	shift
@@ -101,7 +98,7 @@ set_conf() {
 	done
 }
 
-# copy_ca NAME…: the CA of n1, copied beforehand, as etcdadm's users do it.
+# copy_ca NAME…: copies the CA of n1, as with etcdadm.
 copy_ca() {
 	local name
 
@@ -111,12 +108,12 @@ copy_ca() {
 	done
 }
 
-# ports_of NAME: the lines of cluster.conf with which machines share 127.0.0.1.
+# ports_of NAME: prints the lines of cluster.conf for machines that share 127.0.0.1.
 ports_of() {
 	printf '%s\n' "CLIENT_PORT=$(port "$1" 1)" "PEER_PORT=$(port "$1" 2)" "METRICS_URL=http://127.0.0.1:$(port "$1" 3)"
 }
 
-# The certificates of the other machines are from the CA of the first.
+# The CA of the first machine issues the certificates of the others.
 machine() {
 	local name=$1 root=$BATS_TEST_TMPDIR/$1
 	local -a ports
@@ -134,7 +131,7 @@ helper() {
 	"$ETCD_CLUSTER" --root "$root" "$@"
 }
 
-# etcd.env and etcdctl.env have the installed machine's paths: as seen from here.
+# Prints etcd.env or etcdctl.env with the paths below the root.
 env_of() {
 	local root=$BATS_TEST_TMPDIR/$1
 
@@ -158,8 +155,7 @@ etcd_pid() {
 	cat "$BATS_TEST_TMPDIR/$1/etcd.pid"
 }
 
-# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with the member-id that setup writes on a
-# machine of its own.
+# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with its member-id.
 three_machines() {
 	local all n
 
@@ -182,7 +178,7 @@ one_member() {
 	wait_healthy n1
 }
 
-# The member-id of a member that answers.
+# Writes the member-id of a member that answers.
 remember() {
 	helper "$1" status --json 2>/dev/null | jq -r '
 		def id: "0" * (16 - length) + .;
@@ -190,12 +186,12 @@ remember() {
 		| "CLUSTER_ID=\(.cluster_id | id)\nMEMBER_ID=\($me.id | id)\nNAME=\($me.name)"' >"$BATS_TEST_TMPDIR/$1/etc/etcd/member-id"
 }
 
-# id_of NAME MEMBER: the ID of that member as NAME shows it, 16 digits.
+# id_of NAME MEMBER: prints the ID of that member in the list of NAME, 16 digits.
 id_of() {
 	helper "$1" status --json 2>/dev/null | jq -r --arg name "$2" '.members[] | select(.name == $name).id | "0" * (16 - length) + .'
 }
 
-# healthy NAME: it answers and is healthy.
+# healthy NAME: true if it answers and is healthy.
 healthy() {
 	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1
 }
@@ -207,7 +203,7 @@ wait_healthy() {
 	return 1
 }
 
-# end_pid FILE [SIGNAL]: ends the process whose id is in the file; it has ended when this returns.
+# end_pid FILE [SIGNAL]: ends the process whose id is in the file, and waits for its end.
 end_pid() {
 	local pid limit=$((SECONDS + 30))
 
@@ -226,7 +222,7 @@ stop() {
 	end_pid "$BATS_TEST_TMPDIR/$1/etcd.pid" "${2:-TERM}"
 }
 
-# behind NAME COMMAND…: in the background, what it says in $BATS_TEST_TMPDIR/NAME.log.
+# behind NAME COMMAND…: runs it in the background, with its output in $BATS_TEST_TMPDIR/NAME.log.
 behind() {
 	local name=$1
 	shift
@@ -258,8 +254,8 @@ etcdctl() {
 	env -i PATH="$PATH" "${settings[@]}" "$root"/usr/libexec/etcd-cluster/releases/current/etcdctl "$@"
 }
 
-# dropped NAME ID: the member is not listed there; else it is removed. For some seconds after a start etcd says
-# "unhealthy cluster".
+# dropped NAME ID: true if the list of NAME does not contain the member; otherwise removes it. For some seconds after a
+# start etcd answers "unhealthy cluster".
 dropped() {
 	etcdctl "$1" member list >"$BATS_TEST_TMPDIR/list" 2>&1 || return 1
 	grep -q "^$2," "$BATS_TEST_TMPDIR/list" || return 0
@@ -267,7 +263,7 @@ dropped() {
 	return 1
 }
 
-# drop NAME ID: removed as `etcdctl member remove` does it.
+# drop NAME ID: removes the member with `etcdctl member remove`.
 drop() {
 	eventually dropped "$@"
 }

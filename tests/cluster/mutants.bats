@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The suite can find what it is for: each patch in tests/mutants breaks the program in one way, and says which test must
-# fail then ("Caught by: FILE TEST-NAME-PART", "all" for the whole file). A patch that no longer applies fails, too.
+# Each patch in tests/mutants breaks the program in one way and names the test that must fail ("Caught by: FILE
+# TEST-NAME-PART", "all" for the whole file). A patch that does not apply fails, too.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
 load lib
 
-# One copy of this tree with what was built from it: a mutant compiles only the file that its patch changes.
+# A copy of this tree and its build: a mutant compiles only the file that its patch changes.
 setup_file() {
 	tree=$BATS_FILE_TMPDIR/tree
 	export tree
@@ -24,12 +24,12 @@ teardown() {
 	[ ! -e "$BATS_TEST_TMPDIR/patched" ] || patch -d "$tree" -p1 -s -R <"$BATS_TEST_TMPDIR/patched"
 }
 
-# What an outer make says is not for this one.
+# The variables of an outer make do not apply to this one.
 build() {
 	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$tree" BUILD=build build build/lib/certify >/dev/null
 }
 
-# caught PATCH: builds the copy with the patch in it, and wants the named test, which passes here, to fail on it.
+# caught PATCH: builds the copy with the patch and expects the named test to fail.
 caught() {
 	local by file name mutant=$top/tests/mutants/$1.patch
 
@@ -45,11 +45,11 @@ caught() {
 	[[ "$output" != *"# skip"* ]]
 }
 
-@test "a file renamed without fsync" {
+@test "a rename without fsync" {
 	caught no-fsync
 }
 
-@test "certificates swapped by two renames" {
+@test "certificates replaced by two renames" {
 	caught two-renames
 }
 
@@ -61,6 +61,6 @@ caught() {
 	caught voting-add
 }
 
-@test "keys put in their place after the enrolment server was asked" {
+@test "keys stored after the request to the enrolment server" {
 	caught keys-last
 }

@@ -1,5 +1,4 @@
-# Machines with addresses of their own, as real ones have: `load lib`, `load own-address`. Machine n3 is at $net.3; the
-# ports are the same on all of them.
+# Machines with their own addresses and the same ports: `load lib`, `load own-address`. Machine n3 is at $net.3.
 #   bare n1 "${own_ports[@]}" ROLE=…      a machine
 #   launch n1                             its etcd
 # shellcheck shell=bash
@@ -9,7 +8,7 @@ net=127.0.1
 client_port=$(port n0 1) peer_port=$(port n0 2) enroll_port=$(port n0 3)
 own_ports=("CLIENT_PORT=$client_port" "PEER_PORT=$peer_port" "ENROLL_PORT=$enroll_port" METRICS_URL=none)
 
-# launch NAME [VAR=VALUE…]: etcd. On a real machine it listens on 127.0.0.1, too; here that is shared.
+# launch NAME [VAR=VALUE…]: runs etcd, but not on 127.0.0.1, which the machines share.
 launch() {
 	local name=$1 url=https://$net.${1#n}:$client_port
 	shift

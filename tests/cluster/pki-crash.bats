@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The certificates' part of setup, killed before, or failing at, each call that changes something on disk. After each:
-# every certificate that etcd could read has its key, or there are none at all; the next run repairs it; the one after
-# has nothing to do; nothing is left over.
+# The certificate steps of setup, killed or failing at each call that changes the disk. After each: every certificate
+# has its key, or there are none; the next run repairs it; the one after has nothing to do; no leftovers.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -14,7 +13,7 @@ load crash
 kinds="mkdir write fsync rename renameat2 link unlink unlinkat"
 
 setup() {
-	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # of the same build as the program
+	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # from the same build as the program
 	[ -x "$certify" ] || skip "no $certify (make test-programs)"
 	need_strace
 	root="$BATS_TEST_TMPDIR/root"
@@ -41,7 +40,7 @@ teardown() {
 	end_all
 }
 
-# Pairs fit, and one is not there without the other. A CA stays.
+# Each certificate has its matching key and the other way round. A CA stays.
 whole() {
 	local crt ca=$BATS_TEST_TMPDIR/start/etc/etcd/pki/ca.key
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# A machine that gets its certificates from a real enrolment server, killed before each call that changes something on
-# disk or talks to the server. After each: every certificate has its key, the next run ends well although the token may
-# be used once only, the one after has nothing to do, nothing is left over.
+# Enrolment at a real server, killed before each call that changes the disk or the connection. After each: every
+# certificate has its key, the next run succeeds with the same single-use token, the one after has nothing to do, no
+# leftovers.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -15,7 +15,7 @@ load crash
 kinds="mkdir write fsync rename renameat2 link unlink unlinkat connect read"
 
 setup() {
-	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # of the same build as the program
+	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # from the same build as the program
 	[ -x "$certify" ] || skip "no $certify (make test-programs)"
 	need_strace
 	port=$(port n1 1)
@@ -26,7 +26,7 @@ setup() {
 	configure n1
 	configure n2
 	(umask 077 && echo $token >"$host/etc/etcd/enroll-token" && echo $token >"$etc/enroll-token")
-	"$ETCD_CLUSTER_PLAIN" --root "$host" setup 2>"$BATS_TEST_TMPDIR/n1.setup" || : # knows no release here
+	"$ETCD_CLUSTER_PLAIN" --root "$host" setup 2>"$BATS_TEST_TMPDIR/n1.setup" || : # without a release
 	[ -e "$host/etc/etcd/pki/ca.key" ]
 	[ -d "$host/etc/etcd/enroll/tokens" ]
 	behind server "$ETCD_CLUSTER_PLAIN" --root "$host" enroll --listen "127.0.0.1:$port"
@@ -60,7 +60,7 @@ bring_back() {
 	cp -a "$BATS_TEST_TMPDIR"/kept/enroll/. "$host/etc/etcd/enroll/"
 }
 
-# Pairs fit. A key may wait for its certificate, never the other way round, nor a certificate for the CA.
+# Certificates and keys match. A key can exist without its certificate, but no certificate without its key or the CA.
 whole() {
 	local crt
 
@@ -73,7 +73,7 @@ whole() {
 	done
 }
 
-# Runs again: gets what was missing, then has nothing to do, and nothing is left over.
+# The next run completes the work, the one after has nothing to do, no leftovers.
 converges() {
 	local rc=0
 

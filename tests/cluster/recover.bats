@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# restore --force-new-cluster on real etcd: refused as long as anybody lives, then the data of one machine goes on
-# alone, whatever kills it on the way.
+# restore --force-new-cluster with real etcd: refused while another member answers; then one machine continues with its
+# data, also after a kill at any moment.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -25,7 +25,7 @@ cluster_id() {
 	helper n1 status --json 2>/dev/null | json cluster_id
 }
 
-# What the data dir of n1 holds, besides the member itself.
+# Lists the data directory of n1 without the member.
 copies() {
 	find "$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster" -mindepth 1 -maxdepth 1 -name 'member.aside-*' -printf '%f\n'
 }
@@ -39,13 +39,13 @@ restored() {
 	etcdctl n1 put more "after $1"
 }
 
-@test "refused while anybody lives; then one machine goes on with all that was acknowledged" {
+@test "refused while another member answers; then one machine continues with all acknowledged writes" {
 	local id
 
 	three_machines
 	id=$(cluster_id)
-	# etcd writes down that an entry is agreed on with the next one; killed before, it takes the last one for not
-	# agreed on (etcd-cluster.8, restore).
+	# etcd stores the commit of an entry with the next entry. If it is killed before, it does not count the last entry
+	# as committed (etcd-cluster.8, restore).
 	etcdctl n1 put kept value
 	etcdctl n1 put last value
 
@@ -56,11 +56,11 @@ restored() {
 	run -3 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"has its quorum (2 of 3"* ]]
 
-	# No quorum, but this one is not alone: the other was there when it was lost.
+	# No quorum, but another member answers.
 	stop n1 KILL
 	run -3 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"still answers"* ]]
-	# Nor now: started again without a quorum it answers its peers, but no client.
+	# Still refused: restarted without a quorum, it answers its peers but no client.
 	stop n2 KILL
 	start n2
 	eventually listens "$(port n2 2)"
@@ -68,7 +68,7 @@ restored() {
 	[[ "$output" == *"https://127.0.0.1:$(port n2 2) still answers"*"stop etcd on the others"* ]]
 	stop n2 KILL
 
-	# Only this machine is left; its etcd is not ours to stop below a root.
+	# Only this machine is left; with --root restore does not stop its etcd.
 	start n1
 	eventually listens "$(port n1 2)"
 	run -3 helper n1 restore --force-new-cluster "$id"
@@ -96,7 +96,7 @@ restored() {
 	[ "$(copies | wc -l)" -eq 1 ]
 }
 
-@test "the copy is whole: another etcd starts on it as it was" {
+@test "the copy is complete: another etcd starts from it" {
 	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
 
 	one_member
@@ -113,14 +113,14 @@ restored() {
 	restored value
 }
 
-@test "a log of its own is copied, too; a full disk is refused before anything is stopped" {
+@test "a separate log is copied, too; a full disk is refused before etcd is stopped" {
 	local id data=$BATS_TEST_TMPDIR/n1/var/lib/etcd-cluster
 
 	one_member WAL_DIR=/var/lib/wal
 	id=$(cluster_id)
 	etcdctl n1 put kept value
 	stop n1 KILL
-	# A hole takes no room, its copy might.
+	# A sparse file needs no space, its copy can.
 	truncate -s $(($(stat -f -c '%a * %S' "$data") + (1 << 30))) "$data/member/snap/hole"
 	run -3 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"nothing was changed"*"make room"* ]]
@@ -131,7 +131,7 @@ restored() {
 	restored value
 }
 
-@test "no data, or data of a learner: not here" {
+@test "without data, or with the data of a learner: refused" {
 	machine n1
 	run -3 helper n1 restore --force-new-cluster 1234
 	[[ "$output" == *"there is no data in"* ]]
@@ -150,14 +150,14 @@ restored() {
 
 changing='write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,clone,clone3,wait4,waitid,kill'
 
-# no_etcd: none runs on n1's data.
+# no_etcd: true if no etcd runs on the data of n1.
 no_etcd() {
 	! pgrep -f "^$BATS_TEST_TMPDIR/n1/.*/etcd\$" >/dev/null
 }
 
-# Killed at its system calls, from the first to the last: its etcd is gone with it, no half-made copy is left for long,
-# and the next run ends well.
-@test "kill -9 anywhere, then again: the same end" {
+# Killed at its system calls, from the first to the last: its etcd ends with it, the next run removes an incomplete copy
+# and succeeds.
+@test "kill -9 anywhere, then again: the same end state" {
 	local id n
 
 	need_strace
@@ -177,7 +177,7 @@ no_etcd() {
 	restored value
 }
 
-@test "every etcd can be forced" {
+@test "every release can be forced" {
 	local series id
 
 	for series in 3.4 3.5 3.6 3.7; do

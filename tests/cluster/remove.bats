@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `remove` among real members: a dead one goes, exactly the one that was meant; one that lives, or is needed, stays.
+# `remove` with real etcd: it removes exactly the named dead member; one that answers or is needed stays.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -16,7 +16,7 @@ teardown() {
 	end_all
 }
 
-@test "a dead member goes, by name or by ID, from any healthy one" {
+@test "a dead member is removed by name or by ID, on any healthy member" {
 	local id
 
 	three_machines
@@ -45,7 +45,7 @@ teardown() {
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 }
 
-@test "what the others need is never removed, not even by force" {
+@test "a needed vote is never removed, not even with --force" {
 	three_machines
 	stop n3 KILL
 	wait_healthy n1
@@ -57,14 +57,14 @@ teardown() {
 	[[ "$output" == *"nobody can agree"*"restore --force-new-cluster"* ]]
 }
 
-@test "by force, one that answers goes as well, and ends" {
+@test "with --force a member that answers is removed, and its etcd ends" {
 	three_machines
 	run -0 helper n1 remove --force n3
 	eventually gone "$(etcd_pid n3)"
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 }
 
-@test "a learner that never started goes by its ID; two of one name are told apart" {
+@test "a learner that never started is removed by its ID; two members of one name are distinguished" {
 	local id
 
 	one_member
@@ -75,7 +75,7 @@ teardown() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 1 ]
 }
 
-@test "on a CA host its enrolment is forgotten, too" {
+@test "on a CA host the enrolment record is deleted, too" {
 	local records=$BATS_TEST_TMPDIR/n1/etc/etcd/enroll/members
 
 	three_machines
@@ -89,15 +89,15 @@ teardown() {
 	[ -e "$records/n2" ]
 }
 
-@test "a member that comes back between two looks stays" {
+@test "a member that returns between two checks stays" {
 	local frozen=n3
 
 	need_strace
 	three_machines
-	# A follower, so that there is no election to wait for.
+	# A follower, so that there is no election.
 	! helper n1 status | grep -q '^n3 .* leader ' || frozen=n2
 	kill -STOP "$(etcd_pid $frozen)"
-	# -D: the process id is that of the helper.
+	# -D: the process id is that of etcd-cluster, not of strace.
 	behind remove strace -D -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=clock_nanosleep \
 		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" remove $frozen
 	eventually grep -q clock_nanosleep "$BATS_TEST_TMPDIR/trace"
@@ -107,10 +107,10 @@ teardown() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 3 ]
 }
 
-# Its requests, their answers and the pauses between two looks.
+# Requests, answers and the pauses between two checks.
 moments=sendto,recvfrom,clock_nanosleep
 
-# two_of_three: what was kept: n1 and n2 run, n3 is dead.
+# two_of_three: restores the state with n1 and n2 running and n3 dead.
 two_of_three() {
 	local n
 
@@ -121,7 +121,7 @@ two_of_three() {
 	wait_healthy n1
 }
 
-@test "kill -9 anywhere, then again: gone, and only that one" {
+@test "kill -9 anywhere, then again: only that member is removed" {
 	local n id
 
 	need_strace

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Our certificates under a real etcd, 3.4 and 3.5: every key type serves, renewal needs no restart and fails no
-# handshake, expired certificates are renewed, and the peer port is for peers.
+# Our certificates with etcd 3.4 and 3.5: every key type works, a renewal needs no restart and fails no handshake,
+# expired certificates are renewed, and the peer port accepts only peers.
 
 bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
-	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # of the same build as the program
+	certify="${ETCD_CLUSTER_PLAIN%/*}/lib/certify" # from the same build as the program
 	root="$BATS_TEST_TMPDIR/root"
 	pki="$root/etc/etcd/pki"
 	client=$(port n1 1) peer=$(port n1 2)
@@ -32,7 +32,7 @@ release() {
 	bin=$(unpacked)
 }
 
-# launch [DIR]: etcd with the certificates of that directory, once its client port accepts connections.
+# launch [DIR]: runs etcd with the certificates of that directory and waits for its client port.
 launch() {
 	local dir=${1:-$pki} url="https://127.0.0.1"
 
@@ -45,7 +45,7 @@ launch() {
 	eventually listens "$client"
 }
 
-# pair NAME: curl's options for that client certificate.
+# pair NAME: prints curl's options for that client certificate.
 pair() {
 	echo --silent --show-error --http1.1 --max-time 10 --cacert "$pki/ca.crt" --cert "$pki/$1.crt" --key "$pki/$1.key"
 }
@@ -108,7 +108,7 @@ expiry() {
 	faketime -f -40d openssl req -x509 -newkey ed25519 -nodes -days 3000 -subj /CN=old \
 		-addext keyUsage=critical,keyCertSign -keyout "$pki/ca.key" -out "$pki/ca.crt" 2>/dev/null
 	ETCD_CLUSTER_NOW=$(($(date +%s) - 30 * 86400)) "$ETCD_CLUSTER" --root "$root" cert renew
-	launch # etcd starts with an expired certificate, as the preflight would not have let it
+	launch # etcd starts with an expired certificate; the preflight is not used here
 	run ! serves
 	"$ETCD_CLUSTER_PLAIN" --root "$root" cert renew
 	serves
@@ -128,12 +128,12 @@ ports() {
 		done
 		run ! curl --silent --cacert "$pki/ca.crt" "https://127.0.0.1:$client/health"
 		run ! curl --silent "http://127.0.0.1:$client/health"
-		# The gateway dials etcd with the server certificate as a client: 503 without clientAuth in it.
+		# The gateway connects to etcd with the server certificate: 503 if it has no clientAuth.
 		curl $(pair etcdctl-etcd-client) --fail -X POST -d '{}' "https://127.0.0.1:$client/v3/maintenance/status" | grep -q version
 	}
 }
 
-# A renewal that does not reach etcd is no success.
+# A renewal that etcd does not serve fails.
 stale() {
 	release "$1"
 	"$certify" "$root"

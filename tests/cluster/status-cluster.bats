@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `status` and `check` of three machines against real etcd: with members down, frozen, removed, at another address, as a
-# learner.
+# `status` and `check` of three machines with real etcd: members that are down, frozen, removed, moved, or learners.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -21,7 +20,7 @@ teardown() {
 	end_all
 }
 
-# place NAME [LINE…]: that machine is at 127.0.0.N, with the ports that all have.
+# place NAME [LINE…]: a machine at 127.0.0.N with the same ports as the others.
 place() {
 	local name=$1 root=$BATS_TEST_TMPDIR/$1
 	shift
@@ -31,14 +30,14 @@ place() {
 		"METRICS_URL=http://127.0.0.${name#n}:$(port n0 4)" "$@" >"$root/etc/etcd/cluster.conf.d/place.conf"
 }
 
-# Nothing is wrong but the difference that `launch` makes.
+# There is no finding except the difference that `launch` makes.
 nothing_wrong() {
 	[ "$(grep -E '^(warn|bad) ' <<<"$output" | grep -v -c ETCD_LISTEN_CLIENT_URLS)" -eq 0 ]
 }
 
 MEMBERS=MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3
 
-# The machines of one cluster.conf, certificates from n1's CA; not started.
+# Machines with one cluster.conf and certificates from n1's CA; not started.
 prepare_three() {
 	local n
 
@@ -60,8 +59,8 @@ three_of_one_conf() {
 	done
 }
 
-# answers_soon NAME: `status` there ends, one timeout is 2000 ms, within 2500 ms; exit code in $status. The best of
-# three: machines that run tests have other things to do.
+# answers_soon NAME: `status` there ends within 2500 ms (one timeout is 2000 ms); exit code in $status. The best of
+# three runs counts, because the host may be busy.
 answers_soon() {
 	local begin ms
 
@@ -75,8 +74,7 @@ answers_soon() {
 	return 1
 }
 
-# change ARGUMENT…: etcdctl member, again while etcd still says "unhealthy cluster", as it does for seconds after a
-# start.
+# change ARGUMENT…: runs etcdctl member, repeated while etcd answers "unhealthy cluster", for seconds after a start.
 change() {
 	eventually etcdctl n1 member "$@" >"$BATS_TEST_TMPDIR/change" 2>&1
 }
@@ -86,7 +84,7 @@ json_of() {
 	{ helper "$1" status --json 2>/dev/null || :; } | json "$2"
 }
 
-@test "three members: the same picture from each of them" {
+@test "three members: the same output on each" {
 	local n
 
 	three_of_one_conf
@@ -95,7 +93,7 @@ json_of() {
 		[[ "$output" == *"3 of 3 voting members healthy, 2 needed"* ]]
 		[ "$(grep -c -w leader <<<"$output")" -eq 1 ]
 		[ "$(grep -c -w follower <<<"$output")" -eq 2 ]
-		# The days of the certificate that each one serves.
+		# The days left of the certificate that each member serves.
 		[ "$(grep -c '^n[123] .* 36[45]$' <<<"$output")" -eq 3 ]
 		nothing_wrong
 	done
@@ -118,7 +116,7 @@ for m in s["members"]:
 END
 }
 
-@test "three members: one down is a warning, two are no quorum" {
+@test "three members: one down is a warning, two down are no quorum" {
 	three_of_one_conf
 	stop n3 KILL
 	wait_healthy n1 # it may have been the leader
@@ -126,7 +124,7 @@ END
 	[[ "$output" == *"2 of 3 voting members healthy"* ]]
 	[[ "$output" == *"warn"*"member n3 does not answer"*"Connection refused"*"etcd-cluster remove n3"* ]]
 	[[ "$output" == *"one more failure stops the cluster"* ]]
-	# The dead one asks about itself: it is not healthy there, but it sees the others.
+	# The dead member itself is not healthy, but it sees the others.
 	run -5 helper n3 status
 	[[ "$output" == *"2 of 3 voting members healthy"* ]]
 	[[ "$output" == *"systemctl start etcd"* ]]
@@ -142,7 +140,7 @@ END
 	[ "$(json_of n1 quorum)" = false ]
 }
 
-@test "the dead cost one timeout together: killed, frozen, and on every machine" {
+@test "dead members cost one timeout in total: killed, frozen, on every machine" {
 	local n
 
 	three_of_one_conf
@@ -156,7 +154,7 @@ END
 	launch n2
 	launch n3
 	wait_healthy n1
-	# Frozen, each of them takes connections and never says a word.
+	# A frozen member accepts connections and does not answer.
 	kill -STOP "$(etcd_pid n2)" "$(etcd_pid n3)"
 	for n in n1 n2 n3; do
 		answers_soon $n
@@ -165,7 +163,7 @@ END
 	done
 }
 
-@test "members that have not all started: who is waited for" {
+@test "members that have not all started: status names them" {
 	prepare_three
 	launch n1
 	run -5 helper n1 status
@@ -178,7 +176,7 @@ END
 	[[ "$output" == *"2 of 3 voting members healthy"* ]]
 }
 
-@test "a member that was removed ends well, and status says so" {
+@test "a removed member ends without a failure, and status reports it" {
 	three_of_one_conf
 	drop n1 "$(id_of n1 n3 | sed 's/^0*//')"
 	eventually gone "$(etcd_pid n3)"
@@ -196,7 +194,7 @@ END
 	[[ "$output" == *"two voting members bear no failure"* ]]
 }
 
-@test "a member whose address the cluster has wrong" {
+@test "a member whose address in the member list is wrong" {
 	three_of_one_conf
 	change update "$(id_of n1 n2)" --peer-urls="https://127.0.0.12:$peer_port"
 	run -0 helper n1 status
@@ -209,7 +207,7 @@ END
 	[[ "$output" == *"n3 (https://127.0.0.3:"*") is a member, but MEMBERS in cluster.conf does not have it"* ]]
 }
 
-@test "a machine whose own address does not answer any more still finds its member" {
+@test "a machine that does not answer at its own address still finds its member" {
 	three_of_one_conf
 	sed -i 's#^\(ETCD_ADVERTISE_CLIENT_URLS=\).*#\1"https://127.0.0.77:1"#' "$BATS_TEST_TMPDIR/n1/etc/etcd/etcd.env"
 	run helper n1 status
@@ -218,7 +216,7 @@ END
 		= "['n1']" ]
 }
 
-@test "clocks: the one that is wrong is named" {
+@test "clocks: the wrong one is named" {
 	three_of_one_conf
 	run faketime -f +600s "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" check
 	[[ "$output" == *"the clock of this machine is "[56][09][0-9]" s ahead of the clocks of the other members"* ]]
@@ -227,7 +225,7 @@ END
 	wait_healthy n1
 	run faketime -f +600s "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" status
 	[[ "$output" == *"the clock of n2 is "[56][09][0-9]" s behind that of this machine"* ]]
-	# So far off that certificates do not seem to be valid yet; what the other's clock is can be seen all the same.
+	# The difference is so large that certificates seem not to be valid yet; the clock of the other is still readable.
 	run faketime -f -30d "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" status
 	[ "$status" -eq 5 ]
 	[[ "$output" == *"is not valid yet: is a clock wrong?"* ]]
@@ -256,7 +254,7 @@ END
 	[[ "$output" == *n3*healthy*learner* ]]
 	[[ "$output" == *"n3 is a learner"*"-> here: etcd-cluster setup"* ]]
 	[ "$(grep -c '^n[123] .* healthy ' <<<"$output")" -eq 3 ]
-	stop n2 KILL # no quorum among the voters: the learner still says what it sees
+	stop n2 KILL # no quorum of voters: the learner still reports what it sees
 	answers_soon n3
 	[[ "$output" == *"no quorum"* ]]
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# `status` and `check` of one machine against real etcd: healthy, as a learner, and with every kind of drift.
+# `status` and `check` of one machine with real etcd: healthy, as a learner, and with every kind of drift.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -15,7 +15,7 @@ teardown() {
 	end_all
 }
 
-@test "one member: healthy, with everything a person asks for" {
+@test "one member: healthy, with all values" {
 	machine n1
 	run -5 helper n1 status
 	[[ "$output" == *"down"* ]]
@@ -34,11 +34,11 @@ teardown() {
 	[ "$(json members.0.role <"$BATS_TEST_TMPDIR/json")" = leader ]
 	[ "$(json release.running <"$BATS_TEST_TMPDIR/json")" = "$RELEASE_VERSION" ]
 	[ "$(json findings <"$BATS_TEST_TMPDIR/json")" = "[]" ]
-	# The IDs are those that etcdctl shows without their leading zeros.
+	# etcdctl prints the same IDs without leading zeros.
 	etcdctl n1 member list | grep -q "^$(json members.0.id <"$BATS_TEST_TMPDIR/json" | sed 's/^0*//'),"
 }
 
-@test "check finds nothing wrong with a healthy member, and the ports are its own" {
+@test "check finds no problem on a healthy member, and its ports are its own" {
 	machine n1
 	run -0 helper n1 check --start
 	[ -z "$output" ]
@@ -51,7 +51,7 @@ teardown() {
 	[[ "$output" != *bad* ]]
 }
 
-@test "a healthy answer costs less than 50 ms of processor time" {
+@test "a healthy answer needs less than 50 ms of processor time" {
 	one_member
 	local TIMEFORMAT='%3U %3S' best=1000 took
 
@@ -65,7 +65,7 @@ teardown() {
 	[ "$best" -lt 50 ]
 }
 
-@test "every etcd answers the same questions" {
+@test "every release gives the same answers" {
 	local series
 
 	for series in 3.4 3.5 3.6 3.7; do
@@ -83,7 +83,7 @@ teardown() {
 	done
 }
 
-@test "what runs is not what the files say: a restart is pending" {
+@test "etcd runs with other settings than the files: a restart is needed" {
 	machine n1
 	start n1 ETCD_HEARTBEAT_INTERVAL=99 ETCD_SNAPSHOT_COUNT=5000
 	wait_healthy n1
@@ -101,7 +101,7 @@ teardown() {
 	[[ "$output" == *"-> systemctl restart etcd"* ]]
 }
 
-@test "a learner shows itself and is shown as one" {
+@test "a learner shows itself and is shown as a learner" {
 	one_member
 	machine n2
 	local peer
@@ -119,7 +119,7 @@ teardown() {
 	[[ "$output" == *n2*healthy*learner* ]]
 }
 
-@test "users and passwords switched on: root's certificate still sees all" {
+@test "with authentication enabled the certificate of root still sees everything" {
 	one_member
 	etcdctl n1 user add root:secret --interactive=false
 	etcdctl n1 user grant-role root root
@@ -129,7 +129,7 @@ teardown() {
 	[[ "$output" == *leader* ]]
 }
 
-@test "the alarm NOSPACE is bad, and reported" {
+@test "the alarm NOSPACE is an error, and reported" {
 	machine n1 ETCD_QUOTA_BACKEND_BYTES=65536
 	start n1
 	wait_healthy n1
@@ -142,11 +142,11 @@ teardown() {
 	[[ "$output" == *"alarm disarm"* ]]
 }
 
-@test "certificates that do not fit are told apart" {
+@test "each kind of wrong certificate has its own message" {
 	one_member
 	local pki=$BATS_TEST_TMPDIR/n1/etc/etcd/pki
 
-	# Another CA than the one that etcd's certificate is from.
+	# Another CA than that of etcd's certificate.
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=other \
 		-keyout "$BATS_TEST_TMPDIR/other.key" -out "$BATS_TEST_TMPDIR/other.crt" 2>/dev/null
 	cp "$pki/ca.crt" "$BATS_TEST_TMPDIR/ca.crt"
@@ -162,7 +162,7 @@ teardown() {
 	[[ "$output" == *"it refuses our certificate $pki/etcdctl-etcd-client.crt"* ||
 		"$output" == *"it does not accept $pki/etcdctl-etcd-client.crt"* ]]
 
-	# The metrics port speaks plain HTTP; asking it by mistake says so.
+	# The metrics port uses plain HTTP; the message for a wrong port says so.
 	sed -i "s/^CLIENT_PORT=.*/CLIENT_PORT=$(port n1 3)/; s/^METRICS_URL=.*/METRICS_URL=\"\"/" \
 		"$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
 	sed -i '/^ETCD_ADVERTISE_CLIENT_URLS/d' "$BATS_TEST_TMPDIR/n1/etc/etcd/etcd.env"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# A cluster of one that is told to belong to another, where systemd does not run: nothing is moved under a running etcd,
-# and the reason is said.
+# A cluster of one whose cluster.conf names another cluster, without systemd: nothing is moved under a running etcd, and
+# the message has the reason.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -17,7 +17,7 @@ teardown() {
 	end_all
 }
 
-@test "an empty one that cannot be stopped, one that holds something, and one that does not answer are left as they are" {
+@test "an unused cluster that cannot be stopped, one with keys, and one that does not answer are not changed" {
 	one_member
 	before=$(find "$BATS_TEST_TMPDIR/n1/etc/etcd/pki" "$BATS_TEST_TMPDIR/n1/var/lib" -maxdepth 2 -printf '%p %i\n' | sort)
 	set_conf n1 ROLE=join JOIN=127.0.0.9 ADDRESS=127.0.0.1
