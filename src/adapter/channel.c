@@ -97,7 +97,6 @@ static int find_secret(SSL *tls, const unsigned char *id, size_t len, SSL_SESSIO
 
 static int load_pair(SSL_CTX *ctx, const struct channel_side *side, struct err *e)
 {
-	char why[256];
 
 	/*
 	 * Dates are not looked at: a machine that was off for a year renews what has expired, and about clocks that differ the two talk in
@@ -109,7 +108,7 @@ static int load_pair(SSL_CTX *ctx, const struct channel_side *side, struct err *
 	    SSL_CTX_use_PrivateKey_file(ctx, side->cert_key, SSL_FILETYPE_PEM) == 1)
 		return 0;
 	return err_set(e, ERR_FAIL, "cannot load %s, %s or its key: %s", side->ca, side->cert,
-		       x509_reason(why, sizeof(why), "OpenSSL refuses"));
+		       x509_reason("OpenSSL refuses"));
 }
 
 static struct channel *begin(const struct channel_side *side, const SSL_METHOD *method, int fd, struct err *e)
@@ -135,7 +134,6 @@ static struct channel *begin(const struct channel_side *side, const SSL_METHOD *
 static int outcome(struct channel *c, int rc, long long deadline, const char *what, struct err *e)
 {
 	int kind = SSL_get_error(c->tls, rc);
-	char why[256];
 
 	if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE) {
 		if (dial_ready(c->fd, kind == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
@@ -147,7 +145,7 @@ static int outcome(struct channel *c, int rc, long long deadline, const char *wh
 		ERR_clear_error();
 		return err_set(e, ERR_FAIL, "%s: the connection was closed", what);
 	}
-	return err_set(e, ERR_VERIFY, "%s: %s", what, x509_reason(why, sizeof(why), "TLS failed"));
+	return err_set(e, ERR_VERIFY, "%s: %s", what, x509_reason("TLS failed"));
 }
 
 static int shake(struct channel *c, long long deadline, struct err *e)

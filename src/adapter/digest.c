@@ -10,14 +10,14 @@
 
 #include "base/text.h"
 
-/* One read: large enough that system calls do not show, small enough for the stack and the processor's second cache. */
+/* One read: few system calls, and it fits on the stack and into the processor's second cache. */
 #define CHUNK (64UL * 1024UL)
 
 struct digest {
 	EVP_MD_CTX *ctx;
 };
 
-/* SHA-256 is built in: it fails only without memory, and then nothing can go on. */
+/* SHA-256 is built in: it fails only without memory. */
 static void must(int ok)
 {
 	if (ok != 1)
@@ -96,19 +96,19 @@ bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN])
 
 int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name)
 {
-	char hex[DIGEST_HEX];
+	const size_t name_at = DIGEST_HEX + 1; /* behind the digits, a space, and a space or an asterisk */
+	char hex[DIGEST_HEX] = "";
 
 	if (len == 0 || line[0] == '#')
 		return 0;
-	if (len < DIGEST_HEX + 2 || line[DIGEST_HEX - 1] != ' ' || (line[DIGEST_HEX] != ' ' && line[DIGEST_HEX] != '*'))
+	if (len <= name_at || line[name_at - 2] != ' ' || (line[name_at - 1] != ' ' && line[name_at - 1] != '*'))
 		return -1;
 	memcpy(hex, line, DIGEST_HEX - 1);
-	hex[DIGEST_HEX - 1] = '\0';
 	if (!text_unhex(hex, sha256, DIGEST_LEN))
 		return -1;
-	for (size_t i = DIGEST_HEX + 1; i < len; i++)
+	for (size_t i = name_at; i < len; i++)
 		if (line[i] < 0x20 || line[i] > 0x7e)
 			return -1;
-	*name = xstrndup(line + DIGEST_HEX + 1, len - DIGEST_HEX - 1);
+	*name = xstrndup(line + name_at, len - name_at);
 	return 1;
 }

@@ -33,7 +33,8 @@ int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned lo
 		    struct err *e) MUST_CHECK;
 
 /*
- * One line of sha256sum(1), without its end: 1 and *name, which the caller frees; 0 for an empty line or a comment (#); -1 for anything else.
+ * One line of sha256sum(1), without its end: 1 and *name, which the caller frees; 0 for an empty line or a comment (#);
+ * -1 for anything else.
  */
 int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name);
 

@@ -19,7 +19,6 @@
 static SSL_CTX *context(const struct handshake *h, struct err *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	char why[256];
 
 	if (!ctx)
 		abort();
@@ -33,14 +32,13 @@ static SSL_CTX *context(const struct handshake *h, struct err *e)
 			  SSL_CTX_use_PrivateKey_file(ctx, h->key, SSL_FILETYPE_PEM) == 1)))
 		return ctx;
 	(void)err_set(e, ERR_FAIL, "cannot load %s or %s: %s", h->ca, h->cert ? h->cert : "nothing",
-		      x509_reason(why, sizeof(why), "OpenSSL refuses"));
+		      x509_reason("OpenSSL refuses"));
 	SSL_CTX_free(ctx);
 	return NULL;
 }
 
 static int shake(SSL *tls, int fd, long long deadline, const struct handshake *h, struct err *e)
 {
-	char why[256];
 
 	for (;;) {
 		int rc, what;
@@ -52,8 +50,7 @@ static int shake(SSL *tls, int fd, long long deadline, const struct handshake *h
 			return 0;
 		if (what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE)
 			return err_set(e, ERR_FAIL, "%s port %u: the TLS handshake failed: %s", h->address,
-				       (unsigned int)h->port,
-				       x509_reason(why, sizeof(why), "the connection was closed"));
+				       (unsigned int)h->port, x509_reason("the connection was closed"));
 		if (!dial_ready(fd, what == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
 			return err_set(e, ERR_FAIL, "%s port %u: no TLS handshake within %u ms", h->address,
 				       (unsigned int)h->port, h->timeout_ms);

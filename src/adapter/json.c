@@ -32,20 +32,27 @@ static void put(struct json_object *to, const char *key, struct json_object *val
 		abort();
 }
 
-/* Length of the UTF-8 character at s (RFC 3629), or 0 when its bytes are not one. */
+/* Length of the UTF-8 character at s (RFC 3629), or 0: no overlong forms, no surrogates, nothing behind the last plane. */
 static size_t utf8_len(const unsigned char *s)
 {
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t min; /* smaller numbers have a shorter form */
+	} forms[] = { { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+	uint32_t c;
+	size_t n = 0;
 
-	for (size_t i = 1; i < len; i++) {
+	while (n < ARRAY_LEN(forms) && (s[0] & forms[n].mask) != forms[n].lead)
+		n++;
+	if (n == ARRAY_LEN(forms))
+		return 0;
+	c = s[0] & (0xffU ^ forms[n].mask);
+	for (size_t i = 1; i <= n; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
+		c = c << 6 | (s[i] & 0x3f);
 	}
-	/* Overlong forms, surrogates and what is behind the last plane. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
+	return c < forms[n].min || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n + 1;
 }
 
 /* json-c writes strings as they are, and a reader refuses the whole document for one wrong byte. */

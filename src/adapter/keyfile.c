@@ -22,33 +22,17 @@ static void wipe(char **s)
 	*s = NULL;
 }
 
-/* Where a line is. */
-struct place {
-	const char *path;
-	unsigned int line;
-};
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_key_char(char c, bool first)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
-}
+#define DIGITS	"0123456789"
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+#define BLANKS	" \t"
 
 /* Length of the key that s begins with; 0 when it begins with none. */
 static size_t key_length(const char *s)
 {
-	size_t n = 0;
-
-	while (is_key_char(s[n], n == 0))
-		n++;
-	return n;
+	return strspn(s, DIGITS) > 0 ? 0 : strspn(s, LETTERS DIGITS);
 }
 
-/* What no value may hold, quoted or not; NULL when there is nothing of the kind. */
+/* What no value may have, quoted or not; NULL when there is nothing of the kind. */
 static const char *forbidden(const char *value)
 {
 	for (const char *p = value; *p; p++) {
@@ -66,14 +50,14 @@ static const char *forbidden(const char *value)
 	return NULL;
 }
 
-/* What a shell takes apart, or as its own, where there are no quotes ('~' is expanded in assignments, POSIX 2.6.1). */
+/* What a shell splits or expands where there are no quotes ('~' in assignments: POSIX 2.6.1). */
 static bool needs_quotes(const char *value)
 {
-	return strpbrk(value, " \t;&|<>()~'\"") != NULL;
+	return strpbrk(value, BLANKS ";&|<>()~'\"") != NULL;
 }
 
-/* Takes the quotes off and judges what is left. */
-static int parse_value(const char *key, char *raw, char **value, struct err *e)
+/* The value without its quotes, in place. */
+static int parse_value(const char *key, char *raw, const char **value, struct err *e)
 {
 	size_t len = strlen(raw);
 	const char *what = forbidden(raw);
@@ -82,13 +66,12 @@ static int parse_value(const char *key, char *raw, char **value, struct err *e)
 	if (what)
 		return err_set(e, ERR_CONFIG, "%s: the value has %s, which is not allowed in this file", key, what);
 	if (quote != '"' && quote != '\'') {
-		if (needs_quotes(raw)) {
-			(void)err_set(e, ERR_CONFIG,
-				      "%s: a value with blanks or any of ; & | < > ( ) ~ ' \" must be in quotes", key);
-			return err_hint(e, "write %s=\"the value\"", key);
-		}
-		*value = xstrdup(raw);
-		return 0;
+		*value = raw;
+		if (!needs_quotes(raw))
+			return 0;
+		(void)err_set(e, ERR_CONFIG, "%s: a value with blanks or any of ; & | < > ( ) ~ ' \" must be in quotes",
+			      key);
+		return err_hint(e, "write %s=\"the value\"", key);
 	}
 	if (len < 2 || raw[len - 1] != quote)
 		return err_set(e, ERR_CONFIG, "%s: the value begins with a quote and does not end with the same one",
@@ -96,22 +79,22 @@ static int parse_value(const char *key, char *raw, char **value, struct err *e)
 	raw[len - 1] = '\0';
 	if (strchr(raw + 1, quote))
 		return err_set(e, ERR_CONFIG, "%s: there is a quote in the middle of the value", key);
-	*value = xstrdup(raw + 1);
+	*value = raw + 1;
 	return 0;
 }
 
-static int add(struct keyfile *k, const struct place *at, const char *key, const char *value, struct err *e)
+static int add(struct keyfile *k, unsigned int line, const char *key, const char *value, struct err *e)
 {
 	for (size_t i = 0; i < k->n; i++)
 		if (strcmp(k->entries[i].key, key) == 0)
 			return err_set(e, ERR_CONFIG, "%s is set twice; the first is in line %u", key,
 				       k->entries[i].line);
 	k->entries = xrealloc(k->entries, k->n + 1, sizeof(*k->entries));
-	k->entries[k->n++] = (struct keyfile_entry){ xstrdup(key), xstrdup(value), at->line };
+	k->entries[k->n++] = (struct keyfile_entry){ xstrdup(key), xstrdup(value), line };
 	return 0;
 }
 
-/* A line that does not have the form KEY=…: says what it seems to be. */
+/* Why a line does not have the form KEY=…. */
 static int explain(const char *line, size_t key_len, struct err *e)
 {
 	const char *after = line + key_len;
@@ -119,9 +102,7 @@ static int explain(const char *line, size_t key_len, struct err *e)
 
 	if (key_len == 0)
 		return err_set(e, ERR_CONFIG, "this line is neither KEY=VALUE nor a comment, which begins with #");
-	while (is_blank(*after))
-		after++;
-	if (*after == '=')
+	if (after[strspn(after, BLANKS)] == '=')
 		return err_set(e, ERR_CONFIG, "there must be no blank between %s and =", key);
 	if (strcmp(key, "export") == 0)
 		return err_set(e, ERR_CONFIG, "write KEY=VALUE without export");
@@ -129,19 +110,18 @@ static int explain(const char *line, size_t key_len, struct err *e)
 }
 
 /* line is NUL-terminated and has no NUL inside; it is changed. */
-static int parse_line(struct keyfile *k, const struct place *at, char *line, struct err *e)
+static int parse_line(struct keyfile *k, unsigned int number, char *line, struct err *e)
 {
-	cleanup(wipe) char *value = NULL;
+	const char *value = NULL;
 	size_t key_len, len;
 
-	while (is_blank(*line))
-		line++;
+	line += strspn(line, BLANKS);
 	len = strlen(line);
 	if (len > 0 && line[len - 1] == '\r') {
 		(void)err_set(e, ERR_CONFIG, "the line ends in a carriage return: the file was written on Windows");
-		return err_hint(e, "sed -i 's/\\r$//' %s", at->path);
+		return err_hint(e, "sed -i 's/\\r$//' %s", k->path);
 	}
-	while (len > 0 && is_blank(line[len - 1]))
+	while (len > 0 && strchr(BLANKS, line[len - 1]))
 		line[--len] = '\0';
 	if (*line == '\0')
 		return 0;
@@ -152,15 +132,15 @@ static int parse_line(struct keyfile *k, const struct place *at, char *line, str
 	key_len = key_length(line);
 	if (key_len == 0 || line[key_len] != '=')
 		return explain(line, key_len, e);
-	line[key_len] = '\0';
-	if (is_blank(line[key_len + 1]))
+	line[key_len++] = '\0';
+	if (strspn(line + key_len, BLANKS) > 0)
 		return err_set(e, ERR_CONFIG, "there must be no blank between %s= and its value", line);
-	if (parse_value(line, line + key_len + 1, &value, e) < 0)
+	if (parse_value(line, line + key_len, &value, e) < 0)
 		return -1;
-	return add(k, at, line, value, e);
+	return add(k, number, line, value, e);
 }
 
-static int take_line(struct keyfile *k, const struct place *at, const char *text, size_t n, struct err *e)
+static int take_line(struct keyfile *k, unsigned int number, const char *text, size_t n, struct err *e)
 {
 	auto_free char *line = NULL;
 	int rc;
@@ -170,15 +150,15 @@ static int take_line(struct keyfile *k, const struct place *at, const char *text
 	if (memchr(text, '\0', n))
 		return err_set(e, ERR_CONFIG, "the line has a NUL byte: this is not a text file");
 	line = xstrndup(text, n);
-	rc = parse_line(k, at, line, e);
+	rc = parse_line(k, number, line, e);
 	explicit_bzero(line, n);
 	return rc;
 }
 
 int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile *k, struct err *e)
 {
-	struct place at = { path, 0 };
 	const char *end = text + len;
+	unsigned int number = 0;
 
 	*k = (struct keyfile){ .path = xstrdup(path) };
 	if (len > KEYFILE_MAX_BYTES)
@@ -189,9 +169,8 @@ int keyfile_parse(const char *path, const char *text, size_t len, struct keyfile
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((newline ? newline : end) - text);
 
-		at.line++;
-		if (take_line(k, &at, text, n, e) < 0)
-			return err_wrap(e, "%s:%u", path, at.line);
+		if (take_line(k, ++number, text, n, e) < 0)
+			return err_wrap(e, "%s:%u", path, number);
 		text += newline ? n + 1 : n;
 	}
 	return 0;
@@ -210,7 +189,7 @@ int keyfile_read(const char *path, struct keyfile *k, struct err *e)
 		return err_set(e, ERR_CONFIG, "%s is not a regular file", path);
 	if (st.st_size > (off_t)KEYFILE_MAX_BYTES)
 		return err_set(e, ERR_CONFIG, "%s is larger than %u bytes", path, KEYFILE_MAX_BYTES);
-	/* Root acts on what this file says: nobody else may have had a say. */
+	/* Root acts on this file: nobody else may have written it. */
 	if (geteuid() == 0 && file_check_trusted(fd, path, e) < 0)
 		return -1;
 	if (file_read_fd(fd, path, KEYFILE_MAX_BYTES, &text, e) < 0)

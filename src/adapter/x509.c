@@ -2,7 +2,6 @@
 #include "adapter/x509.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,14 +16,22 @@
 
 #define MAX_FILE 262144 /* a trust bundle of a hundred CAs fits */
 
-const char *x509_reason(char *text, size_t len, const char *fallback)
+const char *x509_reason(const char *fallback)
 {
 	unsigned long code = ERR_get_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-	(void)snprintf(text, len, "%s", reason ? reason : fallback);
 	ERR_clear_error();
-	return text;
+	return reason ? reason : fallback;
+}
+
+void x509_take_bio(struct bio_st *bio, struct buf *out)
+{
+	char *data = NULL;
+	long len = BIO_get_mem_data(bio, &data);
+
+	buf_add(out, data, (size_t)len);
+	BIO_free(bio);
 }
 
 void x509_cert_free_ptr(x509_cert **cert)
@@ -37,15 +44,13 @@ x509_cert *x509_cert_parse(const struct buf *pem, const char *where, struct err 
 {
 	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
 	x509_cert *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	char why[256];
 
 	BIO_free(bio);
 	/* A damaged extension or key shows here, not in the middle of something else. */
 	if (cert && (X509_check_purpose(cert, -1, 0) != 1 || !X509_get0_pubkey(cert)))
 		x509_cert_free_ptr(&cert);
 	if (!cert)
-		(void)err_set(e, ERR_VERIFY, "%s has no certificate in PEM (%s)", where,
-			      x509_reason(why, sizeof(why), "it is damaged"));
+		(void)err_set(e, ERR_VERIFY, "%s has no certificate in PEM (%s)", where, x509_reason("it is damaged"));
 	return cert;
 }
 
@@ -58,59 +63,42 @@ x509_cert *x509_cert_read(const char *path, struct err *e)
 	return x509_cert_parse(&pem, path, e);
 }
 
-/* The text of a memory BIO, which is freed, made safe to print. The caller frees. */
-static char *bio_text(BIO *bio)
-{
-	char *data = NULL, *text;
-	long len = BIO_get_mem_data(bio, &data);
-
-	text = xstrndup(data ? data : "", (size_t)len);
-	BIO_free(bio);
-	text_printable(text);
-	return text;
-}
-
-static BIO *memory(void)
+void x509_cert_pem(x509_cert *cert, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	if (!bio)
-		abort();
-	return bio;
-}
-
-void x509_cert_pem(x509_cert *cert, struct buf *out)
-{
-	BIO *bio = memory();
-	char *data = NULL;
-	long len;
-
-	if (PEM_write_bio_X509(bio, cert) != 1)
+	if (!bio || PEM_write_bio_X509(bio, cert) != 1)
 		abort(); /* in memory only a lack of it can fail */
-	len = BIO_get_mem_data(bio, &data);
-	buf_add(out, data, (size_t)len);
-	BIO_free(bio);
+	x509_take_bio(bio, out);
 }
 
 static char *name_text(const X509_NAME *name)
 {
-	BIO *bio = memory();
+	BIO *bio = BIO_new(BIO_s_mem());
+	auto_buf struct buf out = { 0 };
+	char *text;
 
+	if (!bio)
+		abort();
 	(void)X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253);
-	return bio_text(bio);
+	x509_take_bio(bio, &out);
+	text = xstrdup(buf_str(&out));
+	text_printable(text);
+	return text;
 }
 
+/* What cannot be printed is shown, and compared, as '?'; a NUL, too, which would hide what follows it. */
 static char *string_text(const ASN1_STRING *s)
 {
-	char *text = xcalloc((size_t)ASN1_STRING_length(s) + 1, 1);
-	const unsigned char *data = ASN1_STRING_get0_data(s);
+	size_t len = (size_t)ASN1_STRING_length(s);
+	char *text = xcalloc(len + 1, 1);
 
-	/* What cannot be printed is shown, and compared, as '?'; a NUL above all, which would hide what follows it. */
-	for (int i = 0; i < ASN1_STRING_length(s); i++)
-		if (data[i] >= 0x20 && data[i] < 0x7f)
-			text[i] = (char)data[i];
-		else
+	if (len > 0)
+		memcpy(text, ASN1_STRING_get0_data(s), len);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0')
 			text[i] = '?';
+	text_printable(text);
 	return text;
 }
 
@@ -130,8 +118,7 @@ static char *serial_text(x509_cert *cert)
 
 	OPENSSL_free(hex);
 	BN_free(n);
-	for (char *p = text; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(text);
 	return text;
 }
 
@@ -151,8 +138,7 @@ static char *san_text(const GENERAL_NAME *name)
 	if (name->type == GEN_DNS) {
 		char *text = string_text(name->d.dNSName);
 
-		for (char *p = text; *p; p++)
-			*p = (char)tolower((unsigned char)*p);
+		text_lower(text);
 		return text;
 	}
 	if (name->type != GEN_IPADD)
@@ -218,19 +204,19 @@ void x509_info_free(struct x509_info *info)
 	free(info->cn);
 	free(info->serial);
 	strv_free(info->sans);
-	memset(info, 0, sizeof(*info));
+	*info = (struct x509_info){ 0 };
 }
 
-/* SHA-256 of these bytes of OpenSSL's, which are freed, in hex. */
-static char *hex_digest(unsigned char *der, int len)
+/* SHA-256, in hex, of what OpenSSL has encoded; frees it. */
+static char *hex_digest(int len, unsigned char **der)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned int size = 0;
 	char *hex;
 
-	if (len < 0 || EVP_Digest(der, (size_t)len, digest, &size, EVP_sha256(), NULL) != 1)
+	if (len < 0 || EVP_Digest(*der, (size_t)len, digest, &size, EVP_sha256(), NULL) != 1)
 		abort();
-	OPENSSL_free(der);
+	OPENSSL_free(*der);
 	hex = xcalloc(2 * (size_t)size + 1, 1);
 	text_hex(digest, size, hex);
 	return hex;
@@ -239,25 +225,22 @@ static char *hex_digest(unsigned char *der, int len)
 char *x509_fingerprint(x509_cert *cert)
 {
 	unsigned char *der = NULL;
-	int len = i2d_X509(cert, &der);
 
-	return hex_digest(der, len);
+	return hex_digest(i2d_X509(cert, &der), &der);
 }
 
 char *x509_spki_fingerprint(x509_cert *cert)
 {
 	unsigned char *der = NULL;
-	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
 
-	return hex_digest(der, len);
+	return hex_digest(i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der), &der);
 }
 
 char *x509_key_fingerprint(x509_key *key)
 {
 	unsigned char *der = NULL;
-	int len = i2d_PUBKEY(key, &der);
 
-	return hex_digest(der, len);
+	return hex_digest(i2d_PUBKEY(key, &der), &der);
 }
 
 bool x509_covers(x509_cert *cert, const char *name_or_address)

@@ -6,18 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_base64(const unsigned char *der, int len, struct buf *out)
+/* Appends what OpenSSL has encoded, and frees it. */
+static void put_base64(int len, unsigned char **der, struct buf *out)
 {
 	auto_free char *text = NULL;
 
 	if (len < 0)
-		abort(); /* encoding what we made fails for want of memory only */
+		abort(); /* encoding what we made fails only without memory */
 	text = xcalloc(4 * (((size_t)len + 2) / 3) + 1, 1);
-	(void)EVP_EncodeBlock((unsigned char *)text, der, len);
+	(void)EVP_EncodeBlock((unsigned char *)text, *der, len);
 	buf_puts(out, text);
+	OPENSSL_free(*der);
 }
 
-/* The bytes, or NULL: EVP_DecodeBlock counts the padding as zeros, and passes over blanks, which keyfile lines may have inside quotes. */
+/* The bytes, or NULL. EVP_DecodeBlock counts the padding as zeros, and would accept blanks. */
 static unsigned char *get_base64(const char *line, long *len)
 {
 	size_t n = strlen(line), end = n;
@@ -38,19 +40,14 @@ int x509_csr_put(x509_key *key, struct buf *out, struct err *e)
 {
 	X509_REQ *csr = X509_REQ_new();
 	unsigned char *der = NULL;
-	int len = -1, rc = 0;
-	char why[256];
+	int rc = 0;
 
 	/* No digest named: the key's own default (EVP_DigestSignInit(3)), SHA-256 but for Ed25519. */
 	if (!csr || X509_REQ_set_version(csr, X509_REQ_VERSION_1) != 1 || X509_REQ_set_pubkey(csr, key) != 1 ||
 	    X509_REQ_sign(csr, key, NULL) == 0)
-		rc = err_set(e, ERR_FAIL, "cannot make a certificate request: %s",
-			     x509_reason(why, sizeof(why), "OpenSSL refuses"));
+		rc = err_set(e, ERR_FAIL, "cannot make a certificate request: %s", x509_reason("OpenSSL refuses"));
 	else
-		len = i2d_X509_REQ(csr, &der);
-	if (rc == 0)
-		put_base64(der, len, out);
-	OPENSSL_free(der);
+		put_base64(i2d_X509_REQ(csr, &der), &der, out);
 	X509_REQ_free(csr);
 	return rc;
 }
@@ -59,14 +56,12 @@ int x509_csr_put(x509_key *key, struct buf *out, struct err *e)
 static x509_key *judge(X509_REQ *csr, struct err *e)
 {
 	x509_key *key = X509_REQ_get_pubkey(csr);
-	char why[256];
 
 	if (!key) {
-		(void)err_set(e, ERR_VERIFY, "its key cannot be read: %s",
-			      x509_reason(why, sizeof(why), "it is damaged"));
+		(void)err_set(e, ERR_VERIFY, "its key cannot be read: %s", x509_reason("it is damaged"));
 		return NULL;
 	}
-	/* First the kind of key: a signature by a monstrous one costs time to verify. */
+	/* First the kind of key: a signature by a very large one takes long to verify. */
 	if (!x509_key_strong(key)) {
 		auto_free char *kind = x509_key_describe(key);
 
@@ -74,7 +69,7 @@ static x509_key *judge(X509_REQ *csr, struct err *e)
 		x509_key_free_ptr(&key);
 	} else if (X509_REQ_verify(csr, key) != 1) {
 		(void)err_set(e, ERR_VERIFY, "it is not signed by its own key: %s",
-			      x509_reason(why, sizeof(why), "the signature is wrong"));
+			      x509_reason("the signature is wrong"));
 		x509_key_free_ptr(&key);
 	}
 	return key;
@@ -87,13 +82,12 @@ x509_key *x509_csr_get(const char *line, struct err *e)
 	const unsigned char *at = der;
 	X509_REQ *csr = der ? d2i_X509_REQ(NULL, &at, len) : NULL;
 	x509_key *key = NULL;
-	char why[256];
 
 	if (csr && at == der + len)
 		key = judge(csr, e);
 	else
-		(void)err_set(e, ERR_VERIFY, "it is no certificate request: %s",
-			      x509_reason(why, sizeof(why), "it is no base64, or something follows it"));
+		(void)err_set(e, ERR_VERIFY, "it is not a certificate request: %s",
+			      x509_reason("it is not base64, or something follows it"));
 	X509_REQ_free(csr);
 	return key;
 }
@@ -101,10 +95,8 @@ x509_key *x509_csr_get(const char *line, struct err *e)
 void x509_cert_put(x509_cert *cert, struct buf *out)
 {
 	unsigned char *der = NULL;
-	int len = i2d_X509(cert, &der);
 
-	put_base64(der, len, out);
-	OPENSSL_free(der);
+	put_base64(i2d_X509(cert, &der), &der, out);
 }
 
 x509_cert *x509_cert_get(const char *line, struct err *e)
@@ -113,12 +105,10 @@ x509_cert *x509_cert_get(const char *line, struct err *e)
 	auto_free unsigned char *der = get_base64(line, &len);
 	const unsigned char *at = der;
 	x509_cert *cert = der ? d2i_X509(NULL, &at, len) : NULL;
-	char why[256];
 
 	if (cert && at == der + len && X509_check_purpose(cert, -1, 0) == 1 && X509_get0_pubkey(cert))
 		return cert;
 	x509_cert_free_ptr(&cert);
-	(void)err_set(e, ERR_VERIFY, "it is no certificate: %s",
-		      x509_reason(why, sizeof(why), "it is no base64, or damaged"));
+	(void)err_set(e, ERR_VERIFY, "it is not a certificate: %s", x509_reason("it is not base64, or damaged"));
 	return NULL;
 }

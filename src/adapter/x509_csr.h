@@ -6,15 +6,15 @@
 
 #include "adapter/x509_key.h"
 
-/* Appends a request for this key, signed by it. It names nobody: who it is for is said elsewhere. */
+/* Appends a request for this key, signed by it. It has no name: the enrolment message has. */
 int x509_csr_put(x509_key *key, struct buf *out, struct err *e) MUST_CHECK;
 
 /*
- * The public key that such a line asks for, and nothing else of it. NULL, ERR_VERIFY: it is no request, or more than one, the key is weak
- * (x509_key_strong), or whoever made it has not got the private key. The caller frees.
+ * The public key of such a line, and nothing else of it. NULL, ERR_VERIFY: it is not exactly one request, the key is weak
+ * (x509_key_strong), or its maker does not have the private key. The caller frees.
  */
 x509_key *x509_csr_get(const char *line, struct err *e) MUST_CHECK;
 
 void x509_cert_put(x509_cert *cert, struct buf *out);
-/* NULL, ERR_VERIFY: it is no certificate. The caller frees. */
+/* NULL, ERR_VERIFY: it is not a certificate. The caller frees. */
 x509_cert *x509_cert_get(const char *line, struct err *e) MUST_CHECK;

@@ -3,13 +3,13 @@
  * The issuing half of adapter/x509.h: RFC 5280 certificates that pass `openssl verify -x509_strict` and Go.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
 #include "adapter/x509.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define SERIAL_BITS 128 /* RFC 5280, 4.1.2.2: positive, at most 20 octets */
 
@@ -34,29 +34,25 @@ static int add_extension(x509_cert *cert, X509V3_CTX *ctx, int nid, const char *
 
 static GENERAL_NAME *san_of(const char *text)
 {
-	GENERAL_NAME *name = GENERAL_NAME_new();
-	ASN1_OCTET_STRING *ip = a2i_IPADDRESS(text);
-	ASN1_IA5STRING *dns;
 	size_t len = strlen(text);
+	auto_free char *name = xstrndup(text, len > 0 && text[len - 1] == '.' ? len - 1 : len);
+	GENERAL_NAME *san = GENERAL_NAME_new();
+	ASN1_OCTET_STRING *ip = a2i_IPADDRESS(text);
+	ASN1_IA5STRING *dns = ASN1_IA5STRING_new();
 
-	if (!name)
+	text_lower(name);
+	if (!san || !dns || ASN1_STRING_set(dns, name, -1) != 1)
 		abort();
 	if (ip) {
-		GENERAL_NAME_set0_value(name, GEN_IPADD, ip);
-		return name;
+		GENERAL_NAME_set0_value(san, GEN_IPADD, ip);
+		ASN1_IA5STRING_free(dns);
+	} else {
+		GENERAL_NAME_set0_value(san, GEN_DNS, dns);
 	}
-	auto_free char *lower = xstrndup(text, len > 0 && text[len - 1] == '.' ? len - 1 : len);
-
-	for (char *p = lower; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	dns = ASN1_IA5STRING_new();
-	if (!dns || ASN1_STRING_set(dns, lower, -1) != 1)
-		abort();
-	GENERAL_NAME_set0_value(name, GEN_DNS, dns);
-	return name;
+	return san;
 }
 
-/* Built by hand, not by OpenSSL's configuration language: a comma in a name must stay a comma in a name. */
+/* Without OpenSSL's configuration language, in which a comma would end a name. */
 static int add_sans(x509_cert *cert, char *const *sans)
 {
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
@@ -78,7 +74,7 @@ static const char *extended_usage(const struct x509_request *r)
 	return r->server ? "serverAuth" : "clientAuth";
 }
 
-/* A given CA need not have a subject key id: then its name and serial stand in for it. */
+/* Another's CA need not have a subject key id: then its name and serial identify it. */
 static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_cert *ca)
 {
 	const char *usage = "critical,digitalSignature";
@@ -98,12 +94,10 @@ static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_ce
 	       (!r->sans || add_sans(cert, r->sans));
 }
 
-/* The digest that goes with a key: none for Ed25519, which brings its own. */
+/* NULL is the key's own default (EVP_DigestSignInit(3)): SHA-256, or what is part of Ed25519. */
 static const EVP_MD *digest_for(x509_key *key)
 {
-	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
-		return NULL;
-	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : EVP_sha256();
+	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : NULL;
 }
 
 x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca, x509_key *ca_key, struct err *e)
@@ -111,7 +105,6 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 	auto_cert x509_cert *cert = X509_new();
 	x509_key *signer = ca_key ? ca_key : key;
 	X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
-	char why[256];
 
 	if (!cert || X509_set_version(cert, X509_VERSION_3) != 1 || !set_serial(cert) ||
 	    X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)r->cn, -1, -1,
@@ -121,7 +114,7 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 	    !ASN1_TIME_set(X509_getm_notAfter(cert), r->not_after) || X509_set_pubkey(cert, key) != 1 ||
 	    !add_extensions(r, cert, ca) || X509_sign(cert, signer, digest_for(signer)) == 0) {
 		(void)err_set(e, ERR_FAIL, "cannot issue a certificate for %s: %s", r->cn,
-			      x509_reason(why, sizeof(why), "OpenSSL refuses"));
+			      x509_reason("OpenSSL refuses"));
 		return NULL;
 	}
 	return steal(&cert);

@@ -17,7 +17,7 @@
 
 #define MAX_FILE 65536 /* an RSA 16384 key in PEM has 13 KiB */
 
-/* Parameters of x509_key_pem_encrypted: what OWASP and RFC 7914 call interactive use, within the 32 MiB that OpenSSL allows itself. */
+/* What OWASP and RFC 7914 call interactive use, within the 32 MiB that OpenSSL allows. */
 #define SCRYPT_N    16384
 #define SCRYPT_R    8
 #define SCRYPT_P    1
@@ -62,7 +62,6 @@ void x509_key_free_ptr(x509_key **key)
 x509_key *x509_key_new(enum x509_key_type type, struct err *e)
 {
 	const char *family = types[type].family;
-	char why[256];
 	x509_key *key;
 
 	if (types[type].group)
@@ -73,7 +72,7 @@ x509_key *x509_key_new(enum x509_key_type type, struct err *e)
 		key = EVP_PKEY_Q_keygen(NULL, NULL, family);
 	if (!key)
 		(void)err_set(e, ERR_FAIL, "cannot make a key of type %s: %s", types[type].name,
-			      x509_reason(why, sizeof(why), "OpenSSL refuses"));
+			      x509_reason("OpenSSL refuses"));
 	return key;
 }
 
@@ -94,20 +93,20 @@ x509_key *x509_key_parse(const struct buf *pem, const char *passphrase, const ch
 	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
 	auto_free char *word = passphrase ? xstrdup(passphrase) : NULL; /* OpenSSL wants it without const */
 	x509_key *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, word) : NULL;
-	char why[256];
+	const char *why;
 
 	BIO_free(bio);
 	if (word)
 		explicit_bzero(word, strlen(word));
 	if (key)
 		return key;
-	(void)x509_reason(why, sizeof(why), "it is not PEM");
-	if (!passphrase && strstr(buf_str(pem), "ENCRYPTED"))
-		(void)err_set(e, ERR_VERIFY, "%s is encrypted, and etcd cannot ask for the passphrase", where);
-	else if (passphrase && strstr(buf_str(pem), "ENCRYPTED"))
+	why = x509_reason("it is not PEM");
+	if (!strstr(buf_str(pem), "ENCRYPTED"))
+		(void)err_set(e, ERR_VERIFY, "%s has no private key in PEM (%s)", where, why);
+	else if (passphrase)
 		(void)err_set(e, ERR_VERIFY, "%s cannot be decrypted: the passphrase is wrong (%s)", where, why);
 	else
-		(void)err_set(e, ERR_VERIFY, "%s has no private key in PEM (%s)", where, why);
+		(void)err_set(e, ERR_VERIFY, "%s is encrypted, and etcd cannot ask for the passphrase", where);
 	return NULL;
 }
 
@@ -120,16 +119,6 @@ x509_key *x509_key_read(const char *path, struct err *e)
 	return x509_key_parse(&pem, NULL, path, e);
 }
 
-/* The memory of a BIO is wiped when it is freed (BUF_MEM_free). */
-static void take_bio(BIO *bio, struct buf *out)
-{
-	char *data = NULL;
-	long len = BIO_get_mem_data(bio, &data);
-
-	buf_add(out, data, (size_t)len);
-	BIO_free(bio);
-}
-
 void x509_key_pem(x509_key *key, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -137,7 +126,7 @@ void x509_key_pem(x509_key *key, struct buf *out)
 	/* In memory only a lack of it can fail. */
 	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		abort();
-	take_bio(bio, out);
+	x509_take_bio(bio, out);
 }
 
 int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *out, struct err *e)
@@ -147,7 +136,6 @@ int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *ou
 	X509_ALGOR *how =
 		PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, SCRYPT_SALT, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
 	X509_SIG *sealed = NULL;
-	char why[256];
 	int rc = 0;
 
 	if (plain && how)
@@ -155,22 +143,22 @@ int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *ou
 	if (!sealed)
 		X509_ALGOR_free(how); /* else it belongs to `sealed` */
 	if (!bio || !sealed || PEM_write_bio_PKCS8(bio, sealed) != 1) {
-		rc = err_set(e, ERR_FAIL, "cannot encrypt the key: %s",
-			     x509_reason(why, sizeof(why), "OpenSSL refuses"));
+		rc = err_set(e, ERR_FAIL, "cannot encrypt the key: %s", x509_reason("OpenSSL refuses"));
 		BIO_free(bio);
 	} else {
-		take_bio(bio, out);
+		x509_take_bio(bio, out);
 	}
 	X509_SIG_free(sealed);
 	PKCS8_PRIV_KEY_INFO_free(plain);
 	return rc;
 }
 
+/* Of an EC key; else "". */
 static void group_name(x509_key *key, char *name, size_t size)
 {
 	size_t len = 0;
 
-	if (EVP_PKEY_get_group_name(key, name, size, &len) != 1)
+	if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, name, size, &len) != 1)
 		name[0] = '\0';
 }
 
@@ -205,21 +193,13 @@ char *x509_key_describe(x509_key *key)
 
 bool x509_key_strong(x509_key *key)
 {
-	static const char *const curves[] = { SN_X9_62_prime256v1, SN_secp384r1,
-					      SN_secp521r1 }; /* what Go's crypto/tls can use */
 	char group[64];
 
-	if (EVP_PKEY_is_a(key, "ED25519"))
-		return true;
 	if (EVP_PKEY_is_a(key, "RSA"))
 		return EVP_PKEY_get_bits(key) >= 2048;
-	if (!EVP_PKEY_is_a(key, "EC"))
-		return false;
 	group_name(key, group, sizeof(group));
-	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
-		if (strcmp(group, curves[i]) == 0)
-			return true;
-	return false;
+	return x509_key_is(key, X509_ED25519) || x509_key_is(key, X509_ECDSA_P256) ||
+	       x509_key_is(key, X509_ECDSA_P384) || strcmp(group, SN_secp521r1) == 0;
 }
 
 bool x509_key_matches(x509_key *key, x509_cert *cert)

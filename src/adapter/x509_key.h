@@ -27,7 +27,7 @@ x509_key *x509_key_read(const char *path, struct err *e) MUST_CHECK;
 /* Appends the key as PKCS#8 PEM. */
 void x509_key_pem(x509_key *key, struct buf *out);
 
-/* Appends it as PKCS#8 PEM encrypted with AES-256 under a scrypt (N 16384, r 8, p 1: 16 MiB, RFC 7914) of the passphrase. */
+/* The same, encrypted with AES-256 under a scrypt (N 16384, r 8, p 1: 16 MiB, RFC 7914) of the passphrase. */
 int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *out, struct err *e) MUST_CHECK;
 
 /* True when it is exactly of this type. */

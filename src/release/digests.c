@@ -164,7 +164,7 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 
 		if (read_trusted(keys[i], KEY_MAX_BYTES, &pem, e) < 0)
 			return -1;
-		good = signature_check(buf_str(&pem), pem.len, buf_str(sums), sums->len, buf_str(sig), sig->len, e);
+		good = signature_check(&pem, sums, sig, e);
 		if (good < 0)
 			return err_wrap(e, "%s", keys[i]);
 		if (good) {

@@ -40,7 +40,11 @@ static size_t sign(EVP_PKEY *key, unsigned char *sig, size_t room)
 
 static int check(const struct buf *pem, const char *text, const unsigned char *sig, size_t len, struct err *e)
 {
-	return signature_check(pem->data, pem->len, text, sizeof(message), sig, len, e);
+	auto_buf struct buf data = { 0 }, signature = { 0 };
+
+	buf_add(&data, text, sizeof(message));
+	buf_add(&signature, sig, len);
+	return signature_check(pem, &data, &signature, e);
 }
 
 static void try_key(EVP_PKEY *key, const struct buf *other)
@@ -85,14 +89,15 @@ static void every_kind_of_key(void **state)
 static void weak_and_foreign_keys_are_refused(void **state)
 {
 	EVP_PKEY *weak = EVP_RSA_gen(1024), *foreign = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-	auto_buf struct buf a = { 0 }, b = { 0 };
+	auto_buf struct buf a = { 0 }, b = { 0 }, nonsense = { 0 };
 
 	(void)state;
 	public_pem(weak, &a);
 	public_pem(foreign, &b);
 	assert_err(check(&a, message, (const unsigned char *)"x", 1, e), ERR_CONFIG, "not an Ed25519");
 	assert_err(check(&b, message, (const unsigned char *)"x", 1, e), ERR_CONFIG, "not an Ed25519");
-	assert_err(signature_check("nonsense", 8, message, 1, "x", 1, e), ERR_CONFIG, "not a public key");
+	buf_puts(&nonsense, "nonsense");
+	assert_err(check(&nonsense, message, (const unsigned char *)"x", 1, e), ERR_CONFIG, "not a public key");
 	EVP_PKEY_free(weak);
 	EVP_PKEY_free(foreign);
 }
