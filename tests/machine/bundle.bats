@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# etcd-cluster-release: a machine without any network becomes a member, and no life of that package takes etcd away. Debian 12.
+# etcd-cluster-release: a machine without a network becomes a member, and no change of that package removes its etcd.
+# Debian 12.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
-# Another release than 3.4.23 that the package does not pin: a double that says it is 3.4.30.
+# A release that the package does not pin: a fake that reports version 3.4.30.
 make_bundles() {
 	arch=$(dpkg --print-architecture)
 	rm -rf "$top/dist/bundles" && mkdir -p "$top/dist/bundles"
@@ -24,7 +25,7 @@ setup_file() {
 	answers RELEASE_URL=none
 }
 
-# nothing_moved PID: etcd is the process it was and runs what it ran.
+# nothing_moved PID: etcd has the same process and the same program.
 nothing_moved() {
 	healthy
 	[ "$1" = "$(m 'systemctl show -P MainPID etcd')" ]
@@ -46,7 +47,7 @@ nothing_moved() {
 	fails dpkg -S v3.4.23/etcd'
 }
 
-@test "upgrading it lays the next release beside; a member is neither switched nor restarted" {
+@test "an upgrade of the release package unpacks the next release; a member is neither switched nor restarted" {
 	pid=$(m 'systemctl show -P MainPID etcd')
 	m 'apt-get install /srv/dist/bundles/etcd-cluster-release_3.4.30_*.deb
 	etcd-cluster release verify v3.4.30
@@ -55,7 +56,7 @@ nothing_moved() {
 	exits 2 'etcd-cluster setup'
 }
 
-@test "removing it takes nothing from the running member, nor after a reboot" {
+@test "a removal of the release package takes nothing from the running member, also after a reboot" {
 	pid=$(m 'systemctl show -P MainPID etcd')
 	m 'apt-get purge etcd-cluster-release
 	[ ! -e /usr/libexec/etcd-cluster/bundle ]'
@@ -65,7 +66,7 @@ nothing_moved() {
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]'
 }
 
-@test "purging etcd-cluster leaves what belongs to the other package" {
+@test "a purge of etcd-cluster keeps the files of the other package" {
 	m 'apt-get install /srv/dist/bundles/etcd-cluster-release_3.4.23_*.deb
 	echo etcd-cluster etcd-cluster/purge-data boolean true | debconf-set-selections
 	apt-get purge etcd-cluster
@@ -73,13 +74,13 @@ nothing_moved() {
 	[ "$(ls /usr/libexec/etcd-cluster)" = bundle ]'
 }
 
-@test "there before etcd-cluster: as good" {
+@test "installed before etcd-cluster: the same result" {
 	answers RELEASE_URL=none
 	m 'apt-get install etcd-cluster'
 	healthy
 }
 
-@test "there after it: what was pending is healthy without waiting for the timer" {
+@test "installed after it: a pending machine becomes healthy without waiting for the timer" {
 	m 'gone
 	apt-get purge etcd-cluster-release'
 	answers RELEASE_URL=none
@@ -89,7 +90,7 @@ nothing_moved() {
 	in_time 15 healthy
 }
 
-@test "no room for it: installed all the same, the reason is said, and setup finishes once there is" {
+@test "no space for it: the installation succeeds, the reason is printed, and setup finishes when there is space" {
 	m 'gone
 	apt-get purge etcd-cluster-release'
 	answers RELEASE_URL=none
@@ -102,14 +103,14 @@ nothing_moved() {
 	healthy
 }
 
-@test "both in an image: the release is in it, unpacked, an identity is not; the first boot needs nothing else" {
+@test "both in an image: the release is unpacked, there is no identity, and the first boot needs nothing else" {
 	"$machine" destroy "$MACHINE"
 	"$machine" create "$MACHINE" bookworm
 	image=$("$machine" root "$MACHINE")
 	mkdir "$image/etc/etcd"
 	echo RELEASE_URL=none >"$image/etc/etcd/cluster.conf"
 	cp "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$top"/dist/bundles/etcd-cluster-release_3.4.23_*.deb "$image/root/"
-	# /proc as every image builder has it; without it the release would be unpacked at the first boot.
+	# Image builders mount /proc; without it the release is unpacked at the first boot.
 	unshare --mount sh -euc 'mount -t proc proc "$1/proc"
 		chroot "$1" sh -c "DEBIAN_FRONTEND=noninteractive dpkg -i /root/etcd-cluster*.deb"' sh "$image"
 	[ "$(readlink "$image/usr/libexec/etcd-cluster/releases/current")" = v3.4.23 ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The CA host over the years, on real machines: the timer's unit renews at its door, a second one is made, the first is lost for ever and comes
-# back, and files are copied instead of enrolling.
+# The CA host on booted machines: renewals by the timer, a second CA host, the loss and the reinstallation of the first,
+# and copied files instead of enrolment.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -11,18 +11,18 @@ setup_file() {
 	form
 }
 
-# The serial number that the client port of this machine serves.
+# Prints the serial number of the certificate that the client port serves.
 served() {
 	m 'openssl s_client -connect 127.0.0.1:2379 -CAfile /etc/etcd/pki/ca.crt -cert /etc/etcd/pki/etcdctl-etcd-client.crt \
 		-key /etc/etcd/pki/etcdctl-etcd-client.key 2>/dev/null </dev/null | openssl x509 -noout -serial'
 }
 
-# signed_by NAME ADDRESS: who signs for that machine.
+# signed_by NAME ADDRESS: the CA host that signs for that machine.
 signed_by() {
 	on "$1" "etcd-cluster cert list | grep -qx 'signed by: $2'"
 }
 
-@test "the timer's unit gets a lost certificate from the door, in its sandbox, and etcd is not restarted" {
+@test "the unit of the timer renews a lost certificate in its sandbox, and etcd is not restarted" {
 	signed_by n2 "$(v4 n1):2382"
 	for name in n2 n3; do
 		old=$(on $name served)
@@ -35,7 +35,7 @@ signed_by() {
 	done
 }
 
-@test "while the CA host is off, what lasts is left as it is, and the unit does not fail" {
+@test "while the CA host is off, valid certificates stay, and the unit does not fail" {
 	on n1 'systemctl stop etcd-cluster-enroll.socket etcd-cluster-enroll.service'
 	before=$(on n2 'cat /etc/etcd/pki/*.crt | sha256sum')
 	on n2 'echo EXTRA_SANS=lb.example.org >>/etc/etcd/cluster.conf; systemctl start etcd-cluster-renew.service'
@@ -46,7 +46,7 @@ signed_by() {
 	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]; systemctl is-active etcd-cluster-enroll.socket'
 }
 
-@test "a second CA host: n2 has the key, its door is open, and n3 finds it when n1 is lost for ever" {
+@test "a second CA host: n2 has the key and an enrolment server, and n3 uses it after the loss of n1" {
 	on n1 'umask 077; echo correct horse battery staple >/root/word; etcd-cluster ca export --passphrase-file /root/word /root/ca.pem'
 	on n1 'cat /root/ca.pem' >"$BATS_FILE_TMPDIR/ca.pem"
 	install -m 0600 "$BATS_FILE_TMPDIR/ca.pem" "$("$machine" root n2)/root/ca.pem"
@@ -64,12 +64,12 @@ signed_by() {
 	on n2 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -q "certificates for n3 .*given to"'
 }
 
-@test "the first machine comes back from the installer: it makes no second CA, and takes its place again" {
+@test "the first machine is reinstalled: it makes no second CA and replaces its dead member" {
 	fresh n1 bookworm
 	prepared n1 ROLE=cluster "$(members)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
-	# It waits for a person, or for the others to go: nobody said that it may replace a member.
+	# It waits for a person or for the removal of the member, because REPLACE is not set.
 	on n1 wait_for 'grep -q STATE=pending /run/etcd-cluster/setup'
 	on n1 'etcd-cluster status 2>&1 | grep -q "etcd-cluster replace"'
 	on n1 '[ ! -e /etc/etcd/pki/ca.crt ]'
@@ -81,7 +81,7 @@ signed_by() {
 	one_cluster
 }
 
-@test "kubeadm's way: what bundle made, unpacked before the package comes, and no token anywhere" {
+@test "as with kubeadm: the files of bundle, unpacked before the installation, and no token" {
 	each gone
 	line=$(members)
 	for name in n1 n2 n3; do
@@ -100,7 +100,7 @@ signed_by() {
 	all_healthy
 	one_cluster
 	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/ca.key ] && [ "$(stat -c "%U:%G %a" /etc/etcd/pki/peer.key)" = "root:etcd 640" ]'
-	# And when they are due they renew by themselves.
+	# When the certificates are due, the machines renew them.
 	on n3 'etcd-cluster cert renew --force'
 	on n3 healthy
 }

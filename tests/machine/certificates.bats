@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Certificates over the years: renewal under a running etcd, expiry, and the CA or leaves that somebody brings along.
+# Certificates: renewal under a running etcd, expiry, and a copied CA or copied certificates.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -15,17 +15,17 @@ setup_file() {
 	healthy
 }
 
-# The serial number that the client port serves.
+# Prints the serial number of the certificate that the client port serves.
 served() {
 	m 'openssl s_client -connect 127.0.0.1:2379 -CAfile /etc/etcd/pki/ca.crt -cert /etc/etcd/pki/etcdctl-etcd-client.crt \
 		-key /etc/etcd/pki/etcdctl-etcd-client.key 2>/dev/null | openssl x509 -noout -serial'
 }
 
-@test "cert list names every certificate and how long it lasts" {
+@test "cert list names every certificate and its days left" {
 	m 'etcd-cluster cert list' | tee /dev/stderr | grep -q server
 }
 
-@test "renewal serves a new certificate with the old key, and etcd is not restarted" {
+@test "a renewal serves a new certificate with the old key, and etcd is not restarted" {
 	old=$(served)
 	pid=$(m 'systemctl show -P MainPID etcd')
 	key=$(m 'sha256sum /etc/etcd/pki/server.key')
@@ -37,7 +37,7 @@ served() {
 	healthy
 }
 
-@test "not one of forty writes fails while certificates are renewed over and over" {
+@test "none of forty writes fails during repeated renewals" {
 	m 'i=0
 	(while :; do etcd-cluster cert renew --force >/dev/null 2>&1; done) &
 	renewing=$!
@@ -49,9 +49,9 @@ served() {
 	wait || true'
 }
 
-@test "the timer's unit heals expired certificates, offline, under a running etcd" {
+@test "the unit of the timer renews expired certificates offline under a running etcd" {
 	pid=$(m 'systemctl show -P MainPID etcd')
-	# Expired leaves with the right names, keys and issuer: only their dates are wrong. etcd goes on serving them.
+	# Expired certificates with the right names, keys and issuer. etcd continues to serve them.
 	m 'cd /etc/etcd/pki
 	for c in server peer etcdctl-etcd-client healthcheck-client; do
 		openssl x509 -in $c.crt -x509toreq -signkey $c.key -copy_extensions copyall -out /tmp/$c.csr 2>/dev/null
@@ -71,7 +71,7 @@ served() {
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 }
 
-@test "the preflight keeps etcd from starting with a key that does not fit, and says what mends it" {
+@test "the preflight prevents a start with a wrong key and prints the fix" {
 	m 'systemctl stop etcd; cd /etc/etcd/pki; cp -p server.key /tmp/server.key
 	openssl ecparam -genkey -name prime256v1 -noout 2>/dev/null >/tmp/other.key; cat /tmp/other.key >server.key'
 	run m 'timeout 120 systemctl start etcd || journalctl -u etcd -n 20 --no-pager'
@@ -90,7 +90,7 @@ served() {
 	healthy
 }
 
-@test "ca.crt and ca.key of somebody else, copied beforehand, are used and left alone" {
+@test "ca.crt and ca.key that were copied before are used and not changed" {
 	m 'gone
 	mkdir -p /etc/etcd/pki; cd /etc/etcd/pki
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 900 -subj /CN=theirs \

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines that form a cluster while something is broken: power, cables, packets, clocks, a token. Each test begins on wiped machines.
-# Of bad networks there is loss alone, and no delay: the kernel needs its netem for that, which not every host has; and a proxy that
-# delays would have an address of its own, from which neither the door nor etcd's peers take anybody.
+# Machines form a cluster during faults of power, cables, packets, clocks or a token. Each test starts with wiped
+# machines. The network faults are losses without delays. Delays need the kernel's netem, which not every host has, or a
+# proxy, whose address neither the enrolment server nor etcd's peers accept.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -11,7 +11,7 @@ setup_file() {
 	machines 58 bookworm bookworm rpm
 }
 
-# Whatever the test before left: no package, no clock of its own, every cable in, every packet through.
+# Resets the machines: no package, the right clock, all cables connected, no packet loss.
 setup() {
 	local name
 	for name in $MACHINES; do
@@ -29,7 +29,7 @@ prepared_here() {
 	prepared "$MACHINE" "$@"
 }
 
-# One healthy cluster of three; and after how many seconds.
+# Waits for one healthy cluster of three and prints the seconds.
 ends_well() {
 	local begin=$SECONDS
 	all_healthy
@@ -39,8 +39,8 @@ ends_well() {
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 }
 
-# clock NAME OFFSET: all that is ours there is told a time that is off by so much, and of every change of it. The time that passes is
-# the true one. etcd reads the clock itself, past any library: to it nothing is wrong.
+# clock NAME OFFSET: our programs there read a clock that is wrong by OFFSET, and see each change of it. The monotonic
+# clock is right. etcd reads the right clock, because it does not use the C library.
 clock() {
 	local root lib=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 unit
 	root=$("$machine" root "$1")
@@ -55,15 +55,15 @@ clock() {
 	on "$1" 'systemctl daemon-reload'
 }
 
-# waits NAME TEXT: setup there is still at it, and says that.
+# waits NAME TEXT: setup there is pending with this message.
 waits() {
 	on "$1" wait_for "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
 }
 
-@test "the CA host loses power while its door is asked, and comes back" {
+@test "the CA host loses power during a request, and comes back" {
 	package n1
 	on n1 wait_for '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
-	# Whoever comes now is let in by the kernel and hears nothing.
+	# The kernel accepts new connections, but no process answers.
 	on n1 'systemctl start etcd-cluster-enroll.service; systemctl kill -s STOP etcd-cluster-enroll.service'
 	packages n2 n3
 	on n1 wait_for "ss -Htn state established 'sport = 2382' | grep -q $(v4 n2)"
@@ -86,7 +86,7 @@ waits() {
 	ends_well
 }
 
-@test "a cable is out while the others form, and is put in ten seconds later" {
+@test "a cable is out while the others form, and is connected ten seconds later" {
 	"$machine" link n2 down
 	packages n1 n2 n3
 	ONLY_ON='n1 n3' all_healthy
@@ -96,7 +96,7 @@ waits() {
 	ends_well
 }
 
-@test "the CA host's cable is out while all are installed" {
+@test "the cable of the CA host is out while all are installed" {
 	"$machine" link n1 down
 	packages n1 n2 n3
 	waits n3 'no CA host answers'
@@ -105,7 +105,7 @@ waits() {
 	ends_well
 }
 
-@test "the cable of a machine that joins is out between being added and being in sync" {
+@test "the cable of a joining machine is out between the add and the promotion" {
 	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
@@ -117,7 +117,7 @@ waits() {
 	done
 	package n2
 	on n2 healthy
-	# Its etcd starts only when the cable is out.
+	# Its etcd starts only after the cable is out.
 	on n3 'mkdir -p /etc/systemd/system/etcd.service.d
 	printf "%s\n" "[Service]" "ExecStartPre=+/bin/sh -c \"until [ -e /run/cable-is-out ]; do sleep 0.1; done\"" \
 		>/etc/systemd/system/etcd.service.d/cable.conf
@@ -127,7 +127,7 @@ waits() {
 	"$machine" link n3 down
 	on n3 'touch /run/cable-is-out'
 	sleep 10
-	# The others are what they were.
+	# The others are unchanged.
 	ONLY_ON='n1 n2' all_healthy
 	"$machine" link n3 up
 	ends_well
@@ -135,12 +135,12 @@ waits() {
 
 @test "three packets of ten are lost, both ways, on every cable" {
 	local begin=$SECONDS
-	# Two cables between each two: 0.84 of 0.84 are 0.7.
+	# There are two cables between two machines: 0.84 * 0.84 = 0.7.
 	for name in $MACHINES; do
 		"$machine" loss "$name" 16
 	done
 	packages n1 n2 n3
-	# Ready is who had a quorum answer a read. That elections go on under such loss, and that not every later look succeeds, is etcd's.
+	# A machine is ready after one read with a quorum. Under such loss etcd has further elections, so later reads can fail.
 	each wait_for 'grep -qx STATE=ready /run/etcd-cluster/setup'
 	echo "# all three were ready, under loss, $((SECONDS - begin)) s after the first installation began" >&3
 	for name in $MACHINES; do
@@ -161,7 +161,7 @@ waits() {
 	ends_well
 }
 
-@test "a clock is two hours off: the machine says so, waits, and is a member once the clock is right" {
+@test "a clock is two hours off: the machine reports it, waits, and becomes a member with the right clock" {
 	clock n3 +7200
 	packages n1 n2 n3
 	ONLY_ON='n1 n2' all_healthy
@@ -174,7 +174,7 @@ waits() {
 	ends_well
 }
 
-@test "another token on one machine: the others form, it says what is wrong, and the right one mends it" {
+@test "a wrong token on one machine: the others form, it reports the cause, and the right token fixes it" {
 	other=$(openssl rand -hex 32)
 	on n3 "umask 077; echo $other >/etc/etcd/enroll-token"
 	packages n1 n2 n3

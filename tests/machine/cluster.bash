@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Several machines on one bridge, on top of machine.bash, which a file loads by loading this. A file says in setup_file
+# Several machines on one bridge. Loads machine.bash. A file calls in setup_file
 #
 #	machines 31 bookworm bookworm rpm
 #
-# and has n1 (10.77.31.1, fd00:77:31::1), n2 and n3 booted, in $MACHINES. What machine.bash does to $MACHINE, `on NAME` and `each` do to them.
+# which boots n1 (10.77.31.1, fd00:77:31::1), n2 and n3 and sets $MACHINES. The functions of machine.bash work on
+# $MACHINE; `on NAME` and `each` select the machines.
 load machine
 
-# What all the tests install: real etcd, from the shared directory.
+# All tests install this release from the shared directory.
 etcd_version=3.4.23
 
 v4() { echo "10.77.$CLUSTER_NET.${1#n}"; }
 v6() { echo "fd00:77:$CLUSTER_NET::${1#n}"; }
 
-# machines NET KIND…: one machine for each KIND, all at once, called n1, n2, …; and the words that tests use.
+# machines NET KIND…: boots one machine for each KIND, in parallel, with the names n1, n2, …
 machines() {
 	export CLUSTER_NET=$1 MACHINES='' MACHINE_NET=net$1
 	shift
@@ -35,12 +36,12 @@ machines() {
 	wait_all "${pids[@]}"
 }
 
-# fresh NAME KIND: the machine, made anew and booted.
+# fresh NAME KIND: makes and boots a new machine.
 fresh() {
 	boot "$1" "$2" "$(v4 "$1"),$(v6 "$1")"
 }
 
-# wait_all PID…: fails when one of them did.
+# wait_all PID…: fails if one of them failed.
 wait_all() {
 	local pid rc=0
 	for pid; do
@@ -49,7 +50,8 @@ wait_all() {
 	return $rc
 }
 
-# on NAME COMMAND…: a function of machine.bash (answers, trust, exits, wait_for, healthy, …) for that machine; or else a script in it.
+# on NAME COMMAND…: runs a function of machine.bash (answers, trust, exits, wait_for, healthy, …) for that machine, or a
+# script in it.
 on() {
 	local MACHINE=$1
 	shift
@@ -59,7 +61,7 @@ on() {
 	esac
 }
 
-# each COMMAND…: the same for all of $MACHINES (or those in $ONLY_ON), at once; fails when it failed on one.
+# each COMMAND…: the same on all $MACHINES (or $ONLY_ON), in parallel; fails if it failed on one.
 each() {
 	local name pids=()
 	for name in ${ONLY_ON-$MACHINES}; do
@@ -69,7 +71,7 @@ each() {
 	wait_all "${pids[@]}"
 }
 
-# members [v4|v6|dns] [NAME…]: the MEMBERS= line of these machines, of all by default.
+# members [v4|v6|dns] [NAME…]: prints the MEMBERS= line of these machines, of all by default.
 members() {
 	local how=${1-v4} name line=''
 	shift $(($# > 0))
@@ -85,7 +87,7 @@ members() {
 	echo "MEMBERS=${line#,}"
 }
 
-# Names for the machines, in /etc/hosts of each: n1.example.test and so on. dns_names [v4|v6]
+# dns_names [v4|v6]: adds the names n1.example.test and so on to /etc/hosts of each machine.
 dns_names() {
 	local name
 	for name in $MACHINES; do
@@ -96,7 +98,8 @@ dns_names() {
 	done
 }
 
-# The secret of this file's cluster, one for all, and prepared NAME KEY=VALUE…: release, secret and answers are there, as a preseeded machine has them before the package comes.
+# prepared NAME KEY=VALUE…: the machine has a release, the token of the cluster and answers, like a preseeded machine
+# before the installation.
 secret=6b1f8a90c2d34e5768f1a0b3c4d5e6f7a8192b3c4d5e6f708192a3b4c5d6e7f8
 prepared() {
 	local name=$1
@@ -106,12 +109,12 @@ prepared() {
 	on "$name" "umask 077; echo $secret >/etc/etcd/enroll-token"
 }
 
-# package NAME: installs it, by the machine's own package manager.
+# package NAME: installs the package with apt-get or dnf.
 package() {
 	on "$1" 'if command -v dnf; then dnf install etcd-cluster; else apt-get install etcd-cluster; fi' >/dev/null
 }
 
-# packages NAME…: on all of them at once.
+# packages NAME…: installs the package on all of them in parallel.
 packages() {
 	local name pids=()
 	for name; do
@@ -121,7 +124,7 @@ packages() {
 	wait_all "${pids[@]}"
 }
 
-# form [KEY=VALUE…]: the same answers on all, and the package on all at once; then all are healthy.
+# form [KEY=VALUE…]: the same answers on all, and the package on all in parallel; then waits until all are healthy.
 form() {
 	local name line
 	line=$(members)
@@ -133,12 +136,12 @@ form() {
 	all_healthy
 }
 
-# Each of $MACHINES (or $ONLY_ON) says that it is.
+# Waits until each of $MACHINES (or $ONLY_ON) is healthy.
 all_healthy() {
 	each healthy
 }
 
-# one_cluster [N]: all machines say the same cluster ID, and it has N members (as many as there are machines), none a learner.
+# one_cluster [N]: all machines show the same cluster ID and N voting members (the number of machines by default).
 one_cluster() {
 	local name ids='' n=${1-$(wc -w <<<"$MACHINES")}
 	for name in $MACHINES; do
@@ -150,21 +153,6 @@ one_cluster() {
 	[ "$(printf '%s\n' $ids | sort -u | wc -l)" -eq 1 ]
 	# shellcheck disable=SC2086
 	[ "$(printf '%s\n' $ids | wc -l)" -eq "$(wc -w <<<"$MACHINES")" ]
-}
-
-# given_ca NAME…: etcdadm's way: one ca.crt and ca.key, made elsewhere and copied to the machines beforehand.
-given_ca() {
-	local name dir=$BATS_FILE_TMPDIR/ca
-	if [ ! -e "$dir/ca.crt" ]; then
-		mkdir -p "$dir"
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=copied-ca \
-			-addext keyUsage=critical,keyCertSign,cRLSign -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
-	fi
-	for name; do
-		on "$name" 'mkdir -p -m 0755 /etc/etcd/pki'
-		install -m 0600 "$dir/ca.key" "$("$machine" root "$name")/etc/etcd/pki/"
-		install -m 0644 "$dir/ca.crt" "$("$machine" root "$name")/etc/etcd/pki/"
-	done
 }
 
 failed_here() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The door as systemd runs it: closed where nobody may come, tight, patient with rude visitors, and back after a crash.
+# The enrolment server under systemd: only on the CA host, sandboxed, limited, and restarted after a crash.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -9,7 +9,7 @@ setup_file() {
 	machines 46 bookworm bookworm bookworm
 }
 
-# knocks TIMES: so many connections from n1 itself, each closed again; and rude ones, of which some say what is no TLS.
+# knocks TIMES: opens and closes so many connections from n1; each tenth sends a text other than TLS.
 knocks() {
 	on n1 "bash -c 'for i in \$(seq $1); do
 		exec 3<>/dev/tcp/$(v4 n1)/2382 || exit 1
@@ -18,12 +18,12 @@ knocks() {
 	done' 2>/dev/null"
 }
 
-# half_open SECONDS: a hundred connections from n1 itself on which nobody says anything.
+# half_open SECONDS: holds a hundred connections from n1 without sending anything.
 half_open() {
 	on n1 "bash -c 'for i in \$(seq 100); do exec {fd}<>/dev/tcp/$(v4 n1)/2382; done; sleep $1' 2>/dev/null"
 }
 
-# The processes of the door: that which takes the connections, and its children. And their memory, in KiB.
+# The process of the server and its children; resident prints their memory in KiB.
 pids='pid=$(systemctl show -P MainPID etcd-cluster-enroll.service); pids="$pid $(cat /proc/$pid/task/$pid/children)"'
 resident() {
 	on n1 "$pids"'
@@ -34,7 +34,7 @@ lines() {
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | wc -l'
 }
 
-@test "the door is open on the CA host, and on no other machine; its exposure is 2.0 at most" {
+@test "only the CA host runs an enrolment server; its exposure is 2.0 at most" {
 	MACHINES='n1 n2' form
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
 	[ "$(on n2 'systemctl is-active etcd-cluster-enroll.socket')" = inactive ]
@@ -59,7 +59,7 @@ lines() {
 	after=$(resident)
 	more=$(($(lines) - before_lines))
 	echo "# KiB resident, all processes: $before before, $during with half-open ones, $after after 1100 connections; $more lines in the journal" >&3
-	# 32 visitors at most, 4 from one address; each has its own copy of little.
+	# 32 connections at most, 4 from one address; each child copies little memory.
 	[ "$before" -gt 0 ] && [ $((during - before)) -le 65536 ] && [ $((after - before)) -le 256 ]
 	[ $more -le 20 ]
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep "^refused 10.77.46.1"'
@@ -67,7 +67,7 @@ lines() {
 	on n2 'etcd-cluster cert renew --force'
 }
 
-# asks EXIT KEY=VALUE…: n3, with n1's token and nothing else, as it is answered; without a release it comes as far as its certificates.
+# asks EXIT KEY=VALUE…: runs setup on n3 with n1's token; without a release it ends after the certificates.
 asks() {
 	local want=$1
 	shift
@@ -76,12 +76,12 @@ asks() {
 	on n3 "rc=0; timeout 300 etcd-cluster setup 2>/root/said || rc=\$?; cat /root/said; [ $want = any ] || [ \$rc = $want ]"
 }
 
-@test "a rogue with a good token: not n2's name, not n2's address, not from elsewhere; and a token is for one machine" {
+@test "an attacker with a valid token: no name or address of n2, no other source; a token is for one machine" {
 	on n3 answers ROLE=none
 	package n3
 	token=$(on n1 'etcd-cluster token new')
 	on n3 "umask 077; echo $token >/root/token"
-	# For its own program to ask at all, the address must be one of its own.
+	# The program of n3 sends the request only if n3 has the address.
 	on n3 "ip address add $(v4 n2)/32 dev lo"
 	run asks 4 NAME=n2 "ADDRESS=$(v4 n2)"
 	echo "$output" && [ "$status" -eq 0 ]
@@ -98,7 +98,7 @@ asks() {
 	[[ "$output" == *"etcd.example.test is not among the EXTRA_SANS"* ]]
 	on n3 "ip address del $(v4 n2)/32 dev lo"
 	on n3 'fails ls /etc/etcd/pki/peer.crt'
-	# Honest, it is served; the same token again, for another name, is used up; and so is it for the same name with another key.
+	# A correct request is served. Then the token is used up for another name, and for the same name with another key.
 	run asks any NAME=n3 "ADDRESS=$(v4 n3)"
 	echo "$output" && [ "$status" -eq 0 ]
 	on n3 '[ -e /etc/etcd/pki/peer.crt ] && [ ! -e /etc/etcd/enroll-token ]'
@@ -111,7 +111,7 @@ asks() {
 	on n1 "fails journalctl -q -o cat -u etcd-cluster-enroll.service --grep $token"
 }
 
-@test "killed, it is there for the next visitor; idle for a minute, it is gone, and there for the next one, too" {
+@test "after a kill and after a minute without connections the next connection is served" {
 	on n1 'systemctl kill -s KILL etcd-cluster-enroll.service'
 	on n2 'etcd-cluster cert renew --force'
 	on n1 wait_for '[ "$(systemctl is-active etcd-cluster-enroll.service)" = inactive ]'
@@ -119,7 +119,7 @@ asks() {
 	on n2 'etcd-cluster cert renew --force'
 }
 
-@test "a broken cluster.conf stops nobody's renewal for good: the door says so, and serves once it is mended" {
+@test "an invalid cluster.conf blocks renewals only until it is corrected, and the journal has the reason" {
 	on n1 'cp /etc/etcd/cluster.conf /root/ && echo NONSENSE=1 >>/etc/etcd/cluster.conf'
 	on n2 'etcd-cluster cert renew --force' || true
 	on n1 wait_for 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -q NONSENSE'
@@ -127,7 +127,7 @@ asks() {
 	on n2 'etcd-cluster cert renew --force'
 }
 
-@test "another ENROLL_PORT moves the door; ROLE=none closes it" {
+@test "another ENROLL_PORT moves the enrolment server; ROLE=none stops it" {
 	ONLY_ON='n1 n2' each 'echo ENROLL_PORT=2392 >>/etc/etcd/cluster.conf'
 	on n1 'etcd-cluster setup'
 	on n1 'ss -Hltn "sport = 2392" | grep -q .'

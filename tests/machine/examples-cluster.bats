@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The examples for three machines, each as its own tool uses it, end in one healthy cluster. (preseed-cluster.bats has those of the
-# Debian installer and of kickstart.)
+# Each example for three machines, used by its tool, results in one healthy cluster. (preseed-cluster.bats has the
+# examples for the Debian installer and kickstart.)
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
 load cluster
 
@@ -11,14 +11,14 @@ setup_file() {
 	export token=7e21b09c64d8f35a1b0e9d72c46f8a3511d0e7c29b84a6f3d5028e17c9b46f0a
 }
 
-# site FILE: the example as somebody at this site would have edited it.
+# site FILE: prints the example with the values of this site.
 site() {
 	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
 	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/; s/10\.0\.0\./10.77.62./g
 		s/3\.6\.14/$etcd_version/" "$top/docs/examples/$1"
 }
 
-# Healthy, one cluster, with the names of the example; and the token has gone from all of them.
+# One healthy cluster with the names of the example, and no machine has the token.
 as_answered() {
 	all_healthy
 	one_cluster 3
@@ -30,7 +30,7 @@ as_answered() {
 	used_up
 }
 
-# The CA host has no token that opens anything: that of the cluster is used up (and stays for an hour, for lost answers).
+# The CA host has no valid token: that of the cluster is used up (and stays for an hour, for lost answers).
 used_up() {
 	on n1 'for t in /etc/etcd/enroll/tokens/*; do
 		[ ! -e "$t" ] || [ "$(sed -n s/^USES=//p "$t")" = "$(grep -c ^USED_ "$t")" ]
@@ -38,9 +38,9 @@ used_up() {
 	[ "$(ls /etc/etcd/enroll/tokens | wc -l)" -le 1 ]'
 }
 
-@test "a token that nobody has filled in is refused, on every machine" {
+@test "the placeholder of the token is refused on every machine" {
 	for file in "$top"/docs/examples/*-cluster.*; do
-		# Ansible's comes from a vault.
+		# The token for Ansible comes from a vault.
 		[ "${file##*/}" = ansible-cluster.yml ] || grep -qF '(openssl rand -hex 32)' "$file"
 	done
 	on n2 answers ROLE=cluster "$(members)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
@@ -76,14 +76,14 @@ for file in config["write_files"]:
 	each gone
 }
 
-# play: on all three, as one runs it from elsewhere.
+# play: runs the playbook for all three from outside.
 play() {
 	ANSIBLE_CONNECTION_PLUGINS="$top/tests/lib/ansible" ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_NOCOLOR=1 \
 		ANSIBLE_HOME="$BATS_TEST_TMPDIR/ansible" ANSIBLE_PIPELINING=1 \
 		ansible-playbook -c machine -u root -i "$BATS_TEST_TMPDIR/hosts" -e "etcd_enroll_token=$token" "$BATS_TEST_TMPDIR/play.yml"
 }
 
-@test "ansible-cluster.yml: one play for all, and a second time nothing is changed" {
+@test "ansible-cluster.yml: one play for all; the second run changes nothing" {
 	command -v ansible-playbook >/dev/null || skip 'there is no ansible-playbook (make deps installs it)'
 	on n1 python_for_machine
 	for name in n2 n3; do
@@ -110,7 +110,7 @@ play() {
 	each gone
 }
 
-# The machine as an image builder leaves it: the package is in it, and it was never booted.
+# A machine image with the package that was never booted.
 image() {
 	local root
 	"$machine" destroy "$1"
@@ -123,7 +123,7 @@ image() {
 	site systemd-credential-cluster.conf >"$set_dir/$1/credentials/tmpfiles.extra"
 }
 
-@test "systemd-credential-cluster.conf: handed to three images at their first boot" {
+@test "systemd-credential-cluster.conf: passed to three images at their first boot" {
 	for name in $MACHINES; do
 		image "$name"
 	done
@@ -135,7 +135,7 @@ image() {
 	as_answered
 }
 
-@test "a credential that stays brings the token back at each boot, and the setup of that boot wipes it" {
+@test "a credential that stays writes the token again at each boot, and the setup of that boot wipes it" {
 	for name in $MACHINES; do
 		"$machine" reboot "$name" &
 		pids="${pids-} $!"

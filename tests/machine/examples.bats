@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Every file of docs/examples, used as its own tool uses it, ends in a healthy member. Debian 12.
+# Every file of docs/examples, used by its tool, results in a healthy member. Debian 12.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -12,14 +12,14 @@ setup_file() {
 	trust 3.4.23
 }
 
-# The file as somebody at this site would have edited it: its mirror, its address, the release that it has.
+# Prints the file with the mirror, address and release of this site.
 site() {
 	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
 	sed 's|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/10\.0\.0\.5/10.77.9.1/; s/3\.6\.14/3.4.23/' \
 		"$top/docs/examples/$1"
 }
 
-# A healthy member, and it is the one of the example.
+# The member of the example is healthy.
 as_answered() {
 	healthy
 	m '[ "$(etcdctl.sh put a b)" = OK ]
@@ -30,7 +30,7 @@ as_answered() {
 	[ "$(stat -c %U:%G:%a /etc/etcd/cluster.conf)" = root:root:644 ]'
 }
 
-# The machine as an installer or an image builder leaves it: the package is in it, and it was never booted.
+# A machine image with the package that was never booted.
 image() {
 	"$machine" destroy "$MACHINE"
 	"$machine" create "$MACHINE" bookworm 10.77.9.1
@@ -40,7 +40,7 @@ image() {
 	grep -- -v3.4.23- "$top/dist/releases/SHA256SUMS" >"$image/etc/etcd/releases.sha256.d/test.sha256"
 }
 
-@test "the package has them all" {
+@test "the package has all examples" {
 	for file in "$top"/docs/examples/*; do
 		dpkg-deb --fsys-tarfile "$top"/dist/repo/apt/pool/etcd-cluster_*.deb |
 			tar -xOf - "./usr/share/doc/etcd-cluster/examples/${file##*/}" | cmp - "$file"
@@ -77,7 +77,7 @@ with open(root + "/root/packages", "w") as out:
 	m gone
 }
 
-@test "ansible.yml: ansible-playbook, and a second time nothing is changed" {
+@test "ansible.yml: ansible-playbook; the second run changes nothing" {
 	command -v ansible-playbook >/dev/null || skip 'there is no ansible-playbook (make deps installs it)'
 	python_for_machine
 	trust 3.4.23
@@ -106,7 +106,7 @@ play() {
 	as_answered
 }
 
-@test "systemd-credential.conf: handed to an image at its first boot, and an edit stays" {
+@test "systemd-credential.conf: passed to an image at its first boot, and an edit stays" {
 	image
 	mkdir "$set_dir/$MACHINE/credentials"
 	site systemd-credential.conf >"$set_dir/$MACHINE/credentials/tmpfiles.extra"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines that are not as they should be: full disks, a read-only /usr, ports taken, somebody else's data.
+# Faulty machines: full disks, a read-only /usr, ports in use, data of others.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -14,7 +14,7 @@ setup_file() {
 	m 'apt-get install etcd-cluster'
 }
 
-# Each test begins on an installed machine on which nothing was set up and nothing is mounted, whatever the one before left.
+# Each test starts with an installed machine without setup and without mounts.
 setup() {
 	m 'for d in /var/lib/etcd-cluster /usr/libexec/etcd-cluster/releases /etc/etcd /usr; do
 		! mountpoint -q $d || umount -l $d
@@ -28,7 +28,7 @@ setup() {
 	trust 3.4.23
 }
 
-# setup_fails TEXT…: etcd-cluster setup ends with 3 (the machine is not fit) or 1 (it broke off), and says so.
+# setup_fails TEXT…: etcd-cluster setup ends with 3 (unsuitable machine) or 1 (failure) and prints each TEXT.
 setup_fails() {
 	run m 'timeout 300 etcd-cluster setup'
 	echo "$output"
@@ -39,7 +39,7 @@ setup_fails() {
 	m 'fails pgrep -x etcd'
 }
 
-@test "/var/lib on a full disk: refused before etcd starts, and healthy once there is room" {
+@test "/var/lib on a full disk: refused before etcd starts, and healthy when there is space" {
 	m 'mount -t tmpfs -o size=8M,mode=0755 tmpfs /var/lib/etcd-cluster && chown etcd:etcd /var/lib/etcd-cluster'
 	setup_fails 'MiB are free for /var/lib/etcd-cluster'
 	m 'mount -o remount,size=400M /var/lib/etcd-cluster'
@@ -47,7 +47,7 @@ setup_fails() {
 	healthy
 }
 
-@test "/usr/libexec/etcd-cluster on a full disk: an error that says so, no half release" {
+@test "/usr/libexec/etcd-cluster on a full disk: a clear error, no partial release" {
 	m 'mount -t tmpfs -o size=10M,mode=0755 tmpfs /usr/libexec/etcd-cluster/releases'
 	setup_fails '/usr/libexec/etcd-cluster/releases has no room for etcd'
 	m '[ ! -e /usr/libexec/etcd-cluster/releases/v3.4.23 ]
@@ -57,7 +57,7 @@ setup_fails() {
 	healthy
 }
 
-@test "/etc on a full disk: an error that says so, and no half certificates" {
+@test "/etc on a full disk: a clear error, no partial certificates" {
 	m 'cp -a /etc/etcd /tmp/etc && mount -t tmpfs -o size=64k,mode=0755 tmpfs /etc/etcd && cp -a /tmp/etc/. /etc/etcd/
 	dd if=/dev/zero of=/etc/etcd/fill bs=4k 2>/dev/null || true'
 	setup_fails 'the file system of /etc/etcd is full'
@@ -68,7 +68,7 @@ setup_fails() {
 	healthy
 }
 
-@test "dpkg on a full /etc fails the configuration, and finishes it once there is room" {
+@test "dpkg on a full /etc fails the configuration, and finishes it when there is space" {
 	m 'gone
 	mkdir /etc/etcd; mount -t tmpfs -o size=4k,mode=0755 tmpfs /etc/etcd
 	dd if=/dev/zero of=/etc/etcd/fill bs=4k count=1'
@@ -90,7 +90,7 @@ setup_fails() {
 	healthy
 }
 
-@test "a port that is taken: named, with who has it" {
+@test "a port in use: reported with the program" {
 	m 'systemd-run -q --unit=squatter perl -MSocket -e "socket(S, PF_INET, SOCK_STREAM, 6);
 			bind(S,sockaddr_in(2380,INADDR_LOOPBACK)) or die; listen(S,5); sleep 600"'
 	wait_for 'ss -Hltn "sport = 2380" | grep -q .'
@@ -101,8 +101,8 @@ setup_fails() {
 	healthy
 }
 
-@test "data of an untouched distribution etcd is not taken over" {
-	# What Debian's etcd-server leaves after its first start: an unencrypted member named default.
+@test "data of an unused etcd of the distribution is not taken over" {
+	# The data after the first start of Debian's etcd-server: an unencrypted member named default.
 	m 'etcd-cluster release install 3.4.23 >/dev/null 2>&1 || etcd-cluster setup >/dev/null; systemctl stop etcd; true'
 	m 'rm -rf /var/lib/etcd-cluster/* /etc/etcd/member-id
 	cd /tmp
@@ -121,7 +121,7 @@ setup_fails() {
 	[ "$before" = "$(m 'cd /var/lib/etcd-cluster && find . -type f -exec sha256sum {} + | sort')" ]
 }
 
-@test "a member whose data is gone does not start under its old identity" {
+@test "a member whose data is lost does not start with its old identity" {
 	exits 0 'etcd-cluster setup'
 	healthy
 	m 'systemctl stop etcd; rm -rf /var/lib/etcd-cluster/member'

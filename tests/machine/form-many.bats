@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# One, five and seven members from one line of answers.
+# Clusters of one, five and seven members.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -9,7 +9,7 @@ setup_file() {
 	machines 42 bookworm bookworm bookworm rpm bookworm bookworm rpm
 }
 
-@test "a cluster of one, which others may come to: no door before there is a token" {
+@test "a cluster of one that others can join: no enrolment server before the first token" {
 	MACHINES=n1 form
 	MACHINES=n1 one_cluster
 	on n1 'fails systemctl is-active etcd-cluster-enroll.socket
@@ -22,7 +22,7 @@ setup_file() {
 	on n2 '[ "$(ls /etc/etcd/enroll/members | wc -l)" -eq 4 ]'
 }
 
-@test "seven, and it serves with three of them gone" {
+@test "seven, and it works with three of them down" {
 	ONLY_ON='n1 n2 n3 n4 n5 n6' each gone
 	form
 	one_cluster

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines with the same answers become one cluster, however they come: together, one after the other, interrupted.
+# Machines with the same answers become one cluster: installed together, one after the other, interrupted.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -9,7 +9,7 @@ setup_file() {
 	machines 40 bookworm bookworm rpm
 }
 
-# start_over KEY=VALUE…: nothing of ours is left on any machine, and all have these answers, the secret and a release to take.
+# start_over KEY=VALUE…: wipes all machines and gives them these answers, the token and a release.
 start_over() {
 	each gone
 	each prepared_here ROLE=cluster "$@"
@@ -18,14 +18,14 @@ prepared_here() {
 	prepared "$MACHINE" "$@"
 }
 
-# waits NAME TEXT: setup there has come as far as it can without the others, says so, and is still at it.
+# waits NAME TEXT: setup there is pending with this message.
 waits() {
 	on "$1" wait_for "grep -qx STATE=pending /run/etcd-cluster/setup && grep -q '$2' /run/etcd-cluster/setup"
 	on "$1" '[ "$(systemctl is-active etcd-cluster-setup.service)" = active ]'
 	on "$1" exits 6 'etcd-cluster status'
 }
 
-# The secret is used, and gone from every machine; the key of the CA is on the first of MEMBERS alone.
+# No machine has the token, and only the first of MEMBERS has the CA key.
 nothing_secret_is_left() {
 	each "[ ! -e /etc/etcd/enroll-token ]
 	fails grep -rlqs $secret /etc /run /var/lib /var/log/journal /var/cache"
@@ -33,7 +33,7 @@ nothing_secret_is_left() {
 	on n1 '[ "$(stat -c "%U %a" /etc/etcd/pki/ca.key)" = "root 600" ]'
 }
 
-@test "deb, deb and rpm with the same answers, installed at once" {
+@test "deb, deb and rpm with the same answers, installed at the same time" {
 	form
 	one_cluster
 	each 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
@@ -42,7 +42,7 @@ nothing_secret_is_left() {
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -c "certificates for n[23] .*given to" | grep -qx 2'
 }
 
-@test "what one member writes the others read, and each survives a reboot of all" {
+@test "the others read what one member writes, and each member survives a reboot of all" {
 	on n1 'etcdctl.sh put a 1'
 	[ "$(on n3 'etcdctl.sh get --print-value-only a')" = 1 ]
 	for name in n1 n2 n3; do
@@ -54,7 +54,7 @@ nothing_secret_is_left() {
 	[ "$(on n2 'etcdctl.sh get --print-value-only a')" = 1 ]
 }
 
-@test "the CA host comes last: the others wait, say for whom, and their hooks have returned in seconds" {
+@test "the CA host comes last: the others wait and report it, and their hooks return in seconds" {
 	start_over "$(members)"
 	for name in n3 n2; do
 		in_time 8 package "$name"
@@ -71,7 +71,7 @@ nothing_secret_is_left() {
 	nothing_secret_is_left
 }
 
-@test "one after the other, the second a quorum later: each is ready as soon as it can be" {
+@test "one after the other, the second a quorum later: each is ready as soon as possible" {
 	start_over "$(members)"
 	package n1
 	waits n1 'no quorum yet: 2 of the 3 MEMBERS'
@@ -84,7 +84,7 @@ nothing_secret_is_left() {
 	one_cluster
 }
 
-@test "a minute apart: who waited for it is there seconds after the CA host; and in the orders that are left" {
+@test "a minute apart: waiting machines are ready seconds after the CA host; and the other orders" {
 	start_over "$(members)"
 	package n2
 	sleep 60
@@ -103,7 +103,7 @@ nothing_secret_is_left() {
 	done
 }
 
-@test "machines that are rebooted or lose power while they wait end there, too" {
+@test "waiting machines that reboot or lose power become members, too" {
 	start_over "$(members)"
 	package n2
 	package n3
@@ -129,7 +129,7 @@ nothing_secret_is_left() {
 	on n2 'etcdctl.sh member list | grep -q "https://\[fd00:77:40::3\]:2380"'
 }
 
-@test "members with DNS names find themselves by them, once somebody knows them" {
+@test "members with DNS names find themselves when the names resolve" {
 	start_over MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
 	package n3
 	on n3 wait_for 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
@@ -142,13 +142,13 @@ nothing_secret_is_left() {
 	on n1 'etcdctl.sh member list | grep -q ", c, https://n3.example.test:2380"'
 }
 
-# The certificates are there, the data and all that says whose it was are not.
+# The machine keeps its certificates and loses its data and identity.
 rebuilt() {
 	m 'systemctl stop etcd-cluster.target etcd-cluster-setup.service etcd.service
 	rm -rf /var/lib/etcd-cluster/member /etc/etcd/member-id /etc/etcd/etcd.env'
 }
 
-@test "a member that was rebuilt does not start a second time under its old ID" {
+@test "a rebuilt member does not start again with its old ID" {
 	on n3 rebuilt
 	on n3 exits 3 'etcd-cluster setup'
 	on n3 exits 3 'etcd-cluster setup'
@@ -160,7 +160,7 @@ rebuilt() {
 	on n3 'fails pgrep -x etcd'
 }
 
-@test "a machine that is in the line but not in the cluster does not form another one" {
+@test "a machine in MEMBERS but not in the cluster does not form another one" {
 	on n1 'etcdctl.sh member remove $(etcdctl.sh member list | sed -n "s/, started, c,.*//p")'
 	[[ "$(on n3 'etcd-cluster setup 2>&1 || true')" == *"is not one of its members"*"etcd-cluster join n1.example.test"* ]]
 	on n3 'fails pgrep -x etcd'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# An image that is built once and booted often must hold no identity: invariant 7 of the design.
+# An image that is built once and booted often must not contain an identity.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -19,7 +19,7 @@ setup_file() {
 	cp "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$image/root/e.deb"
 }
 
-@test "dpkg in a chroot, with policy-rc.d or without: configured, and no identity in it" {
+@test "dpkg in a chroot, with and without policy-rc.d: configured, and no identity" {
 	for policy in 101 none; do
 		rm -f "$image/usr/sbin/policy-rc.d"
 		[ $policy = none ] || printf '#!/bin/sh\nexit 101\n' >"$image/usr/sbin/policy-rc.d"
@@ -35,7 +35,7 @@ setup_file() {
 	rm -f "$image/usr/sbin/policy-rc.d"
 }
 
-@test "DPKG_ROOT: configured from outside, and no identity in it" {
+@test "DPKG_ROOT: configured from outside, and no identity" {
 	chroot "$image" env DEBIAN_FRONTEND=noninteractive dpkg --purge etcd-cluster
 	printf '%s\n' RELEASE=3.4.23 RELEASE_URL=none >"$image/etc/etcd/cluster.conf"
 	mkdir -p "$image/etc/etcd/releases.sha256.d" "$image/var/cache/etcd-cluster"

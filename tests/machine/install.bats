@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The main job: a package's whole life on one machine, with cluster.conf there before it. Debian 12.
+# Installation, upgrade, removal and purge on one machine, with an existing cluster.conf. Debian 12.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -13,7 +13,7 @@ setup_file() {
 	trust 3.4.23
 }
 
-@test "apt-get install is done in seconds and etcd is healthy soon after" {
+@test "apt-get install ends in seconds and etcd is healthy soon after" {
 	in_time 8 m 'apt-get install etcd-cluster'
 	healthy
 }
@@ -28,20 +28,20 @@ setup_file() {
 	[ -z "$(dpkg --audit)" ]'
 }
 
-@test "put and get work for root with nothing exported, and for nobody else" {
+@test "put and get work for root without exports, and for nobody else" {
 	m '[ "$(etcdctl.sh put greeting hello)" = OK ]
 	[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
 	fails setpriv --reuid=nobody --clear-groups etcdctl.sh get greeting'
 }
 
-@test "plaintext and certificate-less clients are refused" {
+@test "plaintext clients and clients without a certificate are refused" {
 	m 'fails curl -sS -m 5 http://127.0.0.1:2379/health
 	fails curl -sS -m 5 --cacert /etc/etcd/pki/ca.crt https://127.0.0.1:2379/health
 	curl -sS -m 5 --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/etcdctl-etcd-client.crt \
 		--key /etc/etcd/pki/etcdctl-etcd-client.key https://127.0.0.1:2379/health | grep -q true'
 }
 
-@test "a client certificate opens the client port but not the peer port" {
+@test "a client certificate is accepted at the client port and refused at the peer port" {
 	m 'cd /etc/etcd/pki
 	try() { curl --http1.1 -sS -m 5 -o /dev/null -w "%{http_code}" --cacert ca.crt --cert "$1.crt" --key "$1.key" https://127.0.0.1:2380/version; }
 	[ "$(try peer)" = 200 ]
@@ -56,7 +56,7 @@ setup_file() {
 	[ "$(stat -c %U:%G:%a /etc/etcd/pki)" = root:etcd:750 ]'
 }
 
-@test "a second setup changes no byte, exits 2 and is quick" {
+@test "a second setup changes nothing, exits with 2 and is quick" {
 	before=$(fingerprint)
 	pid=$(m 'systemctl show -P MainPID etcd')
 	exits 2 'etcd-cluster setup'
@@ -68,13 +68,13 @@ setup_file() {
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 }
 
-@test "a reboot brings it back with its data" {
+@test "after a reboot it runs with its data" {
 	"$machine" reboot "$MACHINE"
 	healthy
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]'
 }
 
-@test "a power cut brings it back with its data" {
+@test "after a power cut it runs with its data" {
 	m 'etcdctl.sh put cut power'
 	"$machine" crash "$MACHINE"
 	"$machine" start "$MACHINE"
@@ -86,7 +86,7 @@ setup_file() {
 	m 'systemd-analyze security --threshold=15 --no-pager etcd.service | tail -n 1'
 }
 
-@test "systemctl stop etcd is not undone by a timer" {
+@test "no timer undoes systemctl stop etcd" {
 	m 'systemctl stop etcd
 	systemctl start etcd-cluster-renew.service
 	sleep 2
@@ -97,7 +97,7 @@ setup_file() {
 	healthy
 }
 
-@test "dpkg-reconfigure keeps what was edited" {
+@test "dpkg-reconfigure keeps edits" {
 	m 'printf "%s\n" "# mine" "CERT_DAYS=200" >>/etc/etcd/cluster.conf'
 	before=$(m 'sha256sum /etc/etcd/cluster.conf')
 	pid=$(m 'systemctl show -P MainPID etcd')
@@ -117,7 +117,7 @@ setup_file() {
 	diff <(echo "$before" | grep -v '^run/') <(fingerprint | grep -v '^run/')
 }
 
-@test "upgrading the package does not restart etcd" {
+@test "an upgrade of the package does not restart etcd" {
 	"$top/tests/lib/make-flavour" "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$top/dist/next.deb" --next
 	pid=$(m 'systemctl show -P MainPID etcd')
 	restarts=$(m 'systemctl show -P NRestarts etcd')
@@ -128,7 +128,7 @@ setup_file() {
 	[ "$restarts" = "$(m 'systemctl show -P NRestarts etcd')" ]
 }
 
-@test "needrestart leaves etcd alone" {
+@test "needrestart does not restart etcd" {
 	m 'perl -e '\''our %nrconf; do "/etc/needrestart/conf.d/etcd-cluster.conf"; die $@ if $@;
 		my ($rule) = grep { "etcd.service" =~ $_ } keys %{$nrconf{override_rc}};
 		exit !(defined $rule && $nrconf{override_rc}{$rule} == 0)'\'
@@ -143,13 +143,13 @@ setup_file() {
 	[ -z "$(systemctl list-units --failed --plain --no-legend)" ]'
 }
 
-@test "installed again, it goes on where it was" {
+@test "installed again, it continues with its data" {
 	m 'apt-get install etcd-cluster'
 	healthy
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]'
 }
 
-@test "purge keeps data and keys by default, and says where" {
+@test "purge keeps data and keys by default, and prints their paths" {
 	run m 'apt-get purge etcd-cluster 2>&1'
 	[ "$status" -eq 0 ]
 	prints /var/lib/etcd-cluster
@@ -161,7 +161,7 @@ setup_file() {
 	[ -z "$(find /etc/systemd /var/lib/systemd -name "*etcd*")" ]'
 }
 
-@test "purge removes data and keys when that was answered" {
+@test "purge deletes data and keys if the answer is yes" {
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1
 	trust 3.4.23
 	m 'apt-get install etcd-cluster'

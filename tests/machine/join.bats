@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines that are added to a cluster that runs: certificates through the door for a token of their own, several at once, killed at
-# each step of the journal, and with an etcd that does not start.
+# Machines join a running cluster with their own token: several at the same time, killed at each step of the journal,
+# and with an etcd that does not start.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -10,7 +10,7 @@ setup_file() {
 	machines 44 bookworm bookworm rpm
 }
 
-# invited NAME…: answers, and a token that n1 has made for them.
+# invited NAME…: gives them answers and a token of n1.
 invited() {
 	local name token
 	token=$(on n1 "etcd-cluster token new --uses $# 2>/dev/null")
@@ -20,14 +20,14 @@ invited() {
 	done
 }
 
-# voters N: that many members, all of which have started and vote.
+# voters N: the cluster has N members, all started and voting.
 voters() {
 	on n1 'etcdctl.sh member list'
 	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ]
 	[ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
 }
 
-@test "one machine becomes three: two that join at once take turns" {
+@test "one machine becomes three: two joins at the same time wait for each other" {
 	prepared n1 ROLE=single "ADDRESS=$(v4 n1)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
@@ -44,7 +44,7 @@ voters() {
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 }
 
-@test "kill -9 at each step of the journal, and the unit again: the same member, no other" {
+@test "kill -9 at each step of the journal, then the unit again: the same member, no other" {
 	for step in adding added started member; do
 		on n3 'etcd-cluster leave'
 		voters 2
@@ -63,7 +63,7 @@ voters() {
 	done
 }
 
-@test "an etcd that does not start is taken back, with its data aside, and joins when it is mended" {
+@test "if etcd does not start, the learner is removed and its data moved aside; the machine joins after the fix" {
 	on n3 'etcd-cluster leave'
 	on n3 'printf "%s\n" ETCD_HEARTBEAT_INTERVAL=5000 ETCD_ELECTION_TIMEOUT=1000 >>/etc/etcd/cluster.conf'
 	run on n3 "etcd-cluster join $(v4 n1)"
@@ -80,7 +80,7 @@ voters() {
 	voters 3
 }
 
-@test "a machine that loses power while it joins ends there, too" {
+@test "a machine that loses power during its join becomes a member, too" {
 	on n3 'etcd-cluster leave'
 	on n3 "etcd-cluster join $(v4 n1) --dry-run 2>&1 | grep 'would'"
 	on n3 "systemd-run -q etcd-cluster join $(v4 n1)"
@@ -92,7 +92,7 @@ voters() {
 	one_cluster
 }
 
-@test "a machine that was removed stays out until a person says join" {
+@test "a removed machine stays outside until a person runs join" {
 	on n3 'systemctl stop etcd'
 	id=$(on n1 "etcdctl.sh member list | sed -n 's/, started, n3,.*//p'")
 	on n1 'etcd-cluster remove n3'

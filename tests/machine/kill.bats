@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# kill -9 of setup at random moments, then setup again: the same end, no debris. The delays are drawn from SEED, which is shown.
+# kill -9 of setup at random moments, then setup again: the same end state, no leftovers. The printed SEED determines
+# the delays.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -15,14 +16,14 @@ setup_file() {
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 }
 
-# What a person would have to clean up: temporaries, half-made directories, a lock or a child that stayed.
+# Lists leftovers: temporary files, incomplete directories, locks, child processes.
 debris() {
 	m 'find /etc/etcd /usr/libexec/etcd-cluster /var/cache/etcd-cluster /etc/systemd/system -name ".new*" -o -name ".pki.new*" \
 		-o -name "*.part" -o -name ".*.tmp" -o -name "*.XXXXXX" -o -name ".v*"
 	pgrep -a etcd-cluster || true'
 }
 
-# From nothing each time; what setup makes is known from the first, undisturbed run.
+# Each run starts on a wiped machine; the result is compared with that of the first, undisturbed run.
 forget() {
 	m 'systemctl stop etcd etcd-cluster-setup.timer etcd-cluster-setup.service
 	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id /usr/libexec/etcd-cluster/releases/* \
@@ -33,7 +34,7 @@ tree() {
 	m 'cd / && find etc/etcd usr/libexec/etcd-cluster var/cache/etcd-cluster -printf "%p %y %m %U:%G %l\n" | sort'
 }
 
-@test "fifteen kills anywhere on the road, each from nothing: setup again ends where an undisturbed one does" {
+@test "fifteen kills at random moments of a first setup: the next setup ends like an undisturbed one" {
 	seed=${SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 	echo "SEED=$seed"
 	RANDOM=$seed
@@ -41,7 +42,7 @@ tree() {
 	exits 0 'etcd-cluster setup'
 	want=$(tree)
 	[ -z "$(debris)" ]
-	# An undisturbed run takes so many milliseconds.
+	# The duration of an undisturbed run in milliseconds.
 	forget
 	whole=$(m 'start=$(date +%s%N); etcd-cluster setup >/dev/null 2>&1; echo $((($(date +%s%N) - start) / 1000000))')
 	for _ in $(seq 15); do
@@ -58,7 +59,7 @@ tree() {
 	done
 }
 
-@test "apt-get killed while it configures the package: dpkg --configure -a finishes" {
+@test "apt-get is killed while it configures the package: dpkg --configure -a finishes" {
 	m gone
 	for delay in 0.3 0.6 0.9; do
 		answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The package as Debian's own checkers see it, of both releases.
+# The package in the checkers of both Debian releases.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -34,7 +34,7 @@ deb() {
 	[ "$status" -eq 0 ]
 }
 
-@test "the autopkgtest names tests that are there" {
+@test "the autopkgtest names existing tests" {
 	cd "$top/debian/tests"
 	for t in $(sed -n 's/^Tests: *//p' control | tr ',' ' '); do
 		[ -x "$t" ] || { echo "$t is not there, or not executable"; return 1; }
@@ -42,7 +42,7 @@ deb() {
 	grep -q '^Restrictions:.*isolation-machine\|^Restrictions:.*isolation-container' control
 }
 
-@test "what the package depends on is what the programs need" {
+@test "the dependencies of the package are those of its programs" {
 	run dpkg-deb -f "$(deb)" Depends
 	for library in libarchive13 libcurl4 libjson-c5 libprotobuf-c1 libseccomp2 libssl3; do
 		prints $library

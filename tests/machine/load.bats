@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Clients that were not written here stay served while members join, leave and are replaced: etcdctl as a Kubernetes API server would use etcd
-# (writers, one watch over all of it, lists, a lease that is kept alive), and etcdctl's own `check perf`.
+# etcdctl stays served while members join, leave and are replaced. The load resembles a Kubernetes API server: writers,
+# a watch over all keys, lists, a lease that is kept alive, and `etcdctl check perf`.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -10,7 +10,7 @@ setup_file() {
 	machines 48 bookworm bookworm rpm bookworm
 }
 
-# Everything below runs in n1, which stays a member throughout, and has all machines' addresses, whoever is a member at the time.
+# The clients run in n1, which always stays a member, and have the addresses of all machines.
 start_load() {
 	local name all=''
 	for name in $MACHINES; do
@@ -54,7 +54,7 @@ start_load() {
 	wait_for 'test -s /root/load/acknowledged3 && test -s /root/load/watched'
 }
 
-# What the clients have seen since the last time, said; fails when they were not served.
+# Prints the results of the clients since the last call; fails if they were not served.
 served() {
 	m 'cd /root/load
 	for w in 1 2 3; do test -s acknowledged$w; done
@@ -71,7 +71,7 @@ served() {
 	fails grep -i expired lease.out'
 }
 
-# report WHAT: the same, with its line among the test results.
+# report WHAT: the same, with a line in the test output.
 report() {
 	local line rc=0
 	line=$(served "$1") || rc=$?
@@ -84,7 +84,7 @@ voters() {
 	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ] && [ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
 }
 
-# invited NAME…: answers for a machine that joins, and the token $token.
+# invited NAME…: gives them the answers of a machine that joins and the token $token.
 invited() {
 	local name=$1
 	shift
@@ -102,7 +102,7 @@ invited() {
 	report 'one member'
 }
 
-@test "three machines join at once, and nobody waits for them" {
+@test "three machines join at the same time, and no client waits" {
 	token=$(m 'etcd-cluster token new --uses 3 2>/dev/null')
 	for name in n2 n3 n4; do
 		invited $name
@@ -114,7 +114,7 @@ invited() {
 	one_cluster
 }
 
-@test "a member leaves and comes back, another one is destroyed and built anew, beside etcdctl check perf" {
+@test "a member leaves and joins again, another one is destroyed and rebuilt, during etcdctl check perf" {
 	m 'systemd-run -q --unit=load-perf --working-directory=/root/load sh -c "exec ./etcdctl --command-timeout=90s check perf >perf.out 2>&1"'
 	on n4 'etcd-cluster leave'
 	voters 3
@@ -133,14 +133,14 @@ invited() {
 	report 'one was replaced'
 	one_cluster
 	wait_for '! systemctl is-active -q load-perf'
-	# A write that is under way to a member that stops fails, and etcd's client does not repeat it, as it may have been done; and a learner, whose
-	# address these clients have already, serves nobody. Few calls meet either.
-	# How many writes there are in a second says more about the host of these machines.
+	# A write to a member that stops fails, and the client does not repeat it because it can have succeeded. A learner,
+	# whose address the clients have, refuses requests. Few calls fail for these two reasons.
+	# The number of writes per second depends on the host, so it is not checked.
 	m 'sed "s/.*%//" /root/load/perf.out | tr -d "\r" | grep -E "PASS|FAIL" | sed "s/^/# check perf: /"
 	[ $(sed -n "s/.*ERROR(.*) -> //p" /root/load/perf.out | awk "{ n += \$1 } END { print n + 0 }") -le 90 ]' >&3
 }
 
-@test "everything that was acknowledged is there, and the watch has seen all of it" {
+@test "every acknowledged write exists, and the watch has seen it" {
 	m 'cd /root/load
 	rm on
 	for i in $(seq 50); do systemctl is-active -q "load-writer*" "load-lister" || break; sleep 0.2; done

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# What the machine tests share. One machine per file, made in setup_file; the tests of a file go through its life in order.
-# A file whose tests failed leaves its journal in dist/failed, and with KEEP=1 the machine itself.
+# Functions of the machine tests. Each file makes one machine in setup_file; its tests run in order on this machine.
+# If a test failed, the journal is in dist/failed; with KEEP=1 the machine stays.
 
 bats_require_minimum_version 1.5.0
 
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 machine=$top/tests/lib/machine
 
-# The machines of a file are a set: files run side by side.
+# The machines of a file are a set, because files run at the same time.
 MACHINE_SET=$(basename "$BATS_TEST_FILENAME" .bats)
 export MACHINE_SET
 set_dir=$top/dist/machines/$MACHINE_SET
@@ -18,7 +18,7 @@ need_root() {
 	[ "$(id -u)" = 0 ] || skip 'booting a machine needs root'
 }
 
-# boot NAME KIND [ADDRESS]: a fresh machine (tests/lib/rootfs) that knows our repository.
+# boot NAME KIND [ADDRESS]: boots a new machine (tests/lib/rootfs) with our repository.
 boot() {
 	"$machine" destroy "$1" 2>/dev/null || true
 	"$machine" create "$@"
@@ -30,7 +30,7 @@ boot() {
 	esac | "$machine" exec "$1" sh -eu >/dev/null
 }
 
-# A quiet, plain apt that never waits for a person.
+# apt without questions and progress.
 knows_apt() {
 	cat <<-'X'
 		echo "deb [signed-by=/srv/dist/repo/apt/etcd-cluster.gpg] file:/srv/dist/repo/apt stable main" >/etc/apt/sources.list
@@ -40,7 +40,7 @@ knows_apt() {
 	X
 }
 
-# The same of dnf, with both signatures checked: that of the repository and that of each package.
+# dnf without questions, with the signatures of the repository and of each package checked.
 knows_dnf() {
 	cat <<-'X'
 		echo assumeyes=True >>/etc/dnf/dnf.conf
@@ -49,8 +49,9 @@ knows_dnf() {
 	X
 }
 
-# m SCRIPT: sh -eu in the machine of this file, no stdin, no environment. `sh -e` does not mind a failing "! command" or the
-# first half of "a && b": a script writes one claim a line, and "fails COMMAND" for what must not succeed.
+# m SCRIPT: runs sh -eu in the machine of this file, without stdin and environment. `sh -e` ignores a failing "!
+# command" and the first half of "a && b", so scripts have one assertion per line, and "fails COMMAND" for commands that
+# must fail.
 m() {
 	"$machine" exec "$MACHINE" sh -euc "$prelude$1" </dev/null
 }
@@ -61,7 +62,7 @@ fails() {
 		exit 1
 	fi
 }
-# The package and all that it left, as if it had never been there. Its etcd too: another machine must not find it at this address.
+# Removes the package and all its files, and ends its etcd: another machine must not find it at this address.
 gone() {
 	if command -v dnf >/dev/null; then
 		! rpm -q etcd-cluster >/dev/null || dnf remove etcd-cluster
@@ -78,7 +79,7 @@ gone() {
 }
 '
 
-# answers KEY=VALUE…: /etc/etcd/cluster.conf of the machine. trust VERSION: its administrator trusts our archive of it.
+# answers KEY=VALUE…: writes /etc/etcd/cluster.conf of the machine. trust VERSION: adds the digest of our archive.
 answers() {
 	printf '%s\n' "$@" | "$machine" exec "$MACHINE" sh -ec 'mkdir -p /etc/etcd && cat >/etc/etcd/cluster.conf'
 }
@@ -87,7 +88,7 @@ trust() {
 	grep -- -v$1- /srv/dist/releases/SHA256SUMS >/etc/etcd/releases.sha256.d/test.sha256"
 }
 
-# wait_for SCRIPT: until it succeeds in the machine. How long that takes depends on what else the host does; five minutes are too long.
+# wait_for SCRIPT: repeats it in the machine until it succeeds; the limit of five minutes is generous for a busy host.
 wait_for() {
 	local end=$((SECONDS + 300)) pause=1
 	until m "$1" >/dev/null 2>&1; do
@@ -105,8 +106,8 @@ healthy() {
 	wait_for 'etcd-cluster status && etcdctl.sh endpoint health'
 }
 
-# in_time SECONDS COMMAND…: for what must not wait. It ends in so many seconds on a host that does nothing else; on a busy one it gets
-# three times what the same work takes longer there.
+# in_time SECONDS COMMAND…: fails if the command takes longer on an idle host. On a busy host the limit grows with three
+# times the measured slowdown.
 in_time() {
 	local limit=$(($1 * 1000)) before after begin took
 	shift
@@ -120,13 +121,13 @@ in_time() {
 	[ $took -le $limit ] || { echo "$took ms, with a limit of $limit: $*" >&2; return 1; }
 }
 
-# How long a fixed piece of work takes here, in percent of the processor time that it needs.
+# Prints the duration of a fixed task in percent of its processor time.
 slowness() {
 	TIMEFORMAT='%R %U %S' bash -c 'time for ((i = 0; i < 60000; i++)); do :; done' 2>&1 |
 		awk '{ printf "%d", 100 * $1 / ($2 + $3 + 0.001) }'
 }
 
-# Ansible's modules want a Python where they work, and one for apt; the machine's Debian has both.
+# Ansible's modules need Python and its apt module in the machine.
 python_for_machine() {
 	local debs="$top/dist/python-bookworm"
 	if [ ! -e "$debs/.complete" ]; then
@@ -139,14 +140,14 @@ python_for_machine() {
 	m 'apt-get install /srv/dist/python-bookworm/*.deb >/dev/null'
 }
 
-# Every file that is ours, with its content, owner, mode and times; what etcd itself writes is left out, as are the one
-# directory that dpkg touches and the lock, which has the number of its last holder.
+# Lists all our files with digest, owner, mode and times, except the data of etcd, the directory that dpkg touches, and
+# the lock, which contains a process id.
 fingerprint() {
 	m 'cd / && find etc/etcd usr/libexec/etcd-cluster var/cache/etcd-cluster run/etcd-cluster etc/systemd/system \
 		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock -printf "%p %y %m %U:%G %T@ %l " -a \( -type f -exec sha256sum {} \; -o -printf "\n" \) | sort'
 }
 
-# exits CODE COMMAND…: runs it in the machine, and fails unless it exits so. Its output is in $output.
+# exits CODE COMMAND…: runs it in the machine and fails if its exit code differs. Its output is in $output.
 exits() {
 	local want=$1
 	run m "$2"
@@ -157,12 +158,12 @@ exits() {
 	fi
 }
 
-# prints TEXT: $output of the last exits or run has it.
+# prints TEXT: $output of the last exits or run contains it.
 prints() {
 	case $output in
 	*"$1"*) ;;
 	*)
-		echo "does not say: $1"
+		echo "not in the output: $1"
 		echo "$output"
 		return 1
 		;;

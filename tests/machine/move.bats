@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# A member gets another address: its certificates, the cluster's list and etcd follow.
+# A member gets another address: setup changes its certificates, the member list and etcd.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -10,7 +10,7 @@ setup_file() {
 	form
 }
 
-# moves NAME ADDRESS: the machine has it instead of its own IPv4 address.
+# moves NAME ADDRESS: replaces the IPv4 address of the machine.
 moves() {
 	on "$1" "sed -i 's#^Address=10[.].*#Address=$2/24#' /etc/systemd/network/10-host0.network
 	ip address flush dev host0 scope global
@@ -33,7 +33,7 @@ line_says() {
 	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 }
 
-@test "the address is gone, cluster.conf says the new one everywhere: setup moves the member" {
+@test "the address has changed here and in cluster.conf: setup moves the member" {
 	on n1 'etcdctl.sh put before 1'
 	id=$(on n3 'sed -n s/^MEMBER_ID=//p /etc/etcd/member-id')
 	moves n3 10.77.41.33
@@ -47,7 +47,7 @@ line_says() {
 	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 }
 
-@test "the others reach it there, also after they have been restarted" {
+@test "the others reach it at the new address, also after their restart" {
 	on n1 'systemctl restart etcd'
 	on n1 healthy
 	on n2 'systemctl restart etcd'
@@ -58,7 +58,7 @@ line_says() {
 	all_healthy
 }
 
-@test "a single member leaves loopback: after its restart its peer URL is the new address, for those who will join" {
+@test "a single member moves from loopback: after its restart its peer URL is the new address" {
 	each gone
 	on n1 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on n1 trust "$etcd_version"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# docs/operations.md, typed as it stands there, on three machines and a fourth: one more, one less, rebuilt, a second CA host and the loss of the
-# first, the loss of most. Each command is looked up in the document first, so that neither of the two changes alone.
+# The commands of docs/operations.md on three machines and a fourth: join, leave, replace, a second CA host, loss of the
+# quorum. Each test first checks that the document contains the command.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
 load cluster
 
@@ -23,7 +23,7 @@ teardown_file() {
 	done
 }
 
-# documented TEXT…: operations.md has it.
+# documented TEXT…: operations.md contains it.
 documented() {
 	local text
 	for text; do
@@ -31,7 +31,7 @@ documented() {
 	done
 }
 
-# token_for NAME [OPTION…]: made on the CA host ($CA_HOST, else n1), put on that machine as a person would.
+# token_for NAME [OPTION…]: makes a token on the CA host ($CA_HOST, else n1) and copies it to that machine.
 token_for() {
 	local name=$1
 	shift
@@ -45,15 +45,15 @@ kept() {
 	[ "$(on "$1" 'etcdctl.sh get --print-value-only kept')" = 'since the beginning' ]
 }
 
-# dead NAME: its machine is gone for good, and a new one with nothing but the same name and the package source is there.
+# rebuilt NAME KIND: replaces the machine by a new one with the same name and the package source.
 rebuilt() {
 	fresh "$1" "$2"
 	on "$1" trust "$etcd_version"
 }
 
-@test "one more member: a token for just this machine, and join" {
+@test "one more member: a token for this machine, and join" {
 	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' 'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2'
-	# Installed without a role, it is a cluster of its own first.
+	# Without a role, it is a cluster of one first.
 	on n4 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on n4 trust "$etcd_version"
 	package n4
@@ -67,7 +67,7 @@ rebuilt() {
 	[ "$(systemctl is-system-running)" = running ]'
 }
 
-@test "one less: leave, with the data moved aside, and the way back" {
+@test "one member less: leave, with the data moved aside, and join again" {
 	documented 'etcd-cluster leave' 'member.aside-DATE' 'ROLE=none'
 	on n4 exits 0 'etcd-cluster leave --dry-run'
 	on n4 exits 0 'etcd-cluster leave'
@@ -79,7 +79,7 @@ rebuilt() {
 	MACHINES="$ALL" one_cluster 4
 }
 
-@test "a dead one is removed by any other; one that answers is not, nor one whose vote is needed" {
+@test "a dead member is removed on any other; a member that answers or is needed is not" {
 	documented 'etcd-cluster remove n3'
 	on n2 exits 3 'etcd-cluster remove n4'
 	prints leave
@@ -91,7 +91,7 @@ rebuilt() {
 	kept n1
 }
 
-@test "a rebuilt machine takes its place again: a token and replace" {
+@test "a rebuilt machine replaces its dead member: a token and replace" {
 	documented 'etcd-cluster token new --name n2 --address 10.0.0.2' 'etcd-cluster replace'
 	rebuilt n3 rpm
 	prepared n3 ROLE=cluster "$(members)"
@@ -106,7 +106,7 @@ rebuilt() {
 	kept n3
 }
 
-@test "a second CA host; then the first is lost, and the second lets its successor in" {
+@test "a second CA host; the first is lost, and the second enrols its replacement" {
 	documented 'etcd-cluster ca export --passphrase-file FILE ca.export' 'etcd-cluster ca import --passphrase-file FILE ca.export'
 	each 'echo correct-horse-battery >/root/pass; chmod 0600 /root/pass'
 	on n1 'etcd-cluster ca export --passphrase-file /root/pass /root/ca.export'
@@ -125,11 +125,11 @@ rebuilt() {
 	one_cluster 3
 	kept n1
 	on n1 '[ ! -e /etc/etcd/pki/ca.key ]'
-	# Renewals go there, too.
+	# Renewals use the second CA host, too.
 	on n3 'etcd-cluster cert renew --force'
 }
 
-@test "more than half are lost for ever: the one survivor goes on alone, and the others come back" {
+@test "most members are lost: the survivor continues alone, and the others join again" {
 	documented 'etcd-cluster restore --force-new-cluster CLUSTER_ID'
 	id=$(on n2 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
 	on n2 exits 3 "etcd-cluster restore --force-new-cluster $id"
@@ -148,7 +148,7 @@ rebuilt() {
 	kept n3
 }
 
-@test "kubeadm: what a control plane needs, and what to put into its configuration" {
+@test "kubeadm: the files and the configuration for a control plane" {
 	documented 'etcd-cluster cert export DIR'
 	output=$(on n2 'etcd-cluster cert export /root/k8s && find /root/k8s -type f | sort')
 	echo "$output"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The .deb itself, before any machine has it: clean for lintian, the same from every build, holding what it should.
+# The .deb: clean for lintian, reproducible, with the right files.
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
@@ -10,7 +10,7 @@ setup_file() {
 	deb=$PWD/dist/etcd-cluster_${version}_$(dpkg --print-architecture).deb
 }
 
-@test "lintian has no error and no warning, about the package and about its source" {
+@test "lintian has no error and no warning about the package and its source" {
 	run lintian --allow-root --fail-on error,warning "$deb" "$dsc"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -31,7 +31,7 @@ setup_file() {
 	cmp "$deb" "$copy"/dist/"${deb##*/}"
 }
 
-@test "what it holds belongs to root, nothing is setuid or writable by others, nothing lies below /lib, /run or /var" {
+@test "files belong to root, none is setuid or writable by others, none is below /lib, /run or /var" {
 	dpkg-deb -c "$deb" >"$BATS_TEST_TMPDIR"/list
 	[ "$(awk '{ print $2 }' "$BATS_TEST_TMPDIR"/list | sort -u)" = root/root ]
 	run grep -E '^(-|d)......[sStT]|^(-|d).......w.|^-..[sS]' "$BATS_TEST_TMPDIR"/list
@@ -40,15 +40,15 @@ setup_file() {
 	[ -z "$output" ]
 }
 
-@test "only the needrestart override is a conffile: what the hook writes never is" {
+@test "only the needrestart override is a conffile; files that the hook writes are not" {
 	dpkg-deb --ctrl-tarfile "$deb" | tar -xOf - ./conffiles >"$BATS_TEST_TMPDIR"/conffiles
 	diff - "$BATS_TEST_TMPDIR"/conffiles <<-'X'
 		/etc/needrestart/conf.d/etcd-cluster.conf
 	X
 }
 
-# 250 KiB was right for one machine. Both sides of the door, etcd's membership and the ways in and out of a cluster are 120 more of the same code.
-@test "the helper is hardened and at most 384 KiB" {
+# The limit shows unintended growth.
+@test "the program is hardened and at most 384 KiB" {
 	dpkg-deb -x "$deb" "$BATS_TEST_TMPDIR"/files
 	helper=$BATS_TEST_TMPDIR/files/usr/sbin/etcd-cluster
 	[ "$(stat -c %s "$helper")" -le 393216 ]
@@ -58,9 +58,9 @@ setup_file() {
 	readelf -sW --dyn-syms "$helper" | grep -q -e __stack_chk_fail -e _chk
 }
 
-@test "no maintainer script calls the network or waits: they only call the hook" {
+@test "maintainer scripts do not use the network or wait: they only call the hook" {
 	dpkg-deb -e "$deb" "$BATS_TEST_TMPDIR"/control
 	run grep -nE 'curl|wget|\bnc |sleep|etcd-cluster (setup|init)|systemctl' "$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
-	# debhelper's reload, after the unit files are gone
+	# debhelper's reload after the removal of the unit files
 	[ "$(grep -vc 'systemctl --system daemon-reload' <<<"$output")" -eq 0 ]
 }

@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The same cluster.conf on a deb and on an rpm machine gives the same tree: what is there, whose it is, and what is in it.
-# Every difference that may be stands below with its reason; any other fails, and so does one that is no more.
+# The same cluster.conf on a deb and on an rpm machine gives the same tree: names, owners, modes and content. The
+# permitted differences are below, each with its reason. Any other difference fails, and so does an entry without a
+# difference.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
 # SIDE GLOB REASON: the paths that only the deb or the rpm machine has, or that differ (both) in mode, owner or content.
 differences() {
 	cat <<-'X'
-		deb  /usr/share/doc/etcd-cluster*         Debian keeps changelog, copyright and README.Debian here; the rest both have, below another name or not compressed
-		rpm  /usr/share/doc/etcd-cluster*         the same documents as %doc has them
-		rpm  /usr/share/licenses*                 %license, where Debian has doc/etcd-cluster/copyright
-		deb  /usr/share/lintian/*                 what Debian's checker has to be told; no rpm system reads it
-		rpm  /usr/lib/systemd/system-preset/*     Debian enables the target by deb-systemd-helper, rpm by this preset
-		deb  /var/lib/systemd/deb-systemd-helper* its memory of what was enabled
-		rpm  /etc/etcd/cluster.conf.rpmnew        rpm shows the packaged sample beside answers that were there before; Debian's is /usr/share/etcd-cluster/cluster.conf
-		both /usr/sbin/etcd-cluster               the same program, linked for each format with its own flags
+		deb  /usr/share/doc/etcd-cluster*         changelog, copyright, README.Debian; compressed documents
+		rpm  /usr/share/doc/etcd-cluster*         the same documents from %doc
+		rpm  /usr/share/licenses*                 %license; Debian has doc/etcd-cluster/copyright
+		deb  /usr/share/lintian/*                 overrides for lintian
+		rpm  /usr/lib/systemd/system-preset/*     enables the target on rpm; Debian uses deb-systemd-helper
+		deb  /var/lib/systemd/deb-systemd-helper* its record of enabled units
+		rpm  /etc/etcd/cluster.conf.rpmnew        rpm's sample beside existing answers
+		both /usr/sbin/etcd-cluster               the same program, linked with other flags
 	X
 }
 
-# The same of what stays after the package was removed.
+# The same after the removal of the package.
 differences_removed() {
 	cat <<-'X'
-		deb  /etc/systemd/system/multi-user.target.wants/etcd-cluster.target  Debian forgets what was enabled at purge; rpm has no purge, and disables at removal
-		deb  /var/lib/etcd-cluster                empty here (DATA_DIR is elsewhere): rpm removes empty directories with the package, Debian at purge
+		deb  /etc/systemd/system/multi-user.target.wants/etcd-cluster.target  Debian disables at purge, rpm at removal
+		deb  /var/lib/etcd-cluster                empty, because of DATA_DIR: rpm removes it at removal, Debian at purge
 		deb  /var/backups/etcd-cluster            empty, too
 		rpm  /etc/etcd/cluster.conf.rpmnew        as above
 	X
@@ -59,9 +60,9 @@ teardown_file() {
 	done
 }
 
-# snapshot: "PATH TYPE MODE OWNER LINK" of the whole tree, with the time of its last change for what is no directory. Left
-# out: the databases and logs of the package managers, what systemd and etcd write while they run, and the user lists,
-# in which numbers depend on who else is there (a test of its own looks at them).
+# snapshot: prints "PATH TYPE MODE OWNER LINK" of the whole tree, with the time of the last change except for
+# directories. Left out: databases and logs of the package managers, files that systemd and etcd write at run time, and
+# the user lists, whose numbers depend on other users (another test checks them).
 snapshot_script='
 snapshot() {
 	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache/apt -o -path /var/cache/debconf -o -path /var/lib/rpm \
@@ -72,14 +73,14 @@ snapshot() {
 }
 '
 
-# The lines of a snapshot that are new, with the digest of a file in the place of its time; key material has none.
+# Prints the new lines of a snapshot, with the digest of a file instead of its time; keys have no digest.
 ours() {
 	m "$snapshot_script"'
 	snapshot | sort >/tmp/after
 	sort /tmp/before | comm -13 - /tmp/after | while read -r path type mode owner link time; do
 		case $type:$path in
 		f:/etc/etcd/pki/*) digest=key-material ;;
-		f:*/.release) digest=$(sed "/_CHANGED=/d" "$path" | sha256sum) ;; # the seconds in which it was unpacked
+		f:*/.release) digest=$(sed "/_CHANGED=/d" "$path" | sha256sum) ;; # without the time of the unpacking
 		f:*) digest=$(sha256sum <"$path") ;;
 		*) digest=- ;;
 		esac
@@ -87,7 +88,7 @@ ours() {
 	done'
 }
 
-# only_listed TABLE: each path that differs between $BATS_TEST_TMPDIR/deb and rpm is in TABLE, and each line of TABLE has one.
+# only_listed TABLE: the paths that differ between $BATS_TEST_TMPDIR/deb and rpm are exactly those of TABLE.
 only_listed() {
 	local side path of glob reason listed fails=
 	"$1" >"$BATS_TEST_TMPDIR/listed"
@@ -134,17 +135,17 @@ only_listed() {
 	done
 }
 
-@test "the tree is the same, but for what is listed" {
+@test "the tree is the same, except for the listed differences" {
 	on deb ours >"$BATS_TEST_TMPDIR/deb"
 	on rpm ours >"$BATS_TEST_TMPDIR/rpm"
-	# That the snapshots see what they are for.
+	# The snapshots contain the important files.
 	grep -q '^/etc/etcd/pki/server.key f 640 root:etcd' "$BATS_TEST_TMPDIR/deb"
 	grep -q '^/usr/lib/systemd/system/etcd.service f 644' "$BATS_TEST_TMPDIR/rpm"
 	only_listed differences
 }
 
 @test "users, units and certificates are the same" {
-	# Left out is what must differ: uid and gid, serial, dates, keys, and the random half of the CA's name.
+	# Left out: values that must differ (uid, gid, serial, dates, keys, the random part of the CA's name).
 	for kind in deb rpm; do
 		on $kind m 'getent passwd etcd | cut -d: -f 1,2,5-
 		getent group etcd | cut -d: -f 1,4
@@ -163,7 +164,7 @@ only_listed() {
 	diff "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm"
 }
 
-@test "what a removal keeps is the same" {
+@test "a removal keeps the same files" {
 	on deb m 'apt-get remove etcd-cluster'
 	on rpm m 'dnf remove etcd-cluster'
 	for kind in deb rpm; do

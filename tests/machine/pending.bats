@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# What cannot work yet must not break an installation: no network, no release, answers that make no sense.
+# Missing requirements do not break an installation: no network, no release, invalid answers.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -9,7 +9,7 @@ setup_file() {
 	export MACHINE=pending
 	need_root
 	boot "$MACHINE" bookworm 10.77.3.1
-	# The worst of networks: names and addresses that never answer, instead of errors that come at once.
+	# The slowest network: names and addresses do not answer, instead of immediate errors.
 	"$machine" net "$MACHINE" nft 'table inet silence {
 		chain arriving { type filter hook input priority 0; policy drop; }
 		chain passing { type filter hook forward priority 0; policy drop; }
@@ -17,7 +17,7 @@ setup_file() {
 	m 'echo nameserver 10.77.3.254 >/etc/resolv.conf'
 }
 
-@test "bare, on a network that swallows everything: installed in under 8 s, exit 0, pending" {
+@test "without answers, on a network that drops everything: installed in under 8 s, exit 0, pending" {
 	in_time 8 m 'apt-get install etcd-cluster'
 	m '[ -z "$(dpkg --audit)" ]'
 	wait_for '[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ] && grep -qx STATE=pending /run/etcd-cluster/setup'
@@ -27,12 +27,12 @@ setup_file() {
 	m 'systemctl is-active etcd-cluster-setup.timer'
 }
 
-@test "what needs no network is there already: certificates, not for an image but for this machine" {
+@test "the steps without network are done: certificates, for this machine and not for an image" {
 	m '[ -e /etc/etcd/pki/server.crt ]
 	[ ! -e /usr/libexec/etcd-cluster/releases/current ]'
 }
 
-@test "the tarball is dropped into the cache, and the timer finishes by itself" {
+@test "the archive is copied into the cache, and the timer finishes setup" {
 	answers RELEASE=3.4.23
 	trust 3.4.23
 	m 'cp /srv/dist/releases/etcd-v3.4.23-*.tar.gz /var/cache/etcd-cluster/'
@@ -40,7 +40,7 @@ setup_file() {
 	m 'fails systemctl is-active etcd-cluster-setup.timer'
 }
 
-@test "a corrupt tarball in the cache is refused, and the running etcd goes on" {
+@test "a corrupt archive in the cache is refused, and etcd continues to run" {
 	answers RELEASE=3.5.16 RELEASE_URL=none
 	pid=$(m 'systemctl show -P MainPID etcd')
 	m 'cp /srv/dist/releases/etcd-v3.5.16-*.tar.gz /var/cache/etcd-cluster/
@@ -52,7 +52,7 @@ setup_file() {
 	healthy
 }
 
-@test "answers that make no sense: exit 0, idle, explained with file and line" {
+@test "invalid answers: exit 0, idle, reported with file and line" {
 	m gone
 	for answer in ROLE=banana ADDRESS=300.1.2.3 NAME=-x- CLIENT_PORT=0; do
 		answers "$answer"
@@ -68,7 +68,7 @@ setup_file() {
 	done
 }
 
-@test "the answer corrected, setup walks on" {
+@test "after the correction of the answer setup continues" {
 	answers ROLE=banana
 	m 'apt-get install etcd-cluster'
 	wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Preseeded answers, and an address that others dial. Debian 13.
+# Preseeded answers, and an address that others connect to. Debian 13.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -29,11 +29,11 @@ setup_file() {
 	openssl x509 -in /etc/etcd/pki/server.crt -noout -ext subjectAltName | grep -q "IP Address:10.77.2.1"'
 }
 
-@test "what others see from outside: no door without a certificate" {
+@test "other hosts are refused without a certificate" {
 	run ! "$machine" net "$MACHINE" curl -sS -m 5 http://10.77.2.1:2379/health
 	run ! "$machine" net "$MACHINE" curl -ksS -m 5 https://10.77.2.1:2379/health
 	run ! "$machine" net "$MACHINE" curl -sS -m 5 http://10.77.2.1:2381/health
-	# It is there, though, and shows who it is. (What curl says of a refusal depends on whether the alert or the reset is first.)
+	# The server answers with its certificate. (curl's message depends on the order of alert and reset.)
 	run "$machine" net "$MACHINE" timeout 5 openssl s_client -connect 10.77.2.1:2379 </dev/null
 	[[ "$output" == *"BEGIN CERTIFICATE"* ]]
 }
@@ -48,20 +48,20 @@ setup_file() {
 	[ -z "$output" ] || { echo "$output"; false; }
 }
 
-@test "a reboot brings it back with its data" {
+@test "after a reboot it runs with its data" {
 	"$machine" reboot "$MACHINE"
 	healthy
 	m '[ "$(etcdctl.sh get --print-value-only a)" = b ]
 	[ "$(systemctl is-system-running)" = running ]'
 }
 
-@test "an edit survives dpkg-reconfigure and is what debconf says afterwards" {
+@test "dpkg-reconfigure keeps an edit and reads it into debconf" {
 	m 'sed -i s/^NAME=.*/NAME=edited/ /etc/etcd/cluster.conf
 	dpkg-reconfigure -f noninteractive etcd-cluster
 	grep -qx NAME=edited /etc/etcd/cluster.conf
 	debconf-show etcd-cluster | grep -q "name: edited"'
 }
 
-@test "status --json is JSON" {
+@test "status --json prints JSON" {
 	m 'etcd-cluster status --json' | python3 -m json.tool
 }

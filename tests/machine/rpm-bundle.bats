@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
-bundle='/srv/dist/bundles-rpm/etcd-cluster-release-3.4.23-1.*.rpm' # the machine's shell expands it
+bundle='/srv/dist/bundles-rpm/etcd-cluster-release-3.4.23-1.*.rpm' # expanded by the shell of the machine
 
 setup_file() {
 	export MACHINE=rpm-bundle
@@ -26,7 +26,7 @@ setup_file() {
 	fails rpm -qf /usr/libexec/etcd-cluster/releases/v3.4.23/etcd'
 }
 
-@test "removing it takes nothing from the running member, nor after a reboot" {
+@test "a removal of the release package takes nothing from the running member, also after a reboot" {
 	pid=$(m 'systemctl show -P MainPID etcd')
 	m 'dnf remove etcd-cluster-release
 	[ ! -e /usr/libexec/etcd-cluster/bundle ]'
@@ -37,7 +37,7 @@ setup_file() {
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]'
 }
 
-@test "there after etcd-cluster: what was pending is healthy without waiting for the timer" {
+@test "installed after etcd-cluster: a pending machine becomes healthy without waiting for the timer" {
 	m gone
 	answers RELEASE_URL=none
 	m 'dnf install etcd-cluster'

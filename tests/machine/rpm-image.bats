@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The rpm in a system that an installer fills before its first boot, as a kickstart has it: it must get no identity
-# (invariant 7 of the design).
+# The rpm in a system that an installer fills before its first boot, as with kickstart: it must not get an identity.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -16,7 +15,7 @@ setup_file() {
 	knows_dnf | chroot "$image" sh -eu
 }
 
-# in_image COMMAND…: in the system that was never booted, with what an installer mounts there; the mounts end with it.
+# in_image COMMAND…: runs it in the system that was never booted, with the mounts of an installer.
 in_image() {
 	mkdir -p "$image/srv/dist"
 	unshare --mount --fork sh -euc '
@@ -35,7 +34,7 @@ no_identity() {
 	[ -z "$(find "$image/var/lib/etcd-cluster" -mindepth 1)" ]
 }
 
-@test "%packages: dnf in a system that was never booted: enabled, owned by etcd, and no identity in it" {
+@test "%packages: dnf in a system that was never booted: enabled, owned by etcd, and no identity" {
 	run in_image dnf install etcd-cluster
 	echo "$output"
 	[ "$status" -eq 0 ]

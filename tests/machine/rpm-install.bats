@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The life of the rpm on one machine: dnf, from a signed repository, first with cluster.conf there before it, then bare.
+# Installation, upgrade and removal of the rpm on one machine with dnf from a signed repository, first with an existing
+# cluster.conf, then without.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -14,12 +15,12 @@ setup_file() {
 	local_answers
 }
 
-# The package of our repository.
+# The rpm in our repository.
 ours() {
 	echo "$top"/dist/repo/dnf/etcd-cluster-[0-9]*.rpm
 }
 
-# As a kickstart's %post or cloud-init's write_files leaves them.
+# Writes the answers like kickstart's %post or cloud-init's write_files.
 local_answers() {
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1
 	trust 3.4.23
@@ -29,12 +30,12 @@ main_pid() {
 	m 'systemctl show -P MainPID etcd; systemctl show -P NRestarts etcd'
 }
 
-# The files of ours. rpm gives the directories of a package their dates anew each time.
+# Lists our files. rpm sets the dates of directories at each installation, so they are left out.
 files() {
 	fingerprint | sed '/^run\//d; / d [0-7]* /s/ [0-9.]* *$//'
 }
 
-# stays SCRIPT: it changes no file of ours, and etcd is not restarted.
+# stays SCRIPT: the script changes none of our files and does not restart etcd.
 stays() {
 	local before pid
 	healthy
@@ -46,7 +47,7 @@ stays() {
 	diff <(echo "$before") <(files)
 }
 
-@test "dnf install with answers there before is done in seconds, and etcd is healthy soon after" {
+@test "dnf install with existing answers ends in seconds, and etcd is healthy soon after" {
 	in_time 8 run m 'dnf install etcd-cluster 2>&1'
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -70,7 +71,7 @@ stays() {
 	fails curl -sS -m 5 http://127.0.0.1:2379/health'
 }
 
-@test "rpm knows what is its own: nothing of it is missing or changed but the answers" {
+@test "rpm -V reports no missing or changed files except the answers" {
 	run m 'rpm -V etcd-cluster | grep -v " c /etc/etcd/cluster.conf$"'
 	echo "$output"
 	[ "$status" -eq 1 ]
@@ -89,14 +90,14 @@ stays() {
 	stays 'dnf reinstall etcd-cluster && dnf reinstall etcd-cluster'
 }
 
-@test "dnf upgrade, and a downgrade of our package, do not restart etcd" {
+@test "dnf upgrade and a downgrade of our package do not restart etcd" {
 	stays 'dnf upgrade /srv/dist/next.rpm
 	rpm -q etcd-cluster | grep -q next1'
 	stays 'dnf downgrade etcd-cluster
 	[ "$(rpm -q etcd-cluster | grep -c -v next1)" = 1 ]'
 }
 
-@test "an upgrade leaves a stopped etcd stopped" {
+@test "an upgrade does not start a stopped etcd" {
 	m 'systemctl stop etcd
 	dnf upgrade /srv/dist/next.rpm
 	sleep 2
@@ -106,24 +107,24 @@ stays() {
 	healthy
 }
 
-@test "each scriptlet, run again, exits 0 and changes nothing" {
+@test "each scriptlet, run again, exits with 0 and changes nothing" {
 	m 'for s in PREIN POSTIN PREUN POSTUN; do
 		rpm -q --qf "%{$s}" etcd-cluster >/tmp/$s
 	done'
-	# As rpm calls them for a first installation, and for an upgrade. A removal is the test after next.
+	# With the arguments of a first installation and of an upgrade. A later test has the removal.
 	stays 'for run in "PREIN 1" "POSTIN 1" "POSTIN 1" "PREIN 2" "POSTIN 2" "POSTIN 2" "PREUN 1" "PREUN 1" "POSTUN 1" "POSTUN 1"; do
 		sh /tmp/${run% *} ${run#* }
 	done'
 }
 
-@test "a reboot brings it back with its data" {
+@test "after a reboot it runs with its data" {
 	"$machine" reboot "$MACHINE"
 	healthy
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
 	[ "$(systemctl is-system-running)" = running ]'
 }
 
-@test "dnf remove stops etcd, keeps data, keys and answers, and says where they are" {
+@test "dnf remove stops etcd, keeps data, keys and answers, and prints their paths" {
 	before=$(m 'cd /etc/etcd/pki && sha256sum *; cat /etc/etcd/cluster.conf /etc/etcd/member-id')
 	run m 'dnf remove etcd-cluster 2>&1'
 	echo "$output"
@@ -139,15 +140,15 @@ stays() {
 	[ "$before" = "$(m 'cd /etc/etcd/pki && sha256sum *; cat /etc/etcd/cluster.conf /etc/etcd/member-id')" ]
 }
 
-@test "installed again, it goes on where it was" {
+@test "installed again, it continues with its data" {
 	m 'dnf install etcd-cluster'
 	healthy
 	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
 	[ "$(etcdctl.sh member list | grep -c n1)" = 1 ]'
 }
 
-@test "bare, with the release in the cache: a healthy TLS member" {
-	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases: tests/lib/make-releases says why'
+@test "without answers, with the release in the cache: a healthy TLS member" {
+	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
 	m 'gone
 	mkdir -p /var/cache/etcd-cluster; cp /srv/dist/releases/etcd-v3.6.14-* /var/cache/etcd-cluster/
 	dnf install /srv/dist/pinned.rpm'
@@ -157,13 +158,13 @@ stays() {
 	[ "$(systemctl is-system-running)" = running ]'
 }
 
-@test "bare, on a network that swallows everything: exit 0 in seconds, pending, and finished by the timer" {
+@test "without answers, on a network that drops everything: exit 0 in seconds, pending, and finished by the timer" {
 	m gone
 	"$machine" net "$MACHINE" nft 'table inet silence {
 		chain arriving { type filter hook input priority 0; policy drop; }
 		chain passing { type filter hook forward priority 0; policy drop; }
 	}'
-	# The timer of the package waits a minute, and up to 20 s more.
+	# The timer waits between 60 and 80 s.
 	m 'mkdir -p /etc/systemd/system/etcd-cluster-setup.timer.d
 	printf "%s\n" "[Timer]" OnActiveSec= OnUnitInactiveSec= OnActiveSec=2s OnUnitInactiveSec=2s RandomizedDelaySec=0 \
 		>/etc/systemd/system/etcd-cluster-setup.timer.d/test.conf
@@ -174,7 +175,7 @@ stays() {
 	prints pending
 	m '[ -e /etc/etcd/pki/server.crt ]
 	systemctl is-active etcd-cluster-setup.timer'
-	# The answers come late, and nobody runs setup.
+	# The answers are written later, and only the timer runs setup.
 	local_answers
 	healthy
 	m 'fails systemctl is-active etcd-cluster-setup.timer
@@ -182,7 +183,7 @@ stays() {
 	"$machine" net "$MACHINE" nft delete table inet silence
 }
 
-@test "answers that make no sense: exit 0, idle, explained with file and line; corrected, it walks on" {
+@test "invalid answers: exit 0, idle, reported with file and line; after the correction setup continues" {
 	for answer in ROLE=banana CLIENT_PORT=0; do
 		m gone
 		answers "$answer"
@@ -199,7 +200,7 @@ stays() {
 	healthy
 }
 
-@test "a corrupt tarball is refused, and the running etcd goes on" {
+@test "a corrupt archive is refused, and etcd continues to run" {
 	answers RELEASE=3.5.16 RELEASE_URL=none
 	pid=$(main_pid)
 	m 'cp /srv/dist/releases/etcd-v3.5.16-*.tar.gz /var/cache/etcd-cluster/
@@ -209,8 +210,8 @@ stays() {
 	[ "$pid" = "$(main_pid)" ]
 }
 
-@test "the disk full during %post: the transaction is done, the reason is told, and it heals once there is room" {
-	# In the middle of the certificates, and before them.
+@test "full disk in %post: the transaction ends, the reason is printed, and setup finishes when there is space" {
+	# During the certificates, and before them.
 	for full in nr_inodes=14 size=48k; do
 		m "gone
 		mkdir /etc/etcd
@@ -224,9 +225,9 @@ stays() {
 		fails pgrep -x etcd
 		[ ! -e /etc/etcd/pki/server.key ]
 		mount -o remount,size=10M,nr_inodes=1000 /etc/etcd'
-		command=$(sed -n 's/.*when that is mended: //p' <<<"$output")
+		command=$(sed -n 's/^correct the error above, then: //p' <<<"$output")
 		[ -n "$command" ]
-		# The target's own setup may have been there first: then there is nothing to do (2).
+		# If the setup of the target was first, there is nothing to do (2).
 		run m "$command"
 		[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
 		healthy

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The rpm itself, before any machine has it: clean for rpmlint, the same from every build, nothing in it that only
-# Debian has.
+# The rpm: clean for rpmlint, reproducible, and without dependencies on Debian.
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
@@ -12,26 +11,26 @@ setup_file() {
 	rpm=$PWD/dist/etcd-cluster-$version-1.$(uname -m).rpm
 }
 
-# about TAG-OPTION: what the package says of itself, without rpm's advice to use alien.
+# about TAG-OPTION: queries the package, without rpm's advice to use alien.
 about() {
 	rpm -qp "$@" "$rpm" 2>/dev/null
 }
 
-@test "rpmlint has nothing to say, about the package, its source and the spec" {
+@test "rpmlint has no report about the package, its source and the spec" {
 	run rpmlint -r "$top"/rpm/rpmlintrc "$rpm" "$srpm" "$spec"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *" 0 errors, 0 warnings"* ]]
 }
 
-@test "each block of filters has its reason, and none is left that filters nothing" {
+@test "each block of filters has its reason, and every filter is used" {
 	awk '/^addFilter/ && previous == "" { print "no reason: " $0; bad = 1 } { previous = $0 } END { exit bad }' \
 		"$top"/rpm/rpmlintrc
 	run rpmlint -r "$top"/rpm/rpmlintrc "$rpm" "$srpm" "$spec"
 	[[ "$output" != *unused-rpmlintrc-filter* ]]
 }
 
-@test "another umask, time zone and language: the same tarball and packages, bit for bit" {
+@test "another umask, time zone and language: the same archive and packages, bit for bit" {
 	cp "$tarball" "$rpm" "$srpm" "$BATS_TEST_TMPDIR"
 	(umask 027 && TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s -C "$top" rpm)
 	for file in "$tarball" "$rpm" "$srpm"; do
@@ -39,9 +38,9 @@ about() {
 	done
 }
 
-# Not bit for bit: rpm 4.18 puts the spec with its macros expanded, paths and all, into the source package, and that
-# one's digest into the binary one.
-@test "another path: the same tarball, and the same files in the package" {
+# Not bit for bit: rpm 4.18 puts the expanded spec with its paths into the source package, and the digest of that
+# package into the binary one.
+@test "another path: the same archive, and the same files in the package" {
 	copy=$BATS_TEST_TMPDIR/elsewhere
 	mkdir "$copy"
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . |
@@ -51,7 +50,7 @@ about() {
 	cmp <(rpm2cpio "$rpm") <(rpm2cpio "$copy"/dist/"${rpm##*/}")
 }
 
-@test "it needs nothing that Fedora or EL 9 lacks: libcurl without Debian's symbol versions, glibc of 2.34 at most" {
+@test "it needs nothing that Fedora or EL 9 lacks: no symbol versions of Debian's libcurl, glibc 2.34 at most" {
 	about --requires >"$BATS_TEST_TMPDIR"/requires
 	cat "$BATS_TEST_TMPDIR"/requires
 	grep -qxF 'libcurl.so.4()(64bit)' "$BATS_TEST_TMPDIR"/requires
@@ -60,7 +59,7 @@ about() {
 	newest=$(sed -n 's/.*(GLIBC_\([0-9.]*\)).*/\1/p' "$BATS_TEST_TMPDIR"/requires | sort -V | tail -n 1)
 	[ -n "$newest" ]
 	[ "$(printf '%s\n' "$newest" 2.34 | sort -V | tail -n 1)" = 2.34 ]
-	# What is no library, no part of rpm and not /bin/sh, is a package by a name that Fedora, EL and SUSE share.
+	# Other requirements than libraries, parts of rpm and /bin/sh are package names that Fedora, EL and SUSE share.
 	diff - <(grep -vE '\.so\.|^rpmlib|^rtld|^config\(|^/bin/sh$' "$BATS_TEST_TMPDIR"/requires | sort -u) <<-'X'
 		coreutils
 		gawk
@@ -70,7 +69,7 @@ about() {
 	X
 }
 
-@test "it conflicts with other packages of etcd, pretends to be none of them and takes nobody's place" {
+@test "it conflicts with other packages of etcd, and neither provides nor obsoletes them" {
 	diff - <(about --conflicts) <<-'X'
 		etcd
 		etcd-client
@@ -84,7 +83,7 @@ about() {
 	X
 }
 
-@test "the program in it runs here as well, with Debian's libcurl, and is hardened and at most 384 KiB" {
+@test "its program also runs here with Debian's libcurl, is hardened and at most 384 KiB" {
 	cd "$BATS_TEST_TMPDIR"
 	rpm2cpio "$rpm" | cpio -id --quiet
 	helper=$PWD/usr/sbin/etcd-cluster
@@ -98,13 +97,13 @@ about() {
 	readelf -sW --dyn-syms "$helper" | grep -q -e __stack_chk_fail -e _chk
 }
 
-@test "the unit's name really stands in the scriptlets, and every scriptlet ends well" {
+@test "the scriptlets contain the unit name, and every scriptlet ends with 0" {
 	about --scripts >"$BATS_TEST_TMPDIR"/scripts
 	cat "$BATS_TEST_TMPDIR"/scripts
 	grep -q 'preset etcd-cluster\.target' "$BATS_TEST_TMPDIR"/scripts
 	[ "$(grep -c 'disable.* etcd-cluster\.target' "$BATS_TEST_TMPDIR"/scripts)" -ge 2 ]
 	[ "$(grep -c '^exit 0$' "$BATS_TEST_TMPDIR"/scripts)" -eq 4 ]
-	# Nothing restarts, waits or downloads.
+	# The scriptlets do not restart, wait or download.
 	run grep -nE 'restart |try-restart|curl|wget|sleep|%\{' "$BATS_TEST_TMPDIR"/scripts
 	[ -z "$output" ]
 	for part in PREIN POSTIN PREUN POSTUN; do
@@ -114,7 +113,7 @@ about() {
 	done
 }
 
-@test "on a system that has the systemd macros, its own are used, not our fallbacks" {
+@test "on a system with the systemd macros these are used, not our fallbacks" {
 	cat >"$BATS_TEST_TMPDIR"/macros <<-'X'
 		%_unitdir /usr/lib/systemd/system
 		%_presetdir /usr/lib/systemd/system-preset
@@ -134,18 +133,18 @@ about() {
 	[ -z "$output" ]
 }
 
-@test "on SUSE the unit is registered its way, and not restarted by it" {
+@test "on SUSE the unit is registered with SUSE's macros, and not restarted" {
 	rpmspec -P --define 'suse_version 1600' "$spec" >"$BATS_TEST_TMPDIR"/spec
 	grep -qF '%service_add_pre etcd-cluster.target' "$BATS_TEST_TMPDIR"/spec
 	grep -qF '%service_del_postun_without_restart etcd-cluster.target' "$BATS_TEST_TMPDIR"/spec
 }
 
-@test "the spec has no %global, whose arguments are lost, and none of Debian's odd directories" {
+@test "the spec has no %global with arguments, and no directories that only Debian has" {
 	run grep -nE '^[^#]*(%global|_sharedstatedir|_libexecdir|_localstatedir)' "$spec"
 	[ -z "$output" ]
 }
 
-@test "one version, one user, one list of libraries: the spec says what Makefile, changelog and conf/ say" {
+@test "one version, one user, one list of libraries: the spec agrees with Makefile, changelog and conf/" {
 	cd "$top"
 	version=$(sed -n 's/^VERSION *:= *//p' Makefile)
 	[ "$(rpmspec -q --srpm --qf '%{VERSION}' "$spec")" = "$version" ]
@@ -156,7 +155,7 @@ about() {
 		<(sed -n '/^%if %{with check}/,/^%endif/d; s/^BuildRequires: pkgconfig(\(.*\)).*/\1/p' "$spec" | sort)
 }
 
-@test "what it holds belongs to root, but for the data and what etcd reads; nothing is setuid or writable by others" {
+@test "files belong to root, except the data and what etcd reads; none is setuid or writable by others" {
 	list=$BATS_TEST_TMPDIR/list
 	about --qf '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' >"$list"
 	diff - <(grep -v ' root:root ' "$list") <<-'X'
@@ -171,7 +170,7 @@ about() {
 	done
 }
 
-@test "it owns every directory that no base system has" {
+@test "it owns every directory that base systems do not have" {
 	about --qf '[%{FILENAMES}\n]' | sort -u >"$BATS_TEST_TMPDIR"/names
 	sed 's,/[^/]*$,,' "$BATS_TEST_TMPDIR"/names | sort -u | comm -23 - "$BATS_TEST_TMPDIR"/names >"$BATS_TEST_TMPDIR"/foreign
 	diff - "$BATS_TEST_TMPDIR"/foreign <<-'X'
@@ -197,7 +196,7 @@ about() {
 	X
 }
 
-@test "answers are noreplace, generated files are ghosts, so that neither an upgrade nor a removal loses them" {
+@test "answers are noreplace, generated files are ghosts, so that upgrades and removals keep them" {
 	diff - <(about --qf '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' | grep -E '^[a-z]*[cg]' | grep -v '^d') <<-'X'
 		cn /etc/etcd/cluster.conf
 		cng /etc/etcd/etcd.env
@@ -208,11 +207,11 @@ about() {
 	X
 }
 
-@test "it holds what the deb holds, where the deb has it" {
+@test "it has the same files as the deb in the same places" {
 	make -s -C "$top" deb
 	deb=$top/dist/etcd-cluster_$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
-	# Left out: documentation, whose directories have each format's rules; the deb's debconf and lintian files; what
-	# the deb's hook or tmpfiles make and rpm knows beforehand; the preset, for which Debian has its own way.
+	# Left out: documentation, whose directories differ; the deb's debconf and lintian files; files that the hook or
+	# tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
 	dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print substr($1, 1, 10), $6 }' |
 		grep -vE '/usr/share/(doc|lintian|debconf)/' | sort >"$BATS_TEST_TMPDIR"/deb
 	about --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEFLAGS:fflags}\n]' |
@@ -221,15 +220,15 @@ about() {
 	diff "$BATS_TEST_TMPDIR"/deb "$BATS_TEST_TMPDIR"/rpm
 }
 
-@test "the tarball alone is enough for rpmbuild -ta, with none of the settings of make rpm" {
+@test "the archive alone is enough for rpmbuild -ta, without the settings of make rpm" {
 	cd "$BATS_TEST_TMPDIR"
-	# On Debian rpm knows of no installed package.
+	# Debian's rpm database has no installed packages.
 	MAKEFLAGS='' rpmbuild -ta --nodeps --define "_topdir $PWD/top" "$tarball" >log 2>&1 || { tail -n 30 log; false; }
 	[ -n "$(find top/RPMS -name 'etcd-cluster-[0-9]*.rpm')" ]
 	[ -n "$(find top/SRPMS -name '*.src.rpm')" ]
 }
 
-@test "the tarball has the tree and nothing of a build or of git in it" {
+@test "the archive has the tree, without files of a build or of git" {
 	tar -tzf "$tarball" | sed 's,^[^/]*/,,' >"$BATS_TEST_TMPDIR"/list
 	[ "$(tar -tzf "$tarball" | cut -d / -f 1 | sort -u)" = "$(basename "$tarball" .tar.gz)" ]
 	grep -qx Makefile "$BATS_TEST_TMPDIR"/list

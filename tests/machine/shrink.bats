@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Members leave, die, are replaced and come back, under a writer that counts what was acknowledged: five machines, one life.
+# Five machines: members leave, fail, are replaced and join again, while a writer records acknowledged writes.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 
 load cluster
@@ -10,7 +10,7 @@ setup_file() {
 	machines 36 bookworm bookworm rpm bookworm bookworm
 }
 
-# The other half of a script in n1: it writes count/1, count/2, … to whoever answers, and notes what was acknowledged.
+# Starts a script in n1 that writes count/1, count/2, … to a member that answers and records the acknowledged writes.
 start_writer() {
 	local name all=''
 	for name in $MACHINES; do
@@ -33,7 +33,7 @@ W
 	wait_for 'test -s /root/acknowledged'
 }
 
-# Stops it and looks for every key that was acknowledged, in n1.
+# Stops the script and reads every acknowledged key in n1.
 none_lost() {
 	m 'rm -f /run/writing
 	for i in $(seq 60); do systemctl --quiet is-active writer || break; sleep 0.2; done
@@ -49,7 +49,7 @@ voters() {
 	on "$1" 'etcdctl.sh member list' | grep -c ', started, .*, false$'
 }
 
-# NAME is idle, and all that it had is still there under another name.
+# NAME is idle, and its files are moved aside.
 has_left() {
 	on "$1" 'grep -qx ROLE=none /etc/etcd/cluster.conf
 	test ! -e /etc/etcd/member-id
@@ -61,7 +61,7 @@ has_left() {
 	etcd-cluster status | grep -q ROLE=none'
 }
 
-# leads NAME: it is the leader from now on.
+# leads NAME: makes it the leader.
 leads() {
 	on n1 "id=\$(etcdctl.sh member list | sed -n 's/^\\([0-9a-f]*\\), started, $1,.*/\\1/p')
 	leader=\$(etcdctl.sh endpoint status --cluster | sed -n 's/^\\([^,]*\\),.*, true, false,.*/\\1/p')
@@ -74,7 +74,7 @@ leads() {
 	on n1 'etcdctl.sh put kept value'
 }
 
-@test "five to three: they leave under writes, the leader among them" {
+@test "five to three: members leave during writes, the leader among them" {
 	start_writer
 	exits 3 'etcd-cluster leave'
 	prints 'the CA key is on this machine'
@@ -87,13 +87,13 @@ leads() {
 	has_left n4
 	[ "$(voters n1)" -eq 3 ]
 	MACHINE=n4 exits 2 'etcd-cluster leave'
-	# A boot changes nothing of that.
+	# A boot does not change this.
 	"$machine" reboot n4
 	on n4 'fails systemctl --quiet is-active etcd
 	test ! -e /var/lib/etcd-cluster/member'
 }
 
-@test "a vote that is needed stays, while another member is down" {
+@test "a needed vote stays while another member is down" {
 	on n3 'systemctl stop etcd'
 	wait_for 'etcd-cluster status | grep -q "2 of 3 voting members healthy"'
 	MACHINE=n2 exits 5 'etcd-cluster leave'
@@ -104,7 +104,7 @@ leads() {
 	ONLY_ON='n3' all_healthy
 }
 
-@test "three to five: the same machines come back, and nothing that was acknowledged is lost" {
+@test "three to five: the same machines join again, and no acknowledged write is lost" {
 	on n4 "etcd-cluster join $(v4 n1)"
 	on n5 "etcd-cluster join $(v4 n2)"
 	ONLY_ON='n4 n5' all_healthy
@@ -114,7 +114,7 @@ leads() {
 	test "$(etcdctl.sh get kept --print-value-only)" = value'
 }
 
-@test "a dead member is removed from another machine, one that lives is not" {
+@test "a dead member is removed on another machine, a member that answers is not" {
 	"$machine" crash n5
 	wait_for 'etcd-cluster status | grep -q "4 of 5 voting members healthy"'
 	MACHINE=n2 exits 3 'etcd-cluster remove n4'
@@ -124,7 +124,7 @@ leads() {
 	[ "$(voters n1)" -eq 4 ]
 }
 
-@test "a machine built anew takes its own place" {
+@test "a rebuilt machine replaces its dead member" {
 	local token
 
 	"$machine" destroy n4
@@ -134,7 +134,7 @@ leads() {
 	on n4 trust "$etcd_version"
 	on n4 "umask 077; echo $token >/etc/etcd/enroll-token"
 	package n4
-	# It was a member: it does not begin anew by itself.
+	# Setup does not start a former member by itself.
 	MACHINE=n4 wait_for 'etcd-cluster status | grep -q "etcd-cluster replace"'
 	MACHINE=n4 exits 3 'etcd-cluster replace n3'
 	prints 'this machine is n4, not n3'
@@ -146,7 +146,7 @@ leads() {
 	MACHINE=n4 exits 2 'etcd-cluster replace'
 }
 
-@test "data lost, identity still there: refused, then replaced" {
+@test "lost data with an existing identity: refused, then replaced" {
 	on n3 'systemctl stop etcd
 	mv /var/lib/etcd-cluster/member /root/lost'
 	MACHINE=n3 exits 3 'etcd-cluster setup'
@@ -158,7 +158,7 @@ leads() {
 	test "$(etcdctl.sh get kept --print-value-only)" = value'
 }
 
-@test "the quorum is lost for ever: one machine goes on alone, killed half-way or not" {
+@test "the quorum is lost: one machine continues alone, also after a kill in between" {
 	local id name
 
 	id=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
@@ -170,7 +170,7 @@ leads() {
 	done
 	wait_for 'fails etcd-cluster status'
 	m 'rm -f /run/writing'
-	# n4 lives: its data may be newer.
+	# n4 answers, and its data can be newer.
 	exits 3 "etcd-cluster restore --force-new-cluster $id"
 	prints 'still answers'
 	on n4 'systemctl stop etcd-cluster-setup.timer etcd'
@@ -178,7 +178,7 @@ leads() {
 	prints "belongs to cluster $id"
 	for after in 0.2 0.6 1 1.5; do
 		m "timeout -s KILL $after etcd-cluster restore --force-new-cluster $id || true"
-		# Its own etcd is gone with it; the unit's may have been started by the timer.
+		# The etcd of restore has ended with it; the timer can have started the unit.
 		# shellcheck disable=SC2016 # the machine's own
 		m 'sleep 0.1
 		for pid in $(pgrep -x etcd); do grep -q etcd.service "/proc/$pid/cgroup"; done'
@@ -197,7 +197,7 @@ leads() {
 	prints 'n1 is the only voting member'
 }
 
-@test "the others come back with their old data moved aside" {
+@test "the others join again, with their old data moved aside" {
 	local name
 
 	for name in n2 n3; do
@@ -225,7 +225,7 @@ leads() {
 	[ "$(voters n1)" -eq 3 ]
 }
 
-@test "a package that is removed says which member it leaves behind" {
+@test "a removal of the package reports its member" {
 	run on n3 'if command -v dnf >/dev/null; then dnf remove etcd-cluster; else apt-get remove etcd-cluster; fi'
 	[ "$status" -eq 0 ]
 	prints 'etcd-cluster remove n3'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# What `status` and `check` say on real machines of one cluster while cables are cut, ports are blocked, members die and are removed.
+# `status` and `check` on booted machines of one cluster: cables out, ports blocked, members down and removed.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -10,7 +10,7 @@ setup_file() {
 	form
 }
 
-# look NAME EXIT: `status` there ends with that code; what it says is in $output, how long it took in $took (ms).
+# look NAME EXIT: `status` there ends with that code; its output is in $output, its duration in $took (ms).
 look() {
 	local begin
 	begin=$(date +%s%N)
@@ -19,7 +19,7 @@ look() {
 	echo "# status on $1: exit $status, $took ms" >&3
 }
 
-# has_none WORD…: no finding of these levels.
+# has_none WORD…: there are no findings of these levels.
 has_none() {
 	local word
 	for word; do
@@ -27,7 +27,7 @@ has_none() {
 	done
 }
 
-@test "the same picture from each machine, and nothing wrong" {
+@test "the same output on each machine, and no finding" {
 	for name in n1 n2 n3; do
 		look "$name" 0
 		[[ "$output" == *"3 of 3 voting members healthy, 2 needed"* ]]
@@ -47,7 +47,7 @@ has_none() {
 	[[ "$output" != *"no other machine is a CA host"* ]]
 }
 
-@test "a port behind a firewall is told from a machine that is down" {
+@test "a port behind a firewall and a machine that is down have different messages" {
 	"$machine" net n3 nft 'table bridge wall {
 		chain wall {
 			type filter hook forward priority 0;
@@ -61,10 +61,10 @@ has_none() {
 	all_healthy
 }
 
-@test "one cable cut, then two: at most one timeout, from every side" {
+@test "one cable is out, then two: at most one timeout, on every machine" {
 	# One timeout is 2.5 s, two are 5 s.
 	"$machine" link n3 down
-	on n1 wait_for 'etcd-cluster status' # n3 may have been the leader
+	on n1 wait_for 'etcd-cluster status' # n3 was possibly the leader
 	look n1 0
 	[ "$took" -le 4900 ]
 	[[ "$output" == *"warn  member n3 does not answer"*"etcd-cluster remove n3"* ]]
@@ -85,7 +85,7 @@ has_none() {
 	all_healthy
 }
 
-@test "a member that is stopped: a warning elsewhere, the mending command there" {
+@test "a stopped member: a warning on the others, the fix on its own machine" {
 	on n2 'systemctl stop etcd'
 	on n1 wait_for 'etcd-cluster status'
 	look n1 0
@@ -97,7 +97,7 @@ has_none() {
 	all_healthy
 }
 
-@test "a member that was removed by another: its unit ended without a fault, and status says what it was" {
+@test "a member that another one removed: its unit ended without a failure, and status reports the removal" {
 	on n1 wait_for 'id=$(etcdctl.sh member list | sed -n "s/, .* n3,.*//p"); [ -z "$id" ] || etcdctl.sh member remove "$id"'
 	on n3 wait_for '! systemctl is-active etcd'
 	on n3 '[ "$(systemctl show -p Result --value etcd)" = success ]'

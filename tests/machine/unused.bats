@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# A newcomer's first try: the package without answers, which makes every machine a cluster of its own; and the answers afterwards. Clusters that hold
-# nothing give way, moved aside; one that holds something does not.
+# The package is installed without answers, so every machine is a cluster of one; the answers follow. Unused clusters
+# are moved aside; a cluster with keys is not.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
@@ -10,7 +10,7 @@ setup_file() {
 	machines 54 bookworm bookworm rpm
 }
 
-# alone NAME: installed without answers but for where the release comes from.
+# alone NAME: installs the package with only the location of the release as answer.
 alone() {
 	on "$1" answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on "$1" trust "$etcd_version"
@@ -27,17 +27,17 @@ all_alone() {
 	all_healthy
 }
 
-@test "three clusters of one become one cluster of three when they are told so" {
+@test "three clusters of one become one cluster of three with new answers" {
 	all_alone
 	line=$(members)
 	each prepared_here ROLE=cluster "$line"
-	# The package's hook, should it come by, stops nothing.
+	# The hook of the package does not stop it.
 	on n2 'rc=0; etcd-cluster setup --local || rc=$?; [ $rc -eq 6 ]; [ "$(systemctl is-active etcd)" = active ]'
 	on n2 'etcd-cluster setup --dry-run 2>&1 | grep -q "would give it up"; [ "$(systemctl is-active etcd)" = active ]'
 	each 'systemctl start etcd-cluster-setup.service'
 	all_healthy
 	one_cluster
-	# What was given up is there still; the first keeps its CA, the others have none.
+	# The former clusters are moved aside; the first machine keeps its CA, the others have none.
 	each 'ls -d /etc/etcd/member-id.aside-* /var/lib/etcd-cluster/member.aside-*; [ ! -e /etc/etcd/member-id.given-up ]'
 	ONLY_ON='n2 n3' each 'ls /etc/etcd/pki.aside-*/ca.key; [ ! -e /etc/etcd/pki/ca.key ]'
 	each 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
@@ -46,7 +46,7 @@ prepared_here() {
 	prepared "$MACHINE" "$@"
 }
 
-@test "a cluster of one that holds something stays, and says how to go on" {
+@test "a cluster of one with keys stays, and prints the next command" {
 	each gone
 	ONLY_ON='n1 n2' each alone_here
 	ONLY_ON='n1 n2' all_healthy
@@ -58,7 +58,7 @@ prepared_here() {
 	on n2 exits 3 "etcd-cluster join $(v4 n1)"
 	[ "$id" = "$(on n2 'cat /etc/etcd/member-id')" ]
 	on n2 '[ "$(systemctl is-active etcd)" = active ] && ls /etc/etcd/pki/ca.key'
-	# A stopped one cannot say.
+	# A stopped cluster cannot be queried.
 	on n2 'systemctl stop etcd'
 	on n2 exits 3 'etcd-cluster setup'
 	on n2 'etcd-cluster setup 2>&1 | grep -q "write ROLE=single into"'
@@ -69,7 +69,7 @@ alone_here() {
 	alone "$MACHINE"
 }
 
-@test "the verb join gives an empty one up, killed in the middle, too" {
+@test "join gives up an unused cluster, also after a kill in between" {
 	on n1 "etcd-cluster init --name n1 --address $(v4 n1) && systemctl restart etcd"
 	on n1 healthy
 	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]'
@@ -77,7 +77,7 @@ alone_here() {
 	on n3 healthy
 	token=$(on n1 "etcd-cluster token new --name n3 --address $(v4 n3)")
 	on n3 "umask 077; echo $token >/root/token"
-	# As a kill after the first move leaves it.
+	# The state after a kill behind the first move.
 	on n3 'echo >/etc/etcd/member-id.given-up; systemctl stop etcd; mv /var/lib/etcd-cluster/member /var/lib/etcd-cluster/member.aside-1'
 	on n3 "etcd-cluster join $(v4 n1) --name n3 --address $(v4 n3) --token-file /root/token"
 	on n3 healthy
@@ -85,9 +85,9 @@ alone_here() {
 	on n3 '[ ! -e /etc/etcd/member-id.given-up ] && [ ! -e /etc/etcd/pki/ca.key ] && ls /etc/etcd/pki.aside-*/ca.key'
 }
 
-@test "answers that come before the first setup was through: the CA that it made gives way" {
+@test "answers that come before the end of the first setup: the CA that it made is moved aside" {
 	each gone
-	# No release to be had: certificates were made, nothing was started.
+	# Without a release: certificates exist, etcd was not started.
 	on n2 answers "RELEASE=$etcd_version" RELEASE_URL=none
 	on n2 trust "$etcd_version"
 	package n2

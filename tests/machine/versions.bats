@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Every supported line of etcd under our unit, with our settings: 3.4 to 3.7. The package here pins the test archives.
+# All supported release lines of etcd, 3.4 to 3.7, with our unit and settings. The package here pins the test archives.
 # shellcheck disable=SC2016,SC2154 # scripts for the machine; names of machine.bash
 load machine
 
@@ -14,7 +14,7 @@ setup_file() {
 
 # whole_life VERSION
 whole_life() {
-	grep -q -- "-v$1-" "$top/dist/releases/SHA256SUMS" || skip "no etcd $1 in dist/releases: tests/lib/make-releases says why"
+	grep -q -- "-v$1-" "$top/dist/releases/SHA256SUMS" || skip "no etcd $1 in dist/releases, see the output of tests/lib/make-releases"
 	m gone
 	answers "RELEASE=$1" RELEASE_URL=file:/srv/dist/releases ADDRESS=10.77.4.1
 	m 'apt-get install /srv/dist/pinned.deb'
@@ -31,7 +31,7 @@ whole_life() {
 		https://10.77.4.1:2380/version
 	curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert peer.crt --key peer.key https://10.77.4.1:2380/version"
 	exits 2 'etcd-cluster setup'
-	# A renewal is served at once, on every line.
+	# Every release line serves a renewal at once.
 	m 'etcd-cluster cert renew --force'
 	healthy
 	m 'systemctl restart etcd'
@@ -45,8 +45,8 @@ whole_life() {
 @test "etcd 3.6.14" { whole_life 3.6.14; }
 @test "etcd 3.7.1" { whole_life 3.7.1; }
 
-@test "no answers at all: the newest 3.6 of the package's table" {
-	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases: tests/lib/make-releases says why'
+@test "without answers: the newest 3.6 of the package's table" {
+	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
 	m 'gone
 	mkdir -p /var/cache/etcd-cluster; cp /srv/dist/releases/etcd-v3.6.14-* /var/cache/etcd-cluster/
 	apt-get install /srv/dist/pinned.deb'
@@ -54,7 +54,7 @@ whole_life() {
 	m 'etcdctl.sh version | grep -qx "etcdctl version: 3.6.14"'
 }
 
-@test "a newer patch is installed beside, used on request, and rolled back" {
+@test "a newer patch release is installed beside, used on request, and rolled back" {
 	m gone
 	answers RELEASE=3.5.16 RELEASE_URL=file:/srv/dist/releases
 	m 'apt-get install /srv/dist/pinned.deb'
