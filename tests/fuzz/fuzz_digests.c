@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * release/digests: in a table from outside a digest is found or not, or the table is refused with a message.
+ * release/digests: an untrusted table contains the digest or not, or is refused with a message.
  */
 #include <stdint.h>
 #include <stdlib.h>

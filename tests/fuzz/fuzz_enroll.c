@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/message, adapter/x509_csr: a question that is read can be written again and is the same; an answer and a
- * request are read or refused.
+ * enroll/message, adapter/x509_csr: a parsed request can be written again and is the same; an answer and a certificate
+ * request are parsed or refused.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void question(const struct buf *text)
 			abort();
 	}
 	if (enroll_question_put(&first, &again, &e) < 0)
-		return; /* both kinds of quotes in MEMBERS, or too long by its quotes */
+		return; /* both kinds of quotes in MEMBERS, or too long with its quotes */
 	if (enroll_question_get(&again, &second, &e) < 0 || strcmp(first.name, second.name) != 0 ||
 	    strcmp(first.address, second.address) != 0 || first.now != second.now)
 		abort();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/grpc: bytes that a hostile server could send, in uneven pieces. Up to the first empty line they are header
- * lines, the rest is a body.
+ * adapter/grpc: bytes of a hostile server in uneven pieces. The bytes before the first empty line are header lines, the
+ * rest is a body.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Every message is decoded as every type, as rpc.c would. */
+/* Every message is decoded as every type, like in rpc.c. */
 static int decode(void *arg, const uint8_t *message, size_t len, struct err *e)
 {
 	static const ProtobufCMessageDescriptor *const types[] = {
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (grpc_frames_feed(&frames, data, piece, &e) < 0)
 			break;
 	}
-	/* A success must be one by the letter. */
+	/* A success must follow the protocol exactly. */
 	if (grpc_head_verdict(&head, &e) == 0 && (head.code != 0 || head.http_status != 200))
 		abort();
 	if (grpc_frames_end(&frames, &e) == 0 && frames.partial.len != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/keyfile: whatever is read can be written, and comes back the same.
+ * adapter/keyfile: parsed content can be written and parses to the same.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (size_t i = 0; i < first.n; i++)
 		if (keyfile_put(&text, first.entries[i].key, first.entries[i].value, &e) < 0)
-			return 0; /* both kinds of quotes, or too long by its quotes */
+			return 0; /* both kinds of quotes, or too long with its quotes */
 	if (keyfile_parse("g", buf_str(&text), text.len, &second, &e) < 0 || second.n != first.n)
 		abort();
 	for (size_t i = 0; i < first.n; i++)

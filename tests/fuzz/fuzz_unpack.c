@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/unpack: archives from outside. An input whose first byte is 0x1f is a gzip file, any other a tar archive that
- * is wrapped in stored blocks, so that the fuzzer reaches the tar reader without having to learn deflate.
+ * adapter/unpack: archives from outside. An input with the first byte 0x1f is a gzip file, any other a tar archive that
+ * is wrapped in stored blocks, so that the fuzzer reaches the tar reader without deflate.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* RFC 1952 around RFC 1951's stored blocks of at most 65535 bytes. libarchive does not look at the CRC. */
+/* RFC 1952 around RFC 1951's stored blocks of at most 65535 bytes. libarchive does not check the CRC. */
 static void wrap(struct buf *out, const uint8_t *data, size_t size)
 {
 	static const uint8_t head[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };

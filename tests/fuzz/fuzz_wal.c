@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/wal: the beginning of a log that anybody may have written.
+ * adapter/wal: the beginning of an untrusted log.
  */
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/x509, adapter/x509_key: any bytes as certificate and as key; what is read can be described, checked and
- * printed.
+ * adapter/x509, adapter/x509_key: any bytes as certificate and as key; a parsed certificate can be described, checked
+ * and printed.
  */
 #include <stdint.h>
 #include <stdlib.h>

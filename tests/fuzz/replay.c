@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feeds every file of a directory to a fuzz target, without a fuzzer: the corpus as a regression test.
+ * Passes every file of a directory to a fuzz target, without a fuzzer: the corpus as a regression test.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 		}
 		(void)LLVMFuzzerTestOneInput((const uint8_t *)buf_str(&data), data.len);
 		(void)printf("ok %d - %s\n", ++n, entry->d_name);
-		(void)fflush(stdout); /* so that a crash shows which file it was at */
+		(void)fflush(stdout); /* so that the output of a crash ends with the file */
 	}
 	(void)printf("1..%d\n", n);
 	return n == 0;

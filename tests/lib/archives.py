@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
-"""Release archives, good and hostile, for the tests of what may be unpacked.
+"""Good and hostile release archives for the tests of the unpacking.
 
 archives.py make DIR PROGRAM VERSION [ARCH]   DIR/CASE/etcd-vVERSION-linux-ARCH.tar.gz for every hostile case, and
                                               DIR/cases: lines of "CASE<tab>words that the refusal must have"
-archives.py good FILE PROGRAM VERSION [ARCH]  one good archive, whatever its name
+archives.py good FILE PROGRAM VERSION [ARCH]  one good archive of any name
 
 PROGRAM is tests/lib/etcd-stub.c, compiled; the version is written into a copy of it.
 """
@@ -21,11 +21,11 @@ import zlib
 
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 MARK = b"@ETCD-VERSION@"
-INCOMPRESSIBLE = hashlib.shake_128(b"etcd-cluster").digest(64 << 10)  # so that an archive has a size to speak of
+INCOMPRESSIBLE = hashlib.shake_128(b"etcd-cluster").digest(64 << 10)  # makes the archives larger
 
 
 class Release:
-    """What a good archive is made of; every hostile one changes one thing."""
+    """The entries of a good archive; every hostile one changes one of them."""
 
     def __init__(self, program, version, arch):
         with open(program, "rb") as f:
@@ -64,7 +64,7 @@ def tar(entries, fmt=tarfile.GNU_FORMAT):
 
 
 def open_tar(entries):
-    """A tar archive without its end, to put raw headers behind it."""
+    """A tar archive without its end, so that raw headers can follow."""
     return tar(entries).rstrip(b"\0") + b"\0" * (-len(tar(entries).rstrip(b"\0")) % 512)
 
 
@@ -73,7 +73,7 @@ def gz(data, level=6):
 
 
 def header(name, size, kind=b"0", mode=0o755, size_field=None):
-    """A raw ustar header, for what tarfile will not write."""
+    """A raw ustar header with values that tarfile does not write."""
     h = bytearray(512)
     h[0:len(name)] = name.encode("latin-1")
     h[100:108] = b"%07o\0" % mode
@@ -113,7 +113,7 @@ def replaced(r, name, *changed):
 
 
 def hostile(r):
-    """CASE: (archive bytes, words that the refusal must have)."""
+    """CASE: (archive bytes, words that the refusal must contain)."""
     good, etcd, out = r.good(), r.binary(), {}
 
     def case(name, words, data):

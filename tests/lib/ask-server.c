@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine that asks an enrolment server, without the rest of `setup`, for tests:
- *   ask-server ROOT   asks for server, peer and etcdctl-etcd-client; puts them, their keys and ca.crt into ROOT's pki directory, and prints
- *                   the server. Keys that are there are kept.
- *   ask-server ROOT open   what setup does on a CA host: the token into the store
+ * Enrolment without the rest of `setup`, for tests:
+ *   ask-server ROOT        requests server, peer and etcdctl-etcd-client; writes them, their keys and ca.crt into the
+ *                          pki directory of ROOT and prints the server. Existing keys stay.
+ *   ask-server ROOT open   stores the token, as setup does it on a CA host
  * Exit codes are those of the verbs.
  */
 #include <signal.h>
@@ -25,7 +25,7 @@ static int put(const struct machine *m, const char *name, const char *ext, const
 	return file_replace(path, FILE_MODE(0600), text->data, text->len, e);
 }
 
-/* The key on file, or a new one, which is kept. */
+/* The existing key, or a new one, which is written. */
 static x509_key *key_of(const struct machine *m, const char *name, struct err *e)
 {
 	auto_free char *path = machine_pki_path(m, name, "key");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The certificates' part of `setup` alone, for tests and benchmarks that must not wait for the rest:
- *   certify ROOT                        certify on that machine; exit codes are those of the verbs
- *   certify ROOT ADDRESS PORT PROFILE   handshakes with that port until SIGTERM, showing that profile's pair; prints
- *                                       "handshakes N failed N serials N"
+ * The certificate steps of `setup`, for tests and benchmarks:
+ *   certify ROOT                        runs the steps on that machine; exit codes are those of the verbs
+ *   certify ROOT ADDRESS PORT PROFILE   makes handshakes with that port and the certificate of that profile until
+ *                                       SIGTERM; prints "handshakes N failed N serials N"
  */
 #include <signal.h>
 #include <stdio.h>

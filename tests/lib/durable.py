@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Reads a trace (strace -f -y -e trace=openat,rename,renameat2,fsync,symlink,unlinkat,unlink) and tells every rename that a
-# power cut could undo or empty: what is renamed must have been fsynced before, a directory with all that was made in it, and
-# the directory that takes it must be fsynced after. Inside a staging directory (its name begins with a dot) nothing is
-# asked: it is when that directory is renamed. Exit 1 when a rename was not durable, or when there was none at all.
+# Reads a trace (strace -f -y -e trace=openat,rename,renameat2,fsync,symlink,unlinkat,unlink) and prints every rename
+# that a power cut could undo or empty. A file must be fsynced before its rename, a directory with all its new files,
+# and the target directory afterwards. A staging directory (its name starts with a dot) is checked when it is renamed.
+# Exit 1 if a rename is not durable, or if there is none.
 import os
 import re
 import sys
@@ -19,7 +19,7 @@ with open(sys.argv[1], encoding="utf-8", errors="replace") as trace:
         if m := re.search(r'openat\(.*?"([^"]+)", [^,)]*O_CREAT', line):
             created.add(m[1])
         elif m := re.search(r'symlink\("[^"]*", "([^"]+)"', line):
-            links.add(m[1])  # it has no content of its own to lose
+            links.add(m[1])  # a link has no content
         elif m := re.search(r'unlink(?:at)?\((?:AT_FDCWD[^,]*, )?"([^"]+)"', line):
             created.discard(m[1])
         elif m := re.search(r'fsync\(\d+<([^>]+)>', line):

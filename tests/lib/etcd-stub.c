@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small program that answers --version and --help as etcd does, so that hundreds of archives can be tried in seconds.
+ * A small program that answers --version and --help like etcd, so that a test can install hundreds of archives in
+ * seconds.
  * tests/lib/archives.py writes the version into it.
  */
 #include <stdio.h>
 #include <string.h>
 
-/* Found by its mark and overwritten in the compiled file, so it must not be folded into the code. */
+/* archives.py overwrites it in the compiled file, so the compiler must not fold it into the code. */
 static volatile const char version[32] = "@ETCD-VERSION@";
 
 int main(int argc, char **argv)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
-"""Rude visitors: knock.py HOW ADDRESS PORT TIMES [FROM]
+"""Bad connections: knock.py HOW ADDRESS PORT TIMES [FROM]
 
-connect  connects and closes again
-garbage  sends what is no TLS
-drip     sends a TLS header byte by byte, for as long as it is let
-hold     connects TIMES times at once, says nothing until stdin ends; prints "held" when all are there
-Prints how many were there to be connected to.
+connect  connects and closes
+garbage  sends bytes other than TLS
+drip     sends a TLS header byte by byte until the server closes the connection
+hold     opens TIMES connections and sends nothing until stdin ends; prints "held" when all are open
+Prints the number of accepted connections.
 """
 
 import os
@@ -24,7 +24,7 @@ def connect():
 
 
 def finish(s):
-    """Whatever the other side still says, until it closes."""
+    """Reads until the server closes the connection."""
     try:
         while s.recv(4096):
             pass

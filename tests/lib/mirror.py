@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
-"""A mirror of releases that behaves well or badly: mirror.py DIR
+"""A good or bad mirror of releases: mirror.py DIR
 
-Serves DIR/files over http, and over https when DIR has tls.pem. The first part of the path says how: /MODE/…/FILE, with a method
-of Handler for each MODE. Writes the ports to DIR/ports ("HTTP HTTPS") when it is ready, and a line "MODE FILE RANGE" for each
-request to DIR/log.
+Serves DIR/files over http, and over https if DIR has tls.pem. The path is /MODE/…/FILE, with a method of Handler for
+each MODE. Writes the ports to DIR/ports ("HTTP HTTPS") when it is ready, and a line "MODE FILE RANGE" for each request
+to DIR/log.
 """
 import gzip
 import hashlib
@@ -94,7 +94,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, data[:-1] + bytes([data[-1] ^ 1]), ETag='"wrong"')
 
     def mode_anonymous_wrong(self, data, name):
-        """Neither ETag nor length: nothing to know it again by."""
+        """Neither ETag nor length, so a client cannot recognise the file."""
         self.protocol_version = "HTTP/1.0"
         self.start(200)
         self.wfile.write(data[:-1] + bytes([data[-1] ^ 1]))
@@ -125,11 +125,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data[:len(data) // 2])
 
     def mode_cut_then_good(self, data, name):
-        """The first request breaks off; the next one may go on from there."""
+        """The first request breaks off; the next one can resume."""
         (self.mode_cut if self.seen[self.path] == 1 else self.mode_good)(data, name)
 
     def mode_cut_then_changed(self, data, name):
-        """The ETag changes after the first request, so what was there is no beginning of this."""
+        """The ETag changes after the first request, so a client cannot resume."""
         if self.seen[self.path] == 1:
             self.start(200, len(data), ETag='"old"')
             self.wfile.write(bytes(reversed(data))[:0] + data[:2] + bytes(len(data) // 2))
@@ -137,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.mode_good(data, name)
 
     def mode_cut_then_lies(self, data, name):
-        """Answers a range with another one; without a range it is good."""
+        """Answers a range with another range; without a range it is good."""
         if self.seen[self.path] == 1:
             self.mode_cut(data, name)
         elif "Range" in self.headers:

@@ -2,23 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Looks for secrets in a machine: secrets.py ROOT (token TEXT | key PEM-FILE)…  prints "WHAT PATH" for each file that holds one,
-# also those of /proc/*/cmdline and environ. ROOT is the machine as its own processes see it: /proc/PID/root of one of them.
+# Searches a machine for secrets: secrets.py ROOT (token TEXT | key PEM-FILE)…  prints "WHAT PATH" for each file with
+# one, also for /proc/*/cmdline and environ. ROOT is /proc/PID/root of a process of the machine.
 #
-# A token is looked for as it is written, as the bytes that its hex digits stand for, and as what is derived from it (enroll/token.h);
-# an EC key (P-256) by the lines of its PEM that have the private number, and by that number; each of these raw, in hex and in base64 at all three offsets.
+# A token is searched as text, as the bytes of its hex digits, and as the values derived from it (enroll/token.h); an EC
+# key (P-256) by the lines of its PEM with the private number, and by that number; each raw, in hex and in base64 at all
+# three offsets.
 import base64
 import hashlib
 import os
 import subprocess
 import sys
 
-# Not of the machine, or nothing that keeps bytes.
+# Directories outside of the machine or without stored data.
 SKIP = ("proc", "sys", "srv/dist", "dev")
 
 
 def spellings(raw):
-    """raw as it is, in hex, in base64: the latter as it stands within other data, so without the characters that those share."""
+    """raw, in hex and in base64 at each offset, without the characters that depend on the neighbouring bytes."""
     yield raw
     yield raw.hex().encode()
     yield raw.hex().upper().encode()
@@ -40,7 +41,7 @@ def of_token(text):
 def of_key(path):
     with open(path, "rb") as file:
         pem = file.read()
-    # The private number of an EC key of this size is in the first two lines of PKCS#8; the rest is the public key, which everybody may have.
+    # The private number of this EC key is in the first two lines of PKCS#8; the rest is the public key.
     yield from pem.splitlines()[1:3]
     text = subprocess.run(["openssl", "pkey", "-in", path, "-noout", "-text"], check=True, capture_output=True, text=True).stdout
     number = text.split("priv:")[1].split("pub:")[0]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Ansible's way into a test machine: its commands by tests/lib/machine exec, its files through the machine's root directory.
-# Ansible has nothing for machines that are not registered with machined, and ssh is not what is tested.
+# A connection plugin of Ansible for test machines: commands run with tests/lib/machine exec, files are copied into the
+# root directory of the machine. Ansible has no plugin for machines without machined, and ssh is not part of the test.
 import os
 import subprocess
 
