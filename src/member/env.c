@@ -18,9 +18,7 @@
 /* The first line, up to the hash of all that follows it. */
 #define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
 
-/*
- * Revisions older than this are compacted away; etcd's own default keeps them all, until the quota stops every write.
- */
+/* Older revisions are compacted away; etcd's own default keeps them all, until the quota stops every write. */
 #define COMPACT_AFTER "8h"
 
 /* etcd's default, which its documentation calls the normal size: 2 GiB. */
@@ -49,48 +47,45 @@ static bool overridden(const struct config *c, const char *variable)
 }
 
 struct setting {
-	const char *option;
+	const char *option;		/* NULL: value is a comment */
 	const char *value;		/* NULL: not set at all */
-	enum { NEEDED, OPTIONAL } need; /* whether an etcd that does not know the option may be started without it */
+	enum { NEEDED, OPTIONAL } need; /* OPTIONAL: an etcd that does not know the option is started without it */
 };
 
-static int put_settings(const struct machine *m, const struct env_input *in, const struct setting *s, size_t n,
-			struct buf *out, struct err *e)
+static int put_setting(const struct machine *m, const struct env_input *in, const struct setting *s, struct buf *out,
+		       struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		auto_free char *variable = variable_of(s[i].option);
-		bool known = strv_has(in->options, s[i].option);
+	auto_free char *variable = s->option ? variable_of(s->option) : NULL;
 
-		if (!s[i].value || (!known && s[i].need == OPTIONAL))
-			continue;
-		if (!known)
-			return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not know the option --%s",
-				       VERSION_ARGS(in->version), s[i].option);
-		if (!overridden(&m->conf, variable) && keyfile_put(out, variable, s[i].value, e) < 0)
-			return -1;
-	}
-	return 0;
+	if (!s->option)
+		buf_puts(out, s->value);
+	if (!s->option || !s->value)
+		return 0;
+	if (strv_has(in->options, s->option))
+		return overridden(&m->conf, variable) ? 0 : keyfile_put(out, variable, s->value, e);
+	if (s->need == OPTIONAL)
+		return 0;
+	return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not know the option --%s", VERSION_ARGS(in->version),
+		       s->option);
 }
 
 /*
- * What etcd listens on. It binds to IP addresses only (etcd, embed/config.go, checkBindURLs): for a DNS name that is
- * all of them, IPv4 and IPv6 alike (Go's net.Listen). The caller frees.
+ * What etcd listens on. It binds to IP addresses only (etcd, embed/config.go, checkBindURLs); for a DNS name that is
+ * 0.0.0.0, which Go's net.Listen takes for all IPv4 and IPv6 addresses. The caller frees.
  */
 static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 {
-	bool is_ip = config_is_ip(c->address), v6 = strchr(c->address, ':') != NULL;
-	auto_buf struct buf b = { 0 };
-	auto_free char *own = config_url(is_ip ? c->address : "0.0.0.0", port);
+	const bool is_ip = config_is_ip(c->address), is_local = strcmp(c->address, "localhost") == 0;
 	auto_free char *local = config_url("127.0.0.1", port), *local6 = config_url("::1", port);
+	auto_free char *own = config_url(is_ip ? c->address : "0.0.0.0", port);
+	auto_strv char **urls = NULL;
 
-	if (strcmp(c->address, "localhost") == 0)
-		return xstrdup(local);
-	buf_puts(&b, own);
-	if (loopback && is_ip && strcmp(own, local) != 0)
-		buf_printf(&b, ",%s", local);
-	if (loopback && v6 && strcmp(own, local6) != 0)
-		buf_printf(&b, ",%s", local6);
-	return xstrdup(buf_str(&b));
+	strv_add(&urls, is_local ? local : own);
+	if (loopback && is_ip)
+		strv_add_once(&urls, local);
+	if (loopback && strchr(c->address, ':'))
+		strv_add_once(&urls, local6);
+	return strv_join(urls, ",");
 }
 
 /* The members of a cluster that is formed: "n1=https://10.0.0.1:2380,...". The caller frees. */
@@ -104,29 +99,33 @@ static char *formed_cluster(const struct config *c)
 		const struct config_member *one = many ? &c->members[i] : &self;
 		auto_free char *url = config_url(one->address, c->peer_port);
 
-		buf_printf(&b, "%s%s=%s", i ? "," : "", one->name, url);
+		buf_printf(&b, "%s%s=%s", i > 0 ? "," : "", one->name, url);
 	}
 	return xstrdup(buf_str(&b));
 }
 
-/* A file below /etc/etcd/pki, as the installed machine knows it. The caller frees. */
+/* A file below /etc/etcd/pki, without --root. The caller frees. */
 static char *pki_file(const struct machine *m, const char *name)
 {
 	return xasprintf("%s/%s", m->at.pki + strlen(m->at.root), name);
 }
 
-static int put_place(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+static int put_settings(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
 	const struct config *c = &m->conf;
+	auto_joining struct joining joined = { 0 };
+	int rc = joining_read(m, &joined, e);
+	/* etcd reads it once, before it has data; afterwards it is a record of how the member was made. */
+	const char *cluster = joined.initial_cluster;
+	auto_free char *formed = formed_cluster(c), *wal = config_wal_dir(c);
+	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
-	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
-	auto_free char *formed = formed_cluster(c);
-	auto_joining struct joining joined = { 0 };
-	auto_free char *wal = config_wal_dir(c);
-	int rc = joining_read(m, &joined, e);
-	/* etcd looks at it just once, before it has data; it stays as a record of how the member came to be. */
-	const char *cluster = joined.initial_cluster;
+	auto_free char *ca = pki_file(m, "ca.crt");
+	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
+	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
+	/* 3.6 has both names of the corruption check and warns about the older; 3.7 has only the gate. */
+	const bool gates = strv_has(in->options, "feature-gates");
 	const struct setting settings[] = {
 		{ "name", c->name, NEEDED },
 		{ "data-dir", c->data_dir, NEEDED },
@@ -139,17 +138,7 @@ static int put_place(const struct machine *m, const struct env_input *in, struct
 		{ "initial-cluster-state", cluster ? "existing" : "new", NEEDED },
 		{ "initial-cluster-token", c->cluster_token, NEEDED },
 		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL, NEEDED },
-	};
-
-	return rc < 0 ? -1 : put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
-}
-
-static int put_tls(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
-{
-	auto_free char *ca = pki_file(m, "ca.crt");
-	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
-	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
-	const struct setting settings[] = {
+		{ NULL, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n", NEEDED },
 		{ "cert-file", server_crt, NEEDED },
 		{ "key-file", server_key, NEEDED },
 		{ "trusted-ca-file", ca, NEEDED },
@@ -159,20 +148,9 @@ static int put_tls(const struct machine *m, const struct env_input *in, struct b
 		{ "peer-trusted-ca-file", ca, NEEDED },
 		{ "peer-client-cert-auth", "true", NEEDED },
 		{ "peer-cert-allowed-cn", in->peer_cn, NEEDED },
-		/* Not 1.3: etcd refuses that together with a list of cipher suites, which somebody may pass through. */
+		/* Not 1.3: etcd refuses that together with --cipher-suites, which an ETCD_ line may set. */
 		{ "tls-min-version", "TLS1.2", OPTIONAL },
-	};
-
-	if (!in->peer_cn || !in->peer_cn[0])
-		return err_set(e, ERR_FAIL, "the CN of the peer certificate is not known");
-	return put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
-}
-
-static int put_conduct(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
-{
-	/* 3.6 has both names of the corruption check and warns about the older, 3.7 has just the gate. */
-	bool gates = strv_has(in->options, "feature-gates");
-	const struct setting settings[] = {
+		{ NULL, "\n# Conduct\n", NEEDED },
 		{ "strict-reconfig-check", "true", OPTIONAL },
 		{ "auto-compaction-mode", "periodic", OPTIONAL },
 		{ "auto-compaction-retention", COMPACT_AFTER, OPTIONAL },
@@ -183,61 +161,47 @@ static int put_conduct(const struct machine *m, const struct env_input *in, stru
 		{ "logger", version_at_least(in->version, 3, 5) ? NULL : "zap", OPTIONAL },
 	};
 
-	return put_settings(m, in, settings, ARRAY_LEN(settings), out, e);
+	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(settings); i++)
+		rc = put_setting(m, in, &settings[i], out, e);
+	return rc < 0 ? -1 : 0;
 }
 
-/*
- * An ETCD_* line for an option that this etcd has not: it would be ignored, and the person who wrote it would not know.
- */
-static int refuse_unknown(const struct env_input *in, const struct config_etcd *line, struct err *e)
+/* The ETCD_ lines of cluster.conf. etcd would ignore one for an option that it does not have, so that is an error. */
+static int put_passed(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
-	auto_strv char **names = NULL;
-	const char *near;
+	const struct config *c = &m->conf;
+	auto_strv char **known = NULL;
 
 	for (size_t i = 0; in->options && in->options[i]; i++) {
 		auto_free char *name = variable_of(in->options[i]);
 
-		strv_add(&names, name);
+		strv_add(&known, name);
 	}
-	near = names ? text_suggest(line->key, (const char *const *)names) : NULL;
-	(void)err_set(e, ERR_CONFIG, "%s: etcd " VERSION_FMT " has no option for %s%s%s", line->where,
-		      VERSION_ARGS(in->version), line->key, near ? "; did you mean " : "", near ? near : "");
-	return err_hint(e, "etcd --help lists its options; --some-option is written ETCD_SOME_OPTION");
-}
-
-static int put_passed(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
-{
-	const struct config *c = &m->conf;
-
 	for (size_t i = 0; i < c->n_etcd; i++) {
-		auto_free char *option = xstrdup(c->etcd[i].key + strlen("ETCD_"));
+		const struct config_etcd *line = &c->etcd[i];
 
-		text_lower(option);
-		for (char *p = option; *p; p++)
-			if (*p == '_')
-				*p = '-';
-		if (!strv_has(in->options, option))
-			return refuse_unknown(in, &c->etcd[i], e);
+		if (!strv_has(known, line->key)) {
+			const char *near = known ? text_suggest(line->key, (const char *const *)known) : NULL;
+
+			(void)err_set(e, ERR_CONFIG, "%s: etcd " VERSION_FMT " has no option for %s%s%s", line->where,
+				      VERSION_ARGS(in->version), line->key, near ? "; did you mean " : "",
+				      near ? near : "");
+			return err_hint(e, "etcd --help lists its options; --some-option is written ETCD_SOME_OPTION");
+		}
 		if (i == 0)
 			buf_puts(out, "\n# From the ETCD_ lines of cluster.conf\n");
-		if (keyfile_put(out, c->etcd[i].key, c->etcd[i].value, e) < 0)
-			return err_wrap(e, "%s", c->etcd[i].where);
+		if (keyfile_put(out, line->key, line->value, e) < 0)
+			return err_wrap(e, "%s", line->where);
 	}
 	return 0;
 }
 
 static int render_etcd(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
+	if (!in->peer_cn || !in->peer_cn[0])
+		return err_set(e, ERR_FAIL, "the CN of the peer certificate is unknown");
 	buf_printf(out, "# For etcd " VERSION_FMT "\n\n", VERSION_ARGS(in->version));
-	if (put_place(m, in, out, e) < 0)
-		return -1;
-	buf_puts(out, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n");
-	if (put_tls(m, in, out, e) < 0)
-		return -1;
-	buf_puts(out, "\n# Conduct\n");
-	if (put_conduct(m, in, out, e) < 0)
-		return -1;
-	return put_passed(m, in, out, e);
+	return put_settings(m, in, out, e) < 0 ? -1 : put_passed(m, in, out, e);
 }
 
 static int render_etcdctl(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
@@ -245,10 +209,7 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 	auto_free char *endpoint = config_url("127.0.0.1", m->conf.client_port);
 	auto_free char *ca = pki_file(m, "ca.crt"), *crt = pki_file(m, ENDPOINT_PAIR ".crt");
 	auto_free char *key = pki_file(m, ENDPOINT_PAIR ".key");
-	/*
-	 * Version 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and draws a
-	 * warning.
-	 */
+	/* 3 is the default of every etcdctl that we run; from 3.6 on the variable is unknown and causes a warning. */
 	bool api = !version_at_least(in->version, 3, 6);
 	const char *const vars[][2] = {
 		{ "ETCDCTL_API", api ? "3" : NULL },
@@ -267,56 +228,38 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 
 /* ---- The files ------------------------------------------------------------------------------------------------- */
 
-static void hash_hex(const char *text, char out[DIGEST_HEX])
+static void add_header(const char *body, struct buf *out)
 {
 	auto_digest struct digest *d = digest_new();
 	uint8_t hash[DIGEST_LEN];
-
-	digest_add(d, text, strlen(text));
-	digest_end(d, hash);
-	text_hex(hash, sizeof(hash), out);
-}
-
-/* body with its first line. */
-static void add_header(const struct buf *body, struct buf *out)
-{
 	char hex[DIGEST_HEX];
 
-	hash_hex(buf_str(body), hex);
-	buf_printf(out, HEADER "%s\n%s", hex, buf_str(body));
+	digest_add(d, body, strlen(body));
+	digest_end(d, hash);
+	text_hex(hash, sizeof(hash), hex);
+	buf_printf(out, HEADER "%s\n%s", hex, body);
 }
 
 /* True when text has our first line and nobody has touched what follows. */
 static bool is_ours(const char *text)
 {
 	const char *newline = strchr(text, '\n');
-	char hex[DIGEST_HEX];
+	auto_buf struct buf same = { 0 };
 
-	if (!text_starts(text, HEADER) || !newline)
+	if (!newline)
 		return false;
-	hash_hex(newline + 1, hex);
-	text += strlen(HEADER);
-	return (size_t)(newline - text) == strlen(hex) && strncmp(text, hex, strlen(hex)) == 0;
-}
-
-/* Appends what is at path; 1, or 0 when there is nothing. */
-static int read_present(const char *path, struct buf *out, struct err *e)
-{
-	if (file_read(path, KEYFILE_MAX_BYTES, out, e) == 0)
-		return 1;
-	return err_absent(e);
+	add_header(newline + 1, &same);
+	return strcmp(text, buf_str(&same)) == 0;
 }
 
 static int look(const char *path, const struct buf *want, enum env_state *state, struct err *e)
 {
 	auto_buf struct buf is = { 0 };
-	int there = read_present(path, &is, e);
 
-	if (there < 0)
-		return -1;
-	if (!there)
-		*state = ENV_ABSENT;
-	else if (is.len == want->len && memcmp(buf_str(&is), want->data, want->len) == 0)
+	*state = ENV_ABSENT;
+	if (file_read(path, KEYFILE_MAX_BYTES, &is, e) < 0)
+		return err_absent(e);
+	if (is.len == want->len && memcmp(buf_str(&is), want->data, want->len) == 0)
 		*state = ENV_CURRENT;
 	else
 		*state = is_ours(buf_str(&is)) ? ENV_STALE : ENV_EDITED;
@@ -329,20 +272,21 @@ static int keep_edited(const struct machine *m, const char *path, struct file_mo
 {
 	auto_free char *beside = xasprintf("%s.new", path);
 
-	log_warn("%s was edited by hand and is kept; what cluster.conf asks for is in %s", path, beside);
+	log_warn("%s was edited by hand and is kept; the text from cluster.conf is in %s", path, beside);
 	log_info("  put your changes into %s as ETCD_ lines, then: mv %s %s", m->at.conf, beside, path);
 	return machine_write(m, beside, how, want, e);
 }
 
-/* Removes a .new after use: the file beside it is ours again. */
+/* Removes a .new after use: the file beside it is ours again. 1, 0 there is none of ours, -1. */
 static int drop_beside(const struct machine *m, const char *path, struct err *e)
 {
 	auto_free char *beside = xasprintf("%s.new", path);
 	auto_buf struct buf is = { 0 };
-	int there = read_present(beside, &is, e);
 
-	if (there <= 0 || !is_ours(buf_str(&is)))
-		return there < 0 ? -1 : 0;
+	if (file_read(beside, KEYFILE_MAX_BYTES, &is, e) < 0)
+		return err_absent(e);
+	if (!is_ours(buf_str(&is)))
+		return 0;
 	if (m->dry_run) {
 		log_info("would remove %s", beside);
 		return 1;
@@ -357,7 +301,7 @@ static int ensure_one(const struct machine *m, const char *path, struct file_mod
 	enum env_state state;
 	int dropped, rc;
 
-	add_header(body, &want);
+	add_header(buf_str(body), &want);
 	if (look(path, &want, &state, e) < 0)
 		return -1;
 	if (state == ENV_EDITED)
@@ -390,6 +334,6 @@ int env_drift(const struct machine *m, const struct env_input *in, enum env_stat
 
 	if (render_etcd(m, in, &body, e) < 0)
 		return -1;
-	add_header(&body, &want);
+	add_header(buf_str(&body), &want);
 	return look(m->at.etcd_env, &want, state, e);
 }
