@@ -14,7 +14,6 @@
 #include "member/endpoint.h"
 #include "member/identity.h"
 #include "member/joining.h"
-#include "member/joining_rules.h"
 #include "member/membership.h"
 #include "member/poll.h"
 #include "member/removal.h"

@@ -14,8 +14,8 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "doctor/examine.h"
+#include "member/aside.h"
 #include "member/datadir.h"
-#include "member/datadir_copy.h"
 #include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
@@ -357,7 +357,7 @@ static int go(struct recovery *r, uint64_t typed, struct err *e)
 	rc = look_at_cluster(r, e);
 	if (rc <= 0)
 		return rc;
-	if (datadir_copy_room(r->m, e) < 0)
+	if (aside_copy_room(r->m, e) < 0)
 		return -1;
 	warn(r);
 	if (stop_etcd(r, e) < 0)
@@ -366,7 +366,7 @@ static int go(struct recovery *r, uint64_t typed, struct err *e)
 		log_info("would copy the data, and start etcd with --force-new-cluster");
 		return 1;
 	}
-	if (datadir_copy(r->m, e) < 0 || force(r, e) < 0 || start_again(r, e) < 0)
+	if (aside_copy(r->m, e) < 0 || force(r, e) < 0 || start_again(r, e) < 0)
 		return -1;
 	log_info("member %016" PRIx64 " is now the only one of cluster %016" PRIx64 ", at revision %" PRId64,
 		 r->member_id, r->cluster_id, r->revision);

@@ -2,10 +2,19 @@
 #include "member/aside.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
+
+/* etcd advises a quota of at most 8 GiB; a slow disk copies that in half an hour. */
+#define COPY_SECONDS 3600
+#define SIZE_SECONDS 60
+
+/* What else may be written meanwhile. */
+#define MARGIN (64ULL << 20)
 
 char *aside_name(const struct machine *m, const char *path)
 {
@@ -75,6 +84,88 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		if (paths[i] && aside_move(m, paths[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- Copies. */
+
+/* Runs a tool on path as user etcd. An exit code that is not 0: "cannot WHAT PATH: its first line". */
+static int run_as_etcd(const struct machine *m, const char *what, const char *path, const struct proc_run *tool,
+		       struct err *e)
+{
+	const struct file_mode etcd = machine_mode_etcd(m, 0700);
+	auto_buf struct buf diag = { 0 };
+	struct proc_run run = *tool;
+	int rc;
+
+	run.tied = true;
+	run.diag = &diag;
+	run.uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid;
+	run.gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid;
+	rc = proc_run(&run, e);
+	if (rc > 0)
+		return err_set(e, ERR_FAIL, "cannot %s %s: %.*s", what, path, (int)strcspn(buf_str(&diag), "\n"),
+			       buf_str(&diag));
+	return rc;
+}
+
+/* Its size in bytes, holes counted. */
+static int measure(const struct machine *m, const char *dir, unsigned long long *bytes, struct err *e)
+{
+	const char *const argv[] = { "du", "--summarize", "--bytes", "--", dir, NULL };
+	auto_buf struct buf out = { 0 };
+
+	if (run_as_etcd(m, "measure", dir, &(struct proc_run){ .argv = argv, .timeout = SIZE_SECONDS, .out = &out },
+			e) < 0)
+		return -1;
+	*bytes = strtoull(buf_str(&out), NULL, 10);
+	return 0;
+}
+
+static int check_room(const struct machine *m, const char *from, struct err *e)
+{
+	unsigned long long need = 0, room = 0;
+
+	if (measure(m, from, &need, e) < 0 || file_free_space(from, &room, e) < 0)
+		return -1;
+	if (room >= need + MARGIN)
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "a copy of %s takes %llu MiB, and its file system has only %llu MiB left: nothing was changed",
+		      from, (need + MARGIN) >> 20, room >> 20);
+	return err_hint(e, "make room there, then run this again");
+}
+
+int aside_copy_room(const struct machine *m, struct err *e)
+{
+	auto_strv char **parts = aside_parts(m);
+
+	for (size_t i = 0; parts[i]; i++)
+		if (check_room(m, parts[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+static int copy_part(const struct machine *m, const char *from, struct err *e)
+{
+	auto_free char *to = aside_name(m, from), *partial = xasprintf("%s.aside-partial", from);
+	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", from, partial, NULL };
+
+	if (file_remove_tree(partial, e) < 0 ||
+	    run_as_etcd(m, "copy", from, &(struct proc_run){ .argv = argv, .timeout = COPY_SECONDS }, e) < 0 ||
+	    file_sync_tree(partial, e) < 0 || file_rename(partial, to, e) < 0)
+		return -1;
+	log_info("a copy of %s is in %s", from, to);
+	return 0;
+}
+
+int aside_copy(const struct machine *m, struct err *e)
+{
+	auto_strv char **parts = aside_parts(m);
+
+	for (size_t i = 0; parts[i]; i++)
+		if (copy_part(m, parts[i], e) < 0)
 			return -1;
 	return 0;
 }

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "config/machine.h"
 
+#define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
+
 struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
 			   struct err *e)
 {
@@ -23,7 +25,7 @@ struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned in
 	struct grpc *g = grpc_open(&to, e);
 
 	if (!g && e->sys == EACCES)
-		(void)err_hint(e, "run it as root: the certificates in %s are not for everybody", m->at.pki);
+		(void)err_hint(e, "run it as root: other users cannot read the certificates in %s", m->at.pki);
 	else if (!g && e->sys == ENOENT)
 		(void)err_hint(e, "etcd-cluster setup issues it");
 	return g;
@@ -50,8 +52,6 @@ char *endpoint_own(const struct machine *m)
 	return config_url(m->conf.address, m->conf.client_port);
 }
 
-#define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
-
 char *endpoint_peer(const struct config *c)
 {
 	for (size_t i = 0; i < c->n_etcd; i++)
@@ -72,7 +72,7 @@ static void add_address(const struct machine *m, char ***list, const char *addre
 	strv_add_once(list, url);
 }
 
-/* "n1=https://10.0.0.1:2380,…": members of one cluster are taken to have the same client port. */
+/* "n1=https://10.0.0.1:2380,…". All members of a cluster should have the same client port. */
 static void add_initial(const struct machine *m, char ***list)
 {
 	auto_free char *cluster = setting(m, "ETCD_INITIAL_CLUSTER");

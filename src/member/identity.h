@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /etc/etcd/member-id: which member of which cluster this machine is, written after its first healthy start and kept
- * apart from the data. A machine that has it and finds its data gone must not start empty: it would vote again for what
- * it has forgotten.
+ * /etc/etcd/member-id: which member of which cluster this machine is. It is written after the first healthy start and
+ * kept apart from the data: a machine that has it and finds its data gone must not start empty, since it would vote
+ * again on what it has forgotten.
  */
 #pragma once
 
@@ -16,12 +16,10 @@ struct identity {
 	char *name;
 };
 
-/*
- * 1: filled, the caller frees with identity_free. 0: there is none. -1: it is there and cannot be read or understood.
- */
+/* 1: filled, the caller frees with identity_free. 0: there is none. -1: it cannot be read or parsed. */
 int identity_read(const struct machine *m, struct identity *id, struct err *e) MUST_CHECK;
 
-/* 1 written, 0 it said that already. With m->dry_run nothing is written. */
+/* 1 written (with m->dry_run: would be), 0 it has this content already. */
 int identity_write(const struct machine *m, const struct identity *id, struct err *e) MUST_CHECK;
 
 void identity_free(struct identity *id);

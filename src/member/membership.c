@@ -205,28 +205,32 @@ static int attempt(const struct machine *m, char **urls, struct change *c, bool 
 	return rc;
 }
 
-/* Puts the member that is down and keeps etcd from changing the membership into e. False when all answer. */
+/* The member that keeps etcd from changing the membership goes into e, which keeps its code. */
+static void blame(const struct rpc_member *one, const char *what, const char *otherwise, struct err *e)
+{
+	const int code = e->rpc;
+
+	(void)err_set(e, ERR_HEALTH, "member " NAME_FMT " %s", NAME_ARGS(one), what);
+	(void)err_hint(e, "%s, on a running member: etcd-cluster remove " ID_FMT, otherwise, one->id);
+	e->rpc = code;
+}
+
+/* False when all voters answer. */
 static bool blame_dead(const struct machine *m, const struct rpc_members *list, struct err *e)
 {
 	cleanup(poll_free) struct poll r = { 0 };
-	const int code = e->rpc;
 
 	(void)poll_all(m, membership_urls(list), CALL_MS, &r);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct rpc_member *one = &list->list[i];
 		const struct poll_answer *a = one->client_urls ? poll_at(&r, one->client_urls[0]) : NULL;
+		auto_free char *what = NULL;
 
 		if (one->is_learner || (a && a->answers))
 			continue;
-		(void)err_set(e, ERR_HEALTH,
-			      "member " NAME_FMT
-			      " does not answer, and etcd does not change the membership while a member is down (%s)",
-			      NAME_ARGS(one), a ? a->why.msg : "it has never started");
-		e->rpc = code;
-		(void)err_hint(e,
-			       "start etcd there; or, if it is lost for ever, on a running member: "
-			       "etcd-cluster remove " ID_FMT,
-			       one->id);
+		what = xasprintf("does not answer, and etcd does not change the membership while a member is down (%s)",
+				 a ? a->why.msg : "it has never started");
+		blame(one, what, "start etcd there; or, if it is lost for ever", e);
 		return true;
 	}
 	return false;
@@ -234,20 +238,10 @@ static bool blame_dead(const struct machine *m, const struct rpc_members *list, 
 
 static void blame_learner(const struct rpc_members *list, struct err *e)
 {
-	const int code = e->rpc;
-
-	for (size_t i = 0; i < list->n; i++) {
-		const struct rpc_member *one = &list->list[i];
-
-		if (!one->is_learner)
-			continue;
-		(void)err_set(e, ERR_HEALTH, "member " NAME_FMT " is being added; members are added one at a time",
-			      NAME_ARGS(one));
-		e->rpc = code;
-		(void)err_hint(e, "wait for it; or, to give it up, on a running member: etcd-cluster remove " ID_FMT,
-			       one->id);
-		return;
-	}
+	for (size_t i = 0; i < list->n; i++)
+		if (list->list[i].is_learner)
+			return blame(&list->list[i], "is being added; members are added one at a time",
+				     "wait for it; or, to give it up", e);
 }
 
 /*

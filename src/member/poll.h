@@ -21,10 +21,10 @@ struct poll_answer {
 	struct rpc_status status;
 	struct err why; /* why it does not answer */
 
-	/* Filled by member_survey only. list, has_list and agreed: with the lock held. */
+	/* Filled by member_survey only. list and agreed: with the lock held. */
 	bool healthy;		 /* it reaches a quorum; why has the reason when not */
-	struct rpc_members list; /* the members as this one knows them */
-	bool has_list, agreed;	 /* agreed: it reached a quorum just before it gave the list */
+	struct rpc_members list; /* the members as this one knows them; empty: it gave none */
+	bool agreed;		 /* it reached a quorum just before it gave the list */
 	time_t cert_begin, cert_end;
 	bool has_clock;
 	long long ahead_ms;

@@ -58,7 +58,6 @@ static void read_list(struct poll_answer *a, bool agreed)
 	(void)pthread_mutex_lock(&r->lock);
 	rpc_members_free(&a->list);
 	a->list = list;
-	a->has_list = true;
 	a->agreed = agreed;
 	(void)pthread_cond_signal(&r->changed);
 	(void)pthread_mutex_unlock(&r->lock);
@@ -128,7 +127,7 @@ static struct poll_answer *best_list(const struct poll *r, uint64_t home)
 		struct poll_answer *a = &r->list[i];
 		int score = (home == 0 || a->list.cluster_id == home) * 4 + a->agreed * 2 + (i == 0);
 
-		if (a->has_list && score > best_score) {
+		if (a->list.n > 0 && score > best_score) {
 			best = a;
 			best_score = score;
 		}
@@ -149,8 +148,8 @@ static struct poll_answer *answer_of(const struct poll *r, uint64_t cluster_id, 
 }
 
 /*
- * Which of the listed members is this machine: the one with its ID; when that is not known, the one at its address, else
- * one of its name that does not answer. list->n: none.
+ * Which of the listed members is this machine: the one with its ID. When that is not known: the one at its address,
+ * else one of its name that does not answer. list->n: none.
  */
 static size_t find_here(const struct poll *r, const struct rpc_members *list, uint64_t own_id)
 {
@@ -170,7 +169,7 @@ static size_t find_here(const struct poll *r, const struct rpc_members *list, ui
 	return list->n;
 }
 
-/* Appends a member with what its answer shows. id 0: not known. a NULL: it could not be asked. Takes status.errors. */
+/* Appends a member with what its answer shows. id 0: not known. a NULL: not asked. Takes status.errors of a. */
 static struct member *add_member(struct member_survey *s, uint64_t id, const char *name, const char *url,
 				 struct poll_answer *a)
 {
@@ -237,38 +236,30 @@ static void add_configured(struct member_survey *s, const struct poll *r)
 	}
 }
 
-/* The leader that all who answer name, or 0. */
-static uint64_t common_leader(const struct member_survey *s)
-{
-	uint64_t leader = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		const struct rpc_status *one = &s->list[i].status;
-
-		if (!s->list[i].answers || one->leader == 0 || one->cluster_id != s->cluster_id)
-			continue;
-		if (leader != 0 && one->leader != leader)
-			return 0;
-		leader = one->leader;
-	}
-	return leader;
-}
-
+/* The cluster, its leader and its alarms. */
 static void conclude(struct member_survey *s, const struct poll *r)
 {
 	const struct poll_answer *voter = NULL;
 	struct err ignored = { 0 };
+	bool differ = false;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct member *one = &s->list[i];
 
-		if (s->cluster_id == 0 && one->answers)
+		if (one->answers && s->cluster_id == 0)
 			s->cluster_id = one->status.cluster_id;
-		if (one->healthy && !one->learner && one->status.cluster_id == s->cluster_id)
+		if (!one->answers || one->status.cluster_id != s->cluster_id)
+			continue;
+		if (one->healthy && !one->learner)
 			voter = answer_of(r, s->cluster_id, one->id);
+		if (one->status.leader == 0)
+			continue;
+		differ |= s->leader != 0 && s->leader != one->status.leader;
+		s->leader = one->status.leader;
 	}
+	if (differ)
+		s->leader = 0;
 	s->agreed = voter != NULL;
-	s->leader = common_leader(s);
 	if (!voter)
 		return;
 	grpc_until(voter->g, r->call_ms);

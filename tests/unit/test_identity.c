@@ -43,7 +43,7 @@ static void a_damaged_identity_is_refused(void **state)
 		cleanup(identity_free) struct identity got = { 0 };
 
 		put_file("/etc/etcd/member-id", texts[i]);
-		assert_err(identity_read(m, &got, e), ERR_CONFIG, "member-id does not say");
+		assert_err(identity_read(m, &got, e), ERR_CONFIG, "member-id must have");
 	}
 }
 

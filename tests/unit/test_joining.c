@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/joining, member/joining_rules: the journal is read as it was written; the list of the others that etcd gets;
+ * member/joining: the journal is read as it was written; the list of the others that etcd gets;
  * which versions fit.
  */
 #include "machine_fixture.h"
 
 #include "member/joining.h"
-#include "member/joining_rules.h"
 
 static void every_step_is_read_as_written(void **state)
 {
@@ -60,7 +59,7 @@ static void an_incomplete_journal_is_refused(void **state)
 		auto_joining struct joining j = { 0 };
 
 		put_file("/etc/etcd/joining", texts[i]);
-		assert_err(joining_read(m, &j, e), ERR_CONFIG, "/etc/etcd/joining does not say STEP");
+		assert_err(joining_read(m, &j, e), ERR_CONFIG, "/etc/etcd/joining must have STEP");
 	}
 }
 
