@@ -32,7 +32,7 @@ static void put(struct json_object *to, const char *key, struct json_object *val
 		abort();
 }
 
-/* Length of the UTF-8 character at s (RFC 3629), or 0: no overlong forms, no surrogates, nothing behind the last plane. */
+/* Length of the UTF-8 character at s, or 0 (RFC 3629: overlong forms and surrogates are not valid). */
 static size_t utf8_len(const unsigned char *s)
 {
 	static const struct {

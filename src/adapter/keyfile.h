@@ -7,9 +7,9 @@
  *   KEY=word
  *   KEY="two words"     the whole value in double or single quotes
  *
- * Keys are [A-Za-z_][A-Za-z0-9_]*. Values are printable ASCII without $, ` and backslash: nothing in them is expanded or
- * needs an escape. No blanks around =, no `export`, no CR, no NUL, no byte order mark. The last line need not end in a
- * newline.
+ * Keys are [A-Za-z_][A-Za-z0-9_]*. Values are printable ASCII without $, ` and backslash: nothing in them is expanded
+ * or needs an escape. No blanks around =, no `export`, no CR, no NUL, no byte order mark. The last line need not end in
+ * a newline.
  */
 #pragma once
 
@@ -36,9 +36,9 @@ struct keyfile {
 #define auto_keyfile cleanup(keyfile_free)
 
 /*
- * Reads a file. A mistake in it is ERR_CONFIG and its message begins with "path:line: ". One that is not there or cannot
- * be read is ERR_FAIL with e->sys set (ENOENT, EACCES, …). When we are root, a file that others could write is ERR_VERIFY
- * (file_check_trusted). The caller frees k, also after a failure.
+ * Reads a file. A mistake in it is ERR_CONFIG and its message begins with "path:line: ". One that is not there or
+ * cannot be read is ERR_FAIL with e->sys set (ENOENT, EACCES, …). When we are root, a file that others could write is
+ * ERR_VERIFY (file_check_trusted). The caller frees k, also after a failure.
  */
 int keyfile_read(const char *path, struct keyfile *k, struct err *e) MUST_CHECK;
 
@@ -51,7 +51,7 @@ void keyfile_free(struct keyfile *k);
 const char *keyfile_get(const struct keyfile *k, const char *key);
 
 /*
- * Appends `KEY=value` and a newline to out, quoted when it has to be, as keyfile_parse reads it. A value that no such line
- * can have is ERR_CONFIG.
+ * Appends `KEY=value` and a newline to out, quoted when it has to be, as keyfile_parse reads it. A value that no such
+ * line can have is ERR_CONFIG.
  */
 int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e) MUST_CHECK;

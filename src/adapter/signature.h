@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Detached signatures by a public key (OpenSSL), as `openssl pkeyutl -sign -rawin` and `openssl dgst -sha256 -sign` make
- * them.
+ * Detached signatures by a public key (OpenSSL), as `openssl pkeyutl -sign -rawin` and `openssl dgst -sha256 -sign`
+ * make them.
  */
 #pragma once
 

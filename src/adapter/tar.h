@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes a small tar archive (libarchive; POSIX.1-1988, ustar) into memory, for a few files of root that are carried
- * elsewhere. libarchive keeps no copy of the data, which may be keys; `out` is wiped when it is released. Running out of
- * memory, or a name beyond 99 bytes, ends the program.
+ * elsewhere. libarchive keeps no copy of the data, which may be keys; `out` is wiped when it is released. Running out
+ * of memory, or a name beyond 99 bytes, ends the program.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two readers of libarchive, one on top of the other: `gz` undoes gzip, `tar` reads what comes out. So nothing looks for
- * a second compression inside, the unpacked bytes are counted as they come, and what follows the end of the tar archive
- * or of the gzip stream is seen: a single reader stops there without an error (libarchive 3.6.2).
+ * Two readers of libarchive, one on top of the other: `gz` undoes gzip, `tar` reads what comes out. So nothing looks
+ * for a second compression inside, the unpacked bytes are counted as they come, and what follows the end of the tar
+ * archive or of the gzip stream is seen: a single reader stops there without an error (libarchive 3.6.2).
  */
 #include "adapter/unpack.h"
 
@@ -213,7 +213,7 @@ static int check_entry(struct state *s, struct archive_entry *entry, size_t *whi
 	return 0;
 }
 
-/* Writes to fd what comes at `done`. The disk starts on each part at once: a later fsync has little left to wait for. */
+/* Writes to fd what comes at `done`. The disk starts on each part at once, which shortens a later fsync. */
 static int write_block(int fd, const void *block, size_t len, unsigned long long done)
 {
 	unsigned long long part = (done + len) / WRITE_BACK_SIZE * WRITE_BACK_SIZE;

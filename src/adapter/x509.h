@@ -44,14 +44,14 @@ void x509_describe(x509_cert *cert, struct x509_info *info);
 void x509_info_free(struct x509_info *info);
 
 /*
- * SHA-256, lower-case hex, of the certificate, of its public key (SubjectPublicKeyInfo) and of the public half of a key:
- * the last two are equal for the certificate of the key. The caller frees.
+ * SHA-256, lower-case hex, of the certificate, of its public key (SubjectPublicKeyInfo) and of the public half of a
+ * key: the last two are equal for the certificate of the key. The caller frees.
  */
 char *x509_fingerprint(x509_cert *cert);
 char *x509_spki_fingerprint(x509_cert *cert);
 char *x509_key_fingerprint(x509_key *key);
 
-/* True when a client that dials this DNS name or address accepts the certificate for it (RFC 6125: a wildcard counts). */
+/* True when a client that dials this DNS name or address accepts the certificate (RFC 6125: a wildcard counts). */
 bool x509_covers(x509_cert *cert, const char *name_or_address);
 
 /* True when the owner of ca's key issued cert: names fit and the signature verifies. Dates do not matter. */
@@ -75,8 +75,8 @@ struct x509_request {
 };
 
 /*
- * Signs a certificate for the public half of `key` with a new random 128-bit serial. ca and ca_key NULL: self-signed. The
- * caller frees.
+ * Signs a certificate for the public half of `key` with a new random 128-bit serial. ca and ca_key NULL: self-signed.
+ * The caller frees.
  */
 x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca, x509_key *ca_key,
 		      struct err *e) MUST_CHECK;

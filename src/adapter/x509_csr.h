@@ -10,8 +10,8 @@
 int x509_csr_put(x509_key *key, struct buf *out, struct err *e) MUST_CHECK;
 
 /*
- * The public key of such a line, and nothing else of it. NULL, ERR_VERIFY: it is not exactly one request, the key is weak
- * (x509_key_strong), or its maker does not have the private key. The caller frees.
+ * The public key of such a line, and nothing else of it. NULL, ERR_VERIFY: it is not exactly one request, the key is
+ * weak (x509_key_strong), or its maker does not have the private key. The caller frees.
  */
 x509_key *x509_csr_get(const char *line, struct err *e) MUST_CHECK;
 

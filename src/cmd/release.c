@@ -6,9 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "release/install.h"
-#include "release/list.h"
-#include "release/switch.h"
+#include "release/name.h"
+#include "release/release.h"
 
 #define RESTART_HINT "the running etcd changes with: systemctl restart etcd"
 #define MAX_KEEP     1000
@@ -28,7 +27,7 @@ static int wanted_version(const struct machine *m, const char *arg, struct versi
 
 static const char *state_of(const struct release_entry *entry)
 {
-	if (!entry->whole)
+	if (!entry->record.whole)
 		return "damaged";
 	return entry->current ? "current" : entry->previous ? "previous" : "installed";
 }
@@ -46,7 +45,7 @@ static void list_json(const struct release_list *l)
 		json_text(o, "version", version);
 		json_flag(o, "current", r->current);
 		json_flag(o, "previous", r->previous);
-		json_flag(o, "whole", r->whole);
+		json_flag(o, "whole", r->record.whole);
 		json_text(o, "sha256", r->record.sha256);
 		json_text(o, "source", r->record.source);
 		json_text(o, "trust", r->record.trust);
@@ -142,12 +141,11 @@ static int run_verify(const struct cmd_args *a, struct err *e)
 static int install(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_free char *name = release_name(a->words[0], e), *now = NULL;
-	struct version v;
 	int rc, used;
 
 	if (!name || release_link_name(m, "current", &now, e) < 0)
 		return -1;
-	rc = version_parse(name, &v) ? release_install(m, v, TARBALL_AGAIN, e) : release_install_system(m, e);
+	rc = release_install(m, name, TARBALL_AGAIN, e);
 	if (rc < 0 || now || m->dry_run)
 		return rc;
 	used = release_use(m, name, e);

@@ -14,7 +14,6 @@
 #include "pki/preflight.h"
 #include "release/digests.h"
 #include "release/release.h"
-#include "release/tarball.h"
 
 void doctor_release(const struct machine *m, struct doctor_report *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which SHA-256 a release's tarball must have. Four levels, and the first that has the file decides: the table that this
- * package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
+ * Which SHA-256 a release's tarball must have. Four levels, and the first that has the file decides: the table that
+ * this package pins, the administrator's tables, those of packages that bring a release, a signed SHA256SUMS.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "adapter/digest.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "config/layout.h"
+#include "config/machine.h"
 #include "config/version.h"
 
 /* A table larger than this is refused; upstream's SHA256SUMS has 2 KiB, ours 15. */
@@ -52,3 +52,12 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
  * none.
  */
 int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;
+
+/*
+ * The last level (sums.c): SHA256SUMS with SHA256SUMS.sig beside it, from the cache or a mirror, signed by a key that
+ * the administrator has put on this machine. Upstream signs nothing today; a site that rebuilds or vets releases does.
+ * 1 found, 0 there is none, -1: ERR_VERIFY when what there is cannot be trusted, ERR_PENDING when only the network is
+ * missing. Good ones are kept in the cache. The caller frees d.
+ */
+int sums_lookup(const struct machine *m, struct version v, const char *file, bool network, struct digests_entry *d,
+		struct err *e) MUST_CHECK;

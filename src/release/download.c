@@ -35,7 +35,7 @@ static void job_free(struct job *j)
 	buf_free(&j->why);
 }
 
-/* What earlier runs noted, without what is too old, and without a place whose bytes are those that are wanted by now. */
+/* What earlier runs noted, without what is too old and without places whose bytes are wanted by now. */
 static void read_notes(struct job *j)
 {
 	auto_buf struct buf text = { 0 };
@@ -133,8 +133,8 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 		keep_part(j, &r);
 	else
 		drop_part(j);
-	if (r.outcome == FETCH_DONE &&
-	    etag) /* the part may have been wrong, not what came: once more, from the start */
+	/* The part may have been wrong, not what came: once more, from the start. */
+	if (r.outcome == FETCH_DONE && etag)
 		return from_place(j, x, place, e);
 	if (r.outcome == FETCH_LOCAL) {
 		*e = r.why;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/install.h"
+#include "release/release.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "release/binary.h"
-#include "release/record.h"
-#include "release/unpack.h"
 
 #define STAGING FILE_TEMP "v" /* a directory, unlike those of file_replace */
 #define MIB	(1024ULL * 1024ULL)
@@ -104,7 +102,7 @@ static int check_etcd(struct staging *s, struct version v, struct err *e)
 static int fill_staging(struct staging *s, struct version v, struct err *e)
 {
 	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||
-	    release_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_etcd(s, v, e) < 0 ||
+	    tarball_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_etcd(s, v, e) < 0 ||
 	    release_record_write(s->dir, &s->record, buf_str(&s->options), e) < 0)
 		return -1;
 	return file_sync_tree(s->dir, e);
@@ -127,7 +125,7 @@ static bool is_whole(const struct machine *m, const char *name, bool hash)
 	cleanup(release_record_free) struct release_record r = { 0 };
 	struct err why = { 0 };
 
-	if (release_record_read(dir, &r, &why) <= 0 || !release_record_fits(dir, &r))
+	if (release_record_read(dir, &r, &why) <= 0 || !r.whole)
 		return false;
 	if (!hash || release_verify(m, name, &why) == 0)
 		return true;
@@ -135,16 +133,12 @@ static bool is_whole(const struct machine *m, const char *name, bool hash)
 	return false;
 }
 
-int release_install(const struct machine *m, struct version v, enum tarball_from from, struct err *e)
+static int install_tarball(const struct machine *m, struct version v, const char *dir, enum tarball_from from,
+			   struct err *e)
 {
-	auto_free char *name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v)), *dir = release_dir(m, name);
 	cleanup(staging_free) struct staging s = { .tarball = { .fd = -1 } };
 
-	if (release_check_version(v, name, e) < 0)
-		return -1;
-	if (is_whole(m, name, from == TARBALL_AGAIN))
-		return 0;
-	if (file_check_programs(m->at.releases, e) < 0 || tarball_get(m, v, from, &s.tarball, e) < 0)
+	if (tarball_get(m, v, from, &s.tarball, e) < 0)
 		return -1;
 	if (m->dry_run) {
 		log_info("would install %s", dir);
@@ -158,7 +152,7 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 		sweep(m);
 		return -1;
 	}
-	log_info("installed etcd %s, with the digest of %s", name + 1, s.tarball.trust);
+	log_info("installed etcd " VERSION_FMT ", with the digest of %s", VERSION_ARGS(v), s.tarball.trust);
 	return 1;
 }
 
@@ -166,8 +160,8 @@ int release_install(const struct machine *m, struct version v, enum tarball_from
 static const char *const system_dirs[] = { "/usr/bin", "/usr/local/bin" };
 
 /*
- * The real path of a program of the distribution; NULL when there is none. Our own links in /usr/bin, which lead into our
- * releases, do not count. The caller frees.
+ * The real path of a program of the distribution; NULL when there is none. Our own links in /usr/bin, which lead into
+ * our releases, do not count. The caller frees.
  */
 static char *system_program(const struct machine *m, const char *dir, const char *name)
 {
@@ -214,14 +208,8 @@ static int fill_system(const struct machine *m, const char *from, const char *pr
 	return release_record_write(dir, &record, buf_str(&options), e);
 }
 
-int release_install_system(const struct machine *m, struct err *e)
+static int install_system(const struct machine *m, const char *dir, struct err *e)
 {
-	auto_free char *dir = release_dir(m, "system");
-
-	if (is_whole(m, "system", false))
-		return 0;
-	if (file_check_programs(m->at.releases, e) < 0)
-		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(system_dirs); i++) {
 		auto_free char *program = system_program(m, system_dirs[i], "etcd");
 
@@ -230,4 +218,19 @@ int release_install_system(const struct machine *m, struct err *e)
 	}
 	(void)err_set(e, ERR_CONFIG, "the distribution's etcd is neither in /usr/bin nor in /usr/local/bin");
 	return err_hint(e, "install it, or name a version in RELEASE");
+}
+
+int release_install(const struct machine *m, const char *name, enum tarball_from from, struct err *e)
+{
+	auto_free char *dir = release_dir(m, name);
+	struct version v;
+	bool system = !version_parse(name, &v);
+
+	if (!system && release_check_version(v, name, e) < 0)
+		return -1;
+	if (is_whole(m, name, !system && from == TARBALL_AGAIN))
+		return 0;
+	if (file_check_programs(m->at.releases, e) < 0)
+		return -1;
+	return system ? install_system(m, dir, e) : install_tarball(m, v, dir, from, e);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/list.h"
+#include "release/release.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "release/digests.h"
 #include "release/name.h"
@@ -20,7 +21,7 @@ void release_list_free(struct release_list *l)
 	*l = (struct release_list){ 0 };
 }
 
-/* A release whose record cannot be read is listed as damaged. */
+/* A release whose record cannot be read is not whole. */
 static void fill_entry(const struct machine *m, struct release_entry *entry, const char *name, const char *current,
 		       const char *previous)
 {
@@ -30,8 +31,8 @@ static void fill_entry(const struct machine *m, struct release_entry *entry, con
 	entry->name = xstrdup(name);
 	entry->current = current && strcmp(current, name) == 0;
 	entry->previous = previous && strcmp(previous, name) == 0;
-	entry->whole =
-		release_record_read(dir, &entry->record, &ignored) > 0 && release_record_fits(dir, &entry->record);
+	if (release_record_read(dir, &entry->record, &ignored) < 0)
+		log_debug("%s", ignored.msg);
 }
 
 int release_list(const struct machine *m, struct release_list *l, struct err *e)

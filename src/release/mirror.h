@@ -27,8 +27,8 @@ void mirror_free(struct mirror *x);
 char **mirror_places(const struct machine *m, struct version v, const char *file);
 
 /*
- * As fetch(), with the mirror's ca and proxy; from a URL in a child process without privileges. What that child computed
- * proves nothing: the caller hashes again what it goes on to use.
+ * As fetch(), with the mirror's ca and proxy; from a URL in a child process without privileges. What that child
+ * computed proves nothing: the caller hashes again what it goes on to use.
  */
 void mirror_fetch(const struct mirror *x, struct fetch f, struct fetch_result *result);
 

@@ -53,6 +53,35 @@ static bool parse_binary(const struct keyfile *k, const char *const keys[3], str
 	return true;
 }
 
+void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARIES])
+{
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[i]);
+		struct stat st;
+
+		binaries[i] = (struct release_binary){ 0 };
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+			binaries[i].size = (unsigned long long)st.st_size;
+			binaries[i].changed = (long long)st.st_mtime;
+		}
+	}
+}
+
+static bool is_whole(const char *dir, const struct release_record *r)
+{
+	auto_free char *options = xasprintf("%s/options", dir);
+	struct release_binary now[RELEASE_BINARIES];
+
+	release_look(dir, now);
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		const struct release_binary *was = &r->binaries[i];
+
+		if (now[i].size != was->size || (was->sha256[0] == '\0' && now[i].changed != was->changed))
+			return false;
+	}
+	return file_exists(options);
+}
+
 int release_record_read(const char *dir, struct release_record *r, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/.release", dir);
@@ -72,6 +101,7 @@ int release_record_read(const char *dir, struct release_record *r, struct err *e
 	r->sha256 = copy_value(&k, "SHA256");
 	r->source = copy_value(&k, "SOURCE");
 	r->trust = copy_value(&k, "TRUST");
+	r->whole = is_whole(dir, r);
 	return 1;
 }
 
@@ -97,35 +127,6 @@ int release_record_write(const char *dir, const struct release_record *r, const 
 	if (file_replace(list, FILE_MODE(0644), options, strlen(options), e) < 0)
 		return -1;
 	return file_replace(path, FILE_MODE(0644), out.data, out.len, e);
-}
-
-void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARIES])
-{
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		auto_free char *path = xasprintf("%s/%s", dir, release_binary_names[i]);
-		struct stat st;
-
-		binaries[i] = (struct release_binary){ 0 };
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-			binaries[i].size = (unsigned long long)st.st_size;
-			binaries[i].changed = (long long)st.st_mtime;
-		}
-	}
-}
-
-bool release_record_fits(const char *dir, const struct release_record *r)
-{
-	auto_free char *options = xasprintf("%s/options", dir);
-	struct release_binary now[RELEASE_BINARIES];
-
-	release_look(dir, now);
-	for (int i = 0; i < RELEASE_BINARIES; i++) {
-		const struct release_binary *was = &r->binaries[i];
-
-		if (now[i].size != was->size || (was->sha256[0] == '\0' && now[i].changed != was->changed))
-			return false;
-	}
-	return file_exists(options);
 }
 
 static int verify_binary(const char *dir, int which, const struct release_binary *b, struct err *e)
@@ -156,13 +157,13 @@ int release_verify(const struct machine *m, const char *name, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (!r.sha256) {
-		(void)err_set(e, ERR_CONFIG, "%s is the distribution's: its package manager verifies it", name);
-		return err_hint(e, "dpkg --verify, or rpm --verify, with the package's name");
+		(void)err_set(e, ERR_CONFIG, "%s is the distribution's, and its package manager verifies it", name);
+		return err_hint(e, "dpkg --verify, or rpm --verify, with the name of the package");
 	}
 	for (int i = 0; i < RELEASE_BINARIES; i++)
 		if (r.binaries[i].size > 0 && verify_binary(dir, i, &r.binaries[i], e) < 0)
 			return err_hint(e, "etcd-cluster release install %s", name);
-	if (!release_record_fits(dir, &r))
+	if (!r.whole)
 		return err_set(e, ERR_VERIFY, "%s does not hold exactly what was installed", dir);
 	return 0;
 }

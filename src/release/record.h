@@ -23,6 +23,7 @@ struct release_binary {
 };
 
 struct release_record {
+	bool whole; /* dir has exactly these programs, of these sizes (`system`: and dates), and `options` */
 	struct version version;
 	char *sha256; /* of the tarball, in hex; NULL for `system`, as the next two */
 	char *source; /* where it came from */
@@ -32,7 +33,7 @@ struct release_record {
 
 void release_record_free(struct release_record *r);
 
-/* 1 read, 0 there is none, -1 unreadable. The caller frees r, also then. */
+/* Reads it and looks at the programs. 1 read, 0 there is none, -1 unreadable. The caller frees r, also then. */
 int release_record_read(const char *dir, struct release_record *r, struct err *e) MUST_CHECK;
 
 /* Writes it into dir, beside `options`, the text that binary_ask made. */
@@ -41,12 +42,6 @@ int release_record_write(const char *dir, const struct release_record *r, const 
 
 /* Fills size and date of each program of dir, following links. */
 void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARIES]);
-
-/*
- * True when dir has exactly the programs of the record, with these sizes (`system`: and dates), and `options`. Hashes
- * nothing.
- */
-bool release_record_fits(const char *dir, const struct release_record *r);
 
 /*
  * Hashes the programs of an installed release again. ERR_VERIFY names the first that is not what was installed;

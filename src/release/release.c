@@ -9,10 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "release/binary.h"
-#include "release/install.h"
 #include "release/name.h"
-#include "release/record.h"
-#include "release/switch.h"
 
 #define OPTIONS_MAX_BYTES (64UL * 1024UL)
 
@@ -44,7 +41,7 @@ static int look_at(const char *name, const char *dir, struct version *v, struct 
 
 	if (rc < 0)
 		return -1;
-	if (rc > 0 && release_record_fits(dir, &record)) {
+	if (rc > 0 && record.whole) {
 		*v = record.version;
 		return 0;
 	}
@@ -91,18 +88,19 @@ static char *only_one(const struct machine *m)
 	struct version v;
 
 	for (size_t i = 0; files && files[i]; i++) {
-		auto_free char *name =
-			version_of_tarball(files[i], &v) ? xasprintf("v" VERSION_FMT, VERSION_ARGS(v)) : NULL;
+		auto_free char *name = NULL;
 
-		if (name)
-			strv_add_once(&names, name);
+		if (!version_of_tarball(files[i], &v))
+			continue;
+		name = xasprintf("v" VERSION_FMT, VERSION_ARGS(v));
+		strv_add_once(&names, name);
 	}
 	return names && !names[1] ? xstrdup(names[0]) : NULL;
 }
 
 /*
- * What should be current: cluster.conf's, else what is current, else the only one here, else the package's default; but
- * no guess for a machine that has a member's data. NULL with e. The caller frees.
+ * What should be current: cluster.conf's, else what is current, else (but not for a member's data) the only one here or
+ * the package's default. NULL with e. The caller frees.
  */
 static char *wanted_name(const struct machine *m, const char *now, bool has_member, struct err *e)
 {
@@ -131,22 +129,20 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 {
 	auto_free char *now = NULL, *name = NULL;
 	int installed, switched;
-	struct version v;
 
 	if (release_link_name(m, "current", &now, e) < 0)
 		return -1;
 	name = wanted_name(m, now, has_member, e);
 	if (!name)
 		return -1;
-	installed = version_parse(name, &v) ? release_install(m, v, from, e) : release_install_system(m, e);
+	installed = release_install(m, name, from, e);
 	if (installed < 0)
 		return -1;
 	if (now && strcmp(now, name) == 0)
 		return installed;
 	if (now && has_member) {
-		log_warn("cluster.conf names etcd %s, and this member runs %s; to switch: etcd-cluster release use %s "
-			 "&& "
-			 "systemctl restart etcd",
+		log_warn("cluster.conf names etcd %s, and this member runs %s; to switch: "
+			 "etcd-cluster release use %s && systemctl restart etcd",
 			 name, now, name);
 		return installed;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/sums.h"
+#include "release/digests.h"
 
 #include <stdlib.h>
 #include <string.h>

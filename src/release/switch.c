@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/switch.h"
+#include "release/release.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "release/name.h"
-#include "release/record.h"
 
 /* The version of a release. 1 installed, 0 not, -1. */
 static int version_of(const struct machine *m, const char *name, struct version *v, struct err *e)

@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "release/digests.h"
 #include "release/download.h"
-#include "release/sums.h"
 
 void tarball_free(struct tarball *t)
 {
@@ -26,24 +25,20 @@ void tarball_free(struct tarball *t)
 	*t = (struct tarball){ .fd = -1 };
 }
 
-static int init(const struct machine *m, struct version v, struct tarball *t, struct err *e)
+/* Fills the names and the digest, by the first level that has the file. */
+static int prepare(const struct machine *m, struct version v, bool network, struct tarball *t, struct err *e)
 {
+	cleanup(digests_entry_free) struct digests_entry d = { 0 };
+	int rc;
+
 	*t = (struct tarball){ .fd = -1, .file = tarball_name(v, e) };
 	if (!t->file)
 		return -1;
 	t->top = xstrndup(t->file, strlen(t->file) - strlen(TARBALL_SUFFIX));
 	t->path = xasprintf("%s/%s", m->at.cache, t->file);
-	return 0;
-}
-
-/* Fills t->sha256 and t->trust by the first level that knows the file. */
-static int find_digest(const struct machine *m, struct version v, bool network, struct tarball *t, struct err *e)
-{
-	struct digests_entry d = { 0 };
-	int rc = digests_lookup(&m->at, t->file, &d, e);
-
+	rc = digests_lookup(&m->at, t->file, &d, e);
 	if (rc == 0)
-		rc = sums_lookup(m, v, t->file, network, &d, e);
+		rc = sums_lookup(m, v, t->file, network && !m->dry_run, &d, e);
 	if (rc < 0)
 		return -1;
 	if (rc == 0) {
@@ -112,27 +107,30 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 	return 1;
 }
 
-/* The copy in the cache, else the local release that a package brought. As open_verified. */
+/*
+ * The copy in the cache, else the local release that a package brought. As open_verified; a bad copy does not prevent
+ * the use of a good one.
+ */
 static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 {
-	auto_free char *local = xasprintf("%s/%s", m->at.bundle, t->file);
-	struct err cached = { 0 };
-	int rc = open_verified(t, t->path, &cached), brought;
+	const char *const dirs[] = { m->at.cache, m->at.bundle };
+	struct err why = { 0 };
 
-	if (rc > 0)
-		return 1;
-	brought = open_verified(t, local, e);
-	if (brought < 0)
-		return -1;
-	if (brought == 0) {
-		*e = cached;
-		return rc;
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		auto_free char *path = xasprintf("%s/%s", dirs[i], t->file);
+		int rc = open_verified(t, path, e);
+
+		if (rc > 0) {
+			if (why.class != ERR_NONE)
+				log_warn("%s", why.msg);
+			free(t->path);
+			t->path = steal(&path);
+			return 1;
+		}
+		if (rc < 0)
+			why = *e;
 	}
-	if (rc < 0) /* a bad copy in the cache does not prevent the use of a good one */
-		log_warn("%s", cached.msg);
-	free(t->path);
-	t->path = steal(&local);
-	return 1;
+	return e->class == ERR_NONE ? 0 : -1;
 }
 
 /* From the mirrors into the cache, and opened there. */
@@ -161,7 +159,7 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
 	struct err cached = { 0 };
 	int rc;
 
-	if (init(m, v, t, e) < 0 || find_digest(m, v, network && !m->dry_run, t, e) < 0)
+	if (prepare(m, v, network, t, e) < 0)
 		return -1;
 	rc = open_here(m, t, &cached);
 	if (rc > 0)
@@ -170,7 +168,7 @@ int tarball_get(const struct machine *m, struct version v, enum tarball_from fro
 		*e = cached;
 		return -1;
 	}
-	if (rc < 0) /* nor the fetch of one */
+	if (rc < 0)
 		log_warn("%s", cached.msg);
 	if (mirrors)
 		return get_from_mirrors(m, v, from == TARBALL_AGAIN, t, e);
@@ -190,7 +188,7 @@ int tarball_check(const struct machine *m, const char *path, struct tarball *t, 
 	*t = (struct tarball){ .fd = -1 };
 	if (!version_of_tarball(name, &v))
 		return err_set(e, ERR_CONFIG, "%s does not have the name of an etcd release for this machine", path);
-	if (init(m, v, t, e) < 0 || find_digest(m, v, !m->dry_run, t, e) < 0)
+	if (prepare(m, v, true, t, e) < 0)
 		return -1;
 	rc = open_verified(t, path, e);
 	if (rc == 0)

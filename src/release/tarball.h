@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include "adapter/digest.h"
-#include "config/machine.h"
-#include "config/version.h"
 #include "release/name.h"
+#include "release/record.h"
 
 struct tarball {
 	char *file; /* "etcd-v3.6.14-linux-amd64.tar.gz" */
@@ -34,11 +33,19 @@ enum tarball_from {
 
 /*
  * Finds the digest, then the tarball, and fills t with it open and verified. ERR_PENDING when only the network, or with
- * RELEASE_URL=none the file in the cache, is missing, ERR_VERIFY when no digest is known or nothing has it. With dry_run
- * nothing is fetched, and t->fd may be -1. The caller frees t, also after a failure.
+ * RELEASE_URL=none the file in the cache, is missing, ERR_VERIFY when no digest is known or nothing has it. With
+ * dry_run nothing is fetched, and t->fd may be -1. The caller frees t, also after a failure.
  */
 int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t,
 		struct err *e) MUST_CHECK;
 
 /* The same for the file at path, which must have the name of a release; no tarball is fetched. */
 int tarball_check(const struct machine *m, const char *path, struct tarball *t, struct err *e) MUST_CHECK;
+
+/*
+ * Writes etcd, etcdctl and (required from 3.5 on) etcdutl into dir, which must be empty, mode 0755 and ours, by a child
+ * process that has nothing but the descriptors; and fills size, date and digest of each in binaries. Not synced yet.
+ * After a failure the caller removes dir (unpack.c).
+ */
+int tarball_unpack(const struct tarball *t, struct version v, const char *dir,
+		   struct release_binary binaries[RELEASE_BINARIES], struct err *e) MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/unpack.h"
+#include "release/tarball.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -105,7 +105,7 @@ static int unpack_and_hash(struct unpack *u, struct outputs *o, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-int release_unpack(const struct tarball *t, struct version v, const char *dir,
+int tarball_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e)
 {
 	struct unpack_file files[RELEASE_BINARIES];

@@ -4,10 +4,7 @@
  */
 #include "machine_fixture.h"
 
-#include "release/install.h"
-#include "release/record.h"
 #include "release/release.h"
-#include "release/switch.h"
 
 /* Which release the machine is to have, and whether its cluster.conf says so. */
 static struct machine *want_release(void **state, const char *release, bool from_conf)
