@@ -37,3 +37,10 @@ struct clock_text clock_minute(time_t when)
 {
 	return as_text(when, true);
 }
+
+void clock_sleep(long long ms)
+{
+	const struct timespec t = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}

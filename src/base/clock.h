@@ -18,3 +18,6 @@ struct clock_text {
 };
 struct clock_text clock_day(time_t when);
 struct clock_text clock_minute(time_t when);
+
+/* A signal ends it early. */
+void clock_sleep(long long ms);

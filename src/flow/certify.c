@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/certify.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,12 +18,9 @@ static int load(struct pki_run *w, struct err *e)
 {
 	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
 		return -1;
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-
-		if (pki_pair_load(w->m, p->name, p->for_etcd, &w->leaf[i], e) < 0)
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (pki_pair_load(w->m, pki_profile(i)->name, pki_profile(i)->for_etcd, &w->leaf[i], e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -36,7 +32,12 @@ static bool any_leaf(const struct pki_run *w, bool keys)
 	return false;
 }
 
-/* The first of MEMBERS makes the CA when the cluster is formed, and never again: a second CA would split the cluster. */
+static bool from_ca_host(const struct pki_run *w)
+{
+	return w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
+}
+
+/* The first of MEMBERS makes the CA when the cluster is formed, and never again: a second CA splits the cluster. */
 static int check_alone(struct pki_run *w, bool local, struct err *e)
 {
 	const bool was_member = file_exists(w->m->at.member_id);
@@ -46,7 +47,9 @@ static int check_alone(struct pki_run *w, bool local, struct err *e)
 		return 0;
 	if (local)
 		return err_set(e, ERR_PENDING, "the CA is made after the other MEMBERS were asked for an existing one");
-	if (!was_member && !form_others_answer(w->m, &who))
+	if (!was_member)
+		who = form_answering(w->m);
+	if (!was_member && !who)
 		return 0;
 	if (w->m->conf.replace) {
 		w->origin = PKI_TO_ENROLL;
@@ -56,7 +59,7 @@ static int check_alone(struct pki_run *w, bool local, struct err *e)
 		(void)err_set(e, ERR_CONFIG,
 			      "%s has no certificates, but this machine is a member already: its cluster has a CA",
 			      w->m->at.pki);
-	else /* perhaps a former etcd that is about to go: the next look may find nobody */
+	else /* perhaps a former etcd that is about to end: the next run may find none */
 		(void)err_set(e, ERR_PENDING,
 			      "%s has no certificates, and no CA is made while %s answers on port %u: a cluster that "
 			      "runs there has one",
@@ -65,10 +68,10 @@ static int check_alone(struct pki_run *w, bool local, struct err *e)
 			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
 }
 
-/* Which of the ways this machine gets its certificates, as far as that can go wrong. */
+/* Whether the certificates can come from where they are to come from. */
 static int check_origin(struct pki_run *w, bool local, struct err *e)
 {
-	/* Keys alone are what a machine has that waits for its certificates. */
+	/* A machine that waits for its certificates has keys alone. */
 	const bool waits = w->origin == PKI_TO_ENROLL || w->m->conf.replace;
 
 	if (w->ca.cert)
@@ -85,34 +88,38 @@ static int check_origin(struct pki_run *w, bool local, struct err *e)
 /* Without ca.key nothing can be issued: what is there must do. */
 static int check_copied(const struct pki_run *w, bool force, struct err *e)
 {
+	const struct config *c = &w->m->conf;
 	auto_buf struct buf missing = { 0 };
 
 	if (force) {
 		(void)err_set(e, ERR_CONFIG, "%s has no ca.key: nothing can be issued here", w->m->at.pki);
-		return err_hint(e, "where it is: etcd-cluster bundle %s=%s", w->m->conf.name, w->m->conf.address);
+		return err_hint(e, "where it is: etcd-cluster bundle %s=%s", c->name, c->address);
 	}
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+		const struct pki_profile *p = pki_profile(i);
+		const bool wanted = p->needed || w->leaf[i].cert || w->leaf[i].key;
 
-		if (!w->leaf[i].cert && (p->needed || w->leaf[i].key))
+		if (wanted && !w->leaf[i].cert)
 			buf_printf(&missing, " %s.crt", p->name);
-		if (!w->leaf[i].key && (p->needed || w->leaf[i].cert))
+		if (wanted && !w->leaf[i].key)
 			buf_printf(&missing, " %s.key", p->name);
 	}
 	if (missing.len > 0) {
 		(void)err_set(e, ERR_CONFIG, "%s has ca.crt but no ca.key, so nothing can be issued here, and lacks:%s",
 			      w->m->at.pki, missing.data);
 		return err_hint(e, "etcd-cluster bundle %s=%s where ca.key is makes them; or copy ca.key there, too",
-				w->m->conf.name, w->m->conf.address);
+				c->name, c->address);
 	}
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		if (w->leaf[i].cert && pki_check_use(w->m, &w->ca, pki_profile((enum pki_leaf)i), &w->leaf[i], e) < 0)
+		const struct pki_pair *leaf = &w->leaf[i];
+
+		if (leaf->cert && pki_check_use(w->m, &w->ca, pki_profile(i), leaf, e) < 0)
 			return -1;
-		if (w->leaf[i].cert && pki_near_end(w->m, &w->leaf[i].info))
+		if (leaf->cert && pki_near_end(w->m, &leaf->info))
 			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key; where that is: "
 				 "etcd-cluster bundle %s=%s",
-				 w->m->at.pki, pki_profile((enum pki_leaf)i)->name,
-				 clock_day(w->leaf[i].info.not_after).text, w->m->conf.name, w->m->conf.address);
+				 w->m->at.pki, pki_profile(i)->name, clock_day(leaf->info.not_after).text, c->name,
+				 c->address);
 	}
 	return 0;
 }
@@ -131,23 +138,25 @@ enum plan {
 	PLAN_ISSUE,
 };
 
-static bool from_ca_host(const struct pki_run *w)
-{
-	return w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
-}
-
 /* Everything that etcd and its administrator need is there and would do today. */
 static bool usable(const struct pki_run *w)
 {
 	struct err ignored = { 0 };
 
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
-
-		if (p->needed && pki_check_use(w->m, &w->ca, p, &w->leaf[i], &ignored) < 0)
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (pki_profile(i)->needed && pki_check_use(w->m, &w->ca, pki_profile(i), &w->leaf[i], &ignored) < 0)
 			return false;
-	}
 	return true;
+}
+
+/* The most that any leaf needs. */
+static enum pki_todo most(const struct pki_run *w)
+{
+	enum pki_todo top = PKI_FINE;
+
+	for (int i = 0; i < PKI_LEAVES; i++)
+		top = w->todo[i] > top ? w->todo[i] : top;
+	return top;
 }
 
 /* What one leaf needs, and why. */
@@ -159,7 +168,7 @@ static enum pki_todo decide_leaf(const struct pki_run *w, int i, bool force, cha
 		*why = xstrdup("is missing");
 		return PKI_REKEY;
 	}
-	todo = pki_check_leaf(w->m, &w->ca, pki_profile((enum pki_leaf)i), &w->leaf[i], why);
+	todo = pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], why);
 	if (todo != PKI_FINE || !force)
 		return todo;
 	*why = xstrdup("is not due, but asked for");
@@ -168,17 +177,12 @@ static enum pki_todo decide_leaf(const struct pki_run *w, int i, bool force, cha
 
 static enum plan decide(struct pki_run *w, const struct order *o)
 {
-	bool due = false;
-
 	if (w->origin == PKI_COPIED)
 		return PLAN_CHECK;
-	for (int i = 0; i < PKI_LEAVES; i++) {
-		if (o->names && !strv_has(o->names, pki_profile((enum pki_leaf)i)->name))
-			continue;
-		w->todo[i] = decide_leaf(w, i, o->force, &w->why[i]);
-		due = due || w->todo[i] != PKI_FINE;
-	}
-	if (!due)
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (!o->names || strv_has(o->names, pki_profile(i)->name))
+			w->todo[i] = decide_leaf(w, i, o->force, &w->why[i]);
+	if (most(w) == PKI_FINE)
 		return PLAN_NOTHING;
 	if (!o->local || !from_ca_host(w))
 		return PLAN_ISSUE;
@@ -204,46 +208,47 @@ static void log_plan(const struct pki_run *w)
 	}
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (w->todo[i] != PKI_FINE)
-			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile((enum pki_leaf)i)->name, w->why[i],
+			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile(i)->name, w->why[i],
 				 w->m->dry_run ? "would be " : "", deeds[w->todo[i]]);
 }
 
-/* 1 when a mode or an owner had to be set, 0. The file may be missing. */
-static int fix_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, struct err *e)
+/* *changed is set when a mode or an owner had to be set. The file may be missing. */
+static int fix_mode(const struct machine *m, const char *name, const char *ext, struct file_mode how, bool *changed,
+		    struct err *e)
 {
 	auto_free char *path = machine_pki_path(m, name, ext);
 	struct stat st;
+	int rc;
 
 	/* A symbolic link is the administrator's, and so is what it points at. */
 	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	return file_set_mode(path, how, e);
+	rc = file_set_mode(path, how, e);
+	*changed = *changed || rc > 0;
+	return rc < 0 ? -1 : 0;
 }
 
-/* Makes etcd, and nobody else, able to read what it needs. The guards of pki_pair_load have seen that nothing was open to others. */
+/* Lets etcd read what it needs. pki_pair_load has refused keys that others could read. 1 changed, 0, -1. */
 static int fix_modes(const struct machine *m, struct err *e)
 {
 	int rc = file_set_mode(m->at.pki, machine_mode_group(m, 0750), e);
-	int changed = rc;
+	bool changed = rc > 0;
 
-	if (rc >= 0)
-		rc = fix_mode(m, "ca", "crt", pki_cert_mode(), e);
-	changed |= rc;
-	for (int i = 0; rc >= 0 && i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+	if (rc < 0 || fix_mode(m, "ca", "crt", pki_cert_mode(), &changed, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const struct pki_profile *p = pki_profile(i);
 
-		rc = fix_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), e);
-		changed |= rc;
-		if (rc >= 0)
-			rc = fix_mode(m, p->name, "crt", pki_cert_mode(), e);
-		changed |= rc;
+		if (fix_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), &changed, e) < 0 ||
+		    fix_mode(m, p->name, "crt", pki_cert_mode(), &changed, e) < 0)
+			return -1;
 	}
-	return rc < 0 ? -1 : changed;
+	return changed;
 }
 
 /*
- * The first enrolment. The keys are put in place before anybody is asked: a run that is killed after the CA host has answered comes again with the
- * same ones, which counts as a retry there. Without a token nothing comes of it, and no stray keys must lie where somebody copies files to.
+ * The first enrolment. The keys are put in place before the CA host is asked: a run that was killed after the answer
+ * asks again with the same keys, which counts as a retry there. Without a token no keys are left behind.
  */
 static int first_keys(struct pki_run *w, struct err *e)
 {
@@ -283,18 +288,14 @@ static int make_certs(struct pki_run *w, struct err *e)
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (w->todo[i] != PKI_FINE)
 			keys[i] = w->fresh[i] ? w->fresh[i] : w->leaf[i].key;
-	if (w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL)
+	if (from_ca_host(w))
 		return enroll_certs(w->m, &w->ca, keys, &w->made, e);
 	return pki_sign_here(w, keys, e);
 }
 
-/* 1 done; 0 the CA host gave nothing, and what is there will do until it does. asked: somebody wants it now. */
+/* 1 done; 0 the CA host issued none, and the present ones will do until it does. asked: a person wants them now. */
 static int issue(struct pki_run *w, bool asked, struct err *e)
 {
-	enum pki_todo most = PKI_FINE;
-
-	for (int i = 0; i < PKI_LEAVES; i++)
-		most = w->todo[i] > most ? w->todo[i] : most;
 	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
 	if (make_certs(w, e) < 0) {
@@ -304,13 +305,15 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	if ((most >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
+	if ((most(w) >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
 		return -1;
 	log_made(w);
-	return w->origin == PKI_NEW_CA || w->origin == PKI_TO_ENROLL || pki_prove(w->m, e) == 0 ? 1 : -1;
+	if (w->origin != PKI_NEW_CA && w->origin != PKI_TO_ENROLL && pki_prove(w->m, e) < 0)
+		return -1;
+	return 1;
 }
 
-/* A token that was used is a secret too many. */
+/* A used token is of no use to anybody but a thief. */
 static void forget_token(const struct pki_run *w)
 {
 	struct err lost = { 0 };

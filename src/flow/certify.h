@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from the files (pki/origin.h):
+ * The certificates of this machine (/etc/etcd/pki): issued, checked, renewed. How the machine gets them follows from
+ * the files (pki/origin.h):
  *   own CA        nothing is there, and this machine makes the CA of its cluster: it signs the leaves
  *   copied CA     ca.crt and ca.key were put there: it signs the leaves, and is never touched
  *   enrolled      nothing is there, or ca.host is: a CA host signs for keys that never leave this machine
@@ -12,15 +13,16 @@
 
 /*
  * Issues what is missing, reissues what no longer fits cluster.conf, renews what is due; under machine_lock. After a
- * renewal it looks by handshake whether a running etcd serves the new one. Returns 1 changed (with m->dry_run: would change), 0 nothing to do.
- * local: nobody outside is asked.
- * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves something else;
- * ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer; or it is not clear whether there is a CA.
+ * renewal it checks by handshake that a running etcd serves the new one. Returns 1 changed (dry run: would change), 0
+ * nothing to do. local: no other machine is asked.
+ * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves
+ * something else; ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer;
+ * or it is not clear whether there is a CA.
  */
 int certify(const struct machine *m, bool local, struct err *e) MUST_CHECK;
 
 /*
- * The same for certificates that are there already, which the renew timer calls: only these names (strv; NULL: all), and with force also what
- * is not due. A machine without certificates has nothing to do.
+ * The same for certificates that are there already, which the renew timer calls: only these names (strv; NULL: all),
+ * and with force also what is not due. A machine without certificates has nothing to do.
  */
 int certify_renew(const struct machine *m, char *const *names, bool force, struct err *e) MUST_CHECK;

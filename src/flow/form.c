@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/form.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "adapter/peers.h"
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "member/datadir.h"
 
-/* For the answers of the others. Those that are down cost it all, those that are not set up yet refuse at once. */
+/* For the answers of the others. Machines that are off take all of it; those that are not set up yet refuse at once. */
 #define ASK_MS 1500
 
-/* An etcd that has just begun may not have read its own MEMBERS yet: how often, and after how long, it is asked again. */
+/* An etcd that has just begun may not know its own MEMBERS yet: how often, and after how long, it is asked again. */
 #define LOOKS	3
 #define LOOK_MS 300
 
@@ -24,8 +23,7 @@
 static int refuse_rebuilt(const struct machine *m, const char *url, uint64_t cluster, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG,
-		      "cluster %016" PRIx64
-		      " runs (%s says so) and has this machine, %s, as a member, but its data is not "
+		      "cluster " ID_FMT ", which answers at %s, has this machine, %s, as a member, but its data is not "
 		      "here: starting empty under its old ID can erase acknowledged writes",
 		      cluster, url, m->conf.name);
 	return err_hint(e, "if the data is lost: etcd-cluster replace; else put %s back", m->conf.data_dir);
@@ -33,16 +31,17 @@ static int refuse_rebuilt(const struct machine *m, const char *url, uint64_t clu
 
 static int refuse_stranger(const struct machine *m, const char *url, uint64_t cluster, struct err *e)
 {
+	const struct config_member *first = &m->conf.members[0];
+
 	(void)err_set(e, ERR_CONFIG,
-		      "cluster %016" PRIx64
-		      " runs already (%s says so), and this machine, %s, is not one of its members",
+		      "cluster " ID_FMT " runs already and answers at %s, and this machine, %s, is not one of its "
+		      "members",
 		      cluster, url, m->conf.name);
 	return err_hint(e, "to make it one: etcd-cluster join %s",
-			strcmp(m->conf.members[0].name, m->conf.name) != 0 ? m->conf.members[0].address
-									   : m->conf.members[1].address);
+			strcmp(first->name, m->conf.name) != 0 ? first->address : m->conf.members[1].address);
 }
 
-/* What the answers come to. *unsure: one that is being formed from these MEMBERS does not list us (yet). */
+/* What the answers come to. *unsure: one that is being formed from these MEMBERS does not list this machine (yet). */
 static int weigh(const struct machine *m, char *const *urls, const struct peers_answer *answers, size_t n, bool *unsure,
 		 struct err *e)
 {
@@ -70,11 +69,10 @@ static int weigh(const struct machine *m, char *const *urls, const struct peers_
 
 int form_check(const struct machine *m, struct err *e)
 {
-	const struct timespec moment = { .tv_nsec = LOOK_MS * 1000L * 1000L };
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	auto_free char *cert = machine_pki_path(m, "peer", "crt"), *key = machine_pki_path(m, "peer", "key");
 	const struct peers_pair as = { .ca_file = ca, .cert_file = cert, .key_file = key };
-	struct peers_answer *answers = xcalloc(m->conf.n_members, sizeof(*answers));
+	auto_free struct peers_answer *answers = xcalloc(m->conf.n_members, sizeof(*answers));
 	auto_strv char **urls = NULL;
 	bool unsure = true;
 	int rc = FORM_NEW;
@@ -87,18 +85,17 @@ int form_check(const struct machine *m, struct err *e)
 	}
 	for (unsigned int look = 0; urls && unsure && look < LOOKS; look++) {
 		if (look > 0)
-			(void)nanosleep(&moment, NULL);
+			clock_sleep(LOOK_MS);
 		err_clear(e);
 		peers_ask(urls, &as, ASK_MS, answers);
 		rc = weigh(m, urls, answers, strv_len(urls), &unsure, e);
 		for (size_t i = 0; urls[i]; i++)
 			buf_free(&answers[i].members);
 	}
-	free(answers);
 	return rc;
 }
 
-bool form_others_answer(const struct machine *m, char **who)
+char *form_answering(const struct machine *m)
 {
 	auto_strv char **addresses = NULL;
 	const char *answered;
@@ -107,6 +104,5 @@ bool form_others_answer(const struct machine *m, char **who)
 		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
 			strv_add(&addresses, m->conf.members[i].address);
 	answered = probe_listening(addresses, m->conf.peer_port, CONNECT_MS);
-	*who = answered ? xstrdup(answered) : NULL;
-	return answered != NULL;
+	return answered ? xstrdup(answered) : NULL;
 }

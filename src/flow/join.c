@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/join.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
-#include "member/identity.h"
 #include "member/joining.h"
 #include "member/membership.h"
 #include "member/poll.h"
@@ -20,20 +20,21 @@
 #include "release/release.h"
 #include "service/service.h"
 
-/* Who is there and what runs there: one round, so a member that is off costs its connection once. */
+/* All members are asked at once, so those that are off take this time together. */
 #define LOOK_MS 5000U
 
-/* A dead member that is about to be removed for good is looked at this often, a second apart. */
+/* A dead member is looked at this often, a second apart, before it is removed. */
 #define DEAD_LOOKS 3
 
 /*
- * How long etcd may fail to start after its learner was added: it asks the others for the cluster first, and ends when it cannot reach them just
- * then; systemd starts it again every 5 s.
+ * How long etcd may fail to start after its learner was added: it asks the others for the cluster first, and ends when
+ * it cannot reach them just then; systemd starts it again every 5 s.
  */
 #define START_SECONDS 30
 
-/* How long one walk waits for the data to arrive; the next one goes on. */
+/* How long one run waits for the data to arrive; the next one goes on. */
 #define SYNC_SECONDS 10
+#define SYNC_LOOK_MS 200
 
 /* What a joining machine has learned. */
 struct joiner {
@@ -48,6 +49,11 @@ struct joiner {
 	struct poll there; /* the members, asked */
 };
 
+static const char *address_of(const struct rpc_member *one)
+{
+	return one->peer_urls ? one->peer_urls[0] : "no address";
+}
+
 static void joiner_free(struct joiner *j)
 {
 	joining_free(&j->journal);
@@ -56,7 +62,7 @@ static void joiner_free(struct joiner *j)
 	free(j->peer);
 }
 
-/* A cluster that cannot be asked or allows no change now is a matter of time: the road comes back to it. */
+/* A cluster that cannot be asked or allows no change now is a matter of time: setup runs again. */
 static int later(struct err *e)
 {
 	if (e->class == ERR_HEALTH)
@@ -72,7 +78,7 @@ bool join_wanted(const struct machine *m, bool replace)
 	int journalled;
 
 	if (identity_read(m, &id, &unread) != 0)
-		return false; /* it is a member; or nobody can say, and the road will */
+		return false; /* it is a member; or the file cannot be read, which setup reports */
 	journalled = joining_read(m, &journal, &unread);
 	if (journalled > 0 && journal.step == JOINING_MEMBER)
 		return false;
@@ -109,10 +115,9 @@ static const struct poll_answer *answer_of(const struct poll *there, uint64_t id
 	return NULL;
 }
 
-/* Only what nobody has seen for some seconds is dead enough to be removed for good. */
+/* Only a member that was silent for some seconds counts as dead, since it is removed for good. */
 static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 {
-	const struct timespec second = { .tv_sec = 1 };
 	struct rpc_member copy = *one;
 	const struct rpc_members just = { .list = &copy, .n = 1 };
 
@@ -121,14 +126,14 @@ static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 	for (int look = 1; look < DEAD_LOOKS; look++) {
 		cleanup(poll_free) struct poll again = { 0 };
 
-		(void)nanosleep(&second, NULL);
+		clock_sleep(1000);
 		if (poll_all(j->m, membership_urls(&just), LOOK_MS, &again) > 0)
 			return false;
 	}
 	return true;
 }
 
-/* The data is that of the member that the journal, or else the list, says this machine is. */
+/* The data is that of the member that the journal names. */
 static bool data_fits(const struct joiner *j)
 {
 	return j->has_data && j->resumes && j->data_cluster == j->journal.cluster_id &&
@@ -152,8 +157,8 @@ static int check_version(const struct joiner *j, struct err *e)
 /* ---- Making room ----------------------------------------------------------------------------------------------- */
 
 /*
- * Data without a member-id that claims it. One of a member that the cluster has under our address is ours; one of a member that it does
- * not have any more is moved aside; everything else is for a person to look at.
+ * Data without a member-id. That of a member which the cluster has at our address is ours; that of a removed member is
+ * moved aside; all other data a person has to look at.
  */
 static int claim_data(struct joiner *j, struct err *e)
 {
@@ -163,13 +168,12 @@ static int claim_data(struct joiner *j, struct err *e)
 		if (datadir_check(j->m, e) < 0)
 			return -1;
 		(void)err_set(e, ERR_CONFIG,
-			      "the data here is of cluster %016" PRIx64 ", the members that answer are of %016" PRIx64,
+			      "the data here is of cluster " ID_FMT ", the members that answer are of " ID_FMT,
 			      j->data_cluster, j->list.cluster_id);
 		return err_hint(e, "correct JOIN or MEMBERS in %s, or name another DATA_DIR", j->m->at.conf);
 	}
 	if (!one) {
-		log_info("the data here is that of member %016" PRIx64 ", which the cluster does not have any more",
-			 j->data_member);
+		log_info("the data here is of member " ID_FMT ", which is no longer in the cluster", j->data_member);
 		if (aside_data(j->m, e) < 0)
 			return -1;
 		j->has_data = 0;
@@ -178,8 +182,8 @@ static int claim_data(struct joiner *j, struct err *e)
 	if (membership_by_peer(&j->list, j->peer) == one)
 		return 0;
 	(void)err_set(e, ERR_CONFIG,
-		      "the data here is that of member %016" PRIx64 " (%s), which the cluster dials at %s, not at %s",
-		      one->id, one->name, one->peer_urls ? one->peer_urls[0] : "no address", j->peer);
+		      "the data here is of member " ID_FMT " (%s), which the cluster dials at %s, not at %s", one->id,
+		      one->name, address_of(one), j->peer);
 	return err_hint(e, "set NAME and ADDRESS in %s to what they were, or name another DATA_DIR", j->m->at.conf);
 }
 
@@ -200,42 +204,40 @@ static struct member_votes count_votes(const struct joiner *j)
 	return v;
 }
 
-/* Removes a member that is dead and in our way, when the others are a quorum without it. */
-static int remove_ghost(struct joiner *j, const struct rpc_member *ghost, struct err *e)
+static int remove_member(struct joiner *j, uint64_t id, struct err *e)
+{
+	if (j->m->dry_run)
+		return 0;
+	return membership_remove(j->m, id, e) < 0 ? later(e) : 0;
+}
+
+/* Removes a dead member when the others are a quorum without it. */
+static int remove_dead(struct joiner *j, const struct rpc_member *dead, struct err *e)
 {
 	struct member_votes votes = count_votes(j);
 
-	if (removal_judge(votes, !ghost->is_learner, false, ghost->name, e) < 0)
+	if (removal_judge(votes, !dead->is_learner, false, dead->name, e) < 0)
 		return later(e);
-	log_info("removing the dead member %016" PRIx64 " (%s, %s)", ghost->id, ghost->name,
-		 ghost->peer_urls ? ghost->peer_urls[0] : "no address");
-	if (j->m->dry_run)
-		return 0;
-	return membership_remove(j->m, ghost->id, e) < 0 ? later(e) : 0;
+	log_info("removing the dead member " ID_FMT " (%s, %s)", dead->id, dead->name, address_of(dead));
+	return remove_member(j, dead->id, e);
 }
 
-/* one has our name or our address. It goes when it is a dead learner of ours, or the dead member that this machine is to replace. */
+/* one has our name or our address. Removed when it is our own dead learner, or dead and replaced by this machine. */
 static int make_way(struct joiner *j, const struct rpc_member *one, bool ours, struct err *e)
 {
-	const char *at = one->peer_urls ? one->peer_urls[0] : "no address";
+	bool answers;
 
 	if (ours || (j->replace && is_dead(j, one)))
-		return remove_ghost(j, one, e);
-	if (j->replace || answer_of(&j->there, one->id)) {
-		(void)err_set(e, ERR_CONFIG,
-			      "the cluster has a member %s (%016" PRIx64 ") at %s already, and it answers", one->name,
-			      one->id, at);
+		return remove_dead(j, one, e);
+	answers = j->replace || answer_of(&j->there, one->id);
+	(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (" ID_FMT ") at %s already%s", one->name, one->id,
+		      address_of(one), answers ? ", and it answers" : "; it does not answer");
+	if (answers)
 		return err_hint(e, "choose another NAME or ADDRESS in %s", j->m->at.conf);
-	}
-	(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (%016" PRIx64 ") at %s already; it does not answer",
-		      one->name, one->id, at);
 	return err_hint(e, "to replace it: etcd-cluster replace %s", one->name);
 }
 
-/*
- * What an earlier try of ours has left under another address, before ADDRESS was changed: nobody will ever start it, and while it is there nobody
- * else can be added.
- */
+/* Removes the learner of an earlier run with another ADDRESS: it will never start, and blocks the next learner. */
 static int drop_former(struct joiner *j, struct err *e)
 {
 	const struct rpc_member *former = NULL;
@@ -246,16 +248,14 @@ static int drop_former(struct joiner *j, struct err *e)
 		former = membership_by_peer(&j->list, j->journal.peer_url);
 	if (!former || !former->is_learner || former == membership_by_peer(&j->list, j->peer))
 		return 0;
-	log_info("taking back learner %016" PRIx64 ", which was added with another address", former->id);
-	if (j->m->dry_run)
-		return 0;
-	return membership_remove(j->m, former->id, e) < 0 ? later(e) : 0;
+	log_info("removing learner " ID_FMT ", which was added with another address", former->id);
+	return remove_member(j, former->id, e);
 }
 
 /*
- * Members in our way: one with our name, one with our address. A learner at our address lost its data, for there is none here: raft does not
- * survive a member that forgets, so it is removed and added again. But an etcd that has just been started may answer by now. 1 it does, 0 the way
- * is clear, -1.
+ * Members with our name or our address. A learner at our address has lost its data, since there is none here: raft does
+ * not survive a member that forgets, so it is removed and added again. But an etcd that has just been started may
+ * answer by now. 1 it does, 0 the way is clear, -1.
  */
 static int clear_way(struct joiner *j, struct err *e)
 {
@@ -285,7 +285,7 @@ static int journal_added(struct joiner *j, uint64_t id, const struct rpc_members
 	return joining_write(j->m, &now, e);
 }
 
-/* The learner that the journal knows waits for its first start: nothing is to be asked, only who else is there now. */
+/* The learner that the journal names waits for its first start: only the list of members may have changed. */
 static bool is_added(const struct joiner *j)
 {
 	const struct rpc_member *own = j->resumes ? membership_by_id(&j->list, j->journal.member_id) : NULL;
@@ -301,7 +301,7 @@ static int add(struct joiner *j, struct err *e)
 	int rc;
 
 	if (j->m->dry_run) {
-		log_info("would add this machine to cluster %016" PRIx64 " as a learner at %s", j->list.cluster_id,
+		log_info("would add this machine to cluster " ID_FMT " as a learner at %s", j->list.cluster_id,
 			 j->peer);
 		return 1;
 	}
@@ -311,24 +311,23 @@ static int add(struct joiner *j, struct err *e)
 	if (rc < 0)
 		return later(e);
 	if (rc > 0)
-		log_info("added to cluster %016" PRIx64 " as learner %016" PRIx64, after.cluster_id, id);
+		log_info("this machine was added to cluster " ID_FMT " as learner " ID_FMT, after.cluster_id, id);
 	return journal_added(j, id, &after, e) < 0 ? -1 : 1;
 }
 
-/* Data and journal belong together. 1: go on with them; 0: the cluster does not have that member any more, so they are given up. */
+/* Data and journal belong together. 1: go on with them; 0: that member was removed, and its data is moved aside. */
 static int resume(struct joiner *j, struct err *e)
 {
 	struct err unasked = { 0 };
 
 	if (membership_list(j->m, &j->list, &unasked) < 0) {
-		log_debug("%s", unasked.msg); /* it may well come up without us asking */
+		log_debug("%s", unasked.msg); /* etcd may come up all the same */
 		return 1;
 	}
 	if (membership_by_id(&j->list, j->journal.member_id))
 		return 1;
 	rpc_members_free(&j->list);
-	log_info("the cluster does not have member %016" PRIx64 " any more; this machine is added anew",
-		 j->journal.member_id);
+	log_info("member " ID_FMT " is no longer in the cluster; this machine is added again", j->journal.member_id);
 	if (aside_data(j->m, e) < 0)
 		return -1;
 	j->has_data = 0;
@@ -346,9 +345,7 @@ static int enter(struct joiner *j, struct err *e)
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
-	if (look_there(j, e) < 0)
-		return -1;
-	if (j->has_data && claim_data(j, e) < 0)
+	if (look_there(j, e) < 0 || (j->has_data && claim_data(j, e) < 0))
 		return -1;
 	if (j->has_data)
 		return journal_added(j, j->data_member, &j->list, e);
@@ -377,25 +374,24 @@ static int write_step(const struct machine *m, struct joining *j, enum joining_s
 	return joining_write(m, j, e);
 }
 
-/* Promotes as soon as the leader says that the learner is in step. */
+/* Promotes as soon as the leader finds the learner in step. */
 static int promote(const struct machine *m, uint64_t id, struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = 200L * 1000 * 1000 };
-	time_t end = time(NULL) + SYNC_SECONDS;
+	const long long end = clock_ms() + 1000LL * SYNC_SECONDS;
 
 	while (membership_promote(m, id, e) < 0) {
 		if (e->class == ERR_CONFIG)
-			return err_hint(e, "it was removed; to add this machine anew: etcd-cluster join ADDRESS");
+			return err_hint(e, "it was removed; to add this machine again: etcd-cluster join ADDRESS");
 		if (rpc_refusal(e) != RPC_NOT_IN_SYNC)
 			return later(e);
-		if (time(NULL) >= end) {
+		if (clock_ms() >= end) {
 			(void)err_set(e, ERR_PENDING,
-				      "this machine is a learner of its cluster and still gets the data; it votes when "
-				      "it has them all");
+				      "this machine is a learner and still receives data; it becomes a voter when it "
+				      "has all of it");
 			return err_hint(e, "etcd-cluster status shows how far it is");
 		}
 		err_clear(e);
-		(void)nanosleep(&pause, NULL);
+		clock_sleep(SYNC_LOOK_MS);
 	}
 	return 0;
 }
@@ -410,18 +406,18 @@ int join_finish(const struct machine *m, struct err *e)
 	if (j.step == JOINING_ADDED && write_step(m, &j, JOINING_STARTED, e) < 0)
 		return -1;
 	if (m->dry_run) {
-		log_info("would make learner %016" PRIx64 " a voting member", j.member_id);
+		log_info("would make learner " ID_FMT " a voting member", j.member_id);
 		return 1;
 	}
 	if (promote(m, j.member_id, e) < 0)
 		return -1;
-	log_info("member %016" PRIx64 " votes", j.member_id);
+	log_info("member " ID_FMT " is a voting member now", j.member_id);
 	return write_step(m, &j, JOINING_MEMBER, e) < 0 ? -1 : 1;
 }
 
 /* ---- Undoing --------------------------------------------------------------------------------------------------- */
 
-/* The learner leaves the list. 1 it is gone, 0 it is a voter, which stays, -1. */
+/* Removes the learner. 1 it is gone, 0 it is a voter, which stays, -1. */
 static int take_back(const struct machine *m, uint64_t id, struct err *e)
 {
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
@@ -442,28 +438,25 @@ bool join_may_start(const struct machine *m)
 	return join_wanted(m, false) && stat(m->at.joining, &st) == 0 && time(NULL) - st.st_mtime < START_SECONDS;
 }
 
-int join_undo(const struct machine *m, const char *why, struct err *e)
+void join_undo(const struct machine *m, const char *why, struct err *e)
 {
 	auto_joining struct joining j = { 0 };
 	int rc = joining_read(m, &j, e);
 
 	if (rc < 0)
-		return -1;
-	if (rc == 0 || j.step == JOINING_MEMBER || j.member_id == 0 || m->dry_run)
-		return err_set(e, ERR_HEALTH, "%s", why);
+		return;
+	if (rc == 0 || j.step == JOINING_MEMBER || j.member_id == 0 || m->dry_run) {
+		(void)err_set(e, ERR_HEALTH, "%s", why);
+		return;
+	}
 	rc = take_back(m, j.member_id, e);
 	if (rc < 0) {
-		(void)err_wrap(e, "%s, and learner %016" PRIx64 " could not be taken back from the cluster", why,
-			       j.member_id);
-		(void)err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
-		return later(e);
-	}
-	if (rc == 0) {
+		(void)err_wrap(e, "%s, and learner " ID_FMT " could not be removed from the cluster", why, j.member_id);
+		(void)later(e);
+	} else if (rc == 0) {
 		(void)err_set(e, ERR_HEALTH, "%s, though this machine is a voting member already", why);
-		return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+	} else if (service_stop(m, e) == 0 && aside_data(m, e) >= 0 && file_remove_tree(m->at.joining, e) == 0) {
+		(void)err_set(e, ERR_HEALTH, "%s; learner " ID_FMT " was removed from the cluster again", why,
+			      j.member_id);
 	}
-	if (service_stop(m, e) < 0 || aside_data(m, e) < 0 || file_remove_tree(m->at.joining, e) < 0)
-		return -1;
-	(void)err_set(e, ERR_HEALTH, "%s; learner %016" PRIx64 " was taken back from the cluster", why, j.member_id);
-	return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
 }

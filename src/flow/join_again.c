@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/key.h"
 #include "flow/join.h"
 #include "member/aside.h"
@@ -25,7 +24,7 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 		uint16_t port;
 
 		if (!config_split_join(addresses[i], &address, &port))
-			continue; /* cluster.conf's reader says it better */
+			continue; /* config_load reports it */
 		url = config_url(address, port ? port : m->conf.client_port);
 		strv_add(&urls, url);
 	}
@@ -41,12 +40,12 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 
 static int refuse(const struct identity *id, const char *why, struct err *e)
 {
-	(void)err_set(e, ERR_CONFIG, "this machine is member %016" PRIx64 " (%s) of cluster %016" PRIx64 "%s",
-		      id->member_id, id->name, id->cluster_id, why);
+	(void)err_set(e, ERR_CONFIG, "this machine is member " ID_FMT " (%s) of cluster " ID_FMT "%s", id->member_id,
+		      id->name, id->cluster_id, why);
 	return err_hint(e, "to give that up first: etcd-cluster leave (with --last when it is the only member)");
 }
 
-/* member-id first: data that nothing claims is looked at again by join_enter, should we be killed in between. */
+/* member-id first: when this is killed in between, join_enter looks at the data again. */
 static int give_up(const struct machine *m, struct err *e)
 {
 	if (service_stop(m, e) < 0 || aside_move(m, m->at.member_id, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
@@ -55,8 +54,8 @@ static int give_up(const struct machine *m, struct err *e)
 	return 0;
 }
 
-/* What the members at the addresses say about this one. 1 it is one of them, or nobody can say; 0 it was removed. */
-static int is_listed(const struct poll *r, uint64_t id)
+/* Whether the members at the addresses have this one in their list; true, too, when no list could be had. */
+static bool is_listed(const struct poll *r, uint64_t id)
 {
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	struct err ignored = { 0 };
@@ -65,7 +64,7 @@ static int is_listed(const struct poll *r, uint64_t id)
 	for (size_t k = 0; (g = poll_voter(r, k)); k++)
 		if (rpc_member_list(g, true, &list, &ignored) == 0)
 			return membership_by_id(&list, id) != NULL;
-	return 1;
+	return true;
 }
 
 int join_removed(const struct machine *m, const struct identity *id, struct err *e)
@@ -80,8 +79,7 @@ int join_removed(const struct machine *m, const struct identity *id, struct err 
 	    membership_by_id(&list, id->member_id))
 		return 0;
 	urls = membership_urls(&list);
-	(void)err_set(e, ERR_CONFIG, "this machine's member %016" PRIx64 " was removed from its cluster",
-		      id->member_id);
+	(void)err_set(e, ERR_CONFIG, "this machine's member " ID_FMT " was removed from its cluster", id->member_id);
 	return err_hint(e, "to add it again, with the data moved aside: etcd-cluster join %s",
 			urls && endpoint_split(urls[0], &host, &port) ? host : "ADDRESS");
 }
@@ -108,6 +106,6 @@ int join_again(const struct machine *m, char *const *addresses, struct err *e)
 		return refuse(&id, ", not of the one to join", e);
 	if (is_listed(&r, id.member_id))
 		return 1;
-	log_info("the cluster does not have member %016" PRIx64 " any more; this machine is added anew", id.member_id);
+	log_info("member " ID_FMT " is no longer in the cluster; this machine is added again", id.member_id);
 	return give_up(m, e);
 }

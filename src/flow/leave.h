@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * This machine leaves its cluster while it still can: the others agree first, then etcd is stopped. Stopping it first would leave a cluster
- * of two without quorum, and then nobody could agree to anything.
+ * This machine leaves its cluster. The other members agree first, then etcd is stopped: a cluster of two whose one
+ * member has stopped cannot agree to anything.
  */
 #pragma once
 
@@ -11,12 +11,13 @@
 
 struct leave_options {
 	bool last;	   /* the only member gives its cluster up */
-	bool ca_elsewhere; /* the person says that the CA key is kept somewhere else, too */
+	bool ca_elsewhere; /* the person confirms that the CA key is kept in another place, too */
 };
 
 /*
- * Takes this machine's member out of the list, stops etcd, writes ROLE=none and moves data, identity and etcd.env aside; certificates stay.
- * The last voter does not leave unless the cluster is to be given up; then its certificates, with the CA, go aside as well. Nor does one whose vote
- * the others need. Killed anywhere and run again, it goes on. 1 done, 0 this machine is no member, -1.
+ * Removes this machine's member, stops etcd, writes ROLE=none and moves data, identity and etcd.env aside; certificates
+ * stay. With `last` the certificates, with the CA, are moved aside as well. Refused when the others need its vote, and
+ * for the last voter without `last`. Killed anywhere and run again, it goes on. 1 done, 0 this machine is not a
+ * member, -1.
  */
 int leave_run(const struct machine *m, const struct leave_options *how, struct err *e) MUST_CHECK;

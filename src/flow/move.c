@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/move.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -26,7 +25,7 @@ static bool is_alone(const struct setup_run *r)
 	return strv_len(candidates) <= 1;
 }
 
-/* Whether this machine still has the address in that URL. A name may lead anywhere: then it is not for us to say. */
+/* Whether this machine still has the address in that URL; false for a name, which may lead anywhere. */
 static bool is_here(const char *url)
 {
 	auto_free char *host = NULL;
@@ -44,33 +43,31 @@ int move_check(struct setup_run *r, struct err *e)
 		return 0;
 	(void)err_set(
 		e, ERR_CONFIG,
-		"this member is to move from %s to %s, but etcd runs, and the others still reach it at the former",
+		"this member cannot move from %s to %s while etcd runs and the others reach it at the old address",
 		former, now);
-	return err_hint(e, "when it may be away for a moment: systemctl stop etcd; etcd-cluster setup");
+	return err_hint(e, "if a short interruption is acceptable: systemctl stop etcd; etcd-cluster setup");
 }
 
 int move_announce(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = endpoint_peer(&r->m->conf);
-	bool alone;
 	int rc;
 
 	if (!r->moves || r->runs)
-		return 0; /* one that runs is alone and can be told itself, later */
+		return 0; /* one that runs is alone, and gets the URL itself in move_settle */
 	if (r->m->dry_run) {
-		log_info("would tell the cluster that this member is at %s", now);
+		log_info("would give the cluster the new peer URL %s of this member", now);
 		return 1;
 	}
-	alone = is_alone(r);
-	rc = alone ? 0 : membership_update(r->m, r->id.member_id, now, e);
+	rc = is_alone(r) ? 0 : membership_update(r->m, r->id.member_id, now, e);
 	if (rc > 0)
-		log_info("the cluster knows that this member is at %s", now);
+		log_info("the cluster has the new peer URL %s of this member", now);
 	if (rc < 0 && e->class == ERR_HEALTH)
 		e->class = ERR_PENDING;
 	return rc;
 }
 
-/* What the member here believes: nobody else is asked, so that a healthy machine has nothing to wait for. */
+/* The list of the member here. No other one is asked, so a healthy machine has nothing to wait for. */
 static int own_list(const struct machine *m, struct rpc_members *list)
 {
 	auto_free char *url = endpoint_own(m);
@@ -96,7 +93,7 @@ int move_settle(struct setup_run *r, struct err *e)
 	self = membership_by_id(&list, r->id.member_id);
 	if (!self || membership_by_peer(&list, now) == self)
 		return 0;
-	log_info("the cluster dials this member at %s; telling it that it is at %s",
+	log_info("the cluster dials this member at %s; its peer URL becomes %s",
 		 self->peer_urls ? self->peer_urls[0] : "no address", now);
 	if (r->m->dry_run)
 		return 1;

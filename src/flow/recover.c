@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/recover.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "doctor/examine.h"
+#include "flow/common.h"
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
-#include "member/health.h"
 #include "member/identity.h"
 #include "service/service.h"
 
@@ -30,18 +27,23 @@
 /* etcd.service's own limit (TimeoutStopSec=). */
 #define END_SECONDS 90
 
-/* What the steps learn from each other. */
 struct recovery {
 	const struct machine *m;
 	uint64_t cluster_id, member_id; /* of the data */
 	struct keyfile env;		/* etcd.env */
 	char **others;			/* strv: peer URLs of the other members, as far as they are known */
-	int64_t revision;		/* the newest that etcd said here; 0: it has said none */
+	int64_t revision;		/* the newest that etcd reported here; 0: none */
 };
+
+static void recovery_free(struct recovery *r)
+{
+	keyfile_free(&r->env);
+	strv_free(r->others);
+}
 
 /* --- Before anything is changed. */
 
-/* The data here must be that of the cluster which was typed, and such that etcd can be started on it. */
+/* The data here must be of the cluster that was typed, and etcd must be able to start on it. */
 static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 {
 	int rc = datadir_look(r->m, &r->cluster_id, &r->member_id, e);
@@ -50,15 +52,15 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 		return -1;
 	if (rc == 0) {
 		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s", r->m->at.root, r->m->conf.data_dir);
-		return err_hint(e, "run this on a machine whose data is still there");
+		return err_hint(e, "run this on a machine that still has its data");
 	}
 	if (r->cluster_id != typed) {
-		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster %016" PRIx64 ", not to %016" PRIx64,
+		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster " ID_FMT ", not to " ID_FMT,
 			      r->cluster_id, typed);
-		return err_hint(e, "if this is the right machine: etcd-cluster restore --force-new-cluster %016" PRIx64,
+		return err_hint(e, "if this is the right machine: etcd-cluster restore --force-new-cluster " ID_FMT,
 				r->cluster_id);
 	}
-	/* Whose data it is has been typed; a member-id, where there is one, must agree. */
+	/* The typed ID replaces a missing member-id; one that is there must agree. */
 	if (file_exists(r->m->at.member_id) && datadir_check(r->m, e) < 0)
 		return -1;
 	return doctor_can_start(r->m, e) < 0 ? -1 : keyfile_read(r->m->at.etcd_env, &r->env, e);
@@ -67,13 +69,13 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 static void add_other(struct recovery *r, const char *url)
 {
 	auto_free char *own = config_url(r->m->conf.address, r->m->conf.peer_port);
-	const char *told = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
+	const char *in_use = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
 
-	if (strcmp(url, own) != 0 && (!told || strcmp(url, told) != 0))
+	if (strcmp(url, own) != 0 && (!in_use || strcmp(url, in_use) != 0))
 		strv_add_once(&r->others, url);
 }
 
-/* Nobody could give the list: those that this machine was told about. */
+/* No list could be had: those that etcd.env and cluster.conf name. */
 static void others_by_files(struct recovery *r)
 {
 	const char *initial = keyfile_get(&r->env, "ETCD_INITIAL_CLUSTER");
@@ -101,12 +103,11 @@ static void others_by_files(struct recovery *r)
 
 static int refuse_alive(const char *who, struct err *e)
 {
-	(void)err_set(e, ERR_CONFIG,
-		      "%s still answers: while any other member lives, its data may be newer than that of this machine",
-		      who);
-	return err_hint(e, "start the members that are down; if they are lost for ever, choose the machine to go on "
-			   "with (etcd-cluster "
-			   "status --json: the highest revision), stop etcd on the others, then run this again");
+	(void)err_set(e, ERR_CONFIG, "%s still answers, and its data may be newer than that of this machine", who);
+	return err_hint(e,
+			"start the members that are down; if they are lost for ever, choose the machine to go on with "
+			"(the highest revision in etcd-cluster status --json), stop etcd on the others, then run "
+			"this again");
 }
 
 /* Refuses when another member of the survey answers; notes the peer URLs of those that do not. */
@@ -119,7 +120,7 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 
 		listed |= one->listed;
 		if (one->here && one->learner) {
-			(void)err_set(e, ERR_CONFIG, "this machine is a learner: it may not have all the data yet");
+			(void)err_set(e, ERR_CONFIG, "this machine is a learner, which may not have all data yet");
 			return err_hint(e, "run this on a machine that was a voting member");
 		}
 		if (one->here && one->answers)
@@ -148,9 +149,8 @@ static int look_at_peers(const struct recovery *r, struct err *e)
 
 		/* What is not a URL leads nowhere. */
 		strv_add(&hosts, endpoint_split(r->others[i], &host, &peers[i].port) ? host : "");
-	}
-	for (size_t i = 0; i < n; i++)
 		peers[i].address = hosts[i];
+	}
 	probe_reach(peers, n, ASK_MS);
 	for (size_t i = 0; i < n; i++)
 		if (peers[i].error == 0)
@@ -158,16 +158,17 @@ static int look_at_peers(const struct recovery *r, struct err *e)
 	return 0;
 }
 
-/* The member of this machine when it is healthy and nobody else is listed. */
+/* The member of this machine when it is healthy and no other is listed. */
 static const struct member *only_member(const struct member_survey *s)
 {
 	const struct member *only = NULL;
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->list[i].listed && (only || !s->list[i].here))
+		if (!s->list[i].listed)
+			continue;
+		if (only || !s->list[i].here)
 			return NULL;
-		if (s->list[i].listed)
-			only = &s->list[i];
+		only = &s->list[i];
 	}
 	return only && only->healthy && !only->learner ? only : NULL;
 }
@@ -187,35 +188,20 @@ static int look_at_cluster(struct recovery *r, struct err *e)
 	votes = member_count_votes(&s);
 	(void)err_set(e, ERR_CONFIG, "the cluster has its quorum (%zu of %zu voting members are healthy)",
 		      votes.healthy, votes.all);
-	return err_hint(e, "etcd-cluster status; to take out a dead member: etcd-cluster remove MEMBER");
+	return err_hint(e, "etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER");
 }
 
 /* --- The forcing. */
 
 static void warn(const struct recovery *r)
 {
-	log_warn("cluster %016" PRIx64 " goes on with the data of this machine alone", r->cluster_id);
-	log_warn("writes that only other members had are lost, and the last one when etcd was killed here; clients may "
-		 "see "
-		 "older values");
+	log_warn("cluster " ID_FMT " goes on with the data of this machine alone", r->cluster_id);
+	log_warn("writes that only other members had are lost, and the last write if etcd was killed here; clients may "
+		 "see older values");
 	for (size_t i = 0; r->others && r->others[i]; i++)
-		log_warn("%s is not a member any more and must never run again with its data; on that machine: "
+		log_warn("%s is no longer a member and must never run again with its data; on that machine: "
 			 "etcd-cluster join %s",
 			 r->others[i], r->m->conf.address);
-}
-
-static int stop_etcd(const struct recovery *r, struct err *e)
-{
-	auto_free char *data = layout_path(&r->m->at, r->m->conf.data_dir);
-	pid_t pid;
-
-	if (service_stop(r->m, e) < 0)
-		return -1;
-	pid = r->m->dry_run ? 0 : probe_etcd(data, NULL);
-	if (pid == 0)
-		return 0;
-	(void)err_set(e, ERR_CONFIG, "process %d runs etcd on %s", (int)pid, data);
-	return err_hint(e, "end it with SIGTERM, so that it writes down all that it knows; then run this again");
 }
 
 /* etcd.env as a process gets it; its paths are those of the machine below the root. */
@@ -236,7 +222,7 @@ static char **environment(const struct recovery *r)
 	return env;
 }
 
-/* The last line of etcd's log, for an error. */
+/* etcd has ended: an error with the last line of its log. */
 static int died(const char *log, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
@@ -247,10 +233,9 @@ static int died(const char *log, struct err *e)
 		return err_set(e, ERR_FAIL, "etcd ended at once");
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';
-	last = text.len > 0 ? strrchr(text.data, '\n') : NULL;
-	(void)err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
-		      last ? last + 1 : buf_str(&text));
-	return err_hint(e, "the whole log is in %s", log);
+	last = strrchr(buf_str(&text), '\n');
+	return err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
+		       last ? last + 1 : buf_str(&text));
 }
 
 static int survey_alone(struct recovery *r, struct err *e)
@@ -262,7 +247,7 @@ static int survey_alone(struct recovery *r, struct err *e)
 		return -1;
 	only = only_member(&s);
 	if (!only || only->id != r->member_id || s.cluster_id != r->cluster_id)
-		return err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster %016" PRIx64,
+		return err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster " ID_FMT,
 			       r->cluster_id);
 	if (only->status.revision < r->revision)
 		return err_set(e, ERR_HEALTH, "etcd came back with revision %" PRId64 ", it had %" PRId64,
@@ -271,15 +256,14 @@ static int survey_alone(struct recovery *r, struct err *e)
 	return 0;
 }
 
-/* Until the member is healthy and alone. child: our own etcd, or NULL for that of the unit. */
+/* Until the member is healthy and alone. child: an etcd of ours and its log; NULL: that of the unit. */
 static int wait_alone(struct recovery *r, const struct proc_child *child, const char *log, struct err *e)
 {
-	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
-	time_t end = time(NULL) + HEALTHY_SECONDS;
+	const long long end = clock_ms() + 1000LL * HEALTHY_SECONDS;
 	struct member_health health = { 0 };
 	struct err last = { 0 };
 
-	while (time(NULL) < end) {
+	while (clock_ms() < end) {
 		auto_free char *why = NULL;
 
 		err_clear(&last);
@@ -289,15 +273,15 @@ static int wait_alone(struct recovery *r, const struct proc_child *child, const 
 			return died(log, e);
 		if (!child && service_failed(r->m, &why, &last) > 0) {
 			(void)err_set(e, ERR_HEALTH, "%s", why);
-			return err_hint(e, "journalctl -u etcd.service -n 30 tells why");
+			return err_hint(e, "journalctl -u etcd.service -n 30 shows why");
 		}
-		(void)nanosleep(&tick, NULL);
+		clock_sleep(LOOK_MS);
 	}
 	return err_set(e, ERR_HEALTH, "etcd is not healthy after %d s: %s", HEALTHY_SECONDS,
 		       last.msg[0] ? last.msg : "no leader yet");
 }
 
-/* etcd once with --force-new-cluster, as a child that never outlives us: the option must not be there at the next start. */
+/* etcd once with --force-new-cluster, as a child that never outlives us: the next start must not have the option. */
 static int force(struct recovery *r, struct err *e)
 {
 	struct file_mode etcd = machine_mode_etcd(r->m, 0700);
@@ -305,6 +289,7 @@ static int force(struct recovery *r, struct err *e)
 	auto_free char *path = xasprintf("%s/restore.log", r->m->at.run);
 	auto_strv char **env = environment(r);
 	const char *const argv[] = { program, NULL };
+	struct err ignored = { 0 };
 	struct proc_child child;
 	auto_close int log = -1;
 	int rc;
@@ -322,16 +307,12 @@ static int force(struct recovery *r, struct err *e)
 				  &child, e) < 0)
 		return -1;
 	rc = wait_alone(r, &child, path, e);
-	if (rc < 0) {
-		struct err ignored = { 0 };
-
-		(void)!proc_end(&child, END_SECONDS, &ignored);
+	if (proc_end(&child, END_SECONDS, rc < 0 ? &ignored : e) < 0 || rc < 0)
 		return err_hint(e, "the log of etcd is in %s", path);
-	}
-	return proc_end(&child, END_SECONDS, e) < 0 ? -1 : 0;
+	return 0;
 }
 
-/* The member goes on as every day. */
+/* As on every other day. */
 static int start_again(struct recovery *r, struct err *e)
 {
 	const struct identity id = { .cluster_id = r->cluster_id, .member_id = r->member_id, .name = r->m->conf.name };
@@ -343,42 +324,31 @@ static int start_again(struct recovery *r, struct err *e)
 			 r->m->at.etcd_env);
 		return 0;
 	}
-	if (service_start(r->m, e) < 0)
-		return -1;
-	return r->m->dry_run ? 0 : wait_alone(r, NULL, NULL, e);
-}
-
-static int go(struct recovery *r, uint64_t typed, struct err *e)
-{
-	int rc;
-
-	if (look_at_data(r, typed, e) < 0)
-		return -1;
-	rc = look_at_cluster(r, e);
-	if (rc <= 0)
-		return rc;
-	if (aside_copy_room(r->m, e) < 0)
-		return -1;
-	warn(r);
-	if (stop_etcd(r, e) < 0)
-		return -1;
-	if (r->m->dry_run) {
-		log_info("would copy the data, and start etcd with --force-new-cluster");
-		return 1;
-	}
-	if (aside_copy(r->m, e) < 0 || force(r, e) < 0 || start_again(r, e) < 0)
-		return -1;
-	log_info("member %016" PRIx64 " is now the only one of cluster %016" PRIx64 ", at revision %" PRId64,
-		 r->member_id, r->cluster_id, r->revision);
-	return 1;
+	return service_start(r->m, e) < 0 ? -1 : wait_alone(r, NULL, NULL, e);
 }
 
 int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e)
 {
-	struct recovery r = { .m = m };
-	int rc = go(&r, cluster_id, e);
+	struct recovery r cleanup(recovery_free) = { .m = m };
+	int rc;
 
-	keyfile_free(&r.env);
-	strv_free(r.others);
-	return rc;
+	if (look_at_data(&r, cluster_id, e) < 0)
+		return -1;
+	rc = look_at_cluster(&r, e);
+	if (rc <= 0)
+		return rc;
+	if (aside_copy_room(m, e) < 0)
+		return -1;
+	warn(&r);
+	if (common_stop(m, 0, e) < 0)
+		return -1;
+	if (m->dry_run) {
+		log_info("would copy the data, and start etcd with --force-new-cluster");
+		return 1;
+	}
+	if (aside_copy(m, e) < 0 || force(&r, e) < 0 || start_again(&r, e) < 0)
+		return -1;
+	log_info("member " ID_FMT " is now the only one of cluster " ID_FMT ", at revision %" PRId64, r.member_id,
+		 r.cluster_id, r.revision);
+	return 1;
 }

@@ -7,8 +7,8 @@
 #include "config/machine.h"
 
 /*
- * Clears the way on this machine, then walks the road (flow/setup.h) with replace allowed: the dead entry is removed and the machine
- * joins with the same name as a new member. What is here of the former one (member-id without its data, data that etcd does not start on) is moved aside,
- * but only when the others have a quorum and do not need it. Results are those of setup_run.
+ * Moves aside what is left of the former member (a member-id without its data, data that etcd does not start on), but
+ * only when the others have a quorum and do not need it. Then runs setup (flow/setup.h) with replace allowed: the dead
+ * member is removed, and the machine joins as a new member of the same name. Results are those of setup_run.
  */
 int replace_run(const struct machine_options *where, const char *member, struct err *e) MUST_CHECK;

@@ -2,14 +2,13 @@
 #include "flow/retry.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A pause is this part of the time that has passed, within these limits: who was early by a minute is late by a second at most. */
+/* A pause is this part of the time that has passed, within these limits. */
 #define PART	 40
 #define LEAST_MS 250
 #define MOST_MS	 3000
@@ -32,18 +31,18 @@ static long long spread(long long ms)
 bool retry_pause(struct retry *p, const struct err *why)
 {
 	long long now = clock_ms(), pause = (now - p->began) / PART;
-	struct timespec t;
 
 	if (now >= p->end)
 		return false;
-	if (strncmp(p->said, why->msg, sizeof(p->said) - 1) != 0) {
-		(void)snprintf(p->said, sizeof(p->said), "%.*s", (int)sizeof(p->said) - 1, why->msg);
+	if (strncmp(p->logged, why->msg, sizeof(p->logged) - 1) != 0) {
+		(void)snprintf(p->logged, sizeof(p->logged), "%.*s", (int)sizeof(p->logged) - 1, why->msg);
 		log_info("waiting: %s", why->msg);
 	}
-	pause = spread(pause < LEAST_MS ? LEAST_MS : pause > MOST_MS ? MOST_MS : pause);
-	if (pause > p->end - now)
-		pause = p->end - now;
-	t = (struct timespec){ .tv_sec = (time_t)(pause / 1000), .tv_nsec = (long)(pause % 1000) * 1000000L };
-	(void)nanosleep(&t, NULL);
+	if (pause < LEAST_MS)
+		pause = LEAST_MS;
+	if (pause > MOST_MS)
+		pause = MOST_MS;
+	pause = spread(pause);
+	clock_sleep(pause < p->end - now ? pause : p->end - now);
 	return true;
 }

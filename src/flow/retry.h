@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Waiting for other machines: how long, how often, and what is said about it meanwhile.
+ * Waiting for other machines: how long, how often, and what is logged about it meanwhile.
  */
 #pragma once
 
@@ -10,13 +10,13 @@
 
 struct retry {
 	long long began, end; /* ms of the monotonic clock */
-	char said[256];	      /* the beginning of the last reason that was logged */
+	char logged[256];     /* the beginning of the last reason that was logged */
 };
 
 void retry_begin(struct retry *p, unsigned int seconds);
 
 /*
- * Sleeps until it is time to look again: soon in the beginning, every few seconds later, never at the same time as others. Says why when the
- * reason is another one than before. False, without sleeping, when the time is over.
+ * Sleeps until it is time to look again: soon in the beginning, every few seconds later, at other moments than other
+ * machines. Logs the reason when it differs from the last one. False, without sleeping, when the time is over.
  */
 bool retry_pause(struct retry *p, const struct err *why);

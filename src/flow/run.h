@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of setup: what was asked for, and what its steps learn from each other.
+ * One run of setup: its options, and what its steps learn from each other.
  */
 #pragma once
 
@@ -19,13 +19,13 @@ struct setup_options {
 struct setup_run {
 	struct machine *m;
 	const struct setup_options *how;
-	struct identity id; /* of the member that this machine is, once there is one */
+	struct identity id; /* of the member that this machine is */
 	bool has_id;
 	struct member_health health; /* the last answer of etcd */
-	bool runs;		     /* it answered before we changed anything */
+	bool runs;		     /* it answered before anything was changed */
 	bool changed;		     /* some step did something */
-	bool moves;		     /* etcd.env is for another address than cluster.conf says */
-	bool restart;		     /* etcd runs with settings that are no longer those of its files */
+	bool moves;		     /* etcd.env is for another address than cluster.conf */
+	bool restart;		     /* etcd runs with older settings than those of its files */
 	struct err others;	     /* ERR_PENDING: what other machines have to do first; may change any moment */
-	struct err release;	     /* ERR_PENDING: what the release waits for; the retry timer's */
+	struct err release;	     /* ERR_PENDING: what the release waits for; left to the retry timer */
 };

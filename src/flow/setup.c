@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/setup.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "doctor/examine.h"
 #include "enroll/open.h"
 #include "flow/certify.h"
@@ -22,17 +20,17 @@
 #include "service/outcome.h"
 #include "service/service.h"
 
-/* One look at the member; it is on loopback or on an address of ours. */
+/* One look at the member, which is on loopback or an address of ours. */
 #define PROBE_MS 2000
 
 /*
- * How long setup looks again and again while it waits for other machines: long enough for people who install them one after the
- * other, then the timer goes on. A person at the shell gets an answer after a moment.
+ * How long setup waits for other machines: with --wait long enough for people who install them one after the other,
+ * else a moment. Then the timer goes on.
  */
 #define WAIT_SECONDS   (20 * 60)
 #define ANSWER_SECONDS 10
 
-/* Everything that can say no says it here, before anything is changed. */
+/* All that can be refused before anything is changed. */
 static int look_first(struct setup_run *r, struct err *e)
 {
 	struct err silent = { 0 };
@@ -42,7 +40,7 @@ static int look_first(struct setup_run *r, struct err *e)
 	if (rc < 0)
 		return -1;
 	r->has_id = rc > 0;
-	/* Whose data it is that a joining machine has only the cluster can tell: join_enter asks. */
+	/* Only the cluster knows whose data a joining machine has: join_enter asks. */
 	if (!join_wanted(r->m, r->how->replace) && datadir_check(r->m, e) < 0)
 		return -1;
 	if (r->m->at.root[0] != '\0')
@@ -51,16 +49,16 @@ static int look_first(struct setup_run *r, struct err *e)
 		r->runs = member_probe(r->m, PROBE_MS, &r->health, &silent) == 0;
 	if (r->runs && r->has_id && r->health.cluster_id != r->id.cluster_id) {
 		(void)err_set(e, ERR_CONFIG,
-			      "the etcd that answers on port %u belongs to cluster %016" PRIx64
-			      ", this machine's member to %016" PRIx64,
+			      "the etcd that answers on port %u belongs to cluster " ID_FMT
+			      ", this machine's member to " ID_FMT,
 			      (unsigned int)r->m->conf.client_port, r->health.cluster_id, r->id.cluster_id);
 		return err_hint(e, "stop the other etcd, or choose another CLIENT_PORT in %s", r->m->at.conf);
 	}
 	if (move_check(r, e) < 0)
 		return -1;
 	rc = r->runs || r->moves ? 0 : doctor_before_start(r->m, e);
-	if (rc < 0 && e->class == ERR_PENDING)
-		r->others = *e; /* a network that comes in a moment */
+	if (rc < 0)
+		r->others = *e; /* when it is pending: a network that comes in a moment */
 	return rc;
 }
 
@@ -81,8 +79,11 @@ static int open_enrolment(struct setup_run *r, struct err *e)
 
 static int make_directories(struct setup_run *r, struct err *e)
 {
-	int data = datadir_prepare(r->m, e), paths = data < 0 ? -1 : service_paths(r->m, e);
+	int data = datadir_prepare(r->m, e), paths;
 
+	if (data < 0)
+		return -1;
+	paths = service_paths(r->m, e);
 	return paths < 0 ? -1 : data || paths;
 }
 
@@ -91,7 +92,7 @@ static int get_release(struct setup_run *r, struct err *e)
 	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : TARBALL_ANY, r->has_id, e);
 }
 
-/* Whether this machine, one of MEMBERS, is a member whose data is gone and that may be replaced: 1, 0, or -1. */
+/* Whether this machine, one of MEMBERS, lost its data and may replace the member that it was: 1, 0, -1. */
 static int rebuilt(struct setup_run *r, struct err *e)
 {
 	uint64_t cluster, member;
@@ -108,7 +109,7 @@ static int rebuilt(struct setup_run *r, struct err *e)
 	return rc < 0 ? -1 : rc == FORM_REPLACE;
 }
 
-/* How this machine becomes a member of a cluster that runs, if it is none yet. */
+/* Has this machine added to a running cluster, if it is to join one and was not added yet. */
 static int enter(struct setup_run *r, struct err *e)
 {
 	int replace = r->runs ? 0 : rebuilt(r, e);
@@ -126,7 +127,7 @@ static int write_env(struct setup_run *r, struct err *e)
 	int rc;
 
 	if (r->moves && r->how->local)
-		return 0; /* the others have to be told first */
+		return 0; /* the others have to know the new address first */
 	rc = release_current(r->m, &release, e);
 	if (rc <= 0)
 		return rc; /* none yet: a dry run, or the release is pending */
@@ -142,16 +143,16 @@ static int write_env(struct setup_run *r, struct err *e)
 	return rc;
 }
 
-/* What a step waits for when it fails with ERR_PENDING. Others: worth another look in a moment. Release: the retry timer comes back to it. */
+/* What a step that fails with ERR_PENDING waits for. Others: setup looks again in a moment. Release: the timer does. */
 enum wait { ENDS, WAITS_FOR_OTHERS, WAITS_FOR_RELEASE };
 
 /* When a step is skipped. An etcd that runs needs no new release. */
 enum { NEVER = 0, IF_LOCAL = 1, WITHOUT_OTHERS = 2, WITHOUT_RELEASE = 4 };
 
 /*
- * All of setup, in order. Each step returns 1 changed, 0 nothing to do, -1. Certificates come before the release although etcd needs both: a machine
- * that waits for its mirror has done all the rest, and a CA host can serve the others meanwhile; neither keeps the other from being
- * fetched. The membership changes just before etcd starts: what the cluster has been told is not taken back so easily.
+ * All of setup, in order. Each step returns 1 changed, 0 nothing to do, -1. Certificates come before the release: a CA
+ * host that waits for its mirror can serve the others meanwhile. The membership changes just before etcd starts, since
+ * that is not easily taken back.
  */
 static const struct step {
 	int (*take)(struct setup_run *r, struct err *e);
@@ -176,7 +177,7 @@ static bool is_skipped(const struct step *s, const struct setup_run *r)
 	       (s->skip & WITHOUT_RELEASE && r->release.class != ERR_NONE && !r->runs);
 }
 
-/* A step that has to wait does not keep the next ones from being taken. */
+/* A step that has to wait does not hold up the next ones. */
 static int put_off(struct setup_run *r, const struct step *s, struct err *e)
 {
 	struct err *why = s->wait == WAITS_FOR_OTHERS ? &r->others : &r->release;
@@ -189,7 +190,7 @@ static int put_off(struct setup_run *r, const struct step *s, struct err *e)
 	return 0;
 }
 
-/* Every reason why it is not done yet, and what to type about the first that knows. */
+/* All reasons why it is not done yet, and the first hint. */
 static int not_yet(const struct setup_run *r, struct err *e)
 {
 	*e = r->others.class != ERR_NONE ? r->others : r->release;
@@ -219,7 +220,7 @@ static int take_steps(struct setup_run *r, struct err *e)
 	return r->changed ? SETUP_DONE : SETUP_NOTHING;
 }
 
-/* How it ended goes to status, and to the retry timer; a machine that cannot even be told so still gets the error itself. */
+/* How it ended, for status and for the retry timer. A failure here only warns: main prints the error itself. */
 static void record(const struct machine *m, int rc, const struct err *why)
 {
 	enum outcome_state state = OUTCOME_READY;
@@ -234,7 +235,7 @@ static void record(const struct machine *m, int rc, const struct err *why)
 		log_error(LOG_LEVEL_WARN, &lost);
 }
 
-/* ROLE=none: nothing is done here, for others neither. */
+/* ROLE=none: nothing is done here, and the enrolment server is closed. */
 static int stand_idle(const struct machine *m, const struct setup_options *how, struct err *e)
 {
 	int rc = how->local ? 0 : enroll_open(m, e);
@@ -242,22 +243,21 @@ static int stand_idle(const struct machine *m, const struct setup_options *how, 
 	return rc < 0 ? -1 : rc > 0 ? SETUP_DONE : SETUP_NOTHING;
 }
 
-/* One walk from the beginning: cluster.conf may have changed since the last. *again: another one may end otherwise in a moment. */
+/* One run from the beginning: cluster.conf may have changed. *again: another run may end otherwise in a moment. */
 static int run_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
 {
 	struct machine m cleanup(machine_free) = { 0 };
 	struct setup_run run = { .m = &m, .how = how };
 	int rc = machine_open(&m, where, e);
 
-	/* What cluster.conf itself waits for is an address or a name, which the network brings. */
-	*again = rc < 0 && e->class == ERR_PENDING;
-	if (rc == 0) {
+	if (rc < 0) {
+		run.others = *e; /* when it is pending: an address or a name, which the network brings */
+	} else {
 		m.conf.replace = m.conf.replace || how->replace;
 		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : take_steps(&run, e);
-		*again = rc < 0 && e->class == ERR_PENDING && run.release.class == ERR_NONE &&
-			 run.others.class != ERR_NONE;
 	}
-	*again = *again && !how->local && !m.dry_run && (how->wait || m.at.root[0] == '\0');
+	*again = rc < 0 && e->class == ERR_PENDING && run.others.class != ERR_NONE && run.release.class == ERR_NONE &&
+		 !how->local && !m.dry_run && (how->wait || m.at.root[0] == '\0');
 	identity_free(&run.id);
 	if (!m.dry_run && !how->local)
 		record(&m, rc, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Makes the machine match cluster.conf. The package hook, the boot unit, the retry timer and a person at the shell all call this. Each step
- * looks first, acts only if needed, and can be killed anywhere and run again.
+ * Makes the machine match cluster.conf. The package hook, the boot unit, the retry timer and a person at the shell all
+ * call this. Each step looks first, acts only if needed, and can be killed anywhere and run again.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
 
 /*
- * Runs all steps, again and again while other machines are not ready (without holding the lock in between), and records how it ended
- * (service/outcome.h). Returns SETUP_DONE when something changed, SETUP_NOTHING when the machine was as it should be, -1 otherwise:
+ * Runs all steps, again and again while other machines are not ready (without holding the lock in between), and records
+ * how it ended (service/outcome.h). SETUP_DONE: something changed; SETUP_NOTHING: the machine was as it should be; -1:
  * ERR_PENDING arms the retry timer, everything else waits for a person.
  */
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;

@@ -1,52 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/start.h"
 
-#include <inttypes.h>
-#include <string.h>
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/join.h"
 #include "flow/move.h"
 #include "service/service.h"
 
 /*
- * How long a fresh member may take to answer: etcd itself needs well under a second; a slow disk's first fsyncs may need
- * many. After that the timer looks again, so nothing is lost by giving up. A patient setup comes back at once, and lets others
- * have the lock in between.
+ * How long a fresh member may take to answer: etcd needs well under a second, the first fsyncs of a slow disk may need
+ * many. Then the timer runs setup again. With --wait the next run comes at once, and others get the lock in between.
  */
-#define START_SECONDS	      60
-#define START_SECONDS_PATIENT 5
+#define START_SECONDS	   60
+#define START_SECONDS_WAIT 5
 
-/* One look at the member; it is on loopback or on an address of ours. It listens before it has a quorum, and then just does not answer. */
+/* One look at the member, on loopback or an address of ours. Without a quorum it listens, but does not answer. */
 #define PROBE_MS 2000
 
 /* How often a starting member is looked at, and every how many looks systemd is asked whether it gave up. */
 #define LOOK_MS	       20
 #define LOOKS_PER_UNIT 25
 
-/* After how many looks at a member that is down the others are asked whether it is one; not at once, for the others may be booting as well. */
+/* After how many looks the others, who may be booting as well, are asked whether this is still a member. */
 #define LOOKS_REMOVED 100
 
-/* systemd does not start etcd any more. A member that was just added is taken back, so that it does not count against the others' quorum. */
+/* systemd has given up on etcd. A learner that was just added is removed: it would count against the others. */
 static int gave_up(struct setup_run *r, const char *why, struct err *e)
 {
 	if (join_wanted(r->m, false))
-		return join_undo(r->m, why, e);
-	(void)err_set(e, ERR_HEALTH, "%s", why);
-	return err_hint(e, "journalctl -u etcd.service -n 30 tells why; then: etcd-cluster setup");
+		join_undo(r->m, why, e);
+	else
+		(void)err_set(e, ERR_HEALTH, "%s", why);
+	return err_hint(e, "journalctl -u etcd.service -n 30 shows why; then: etcd-cluster setup");
 }
 
 /* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
 static int wait_healthy(struct setup_run *r, struct err *e)
 {
-	const struct timespec tick = { .tv_nsec = LOOK_MS * 1000L * 1000L };
-	int seconds = r->how->wait ? START_SECONDS_PATIENT : START_SECONDS;
-	time_t end = time(NULL) + seconds;
+	const long long end = clock_ms() + 1000LL * (r->how->wait ? START_SECONDS_WAIT : START_SECONDS);
+	const struct config *c = &r->m->conf;
 	struct err last = { 0 };
 
-	for (unsigned int look = 1; time(NULL) < end; look++) {
+	for (unsigned int look = 1; clock_ms() < end; look++) {
 		auto_free char *why = NULL;
 		int rc = 0;
 
@@ -61,18 +58,18 @@ static int wait_healthy(struct setup_run *r, struct err *e)
 			return gave_up(r, why, e);
 		if (look == LOOKS_REMOVED && r->has_id && join_removed(r->m, &r->id, e) < 0)
 			return -1;
-		(void)nanosleep(&tick, NULL);
+		clock_sleep(LOOK_MS);
 	}
-	if (r->m->conf.role == ROLE_CLUSTER && r->m->conf.n_members > 1)
+	if (c->role == ROLE_CLUSTER && c->n_members > 1)
 		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu MEMBERS must run",
-			      r->m->conf.n_members / 2 + 1, r->m->conf.n_members);
+			      c->n_members / 2 + 1, c->n_members);
 	else
 		(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy yet: %s",
 			      last.msg[0] ? last.msg : "no leader");
-	return err_hint(e, "journalctl -u etcd.service -n 30 tells more; setup looks again by itself");
+	return err_hint(e, "journalctl -u etcd.service -n 30 shows more; setup runs again by itself");
 }
 
-/* Writes down which member this machine is, so that lost data is noticed before etcd forgets what it promised. */
+/* Writes down which member this machine is, so that lost data is noticed before etcd starts empty. */
 static int remember(struct setup_run *r, struct err *e)
 {
 	const struct identity id = { .cluster_id = r->health.cluster_id,
@@ -81,32 +78,33 @@ static int remember(struct setup_run *r, struct err *e)
 
 	if (r->has_id)
 		return 0;
-	log_info("member %016" PRIx64 " of cluster %016" PRIx64 " is healthy", id.member_id, id.cluster_id);
+	log_info("member " ID_FMT " of cluster " ID_FMT " is healthy", id.member_id, id.cluster_id);
 	return identity_write(r->m, &id, e) < 0 ? -1 : 1;
 }
 
-/* Nobody starts etcd for us; but a machine that was added has to vote once somebody has. */
+/* Without systemd a person starts etcd; a learner that runs then becomes a voter. */
 static int start_by_hand(struct setup_run *r, struct err *e)
 {
+	const struct layout *at = &r->m->at;
 	struct err silent = { 0 };
 
 	if (r->m->dry_run)
 		return 0;
-	if (r->changed && r->m->at.root[0] == '\0')
-		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", r->m->at.current,
-			 r->m->at.etcd_env);
-	if (r->has_id || !file_exists(r->m->at.joining))
+	if (r->changed && at->root[0] == '\0')
+		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", at->current,
+			 at->etcd_env);
+	if (r->has_id || !file_exists(at->joining))
 		return 0;
 	if (member_probe(r->m, PROBE_MS, &r->health, &silent) < 0) {
 		(void)err_set(e, ERR_PENDING,
-			      "this machine was added to its cluster, and its etcd was not started yet");
-		return err_hint(e, "start %s/etcd with the settings of %s, then: etcd-cluster setup", r->m->at.current,
-				r->m->at.etcd_env);
+			      "this machine was added to its cluster, but its etcd has not been started yet");
+		return err_hint(e, "start %s/etcd with the settings of %s, then: etcd-cluster setup", at->current,
+				at->etcd_env);
 	}
 	return join_finish(r->m, e) < 0 ? -1 : remember(r, e);
 }
 
-/* Under systemd. An etcd that still runs and was not heard listens where nobody comes by any more. */
+/* An etcd that still runs although it did not answer listens on the former address. */
 static int start_unit(struct setup_run *r, struct err *e)
 {
 	return r->moves ? service_kill_and_start(r->m, e) : service_start(r->m, e);

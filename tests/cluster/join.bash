@@ -37,7 +37,7 @@ setup_reaches() {
 
 # enter NAME: the join up to the start of etcd.
 enter() {
-	setup_until "$1" 'its etcd was not started yet'
+	setup_until "$1" 'its etcd has not been started yet'
 }
 
 # finish NAME: the rest of the join; etcd runs.

@@ -85,7 +85,7 @@ restored() {
 	[ -z "$(copies)" ]
 	run -0 helper n1 restore --force-new-cluster "$id"
 	[[ "$output" == *"goes on with the data of this machine alone"* ]]
-	[[ "$output" == *"https://127.0.0.1:$(port n2 2) is not a member any more"*"etcd-cluster join"* ]]
+	[[ "$output" == *"https://127.0.0.1:$(port n2 2) is no longer a member"*"etcd-cluster join"* ]]
 	[[ "$output" == *"start "*"/etcd yourself"* ]]
 	[[ "$output" == *"is now the only one of cluster"* ]]
 	[ "$(copies | wc -l)" -eq 1 ]

@@ -28,7 +28,7 @@ teardown() {
 	run -3 helper n1 remove n1
 	[[ "$output" == *"n1 is this machine"*"etcd-cluster leave"* ]]
 	run -3 helper n1 remove n4
-	[[ "$output" == *"there is no member n4; there are "*"n3 ($id)"* ]]
+	[[ "$output" == *"the cluster has no member n4; its members are "*"n3 ($id)"* ]]
 	run -3 helper n1 remove
 	run -3 helper n1 remove n2 n3
 
@@ -41,7 +41,7 @@ teardown() {
 	[[ "$output" == *"member $id (n3, "*") was removed"*"2 voting members are left, of which 0 may fail"* ]]
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 	run -2 helper n1 remove "$id"
-	[[ "$output" == *"$id is no member"* ]]
+	[[ "$output" == *"$id is not a member"* ]]
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 }
 

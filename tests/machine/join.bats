@@ -69,7 +69,7 @@ voters() {
 	run on n3 "etcd-cluster join $(v4 n1)"
 	echo "$output"
 	[ "$status" -eq 5 ]
-	[[ "$output" == *"etcd.service ended with result"*"was taken back from the cluster"* ]]
+	[[ "$output" == *"etcd.service ended with result"*"was removed from the cluster again"* ]]
 	voters 2
 	on n3 '[ ! -e /etc/etcd/joining ]
 	[ ! -e /var/lib/etcd-cluster/member ]

@@ -82,7 +82,7 @@ leads() {
 	has_left n5
 	leads n4
 	MACHINE=n4 exits 0 'etcd-cluster leave'
-	prints 'leads the cluster now'
+	prints 'is the leader of the cluster now'
 	prints '3 voting members are left, of which 1 may fail'
 	has_left n4
 	[ "$(voters n1)" -eq 3 ]

@@ -33,7 +33,7 @@ static void retries_end_in_time(void **state)
 	/* Pauses of 188 to 312 ms; a busy machine makes them longer. */
 	assert_in_range(looks, 1, 6);
 	assert_in_range(clock_ms() - began, 1000, 5000);
-	assert_string_equal(p.said, "nobody answers");
+	assert_string_equal(p.logged, "nobody answers");
 }
 
 int main(void)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/common.h"
+
+#include "adapter/probe.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "service/service.h"
+
+#define LOOK_MS 100
+
+int common_check_quorum(const struct member_survey *s, struct err *e)
+{
+	if (s->agreed)
+		return 0;
+	(void)err_set(
+		e, ERR_HEALTH,
+		"no voting member that answers has a quorum, so nobody can agree to a removal; nothing was removed or "
+		"moved");
+	return err_hint(
+		e, "start etcd on the machines that are down (etcd-cluster status shows them); if they are lost "
+		   "for ever: etcd-cluster restore --force-new-cluster CLUSTER_ID, on a machine that has its data");
+}
+
+int common_stop(const struct machine *m, unsigned int seconds, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	const long long end = clock_ms() + 1000LL * seconds;
+	pid_t pid;
+
+	if (service_stop(m, e) < 0)
+		return -1;
+	while (!m->dry_run && (pid = probe_etcd(data, NULL)) != 0) {
+		if (clock_ms() >= end) {
+			(void)err_set(e, seconds > 0 ? ERR_FAIL : ERR_CONFIG, "process %d runs etcd on %s", (int)pid,
+				      data);
+			return err_hint(e, "end it with SIGTERM, which lets it write all that it knows to disk; then "
+					   "run this again");
+		}
+		clock_sleep(LOOK_MS);
+	}
+	return 0;
+}
