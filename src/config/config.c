@@ -47,6 +47,14 @@ char *config_url(const char *address, uint16_t port)
 				    : xasprintf("https://%s:%u", address, port);
 }
 
+const char *config_etcd_value(const struct config *c, const char *key)
+{
+	for (size_t i = 0; i < c->n_etcd; i++)
+		if (strcmp(c->etcd[i].key, key) == 0)
+			return c->etcd[i].value;
+	return NULL;
+}
+
 char *config_wal_dir(const struct config *c)
 {
 	return c->wal_dir ? xasprintf("%s/wal", c->wal_dir) : NULL;

@@ -62,6 +62,9 @@ bool config_makes_ca(const struct config *c);
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
 char *config_url(const char *address, uint16_t port);
 
+/* The value of the ETCD_* line with this key, or NULL. */
+const char *config_etcd_value(const struct config *c, const char *key);
+
 /*
  * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root);
  * else NULL. Not WAL_DIR itself: etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a

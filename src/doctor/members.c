@@ -23,16 +23,14 @@
 
 long long doctor_quota(const struct machine *m, const struct member *member)
 {
+	const char *passed = config_etcd_value(&m->conf, "ETCD_QUOTA_BACKEND_BYTES");
 	uint64_t bytes;
 
 	if (member->status.db_quota > 0)
 		return member->status.db_quota;
 	/* Before 3.6 it does not say; members of one cluster are meant to have the same. */
-	for (size_t i = 0; i < m->conf.n_etcd; i++) {
-		if (strcmp(m->conf.etcd[i].key, "ETCD_QUOTA_BACKEND_BYTES") == 0 &&
-		    text_parse_u64(m->conf.etcd[i].value, 1, INT64_MAX, &bytes))
-			return (long long)bytes;
-	}
+	if (passed && text_parse_u64(passed, 1, INT64_MAX, &bytes))
+		return (long long)bytes;
 	return QUOTA_DEFAULT;
 }
 

@@ -20,7 +20,7 @@
 #define DEFAULT_CLUSTER UINT64_C(0xcdf818194e3a8c32)
 #define DEFAULT_MEMBER	UINT64_C(0x8e9e05c52164694d)
 
-/* Not etcd's data, nor its probe for write access, nor what mkfs makes, nor what was moved aside (member/aside.h). */
+/* Expected are etcd's data, its probe for write access, what mkfs makes, and what was moved aside (member/aside.h). */
 static bool is_unexpected(const char *name)
 {
 	return strcmp(name, "member") != 0 && strcmp(name, ".touch") != 0 && strcmp(name, "lost+found") != 0 &&
@@ -159,9 +159,8 @@ static int check_unclaimed(const struct machine *m, const struct joining *j, str
 		return 0;
 	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
 		(void)err_set(e, ERR_CONFIG,
-			      "%s contains the data of an etcd that ran without any configuration, as a distribution's "
-			      "package "
-			      "starts it; no cluster can be formed with it",
+			      "%s contains the data of an etcd that ran without any configuration, as a "
+			      "distribution's package starts it; no cluster can be formed with it",
 			      data);
 	else
 		(void)err_set(e, ERR_CONFIG,
@@ -234,12 +233,16 @@ static int prepare_dir(const struct machine *m, const char *path, struct err *e)
 
 int datadir_prepare(const struct machine *m, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *wal = m->conf.wal_dir ? layout_path(&m->at, m->conf.wal_dir) : NULL;
-	int changed = prepare_dir(m, data, e), more;
+	const char *const dirs[] = { m->conf.data_dir, m->conf.wal_dir };
+	int changed = 0;
 
-	if (changed < 0 || !wal)
-		return changed;
-	more = prepare_dir(m, wal, e);
-	return more < 0 ? -1 : changed || more;
+	for (size_t i = 0; i < ARRAY_LEN(dirs) && dirs[i]; i++) {
+		auto_free char *path = layout_path(&m->at, dirs[i]);
+		int rc = prepare_dir(m, path, e);
+
+		if (rc < 0)
+			return -1;
+		changed |= rc;
+	}
+	return changed;
 }

@@ -54,10 +54,9 @@ char *endpoint_own(const struct machine *m)
 
 char *endpoint_peer(const struct config *c)
 {
-	for (size_t i = 0; i < c->n_etcd; i++)
-		if (strcmp(c->etcd[i].key, PEER_SETTING) == 0)
-			return xstrdup(c->etcd[i].value);
-	return config_url(c->address, c->peer_port);
+	const char *passed = config_etcd_value(c, PEER_SETTING);
+
+	return passed ? xstrdup(passed) : config_url(c->address, c->peer_port);
 }
 
 char *endpoint_peer_in_use(const struct machine *m)
@@ -65,9 +64,9 @@ char *endpoint_peer_in_use(const struct machine *m)
 	return setting(m, PEER_SETTING);
 }
 
-static void add_address(const struct machine *m, char ***list, const char *address)
+static void add_url(char ***list, const char *address, uint16_t port)
 {
-	auto_free char *url = config_url(address, m->conf.client_port);
+	auto_free char *url = config_url(address, port);
 
 	strv_add_once(list, url);
 }
@@ -84,25 +83,22 @@ static void add_initial(const struct machine *m, char ***list)
 		uint16_t port;
 
 		if (url && endpoint_split(url + 1, &host, &port))
-			add_address(m, list, host);
+			add_url(list, host, m->conf.client_port);
 	}
 }
 
 char **endpoint_all(const struct machine *m)
 {
+	const struct config *c = &m->conf;
 	auto_free char *own = endpoint_own(m);
 	char **list = NULL;
 
 	strv_add(&list, own);
-	for (size_t i = 0; i < m->conf.n_members; i++)
-		if (strcmp(m->conf.members[i].name, m->conf.name) != 0)
-			add_address(m, &list, m->conf.members[i].address);
-	for (size_t i = 0; m->conf.join && m->conf.join[i]; i++) {
-		uint16_t port = m->conf.join_ports[i] ? m->conf.join_ports[i] : m->conf.client_port;
-		auto_free char *url = config_url(m->conf.join[i], port);
-
-		strv_add_once(&list, url);
-	}
+	for (size_t i = 0; i < c->n_members; i++)
+		if (strcmp(c->members[i].name, c->name) != 0)
+			add_url(&list, c->members[i].address, c->client_port);
+	for (size_t i = 0; c->join && c->join[i]; i++)
+		add_url(&list, c->join[i], c->join_ports[i] ? c->join_ports[i] : c->client_port);
 	add_initial(m, &list);
 	return list;
 }

@@ -38,14 +38,6 @@ static char *variable_of(const char *option)
 	return name;
 }
 
-static bool overridden(const struct config *c, const char *variable)
-{
-	for (size_t i = 0; i < c->n_etcd; i++)
-		if (strcmp(c->etcd[i].key, variable) == 0)
-			return true;
-	return false;
-}
-
 struct setting {
 	const char *option;		/* NULL: value is a comment */
 	const char *value;		/* NULL: not set at all */
@@ -62,7 +54,7 @@ static int put_setting(const struct machine *m, const struct env_input *in, cons
 	if (!s->option || !s->value)
 		return 0;
 	if (strv_has(in->options, s->option))
-		return overridden(&m->conf, variable) ? 0 : keyfile_put(out, variable, s->value, e);
+		return config_etcd_value(&m->conf, variable) ? 0 : keyfile_put(out, variable, s->value, e);
 	if (s->need == OPTIONAL)
 		return 0;
 	return err_set(e, ERR_FAIL, "etcd " VERSION_FMT " does not know the option --%s", VERSION_ARGS(in->version),
