@@ -221,7 +221,7 @@ refusals() {
 	question n2 "$net.2" "$bent" | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*not signed by its own key' "$top/answer"
 	question n2 "$net.2" AAAA | send "$net.2" >"$top/answer"
-	grep -q '^MESSAGE=.*no certificate request' "$top/answer"
+	grep -q '^MESSAGE=.*it is not a certificate request' "$top/answer"
 	head -c 3000 /dev/urandom | send "$net.2" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
 	# A message with a length of 1 GiB, and one of 40000 bytes.
