@@ -47,8 +47,7 @@ static int check_alone(struct pki_run *w, bool local, struct err *e)
 		return 0;
 	if (local)
 		return err_set(e, ERR_PENDING, "the CA is made after the other MEMBERS were asked for an existing one");
-	if (!was_member)
-		who = form_answering(w->m);
+	who = was_member ? NULL : form_answering(w->m);
 	if (!was_member && !who)
 		return 0;
 	if (w->m->conf.replace) {
@@ -263,10 +262,10 @@ static int first_keys(struct pki_run *w, struct err *e)
 	if (pki_put_generation(w, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		if (!w->fresh[i])
-			continue;
-		x509_key_free_ptr(&w->leaf[i].key);
-		w->leaf[i].key = steal(&w->fresh[i]);
+		if (w->fresh[i]) {
+			x509_key_free_ptr(&w->leaf[i].key);
+			w->leaf[i].key = steal(&w->fresh[i]);
+		}
 	}
 	return 0;
 }
@@ -313,40 +312,29 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 	return 1;
 }
 
-/* A used token is of no use to anybody but a thief. */
-static void forget_token(const struct pki_run *w)
-{
-	struct err lost = { 0 };
-
-	if (from_ca_host(w) && enroll_done(w->m, &lost) < 0)
-		log_error(LOG_LEVEL_WARN, &lost);
-}
-
 /* 1 something was issued (dry run: would be), 0 nothing, -1. */
 static int execute(struct pki_run *w, enum plan plan, const struct order *o, struct err *e)
 {
+	struct err lost = { 0 };
 	int rc = 0;
 
-	switch (plan) {
-	case PLAN_CHECK:
+	if (plan == PLAN_CHECK)
 		return check_copied(w, o->force, e);
-	case PLAN_WAIT:
+	if (plan == PLAN_WAIT)
 		return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
-	case PLAN_LATER:
+	if (plan == PLAN_LATER)
 		return 0;
-	case PLAN_ISSUE:
+	if (plan == PLAN_ISSUE) {
 		log_plan(w);
 		if (w->m->dry_run)
 			return 1;
 		rc = issue(w, o->names || o->force, e);
 		if (rc <= 0)
 			return rc;
-		break;
-	case PLAN_NOTHING:
-		break;
 	}
-	if (!w->m->dry_run)
-		forget_token(w);
+	/* A used token is of no use to anybody but a thief. */
+	if (!w->m->dry_run && from_ca_host(w) && enroll_done(w->m, &lost) < 0)
+		log_error(LOG_LEVEL_WARN, &lost);
 	return rc;
 }
 

@@ -2,7 +2,6 @@
 #include "flow/join.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -134,7 +133,7 @@ static bool is_dead(const struct joiner *j, const struct rpc_member *one)
 }
 
 /* The data is that of the member that the journal names. */
-static bool data_fits(const struct joiner *j)
+static bool data_is_journalled(const struct joiner *j)
 {
 	return j->has_data && j->resumes && j->data_cluster == j->journal.cluster_id &&
 	       j->data_member == j->journal.member_id;
@@ -334,34 +333,28 @@ static int resume(struct joiner *j, struct err *e)
 	return 0;
 }
 
-static int enter(struct joiner *j, struct err *e)
-{
-	int rc;
-
-	if (look_here(j, e) < 0)
-		return -1;
-	if (data_fits(j)) {
-		rc = resume(j, e);
-		if (rc != 0)
-			return rc < 0 ? -1 : 0;
-	}
-	if (look_there(j, e) < 0 || (j->has_data && claim_data(j, e) < 0))
-		return -1;
-	if (j->has_data)
-		return journal_added(j, j->data_member, &j->list, e);
-	if (is_added(j))
-		return journal_added(j, j->journal.member_id, &j->list, e);
-	if (check_version(j, e) < 0 || drop_former(j, e) < 0)
-		return -1;
-	rc = clear_way(j, e);
-	return rc == 0 ? add(j, e) : rc < 0 ? -1 : 0;
-}
-
 int join_enter(const struct machine *m, bool replace, struct err *e)
 {
 	struct joiner j cleanup(joiner_free) = { .m = m, .replace = replace || m->conf.replace };
+	int rc = look_here(&j, e);
 
-	return enter(&j, e);
+	if (rc < 0)
+		return -1;
+	rc = data_is_journalled(&j) ? resume(&j, e) : 0;
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (look_there(&j, e) < 0 || (j.has_data && claim_data(&j, e) < 0))
+		return -1;
+	if (j.has_data)
+		return journal_added(&j, j.data_member, &j.list, e);
+	if (is_added(&j))
+		return journal_added(&j, j.journal.member_id, &j.list, e);
+	if (check_version(&j, e) < 0 || drop_former(&j, e) < 0)
+		return -1;
+	rc = clear_way(&j, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	return add(&j, e);
 }
 
 /* ---- Finishing ------------------------------------------------------------------------------------------------- */

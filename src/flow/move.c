@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/move.h"
+#include "flow/run.h"
 
 #include <string.h>
 
@@ -67,29 +67,23 @@ int move_announce(struct setup_run *r, struct err *e)
 	return rc;
 }
 
-/* The list of the member here. No other one is asked, so a healthy machine has nothing to wait for. */
-static int own_list(const struct machine *m, struct rpc_members *list)
-{
-	auto_free char *url = endpoint_own(m);
-	struct err unasked = { 0 };
-	auto_grpc struct grpc *g = endpoint_open(m, url, 0, ASK_MS, &unasked);
-
-	if (g && rpc_member_list(g, false, list, &unasked) == 0)
-		return 0;
-	log_debug("%s", unasked.msg);
-	return -1;
-}
-
 int move_settle(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = endpoint_peer(&r->m->conf), *in_use = endpoint_peer_in_use(r->m);
+	auto_free char *own = endpoint_own(r->m);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	auto_grpc struct grpc *g = NULL;
+	struct err unasked = { 0 };
 	const struct rpc_member *self;
 
 	if (!r->has_id || r->restart || !in_use || strcmp(in_use, now) != 0)
 		return 0; /* etcd is not there yet */
-	if (own_list(r->m, &list) < 0)
+	/* Only the member here is asked, so a healthy machine has nothing to wait for. */
+	g = endpoint_open(r->m, own, 0, ASK_MS, &unasked);
+	if (!g || rpc_member_list(g, false, &list, &unasked) < 0) {
+		log_debug("%s", unasked.msg);
 		return 0;
+	}
 	self = membership_by_id(&list, r->id.member_id);
 	if (!self || membership_by_peer(&list, now) == self)
 		return 0;

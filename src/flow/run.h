@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of setup: its options, and what its steps learn from each other.
+ * One run of setup: its options, what its steps learn from each other, and the steps with a file of their own.
  */
 #pragma once
 
@@ -29,3 +29,21 @@ struct setup_run {
 	struct err others;	     /* ERR_PENDING: what other machines have to do first; may change any moment */
 	struct err release;	     /* ERR_PENDING: what the release waits for; left to the retry timer */
 };
+
+/*
+ * A member that moves to another address (move.c). Once there is data, etcd ignores the peer URL of its settings, and
+ * the others go on dialling the old one. So the cluster gets a member update first, then etcd is started again.
+ *
+ * move_check sets r->moves, before anything is changed. ERR_CONFIG: etcd still runs where its peers dial it.
+ * move_announce, before etcd.env is written, gives the cluster the new peer URL. ERR_PENDING: no member takes it now.
+ * move_settle, when etcd is healthy, corrects a peer URL that is not that of cluster.conf.
+ */
+int move_check(struct setup_run *r, struct err *e) MUST_CHECK;
+int move_announce(struct setup_run *r, struct err *e) MUST_CHECK;
+int move_settle(struct setup_run *r, struct err *e) MUST_CHECK;
+
+/*
+ * The last step (start.c): starts etcd, waits until it is healthy, makes a learner a voter, and writes down which
+ * member this machine is. 1 changed, 0 it ran already. ERR_PENDING: etcd, or what it waits for, needs longer.
+ */
+int start_run(struct setup_run *r, struct err *e) MUST_CHECK;

@@ -9,9 +9,7 @@
 #include "flow/certify.h"
 #include "flow/form.h"
 #include "flow/join.h"
-#include "flow/move.h"
 #include "flow/retry.h"
-#include "flow/start.h"
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/env.h"
@@ -112,11 +110,14 @@ static int rebuilt(struct setup_run *r, struct err *e)
 /* Has this machine added to a running cluster, if it is to join one and was not added yet. */
 static int enter(struct setup_run *r, struct err *e)
 {
-	int replace = r->runs ? 0 : rebuilt(r, e);
+	int replace;
 
+	if (r->runs)
+		return 0;
+	replace = rebuilt(r, e);
 	if (replace < 0)
 		return -1;
-	return !r->runs && join_wanted(r->m, replace > 0) ? join_enter(r->m, replace > 0, e) : 0;
+	return join_wanted(r->m, replace > 0) ? join_enter(r->m, replace > 0, e) : 0;
 }
 
 static int write_env(struct setup_run *r, struct err *e)
@@ -240,7 +241,9 @@ static int stand_idle(const struct machine *m, const struct setup_options *how, 
 {
 	int rc = how->local ? 0 : enroll_open(m, e);
 
-	return rc < 0 ? -1 : rc > 0 ? SETUP_DONE : SETUP_NOTHING;
+	if (rc < 0)
+		return -1;
+	return rc > 0 ? SETUP_DONE : SETUP_NOTHING;
 }
 
 /* One run from the beginning: cluster.conf may have changed. *again: another run may end otherwise in a moment. */

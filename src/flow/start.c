@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/start.h"
+#include "flow/run.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "flow/join.h"
-#include "flow/move.h"
 #include "service/service.h"
 
 /*
