@@ -48,7 +48,7 @@ bool fetch_is_url(const char *text)
 	return text_starts(text, "https://") || text_starts(text, "http://");
 }
 
-/* A test build waits as long as ETCD_CLUSTER_STALL says, so that slow mirrors can be tried. */
+/* A test build takes the seconds from ETCD_CLUSTER_STALL, so that slow mirrors can be tried. */
 static long limit(long seconds)
 {
 #ifdef TEST_BUILD
@@ -127,7 +127,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 }
 
 /* Empties the file: what it held is not part of what comes. */
-static bool start_afresh(struct transfer *t)
+static bool start_over(struct transfer *t)
 {
 	t->result->bytes = 0;
 	t->result->etag[0] = '\0';
@@ -190,7 +190,7 @@ static bool begin(struct transfer *t)
 	t->total = status == 206 ? t->range_total : t->length;
 	if (status == 206)
 		return resume(t) && accept_announced(t);
-	if (!start_afresh(t))
+	if (!start_over(t))
 		return false;
 	if (t->etag[0] == '"') /* a weak one does not promise the same bytes (RFC 9110, 8.8.1) */
 		memcpy(t->result->etag, t->etag, sizeof(t->etag));
@@ -265,7 +265,7 @@ static void set_protocols(CURL *curl)
 #endif
 }
 
-/* A proxy of the environment goes before f->proxy; libcurl finds that one itself. */
+/* A proxy of the environment, which libcurl finds itself, takes precedence. */
 static void set_proxy(CURL *curl, const char *proxy)
 {
 	for (size_t i = 0; i < ARRAY_LEN(proxy_variables); i++)
@@ -345,7 +345,7 @@ static bool open_partial(struct transfer *t)
 	struct stat st;
 
 	if (!t->f->etag || strlen(t->f->etag) >= FETCH_TAG)
-		return start_afresh(t);
+		return start_over(t);
 	if (fstat(t->f->fd, &st) < 0)
 		return fail(t, FETCH_LOCAL, "cannot look at the partial file: %s", strerror(errno));
 	t->result->bytes = (unsigned long long)st.st_size;
@@ -371,7 +371,7 @@ static bool from_url(struct transfer *t)
 	rc = request(t, text);
 	/* What we have is not the beginning of what it has (416), or it cannot count: the whole file, then. */
 	if (t->result->bytes > 0 && (t->misfit || (rc == CURLE_HTTP_RETURNED_ERROR && http_status(t) == 416)) &&
-	    start_afresh(t)) {
+	    start_over(t)) {
 		err_clear(t->e);
 		t->result->outcome = FETCH_DONE;
 		t->begun = false;
@@ -398,7 +398,7 @@ static bool from_file(struct transfer *t)
 	if (!S_ISREG(st.st_mode))
 		return fail(t, FETCH_REFUSED, "it is not a regular file");
 	t->total = (unsigned long long)st.st_size;
-	if (!start_afresh(t) || !accept_announced(t))
+	if (!start_over(t) || !accept_announced(t))
 		return false;
 	while ((n = read(from, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)

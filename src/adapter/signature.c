@@ -58,9 +58,9 @@ int signature_check(const struct buf *pem, const struct buf *data, const struct 
 	BIO_free(bio);
 	ERR_clear_error();
 	if (!key)
-		return err_set(e, ERR_CONFIG, "not a public key in PEM form");
+		return err_set(e, ERR_CONFIG, "this is not a public key in PEM form");
 	if (!is_supported(key))
-		return err_set(e, ERR_CONFIG, "not an Ed25519, ECDSA or RSA (from %d bits) key", RSA_BITS_MIN);
+		return err_set(e, ERR_CONFIG, "this is not an Ed25519, ECDSA or RSA (from %d bits) key", RSA_BITS_MIN);
 	if (sig->len == 0 || sig->len > SIG_MAX)
 		return 0;
 	good = check_raw(key, data, sig->data, sig->len) || check_base64(key, data, sig);

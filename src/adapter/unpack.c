@@ -44,7 +44,7 @@ static void close_readers(struct state *s)
 		(void)archive_read_free(s->gz);
 }
 
-/* What libarchive says about it. Its text may quote the archive. */
+/* Refuses the archive with libarchive's reason, which may quote it. */
 static int refuse(struct state *s, struct archive *a)
 {
 	const char *why = archive_error_string(a);
@@ -197,7 +197,8 @@ static int check_entry(struct state *s, struct archive_entry *entry, size_t *whi
 			       name);
 	rest = below_top(raw, s->u->top);
 	if (!rest)
-		return err_set(s->e, ERR_VERIFY, "it holds \"%.80s\", not only %s/: another release?", name, s->u->top);
+		return err_set(s->e, ERR_VERIFY, "it has \"%.80s\" outside %s/, so it is another release", name,
+			       s->u->top);
 	oddity = entry_oddity(entry);
 	if (oddity)
 		return err_set(s->e, ERR_VERIFY, "its entry %.80s %s", name, oddity);
@@ -239,13 +240,13 @@ static int read_entry(struct state *s, struct archive_entry *entry, int fd)
 		if (offset < 0 || (unsigned long long)offset != done)
 			return err_set(s->e, ERR_VERIFY, "one of its entries has holes");
 		if (fd >= 0 && write_block(fd, block, len, done) < 0)
-			return err_sys(s->e, ERR_FAIL, "cannot write what it holds");
+			return err_sys(s->e, ERR_FAIL, "cannot write what it unpacks to");
 		done += len;
 	}
 	if (rc != ARCHIVE_EOF)
 		return refuse(s, s->tar);
 	if (done != (unsigned long long)archive_entry_size(entry))
-		return err_set(s->e, ERR_VERIFY, "one of its entries has holes, or another size than it says");
+		return err_set(s->e, ERR_VERIFY, "one of its entries has holes, or a wrong size");
 	if (fd >= 0)
 		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return 0;

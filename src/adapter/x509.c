@@ -181,7 +181,7 @@ void x509_describe(x509_cert *cert, struct x509_info *info)
 	/* X509_get_key_usage(3): UINT32_MAX, all uses, when the extension is not there. */
 	bool may_sign = (X509_get_key_usage(cert) & KU_KEY_CERT_SIGN) != 0;
 	uint32_t flags = X509_get_extension_flags(cert), uses = X509_get_extended_key_usage(cert);
-	bool given = (flags & EXFLAG_XKUSAGE) != 0;
+	bool has_uses = (flags & EXFLAG_XKUSAGE) != 0;
 
 	*info = (struct x509_info){
 		.subject = name_text(X509_get_subject_name(cert)),
@@ -192,8 +192,8 @@ void x509_describe(x509_cert *cert, struct x509_info *info)
 		.not_after = seconds(X509_get0_notAfter(cert)),
 		.sans = sans_of(cert),
 		.ca = (flags & EXFLAG_CA) && may_sign,
-		.server = given && (uses & XKU_SSL_SERVER),
-		.client = given && (uses & XKU_SSL_CLIENT),
+		.server = has_uses && (uses & XKU_SSL_SERVER),
+		.client = has_uses && (uses & XKU_SSL_CLIENT),
 	};
 }
 

@@ -14,7 +14,7 @@
 /* Order and names: x509_key_type_name(). */
 enum x509_key_type { X509_ECDSA_P256, X509_ECDSA_P384, X509_RSA_2048, X509_RSA_4096, X509_ED25519 };
 
-/* OpenSSL's own EVP_PKEY, X509 and BIO, so that nobody above needs its headers. */
+/* OpenSSL's own EVP_PKEY, X509 and BIO, so that no caller needs its headers. */
 typedef struct evp_pkey_st x509_key;
 typedef struct x509_st x509_cert;
 struct bio_st;
@@ -37,7 +37,7 @@ struct x509_info {
 	time_t not_before, not_after;
 	/* strv, sorted, each once: DNS names in lower case, addresses as inet_ntop(3) writes them; NULL: none */
 	char **sans;
-	bool ca;	     /* may sign certificates: CA:TRUE, and keyCertSign where a key usage is given */
+	bool ca;	     /* may sign certificates: CA:TRUE, and keyCertSign when there is a key usage */
 	bool server, client; /* extended key usage, which must be there to count */
 };
 void x509_describe(x509_cert *cert, struct x509_info *info);

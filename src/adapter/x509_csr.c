@@ -53,7 +53,7 @@ int x509_csr_put(x509_key *key, struct buf *out, struct err *e)
 }
 
 /* Takes a reference to the request's key. */
-static x509_key *judge(X509_REQ *csr, struct err *e)
+static x509_key *check_request(X509_REQ *csr, struct err *e)
 {
 	x509_key *key = X509_REQ_get_pubkey(csr);
 
@@ -84,7 +84,7 @@ x509_key *x509_csr_get(const char *line, struct err *e)
 	x509_key *key = NULL;
 
 	if (csr && at == der + len)
-		key = judge(csr, e);
+		key = check_request(csr, e);
 	else
 		(void)err_set(e, ERR_VERIFY, "it is not a certificate request: %s",
 			      x509_reason("it is not base64, or something follows it"));

@@ -36,7 +36,7 @@ bool x509_key_is(x509_key *key, enum x509_key_type type);
 /* "RSA 1024", "EC secp521r1", "ED25519". The caller frees. */
 char *x509_key_describe(x509_key *key);
 
-/* RSA of 2048 bits or more, a NIST curve of 256 bits or more, Ed25519: what etcd's TLS can use and nobody can break. */
+/* RSA of 2048 bits or more, a NIST curve of 256 bits or more, Ed25519: what etcd's TLS can use and is not broken. */
 bool x509_key_strong(x509_key *key);
 
 /* True when the certificate is about this key. */

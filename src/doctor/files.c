@@ -104,7 +104,7 @@ static void check_digest(const struct machine *m, const char *version, struct do
 		doctor_ok(r, "the digest of etcd %s is known (%s)", version, known.source);
 	else if (!digests_have_keys(&m->at))
 		doctor_fix(doctor_warn(r, "nobody vouches for %s: its digest is in no table", file),
-			   "put its line of sha256sum into %s/site.sha256, when you trust it", m->at.admin_digests);
+			   "if you trust it, put its line of sha256sum into %s/site.sha256", m->at.admin_digests);
 }
 
 static void check_wanted(const struct machine *m, const struct release *now, struct doctor_report *r)

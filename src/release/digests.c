@@ -76,7 +76,7 @@ int digests_find(const struct buf *table, const char *where, const char *file, s
 	return rc < 0 ? -1 : d->source != NULL;
 }
 
-/* Reads a small file that nobody else may be able to change. */
+/* Reads a small file that only root (or we) may be able to change. */
 static int read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -32,8 +32,8 @@ int digests_find(const struct buf *table, const char *where, const char *file, s
 		 struct err *e) MUST_CHECK;
 
 /*
- * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which nobody
- * but root may be able to change. The tables of one level must agree with each other.
+ * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which only
+ * root may be able to change. The tables of one level must agree with each other.
  */
 int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e) MUST_CHECK;
 

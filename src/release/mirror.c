@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "adapter/keyfile.h"
 #include "base/jail.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -37,40 +38,25 @@ static void add_places(const struct machine *m, const char *base, struct version
 		strv_add(places, plain);
 }
 
-/*
- * The value of NAME='value' in what `apt-config shell` prints; NULL when it is missing or DIRECT. The caller
- * frees.
- */
-static char *shell_value(const char *text, const char *name)
-{
-	auto_free char *start = xasprintf("%s='", name);
-	const char *value = strstr(text, start);
-	size_t n;
-
-	if (!value)
-		return NULL;
-	value += strlen(start);
-	n = strcspn(value, "'\n");
-	if (n == 0 || (n == strlen("DIRECT") && strncmp(value, "DIRECT", n) == 0))
-		return NULL;
-	return xstrndup(value, n);
-}
-
-/* The proxy that apt uses, when apt is there: what reaches the distribution's mirror reaches ours. */
+/* The proxy that apt uses, when apt is there: what reaches the distribution's mirror reaches ours. The caller frees. */
 static char *apt_proxy(const struct machine *m)
 {
-	static const char *const argv[] = { "/usr/bin/apt-config",  "shell", "s", "Acquire::https::Proxy", "h",
+	static const char *const argv[] = { "/usr/bin/apt-config",  "shell", "https", "Acquire::https::Proxy", "http",
 					    "Acquire::http::Proxy", NULL };
 	auto_buf struct buf out = { 0 }, diag = { 0 };
+	auto_keyfile struct keyfile k = { 0 };
 	struct err ignored = { 0 };
-	char *proxy;
 
 	if (m->at.root[0] != '\0' || access(argv[0], X_OK) < 0)
 		return NULL;
-	if (proc_run(&(struct proc_run){ .argv = argv, .timeout = 10, .out = &out, .diag = &diag }, &ignored) != 0)
+	if (proc_run(&(struct proc_run){ .argv = argv, .timeout = 10, .out = &out, .diag = &diag }, &ignored) != 0 ||
+	    keyfile_parse(argv[0], buf_str(&out), out.len, &k, &ignored) < 0)
 		return NULL;
-	proxy = shell_value(buf_str(&out), "s");
-	return proxy ? proxy : shell_value(buf_str(&out), "h");
+	/* It prints what is set in the order of its arguments. */
+	for (size_t i = 0; i < k.n; i++)
+		if (k.entries[i].value[0] != '\0' && strcmp(k.entries[i].value, "DIRECT") != 0)
+			return xstrdup(k.entries[i].value);
+	return NULL;
 }
 
 int mirror_open(const struct machine *m, struct mirror *x, struct err *e)

@@ -163,7 +163,8 @@ int release_verify(const struct machine *m, const char *name, struct err *e)
 	for (int i = 0; i < RELEASE_BINARIES; i++)
 		if (r.binaries[i].size > 0 && verify_binary(dir, i, &r.binaries[i], e) < 0)
 			return err_hint(e, "etcd-cluster release install %s", name);
-	if (!r.whole)
-		return err_set(e, ERR_VERIFY, "%s does not hold exactly what was installed", dir);
-	return 0;
+	if (r.whole)
+		return 0;
+	(void)err_set(e, ERR_VERIFY, "the files in %s are not exactly those that were installed", dir);
+	return err_hint(e, "etcd-cluster release install %s", name);
 }

@@ -29,7 +29,7 @@ int release_options(const struct release *r, char ***options, struct err *e) MUS
 /*
  * Installs the release of cluster.conf and makes it current. A current release that cluster.conf does not contradict
  * stays; with neither, the only one that is installed or that a package brought is taken before the package's default.
- * has_member: this machine is a member; another version is then installed beside the current one, and a warning says
+ * has_member: this machine is a member; another version is then installed beside the current one, and a warning shows
  * how to switch. 1 something changed, 0 not, -1: as release_install.
  */
 int release_ensure(const struct machine *m, enum tarball_from from, bool has_member, struct err *e) MUST_CHECK;

@@ -1,127 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/digests.h"
-
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
+#include "release/digests.h"
 #include "release/mirror.h"
 
 #define SIG_MAX_BYTES (64UL * 1024UL)
 
-/* SHA256SUMS and its signature, as they came from one place. */
-struct pair {
-	struct buf sums, sig;
+/* Whose digest is searched, and where it goes. */
+struct search {
+	const struct machine *m;
+	const char *file;
+	const char *kept; /* the path of good SHA256SUMS in the cache */
+	struct digests_entry *d;
 };
 
-static void pair_free(struct pair *p)
+static int keep(const struct search *s, const struct buf *sums, const struct buf *sig, struct err *e)
 {
-	buf_free(&p->sums);
-	buf_free(&p->sig);
-}
+	auto_free char *sig_path = xasprintf("%s.sig", s->kept);
 
-/* The digest out of a pair. As sums_lookup. */
-static int from_pair(const struct machine *m, const struct pair *p, const char *where, const char *file,
-		     struct digests_entry *d, struct err *e)
-{
-	auto_free char *key = NULL, *line = NULL;
-	int rc;
-
-	if (digests_check_signature(&m->at, &p->sums, &p->sig, &key, e) < 0)
-		return err_wrap(e, "%s", where);
-	rc = digests_find(&p->sums, where, file, d, e);
-	if (rc > 0) {
-		line = steal(&d->source);
-		d->source = xasprintf("%s, signed by %s", line, key);
-	}
-	return rc;
-}
-
-static int from_cache(const struct machine *m, const char *path, const char *file, struct digests_entry *d,
-		      struct err *e)
-{
-	auto_free char *sig = xasprintf("%s.sig", path);
-	cleanup(pair_free) struct pair p = { 0 };
-
-	if (file_read(path, DIGESTS_MAX_BYTES, &p.sums, e) < 0 || file_read(sig, SIG_MAX_BYTES, &p.sig, e) < 0)
-		return err_absent(e);
-	return from_pair(m, &p, path, file, d, e);
-}
-
-static int keep(const struct machine *m, const char *path, const struct pair *p, struct err *e)
-{
-	auto_free char *sig = xasprintf("%s.sig", path);
-
-	if (m->dry_run)
+	if (s->m->dry_run)
 		return 0;
-	if (file_mkdirs(m->at.cache, FILE_MODE(0755), e) < 0 ||
-	    file_replace(path, FILE_MODE(0644), buf_str(&p->sums), p->sums.len, e) < 0)
+	if (file_mkdirs(s->m->at.cache, FILE_MODE(0755), e) < 0 ||
+	    file_replace(s->kept, FILE_MODE(0644), buf_str(sums), sums->len, e) < 0)
 		return -1;
-	return file_replace(sig, FILE_MODE(0644), buf_str(&p->sig), p->sig.len, e);
+	return file_replace(sig_path, FILE_MODE(0644), buf_str(sig), sig->len, e);
 }
 
-static int from_place(const struct machine *m, const struct mirror *x, const char *place, const char *kept,
-		      const char *file, struct digests_entry *d, struct err *e)
+/* From a mirror (x), or from the path of a file in the cache (x is NULL). As sums_lookup. */
+static int from_place(const struct search *s, const struct mirror *x, const char *place, struct err *e)
 {
-	auto_free char *sig = xasprintf("%s.sig", place);
-	cleanup(pair_free) struct pair p = { 0 };
-	int rc = mirror_read(x, sig, SIG_MAX_BYTES, &p.sig, e);
+	static const struct mirror local = { 0 };
+	auto_free char *sig_place = xasprintf("%s.sig", place), *key = NULL, *line = NULL;
+	auto_buf struct buf sums = { 0 }, sig = { 0 };
+	int rc = mirror_read(x ? x : &local, sig_place, SIG_MAX_BYTES, &sig, e);
 
 	if (rc > 0)
-		rc = mirror_read(x, place, DIGESTS_MAX_BYTES, &p.sums, e);
-	if (rc > 0)
-		rc = from_pair(m, &p, place, file, d, e);
-	if (rc > 0 && keep(m, kept, &p, e) < 0)
-		return -1;
-	return rc;
+		rc = mirror_read(x ? x : &local, place, DIGESTS_MAX_BYTES, &sums, e);
+	if (rc <= 0)
+		return rc;
+	if (digests_check_signature(&s->m->at, &sums, &sig, &key, e) < 0)
+		return err_wrap(e, "%s", place);
+	rc = digests_find(&sums, place, s->file, s->d, e);
+	if (rc <= 0)
+		return rc;
+	line = steal(&s->d->source);
+	s->d->source = xasprintf("%s, signed by %s", line, key);
+	return x && keep(s, &sums, &sig, e) < 0 ? -1 : 1;
 }
 
 /* Of several failures the one that is reported is a broken connection, since a retry may end it; else the first. */
-static int from_places(const struct machine *m, struct version v, const char *kept, const char *file,
-		       struct digests_entry *d, struct err *e)
+static int from_mirrors(const struct search *s, struct version v, struct err *e)
 {
-	auto_strv char **places = mirror_places(m, v, "SHA256SUMS");
+	auto_strv char **places = mirror_places(s->m, v, "SHA256SUMS");
 	auto_mirror struct mirror x = { 0 };
-	struct err reported = { 0 };
 
 	if (!places)
 		return 0;
-	if (mirror_open(m, &x, e) < 0)
+	if (mirror_open(s->m, &x, e) < 0)
 		return -1;
 	for (size_t i = 0; places[i]; i++) {
 		struct err why = { 0 };
-		int rc = from_place(m, &x, places[i], kept, file, d, &why);
+		int rc = from_place(s, &x, places[i], &why);
 
-		if (rc > 0)
+		if (rc > 0) {
+			err_clear(e);
 			return 1;
+		}
 		if (rc < 0) {
 			log_debug("%s", why.msg);
-			if (reported.class == ERR_NONE || why.class == ERR_PENDING)
-				reported = why;
+			if (e->class == ERR_NONE || why.class == ERR_PENDING)
+				*e = why;
 		}
 	}
-	if (reported.class == ERR_NONE)
-		return 0;
-	*e = reported;
-	return -1;
+	return e->class == ERR_NONE ? 0 : -1;
 }
 
 int sums_lookup(const struct machine *m, struct version v, const char *file, bool network, struct digests_entry *d,
 		struct err *e)
 {
-	auto_free char *own = xasprintf("%s/SHA256SUMS-v" VERSION_FMT, m->at.cache, VERSION_ARGS(v));
-	auto_free char *dropped = xasprintf("%s/SHA256SUMS", m->at.cache);
+	auto_free char *kept = xasprintf("%s/SHA256SUMS-v" VERSION_FMT, m->at.cache, VERSION_ARGS(v));
+	auto_free char *copied = xasprintf("%s/SHA256SUMS", m->at.cache);
+	const struct search s = { .m = m, .file = file, .kept = kept, .d = d };
 	int rc;
 
 	if (!digests_have_keys(&m->at))
 		return 0;
-	rc = from_cache(m, own, file, d, e);
+	rc = from_place(&s, NULL, kept, e);
 	if (rc == 0)
-		rc = from_cache(m, dropped, file, d, e);
+		rc = from_place(&s, NULL, copied, e);
 	if (rc != 0)
 		return rc;
 	if (network)
-		return from_places(m, v, own, file, d, e);
+		return from_mirrors(&s, v, e);
 	if (m->conf.release_urls)
 		return err_set(e, ERR_PENDING, "a signed SHA256SUMS for %s has to be fetched", file);
 	return 0;

@@ -45,7 +45,7 @@ static int prepare(const struct machine *m, struct version v, bool network, stru
 		(void)err_set(e, ERR_VERIFY,
 			      "%s has no trusted digest: it is not in %s, not in %s, and in no signed SHA256SUMS",
 			      t->file, m->at.digests, m->at.admin_digests);
-		return err_hint(e, "put its line of sha256sum into %s/site.sha256, when you trust it",
+		return err_hint(e, "if you trust it, put its line of sha256sum into %s/site.sha256",
 				m->at.admin_digests);
 	}
 	memcpy(t->sha256, d.sha256, DIGEST_LEN);
