@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of flow/certify look at: the files in /etc/etcd, and the state that every good run ends in.
+ * For the tests of flow/certify: the files in /etc/etcd, and the state after every successful run.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ static inline void assert_tree(const char *want)
 	assert_string_equal(now, want);
 }
 
-/* certify, with this result. */
+/* Runs certify and expects this result. */
 static inline void ensure(const struct machine *m, int want)
 {
 	struct err why = { 0 };
@@ -49,7 +49,7 @@ static inline void ensure(const struct machine *m, int want)
 		fail_msg("certify: %d instead of %d: %s", rc, want, why.msg);
 }
 
-/* Fit to start, nothing left to do, nothing left behind, no problem to show. */
+/* etcd can start, there is nothing to do, there are no leftovers and no problems. */
 static inline void assert_settled(const struct machine *m)
 {
 	auto_free char *before = tree();

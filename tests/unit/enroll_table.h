@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machines, honest or not, that ask the enrolment server of test_enroll_rules for certificates, one a line. What a
- * line leaves out is as with n2 of MEMBERS, which enrols for the first time.
+ * The honest and hostile requests of test_enroll_rules, one on each line. The defaults are those of n2 of MEMBERS at
+ * its first enrolment.
  */
 #pragma once
 
@@ -13,13 +13,13 @@
 #define K3 "3333333333333333333333333333333333333333333333333333333333333333"
 
 enum way {
-	FORMING,   /* the token for those of MEMBERS */
+	FORMING,   /* the forming token, for MEMBERS */
 	TOKEN,	   /* one without limits */
 	FOR_N4,	   /* one for n4 */
 	FOR_N4_AT, /* one for n4=10.0.0.4 with the SAN lb.example.org */
 	EXPIRED,
 	USED_UP,   /* by n2 with K1 */
-	USED_HALF, /* likewise, and one use left */
+	USED_HALF, /* the same with one use left */
 	CERT,	   /* a peer certificate for n2=10.0.0.2, made a month ago for K1 */
 	CERT_N4,   /* for n4=10.0.0.4 */
 };
@@ -27,12 +27,12 @@ enum way {
 enum past {
 	NOTHING,
 	SAME,	   /* K1 enrolled a day ago with the token 7… */
-	OTHER,	   /* K2 did */
-	OTHER_NOW, /* K2 did, with the token that is shown now */
-	LATER,	   /* K2 did, an hour after the token was made */
-	REKEYED,   /* K2 is on record, K1 was shown for it */
-	LONG_AGO,  /* K1 did, a month ago */
-	YEAR_AGO,  /* K2 did, a year ago */
+	OTHER,	   /* the same with K2 */
+	OTHER_NOW, /* K2 enrolled with the token of this request */
+	LATER,	   /* K2 enrolled an hour after the token was made */
+	REKEYED,   /* K2 is on record, requested with K1 */
+	LONG_AGO,  /* K1 enrolled a month ago */
+	YEAR_AGO,  /* K2 enrolled a year ago */
 };
 
 static const struct line {
@@ -101,7 +101,7 @@ static const struct line {
 	  .text = "CLUSTER_TOKEN is blue" },
 	{ .what = "other ports", .ports = "2379,7001", .want = -ERR_VERIFY, .text = "2379,7001 on this machine" },
 
-	/* Names and addresses that are somebody else's. */
+	/* Names and addresses of other machines. */
 	{ .what = "a rogue as n3", .name = "n3", .want = -ERR_VERIFY, .text = "not what MEMBERS" },
 	{ .what = "a rogue at n3's address", .address = "fd00::3", .want = -ERR_VERIFY, .text = "MEMBERS" },
 	{ .what = "a rogue with all of n3's but not its network",
@@ -189,7 +189,7 @@ static const struct line {
 	  .text = "the address" },
 	{ .what = "no peer key", .key = "", .want = -ERR_VERIFY, .text = "peer port" },
 
-	/* Where it comes from. */
+	/* The source of the connection. */
 	{ .what = "from elsewhere", .source = "10.0.0.77", .want = -ERR_VERIFY, .text = "10.0.0.77, which is not" },
 	{ .what = "by a proxy on the CA host", .source = "127.0.0.1", .want = -ERR_VERIFY, .text = "127.0.0.1" },
 	{ .what = "by a proxy, with loopback among its SANs",
@@ -298,7 +298,7 @@ static const struct line {
 	  .want = -ERR_VERIFY,
 	  .text = "after this token was made" },
 
-	/* Growing, and machines that were rebuilt. */
+	/* Joins and rebuilt machines. */
 	{ .what = "a new name",
 	  .way = TOKEN,
 	  .name = "n4",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The enrolment server of a CA host, in place of enroll/client: a function that can send wrong answers.
+ * A fake of enroll/client: a function that returns right and wrong answers of an enrolment server.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 enum behaviour { ISSUES, BUSY, REFUSES, WRONG_NAME, WRONG_KEY, OTHER_CA, NO_CA, OLD, GARBAGE, LACKS_ONE };
 
-/* How it behaves, and what it saw. */
+/* Its behaviour and what it received. */
 static struct {
 	enum behaviour does;
 	const struct machine *ca; /* the CA host */
@@ -21,7 +21,7 @@ static struct {
 	int calls, done;
 	size_t n;
 	enum pki_leaf asked[PKI_LEAVES];
-	struct buf keys; /* the asked keys, as PEM */
+	struct buf keys; /* the keys of the requests, as PEM */
 } server;
 
 int enroll_done(const struct machine *m, struct err *e)

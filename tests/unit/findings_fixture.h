@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A survey of a cluster to start from, and what must be found in it: for the tests of doctor.
+ * For the tests of doctor: a survey of a cluster, and the expected findings.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include "doctor/examine.h"
 #include "doctor/parts.h"
 
-/* The finding whose sentence has this text. */
+/* The finding with this text. */
 static inline const struct doctor_finding *find(const struct doctor_report *r, const char *text)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -35,7 +35,7 @@ static inline void assert_finding(const struct doctor_report *r, enum doctor_lev
 		fail_msg("\"%s\" is not in the fix of \"%s\": %s", fix, f->what, f->fix ? f->fix : "none");
 }
 
-/* A survey of three healthy members; the first one is here and leads. */
+/* A survey of three healthy members; the first is this machine and the leader. */
 static inline struct member_survey three(struct member list[3])
 {
 	static char names[3][3] = { "n1", "n2", "n3" };

@@ -21,9 +21,9 @@
 #include "base/proc.h"
 #include "config/machine.h"
 
-#define NOW 1800000000 /* 2027-01-15 08:00:00 UTC: what the clock of every machine says */
+#define NOW 1800000000 /* 2027-01-15 08:00:00 UTC, the clock of every machine */
 
-/* --- The root and its files. Paths begin with a slash and are those that the machine itself sees. */
+/* --- The root and its files. Paths begin with a slash and are relative to the root. */
 
 static char *root;
 
@@ -64,7 +64,7 @@ static inline void remove_path(const char *path)
 	assert_ok(file_remove_tree(full, e));
 }
 
-/* Leaves *state alone: a test made from a row of a table has the row there. */
+/* Does not change *state, which is the row for a test that is made from a table. */
 static inline int root_setup(void **state)
 {
 	auto_free char *etc = NULL;
@@ -108,7 +108,7 @@ static inline void open_machine(struct machine *m, const char *conf)
 	open_machine_at(m, root, conf);
 }
 
-/* *state is a machine that is a cluster of its own, called n1. */
+/* *state is a machine with the name n1 and a cluster of one. */
 static inline int machine_setup(void **state)
 {
 	struct machine *m = xcalloc(1, sizeof(*m));
@@ -128,7 +128,7 @@ static inline int machine_teardown(void **state)
 
 #define WITH_MACHINE(f) cmocka_unit_test_setup_teardown(f, machine_setup, machine_teardown)
 
-/* A listener on 127.0.0.`host` and a port of its own: 1 is this machine, others stand for another one. */
+/* A listener on 127.0.0.`host` with its own port: 1 is this machine, others are other machines. */
 static inline int listener(uint32_t host, uint16_t *port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host) };
@@ -175,7 +175,7 @@ static inline char *cert_path(const char *name, const char *ext)
 	return xasprintf("%s/%s.%s", certs, name, ext);
 }
 
-/* Copies one of them to where this machine has its own. */
+/* Copies one of them to the path of this machine's own. */
 static inline void copy_cert(const char *from, const char *to, const char *ext)
 {
 	auto_free char *source = cert_path(from, ext), *target = xasprintf("/etc/etcd/pki/%s.%s", to, ext);
@@ -185,7 +185,7 @@ static inline void copy_cert(const char *from, const char *to, const char *ext)
 	put_file(target, buf_str(&text));
 }
 
-/* A root whose machine can talk to the fake etcd. */
+/* A root whose machine can connect to the fake etcd. */
 static inline int client_setup(void **state)
 {
 	int rc = root_setup(state);
@@ -206,7 +206,7 @@ struct fake_etcd {
 	int port;
 };
 
-/* Starts it with the certificate `cert` and a space-separated script. */
+/* Starts the server with the certificate `cert` and a space-separated script. */
 static inline struct fake_etcd fake_start(const char *cert, const char *script)
 {
 	struct fake_etcd p = { 0 };
@@ -241,7 +241,7 @@ static inline void fake_stop(struct fake_etcd *p)
 	(void)waitpid(p->pid, NULL, 0);
 }
 
-/* A session with it as the certificate `client`, trusting `ca`. */
+/* A session with the server that uses the certificate `client` and trusts `ca`. */
 static inline struct grpc *fake_open(const struct fake_etcd *p, const char *ca, const char *client,
 				     unsigned int timeout_ms)
 {
@@ -259,7 +259,7 @@ static inline struct grpc *fake_open(const struct fake_etcd *p, const char *ca, 
 	return g;
 }
 
-/* The machine whose etcd has this port, with further lines of cluster.conf. Its clock is right, as that of the etcd. */
+/* The machine whose etcd has this port, with further lines of cluster.conf. Its clock is right. */
 static inline void open_machine_of(struct machine *m, int port, const char *more)
 {
 	auto_free char *conf = xasprintf("NAME=n1\nCLIENT_PORT=%d\n%s", port, more);

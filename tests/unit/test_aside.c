@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/aside: what is given up is still there.
+ * member/aside: moved files still exist.
  */
 #include "machine_fixture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow/certify on a machine that has its own CA or copied certificates: every cause of drift and what it replaces;
- * every refusal, and that it changes nothing; what a kill leaves.
+ * flow/certify on a machine with its own CA or copied certificates: every cause of drift and the replaced files; every
+ * refusal, which changes nothing; the state after a kill.
  */
 #include "certify_fixture.h"
 
@@ -58,7 +58,7 @@ static void every_certificate_is_issued_at_first(void **state)
 			    "pki/healthcheck-client.key 600 pki/peer.key 640 pki/server.key 640 pki/server.crt 644 ");
 }
 
-/* A certificate that ca.key signs for server.key, with something wrong in it. */
+/* Signs a certificate with an error for server.key. */
 static void forge_server(const struct machine *m, const char *cn, bool client)
 {
 	auto_strv char **sans = text_split("10.0.0.1 127.0.0.1 ::1 localhost n1", "");
@@ -90,7 +90,7 @@ static void wrong_use(const struct machine *m)
 	forge_server(m, "n1", false);
 }
 
-/* Another CA in the place of ours: its key, and its certificate unless only the key is to be there. */
+/* Replaces our CA by another one: its key, and its certificate unless only the key is wanted. */
 static void put_ca(const struct machine *m, x509_key *key, bool cert)
 {
 	const struct x509_request r = {
@@ -131,13 +131,13 @@ static void weak_ca(const struct machine *m)
 	put_ca(m, key, true);
 }
 
-/* Which files of server, peer and a client a cause replaces. */
+/* A cause, and the files of server, peer and a client that it replaces. */
 struct drift {
 	const char *what;
 	const char *conf;			/* lines added to cluster.conf */
-	const char *script;			/* or done to the files */
-	void (*forge)(const struct machine *m); /* or that */
-	int days;				/* or time that goes by */
+	const char *script;			/* or a script that changes the files */
+	void (*forge)(const struct machine *m); /* or a function */
+	int days;				/* or days that pass */
 	bool server_crt, server_key, peer_crt, peer_key, client_crt, client_key;
 	bool kept; /* the former generation is kept in pki.old */
 };
@@ -200,7 +200,7 @@ static void drift_is_fixed(void **state)
 		fail_msg("the former generation %s", d->kept ? "is gone" : "is kept for nothing");
 }
 
-/* Something that must be refused, on a machine that was fine. */
+/* A refusal on a machine that was healthy. */
 struct refusal {
 	const char *what;
 	const char *script;
@@ -304,7 +304,7 @@ static void copied_certificates_are_enough(void **state)
 	free(shell("rm pki/ca.key pki/apiserver* pki/healthcheck*"));
 	before = tree();
 	ensure(&m, 0);
-	m.now += 300LL * DAY; /* near their end: logged, not refused */
+	m.now += 300LL * DAY; /* near their expiry: logged, not refused */
 	ensure(&m, 0);
 	assert_ok(pki_check_start(&m, e));
 	assert_tree(before);
@@ -323,7 +323,7 @@ static void no_certificate_outlives_its_ca(void **state)
 	ensure(&m, 1);
 	m.now += 80LL * DAY;
 	ensure(&m, 1);
-	ensure(&m, 0); /* they cannot be made to last longer: not renewed for ever */
+	ensure(&m, 0); /* the CA limits their validity: they are not renewed again and again */
 	pki_list(&m, &list, &n);
 	end = list[0].not_after;
 	assert_int_equal(end, NOW + 100LL * DAY);
@@ -333,7 +333,7 @@ static void no_certificate_outlives_its_ca(void **state)
 	pki_list_free(list, n);
 }
 
-/* RENEW_BEFORE_DAYS is longer than such a certificate lives: a third of its life it is. */
+/* RENEW_BEFORE_DAYS is longer than the validity of such a certificate: a third of the validity counts. */
 static void short_lives_are_not_renewed_at_every_run(void **state)
 {
 	cleanup(machine_free) struct machine m;
@@ -370,7 +370,7 @@ static void renewal_is_by_name_and_by_force(void **state)
 	assert_err(certify_renew(&m, unknown, false, e), ERR_CONFIG, "cert list");
 }
 
-/* What a kill right after the exchange leaves: the former generation under the name of the staging directory. */
+/* After a kill right after the exchange the former generation has the name of the staging directory. */
 static void an_interrupted_exchange_is_finished(void **state)
 {
 	cleanup(machine_free) struct machine m;
@@ -386,7 +386,7 @@ static void an_interrupted_exchange_is_finished(void **state)
 	assert_settled(&m);
 }
 
-/* Files of the administrator and of others are neither lost nor touched by an exchange. */
+/* An exchange keeps the files of the administrator and of others. */
 static void files_of_others_stay(void **state)
 {
 	cleanup(machine_free) struct machine m;
@@ -406,7 +406,7 @@ static void files_of_others_stay(void **state)
 	free(shell("test ! -e pki.old"));
 }
 
-/* Modes that only keep etcd from reading are set right silently; those that let others read are among the refusals. */
+/* A mode that only prevents etcd from reading is corrected; a mode that lets others read is refused. */
 static void narrow_modes_are_set_right(void **state)
 {
 	cleanup(machine_free) struct machine m;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow/certify on a machine that gets its certificates from the enrolment server of a CA host: when it asks, for which
- * keys, what it accepts, and what it does without an answer.
+ * flow/certify on a machine that enrols at a CA host: when it sends a request, for which keys, the accepted answers,
+ * and the behaviour without an answer.
  */
 #include "fake_ca_host.h"
 
@@ -17,7 +17,7 @@ static void open_joiner(struct machine *m, const char *conf)
 	open_machine(m, conf);
 }
 
-/* assert_settled, without a question to the server; nothing was replaced that must be kept. */
+/* assert_settled without a request to the server; nothing that must stay was replaced. */
 static void assert_enrolled(const struct machine *m)
 {
 	struct pki_entry *list;
@@ -77,7 +77,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
 	assert_tree(before);
 	assert_string_equal(first, buf_str(&server.keys));
-	assert_int_equal(server.done, 0); /* the token is needed still */
+	assert_int_equal(server.done, 0); /* the token is still needed */
 	server.does = ISSUES;
 	ensure(&m, 1);
 	assert_string_equal(first, buf_str(&server.keys));
@@ -115,7 +115,7 @@ static void wrong_answers_are_discarded(void **state)
 	assert_int_equal(server.done, 0);
 }
 
-/* A server with another CA than ours: a member with its certificates could not talk to the others. */
+/* A server with another CA than ours: a member with its certificates could not connect to the others. */
 static void a_new_ca_is_refused(void **state)
 {
 	cleanup(machine_free) struct machine m;
@@ -143,7 +143,7 @@ static void certificates_are_renewed_for_the_same_keys(void **state)
 	keys = shell("cat pki/*.key");
 	crt = shell("cat pki/peer.crt");
 	m.now += 300LL * DAY;
-	server.name = "[fd00::1]:2382"; /* another CA host by now */
+	server.name = "[fd00::1]:2382"; /* another CA host */
 	assert_int_equal(certify_renew(&m, NULL, false, &why), 1);
 	assert_int_equal(server.n, PKI_LEAVES);
 	now = shell("cat pki/*.key");
@@ -171,7 +171,7 @@ static void a_missing_answer_is_a_warning_until_expiry(void **state)
 		m.now = NOW + 300LL * DAY;
 		ensure(&m, 0);
 		assert_int_equal(certify_renew(&m, NULL, false, &why), 0);
-		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* the command asks for it now */
+		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* a renewal by name */
 		assert_int_equal(certify(&m, true, &why), 0);
 		m.now = NOW + 400LL * DAY; /* expired */
 		assert_err(certify(&m, false, e), class, "");
@@ -203,7 +203,7 @@ static void drift_is_fixed_by_the_enrolment_server(void **state)
 	assert_enrolled(&named);
 	open_joiner(&moved, "NAME=n2\nADDRESS=10.0.0.22\nROLE=join\nJOIN=10.0.0.1\n");
 	server.does = BUSY;
-	assert_err(certify(&moved, false, e), ERR_PENDING, ""); /* nobody could dial this machine */
+	assert_err(certify(&moved, false, e), ERR_PENDING, ""); /* no machine could connect to it */
 	server.does = ISSUES;
 	ensure(&moved, 1);
 	assert_enrolled(&moved);
@@ -240,7 +240,7 @@ static void copy_ca(const char *ext)
 	free(shell(script));
 }
 
-/* A second CA host: ca.key came by `ca import`, or as etcdadm copies it while the machine was waiting. */
+/* A second CA host: ca.key came from `ca import`, or was copied as with etcdadm while the machine waited. */
 static void with_the_ca_key_no_server_is_asked(void **state)
 {
 	cleanup(machine_free) struct machine m, waiting;
@@ -282,7 +282,7 @@ static void a_lost_ca_certificate_is_refused(void **state)
 	assert_err(certify(&m, false, e), ERR_CONFIG, "no ca.crt");
 	assert_tree(before);
 	free(shell("mv x.crt pki/ca.crt && echo >pki/ca.host"));
-	ensure(&m, 0); /* nothing to ask for: who is asked does not matter */
+	ensure(&m, 0); /* no request is needed, so the server does not matter */
 }
 
 static void the_first_of_members_makes_one_ca_only(void **state)
@@ -300,7 +300,7 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 	assert_err(certify(&m, false, e), ERR_PENDING, "127.0.0.9 answers");
 	assert_false(file_exists(m.at.pki));
 	assert_int_equal(server.calls, 0);
-	/* It was rebuilt: it takes certificates from another CA host, as any other machine. */
+	/* A rebuilt machine takes certificates from another CA host like any other machine. */
 	open_joiner(&rebuilt, replace);
 	server.does = BUSY;
 	assert_err(certify(&rebuilt, false, e), ERR_PENDING, "nobody answers");
@@ -311,13 +311,13 @@ static void the_first_of_members_makes_one_ca_only(void **state)
 	free(shell("rm -r pki && echo >member-id"));
 	(void)close(steal_fd(&fd));
 	assert_err(certify(&m, false, e), ERR_CONFIG, "is a member already");
-	/* When the cluster is formed nobody listens yet. */
+	/* While the cluster forms no machine listens yet. */
 	free(shell("rm member-id"));
 	ensure(&m, 1);
 	assert_int_equal(pki_origin(&m), PKI_CA);
 }
 
-/* What answers may be the former etcd of a neighbour that is being removed. */
+/* The answer can come from the former etcd of a machine that is being removed. */
 static void a_ca_is_made_once_the_neighbour_is_silent(void **state)
 {
 	cleanup(machine_free) struct machine m;

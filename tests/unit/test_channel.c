@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/channel: who is let in, who is believed, and that nobody else learns anything. The client is a child process.
+ * adapter/channel: which clients are accepted, which servers are trusted, and that no other party receives data. The
+ * client is a child process.
  */
 #include "machine_fixture.h"
 
@@ -15,7 +16,7 @@
 
 static const unsigned char key_a[CHANNEL_KEY_LEN] = { 1, 2, 3 }, key_b[CHANNEL_KEY_LEN] = { 4, 5, 6 };
 
-/* The server knows one secret, "a". */
+/* The server has one secret, "a". */
 static bool find(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
 {
 	unsigned int *asked = arg;
@@ -25,7 +26,7 @@ static bool find(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
 	return strcmp(id, "a") == 0;
 }
 
-/* Files of this name in the test's directory, as one side's; NULL: none. */
+/* The files of one side in the test's directory; NULL: none. */
 struct side {
 	struct channel_side side;
 	char *ca, *cert, *key;
@@ -50,7 +51,7 @@ static struct side make_side(const char *id, const unsigned char *key, const cha
 	return s;
 }
 
-/* What a client makes of it: 0 its question was answered with itself, else the class of the error. */
+/* The client: 0 if the answer is its message, else the class of the error. */
 static int client(const struct channel_side *side, int fd)
 {
 	const long long deadline = clock_ms() + 1000 * SECONDS;
@@ -64,12 +65,12 @@ static int client(const struct channel_side *side, int fd)
 	return strcmp(answer.data, question.data) == 0 ? 0 : 99;
 }
 
-/* What both sides made of it. */
+/* The results of both sides. */
 struct outcome {
 	int client, server; /* 0, or the class of the error */
 	struct err why;	    /* the server's */
 	bool by_secret, by_cert;
-	size_t heard; /* bytes of the client's message that the server got */
+	size_t heard; /* bytes of the client's message that the server received */
 	unsigned int asked;
 };
 
@@ -129,7 +130,7 @@ static void a_shared_secret_is_enough_on_both_sides(void **state)
 static void a_client_without_the_secret_gets_nothing(void **state)
 {
 	(void)state;
-	/* The right name for the wrong secret; then no such name; the server with and without a certificate. */
+	/* The right name with the wrong secret; an unknown name; the server with and without a certificate. */
 	for (int i = 0; i < 4; i++) {
 		struct outcome o = meet(i & 1 ? "a" : "b", key_b, NULL, i & 2 ? "server" : NULL);
 
@@ -145,7 +146,7 @@ static void a_client_without_the_secret_gets_nothing(void **state)
 static void a_server_that_does_not_know_the_secret_hears_nothing(void **state)
 {
 	(void)state;
-	/* Even with a certificate of the right CA: who has a token talks only to those who have it, too. */
+	/* A client with a token refuses a server without it, also one with a certificate of the right CA. */
 	struct outcome o = meet("unknown-here", key_a, NULL, "server");
 
 	assert_int_equal(o.client, ERR_VERIFY);
@@ -176,7 +177,7 @@ static void certificates_of_another_ca_are_refused(void **state)
 	assert_int_equal(o.client, ERR_VERIFY);
 	assert_int_equal(o.heard, 0);
 
-	/* Of the right CA, but for another address; and of another CA. */
+	/* A certificate of the right CA for another address, and one of another CA. */
 	o = meet(NULL, NULL, "client", "elsewhere");
 	assert_int_equal(o.client, ERR_VERIFY);
 	assert_int_equal(o.heard, 0);
@@ -184,7 +185,7 @@ static void certificates_of_another_ca_are_refused(void **state)
 	assert_int_equal(o.client, ERR_VERIFY);
 	assert_int_equal(o.heard, 0);
 
-	/* A server without a certificate takes secrets only. */
+	/* A server without a certificate accepts only secrets. */
 	o = meet(NULL, NULL, "client", NULL);
 	assert_int_equal(o.client, ERR_VERIFY);
 	assert_int_equal(o.heard, 0);

@@ -7,7 +7,7 @@
 #include "config/check.h"
 #include "config/load.h"
 
-/* A machine called node-1, whose cluster.conf is not read yet: *state is its layout. */
+/* A machine with the host name node-1, before it reads cluster.conf: *state is its layout. */
 static int node_setup(void **state)
 {
 	struct layout *at = xcalloc(1, sizeof(*at));
@@ -180,7 +180,7 @@ static void the_machine_is_found_by_a_name_that_resolves_here(void **state)
 	assert_string_equal(c.address, "localhost");
 }
 
-/* A literal address decides before any name is looked up. */
+/* A literal address decides before any name is resolved. */
 static void a_literal_address_is_preferred(void **state)
 {
 	cleanup(config_free) struct config c = { 0 };
@@ -233,11 +233,11 @@ static void the_file_of_the_config_option_must_exist(void **state)
 	layout_free(&at);
 }
 
-/* One text, one refusal: the class is always ERR_CONFIG. */
+/* A text and its refusal; the class is always ERR_CONFIG. */
 static void mistakes_are_refused(void **state)
 {
 	static const struct {
-		const char *text, *says;
+		const char *text, *message;
 	} cases[] = {
 		{ "role=single\n", "cluster.conf:1: unknown key role; did you mean ROLE" },
 		{ "DATADIR=/srv/e\n", "did you mean DATA_DIR" },
@@ -353,7 +353,7 @@ static void mistakes_are_refused(void **state)
 		cleanup(config_free) struct config c = { 0 };
 
 		put_file("/etc/etcd/cluster.conf", cases[i].text);
-		assert_err(config_load(at, &c, e), ERR_CONFIG, cases[i].says);
+		assert_err(config_load(at, &c, e), ERR_CONFIG, cases[i].message);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config/edit: answers go in, everything a person wrote stays.
+ * config/edit: writes answers and keeps all other lines.
  */
 #include "machine_fixture.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/datadir, adapter/wal: whose data it is, and every reason not to start.
+ * member/datadir, adapter/wal: the owner of the data, and every reason not to start.
  */
 #include "machine_fixture.h"
 
@@ -42,7 +42,7 @@ static uint32_t crc32c(const struct buf *b)
 	return ~crc;
 }
 
-/* A log of this member, as etcd begins one. */
+/* The beginning of a log of this member. */
 static void put_wal(uint64_t cluster, uint64_t member)
 {
 	auto_buf struct buf meta = { 0 }, record = { 0 }, wal = { 0 };
@@ -107,7 +107,7 @@ static void every_flipped_bit_is_noticed(void **state)
 	}
 }
 
-/* Seen on etcd 3.4.23: what it calls itself with these URLs and tokens. */
+/* The IDs of etcd 3.4.23 for these URLs and tokens. */
 static void ids_are_computed_as_etcd_does(void **state)
 {
 	char *standard[] = { xstrdup("http://localhost:2380") }, *one[] = { xstrdup("http://127.0.0.1:23891") };
@@ -165,7 +165,7 @@ static void own_data_is_fine(void **state)
 	put_identity(m, 7, 8);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "member 0000000000000008 of cluster 0000000000000007");
 	put_wal(7, 8);
-	assert_ok(datadir_check(m, e)); /* member-id vouches for it */
+	assert_ok(datadir_check(m, e)); /* it matches member-id */
 }
 
 static void lost_data_is_refused(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * release/digests, adapter/digest, release/tarball: hashing, the form of a table, which table decides, names of
- * tarballs.
+ * release/digests, adapter/digest, release/tarball: hashing, the format of a table, the order of tables, names of
+ * archives.
  */
 #include "machine_fixture.h"
 

@@ -33,13 +33,13 @@ static void a_port_that_is_taken_names_the_program(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_err(before_start(conf, e), ERR_CONFIG, want);
-	/* etcd.env decides, once it is there; and a listener on one address is in the way of one on all of them. */
+	/* An existing etcd.env decides; a listener on one address blocks one on all addresses. */
 	put_file("/etc/etcd/etcd.env", env);
 	assert_err(before_start("CLIENT_PORT=10222\n", e), ERR_CONFIG, "is taken by test_doctor");
 	put_file("/etc/etcd/etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:10222\n");
 	assert_ok(before_start(conf, e));
 	put_file("/etc/etcd/etcd.env", "ETCD_LISTEN_CLIENT_URLS=https://192.0.2.77:10222\n");
-	/* A build environment may have no network. */
+	/* A build environment can have no network. */
 	assert_err(before_start(conf, e), config_is_offline() ? ERR_PENDING : ERR_CONFIG,
 		   "192.0.2.77 is not an address of this machine");
 	put_file("/etc/etcd/etcd.env",
@@ -60,7 +60,7 @@ static void an_address_that_is_a_name_must_resolve_here(void **state)
 
 /* --- The other machines. */
 
-/* Another machine whose queue is full, so that no further connection is answered: as behind a firewall that drops. */
+/* Another machine with a full queue, which does not answer connections, like behind a firewall that drops packets. */
 static int silent_listener(uint16_t *port, int full[2])
 {
 	int fd = listener(2, port);
@@ -76,7 +76,7 @@ static int silent_listener(uint16_t *port, int full[2])
 	return fd;
 }
 
-/* *servers: how many other enrolment servers are known; on return how many are there. NULL: those that were found. */
+/* *servers: the expected number of other enrolment servers; on return the real one. NULL: the number that was found. */
 static struct doctor_report look_around(const char *conf, const struct member_survey *s, size_t *servers)
 {
 	struct doctor_report r = { .running = true };
@@ -124,7 +124,7 @@ static void the_ports_of_the_others_are_tried(void **state)
 	assert_int_equal(servers, 0);
 	doctor_report_free(&r);
 
-	/* Where the cluster says they are counts, once it can be asked. */
+	/* The addresses in the member list count if it can be read. */
 	s = three(list);
 	list[1].url = url;
 	list[1].peer_urls = at;

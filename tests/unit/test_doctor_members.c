@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor/members, doctor/drift: what the answers of the members mean.
+ * doctor/members, doctor/drift: findings from the answers of the members.
  */
 #include "findings_fixture.h"
 
@@ -157,7 +157,7 @@ static void a_machine_that_is_not_a_member_gets_the_command_to_become_one(void *
 	r = judge("ROLE=join\nJOIN=n2\nADDRESS=127.0.0.1\n", &s);
 	assert_finding(&r, DOCTOR_WARN, "not a member of the cluster 0000000000000009 yet", "etcd-cluster setup");
 	doctor_report_free(&r);
-	/* Without a quorum nobody knows. */
+	/* Without a quorum this is unknown. */
 	s.agreed = false;
 	r = judge("", &s);
 	assert_finding(&r, DOCTOR_BAD, "member n1 does not answer", "systemctl start etcd");
@@ -200,7 +200,7 @@ static void members_that_cluster_conf_does_not_know(void **state)
 	assert_finding(&r, DOCTOR_WARN, "n9 (https://10.0.0.9:2380) is a member, but MEMBERS", "add it to MEMBERS");
 	doctor_report_free(&r);
 
-	/* Added, never started: a member that is missing, not drift. */
+	/* A member that was added and never started counts as missing, not as drift. */
 	list[2].peer_urls = at[2];
 	list[2].name = nobody;
 	list[2].url = nobody;

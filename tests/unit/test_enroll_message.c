@@ -88,7 +88,7 @@ static void damaged_requests_are_refused(void **state)
 		bent[i] = bent[i] == 'A' ? 'B' : 'A';
 		auto_key x509_key *got = x509_csr_get(bent, &why);
 
-		/* The only bits that may change are those that base64 has no use for. */
+		/* Only bits that base64 does not use may change. */
 		if (got)
 			assert_true(i >= line.len - 4);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/rules: who gets certificates, machine by machine (enroll_table.h); enroll/record.
+ * enroll/rules: a decision for each request of enroll_table.h; enroll/record.
  */
 #include "machine_fixture.h"
 
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "enroll_table.h"
 
-/* A line in full: facts, and what they point at. */
+/* The facts of a line and the objects to which they point. */
 struct scene {
 	struct config conf;
 	struct config_member members[4];
@@ -190,7 +190,7 @@ static void a_record_is_read_as_written(void **state)
 	names = enroll_record_names(m);
 	assert_int_equal(strv_len(names), 1);
 	enroll_record_free(&got);
-	/* One that says it is another's, or nothing. */
+	/* A record with another name, and an empty one. */
 	assert_ok(file_replace(path, FILE_MODE(0600), "NAME=n3\nKEY=1\nTIME=1\n", 21, e));
 	assert_err(enroll_record_read(m, "n2", &got, e), ERR_CONFIG, "not as it was written");
 	assert_int_equal(enroll_record_drop(m, "n2", &er), 1);

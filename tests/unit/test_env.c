@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/env: what is written for which etcd, what passes through, what is left alone.
+ * member/env: the variables for each etcd version, options of the user, edited files.
  */
 #include "machine_fixture.h"
 
@@ -10,7 +10,7 @@
 #include "member/env.h"
 #include "member/joining.h"
 
-/* Options that 3.4 to 3.7 all have; what came and went is in the tables of the tests. */
+/* Options of all versions from 3.4 to 3.7; the tables of the tests have the others. */
 static const char *const common[] = {
 	"name",
 	"data-dir",
@@ -199,7 +199,7 @@ static void a_joining_member_gets_the_list_of_the_cluster(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
-/* No variable is written that this version does not know. */
+/* All written variables exist in this version. */
 static void only_variables_of_the_version_are_written(void **state)
 {
 	static const struct {
@@ -301,7 +301,7 @@ static void a_second_run_changes_nothing(void **state)
 	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
 	assert_int_equal(after.st_ino, before.st_ino);
 	assert_int_equal(chmod(b->m.at.etcd_env, 0666), 0);
-	assert_int_equal(ensure(b), 1); /* its mode is set right */
+	assert_int_equal(ensure(b), 1); /* the mode is corrected */
 	assert_int_equal(stat(b->m.at.etcd_env, &after), 0);
 	assert_int_equal(after.st_mode & 07777, 0640);
 }
@@ -354,7 +354,7 @@ static void a_new_file_is_removed_after_use(void **state)
 	assert_int_equal(ensure(b), 1);
 	assert_false(file_exists(beside));
 	assert_ok(file_replace(beside, FILE_MODE(0640), "A=1\n", 4, e));
-	assert_int_equal(ensure(b), 0); /* not made by us: not ours to remove */
+	assert_int_equal(ensure(b), 0); /* a file of others is not removed */
 	assert_true(file_exists(beside));
 }
 

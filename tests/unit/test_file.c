@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/file: what replaces a file leaves the old one or the new one, and nothing beside it.
+ * base/file: a replacement leaves the old or the new file, and no other files.
  */
 #include "machine_fixture.h"
 
@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 
-/* Of the root: /etc, and what the test leaves. */
+/* The entries of the root: /etc and the files of the test. */
 static size_t count_entries(const char *path)
 {
 	auto_closedir DIR *d = opendir(path);
@@ -49,7 +49,7 @@ static void a_full_disk_keeps_the_old_file(void **state)
 
 	(void)state;
 	assert_ok(file_replace(path, FILE_MODE(0600), "old", 3, e));
-	/* RLIMIT_FSIZE fails the write half-way, as a full disk does; in a child, because it cannot be taken back. */
+	/* RLIMIT_FSIZE stops the write in the middle, like a full disk; in a child, because the limit cannot be reset. */
 	if (fork() == 0) {
 		const struct rlimit small = { 4096, 4096 };
 		struct err e = { 0 };
@@ -99,7 +99,7 @@ static void trees_are_made_and_removed(void **state)
 	assert_ok(file_replace(file, FILE_MODE(0600), "x", 1, e));
 	assert_ok(file_replace_link(link, "/etc", e));
 	assert_ok(file_sync_tree(top, e));
-	assert_int_equal(chmod(deep, 0), 0); /* what dpkg's CVE-2025-6297 tripped over */
+	assert_int_equal(chmod(deep, 0), 0); /* as in CVE-2025-6297 of dpkg */
 	assert_ok(file_remove_tree(top, e));
 	assert_false(file_exists(top));
 	assert_true(file_is_dir("/etc"));
@@ -113,7 +113,7 @@ static void swap_forever(const char *a, const char *b)
 		(void)renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 }
 
-/* A directory that is removed may become a link at any moment, when somebody else can write where it is. */
+/* If others can write its parent, a directory can become a link at any moment during its removal. */
 static void a_link_swapped_in_is_not_followed(void **state)
 {
 	auto_free char *victim = root_path("/victim"), *a = root_path("/a"), *b = root_path("/b");
@@ -127,7 +127,7 @@ static void a_link_swapped_in_is_not_followed(void **state)
 	if (child == 0)
 		swap_forever(a, b);
 	for (int i = 0; i < 300; i++) {
-		/* Each may fail, as what it meets changes. */
+		/* Each call can fail, because the tree changes. */
 		(void)!file_mkdirs(a, FILE_MODE(0755), &lost);
 		(void)!file_replace_link(b, victim, &lost);
 		(void)!file_remove_tree(a, &lost);

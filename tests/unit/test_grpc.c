@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/grpc: every way in which an answer can be wrong has a message of its own, and none of them looks like
- * success.
+ * adapter/grpc: every kind of wrong answer has its own message and is an error.
  */
 #include "machine_fixture.h"
 
@@ -117,7 +116,7 @@ static void every_defect_has_its_verdict(void **state)
 
 /* --- Over the wire. */
 
-/* One unary call, on a connection of its own. */
+/* One unary call on its own connection. */
 static int call(const struct fake_etcd *p, const char *ca, const char *client, struct buf *reply, struct err *e)
 {
 	auto_grpc struct grpc *g = fake_open(p, ca, client, 2000);
@@ -179,7 +178,7 @@ static void wrong_answers_are_distinguished(void **state)
 	fake_stop(&p);
 }
 
-/* A server with one of the certificates, met by a client that trusts one of the CAs and has one of the pairs. */
+/* A certificate of the server, the CA that the client trusts, and the certificate of the client. */
 static void assert_distrust(const char *server, const char *ca, const char *client, const char *want)
 {
 	struct fake_etcd p = fake_start(server, "ok:00");

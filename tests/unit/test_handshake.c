@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/handshake: what a server shows of itself: its certificate and its clock.
+ * adapter/handshake: the certificate and the clock of a server.
  */
 #include "machine_fixture.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/identity: what is written is read again, and what is not ours is refused.
+ * member/identity: written values are read again, and wrong files are refused.
  */
 #include "machine_fixture.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/joining: the journal is read as it was written; the list of the others that etcd gets;
- * which versions fit.
+ * member/joining: the journal is read as it was written; the initial cluster for etcd; suitable versions.
  */
 #include "machine_fixture.h"
 
@@ -100,12 +99,12 @@ static void only_the_same_minor_version_or_the_next_may_join(void **state)
 	assert_err(joining_check_version((struct version){ 3, 4, 23 }, old, e), ERR_CONFIG, "has etcd 3.4.23");
 	assert_err(joining_check_version((struct version){ 3, 7, 1 }, old, e), ERR_CONFIG, "RELEASE=3.5.30");
 	assert_err(joining_check_version((struct version){ 4, 5, 0 }, old, e), ERR_CONFIG, "cluster runs 3.5.30");
-	assert_ok(joining_check_version((struct version){ 3, 5, 16 }, mixed, e)); /* half-way through an upgrade */
+	assert_ok(joining_check_version((struct version){ 3, 5, 16 }, mixed, e)); /* during an upgrade */
 	assert_err(joining_check_version((struct version){ 3, 7, 1 }, mixed, e), ERR_CONFIG, "cluster runs 3.5.30");
 	assert_ok(joining_check_version((struct version){ 3, 7, 1 }, none, e));
 }
 
-/* An etcd that this machine has just started may answer before its data can be seen here. */
+/* An etcd that has just started can answer before its data directory exists. */
 static void its_own_learner_is_known_by_the_journal(void **state)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/keyfile: what is read, and every refusal.
+ * adapter/keyfile: accepted files and every refusal.
  */
 #include "unit.h"
 
@@ -11,7 +11,7 @@
 #include "adapter/keyfile.h"
 #include "base/file.h"
 
-/* Parses a text, and gives it back in one line: "KEY[value]KEY[value]". */
+/* Parses a text and returns it in one line: "KEY[value]KEY[value]". */
 static void assert_reads(const char *text, const char *want)
 {
 	auto_keyfile struct keyfile k = { 0 };
@@ -39,7 +39,7 @@ static void lines_are_read_as_sh_and_systemd_read_them(void **state)
 static void other_lines_are_refused(void **state)
 {
 	static const struct {
-		const char *text, *says;
+		const char *text, *message;
 	} cases[] = {
 		{ "A=1\nA=2\n", "f:2: A is set twice; the first is in line 1" },
 		{ "A =1\n", "f:1: there must be no blank between A and =" },
@@ -75,7 +75,8 @@ static void other_lines_are_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		auto_keyfile struct keyfile k = { 0 };
 
-		assert_err(keyfile_parse("f", cases[i].text, strlen(cases[i].text), &k, e), ERR_CONFIG, cases[i].says);
+		assert_err(keyfile_parse("f", cases[i].text, strlen(cases[i].text), &k, e), ERR_CONFIG,
+			   cases[i].message);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/membership, member/poll and the calls of adapter/rpc below them: what is concluded from answers, refusals and
- * silence, above all after a change that may have taken effect or not.
+ * member/membership, member/poll and their calls of adapter/rpc: the result after answers, refusals and timeouts, above
+ * all after a change whose effect is unknown.
  */
 #include "machine_fixture.h"
 
@@ -17,7 +17,7 @@
 
 #define PEER "https://10.0.0.9:2380"
 
-/* One member as it stands in a list (field 2) or in the answer to MemberAdd (field 3). */
+/* One member in a list (field 2) or in the answer to MemberAdd (field 3). */
 struct listed {
 	unsigned int id; /* below 128 */
 	const char *name, *peer, *client;
@@ -53,10 +53,10 @@ static const struct listed voting = { 9, "n9", PEER, "https://127.0.0.1:1", fals
 static const struct listed moved = { 9, "n9", "https://10.0.0.8:2380", "https://127.0.0.1:1", false };
 static const struct listed other = { 7, NULL, "https://10.0.0.7:2380", NULL, true };
 
-/* What the fake etcd answers with, by the words of the tables below. Any other word is the fake etcd's own. */
+/* The answers of the fake etcd for the words of the tables below. Other words are passed to the fake etcd. */
 static const struct answer {
 	const char *word;
-	const char *script;		 /* as the fake etcd has it */
+	const char *script;		 /* for the fake etcd */
 	const struct listed *members[2]; /* or a list of these */
 	bool added;			 /* or the answer to MemberAdd */
 } answers[] = {
@@ -145,7 +145,7 @@ static int update(const struct machine *m, struct err *e)
 	return membership_update(m, 9, PEER, e);
 }
 
-/* One change against a member that answers so. */
+/* One change, and the answers of the member. */
 static const struct change {
 	const char *what;
 	int (*make)(const struct machine *m, struct err *e);
@@ -263,7 +263,7 @@ static void refusals_are_distinguished(void **state)
 		{ GRPC_DEADLINE_EXCEEDED, "no answer within 10000 ms", RPC_UNKNOWN_OUTCOME },
 		{ GRPC_PERMISSION_DENIED, "etcdserver: permission denied", RPC_REFUSED },
 		{ GRPC_INVALID_ARGUMENT, "etcdserver: given member URLs are invalid", RPC_REFUSED },
-		/* The words count only with a code that etcd sends them with. */
+		/* The text counts only with the code that etcd uses for it. */
 		{ GRPC_PERMISSION_DENIED, "unhealthy cluster", RPC_REFUSED },
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * service/outcome: what setup leaves for status to show.
+ * service/outcome: the result of setup that status shows.
  */
 #include "machine_fixture.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/peers: how a member stands in the list that etcd gives on its peer port. The lists are what 3.4 to 3.7 say.
+ * adapter/peers: a member in the list of etcd's peer port. The lists are those of 3.4 to 3.7.
  */
 #include "unit.h"
 
@@ -28,7 +28,7 @@ static void the_list_shows_who_has_started(void **state)
 		{ "[" UP "]\n", "https://10.0.0.1:2379", PEERS_NOT_LISTED },
 		{ "[{\"peerURLs\":[\"https://10.0.0.1:2380\"],\"clientURLs\":[]}]", "https://10.0.0.1:2380",
 		  PEERS_LISTED },
-		/* what no etcd says */
+		/* invalid answers */
 		{ "", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
 		{ "null", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
 		{ "[{\"peerURLs\":[\"https://10.0.0.1:2380\"", "https://10.0.0.1:2380", PEERS_NOT_LISTED },

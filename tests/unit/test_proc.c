@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/proc and base/jail: what children can do, and what they cannot.
+ * base/proc and base/jail: the rights and limits of child processes.
  */
 #include "unit.h"
 
@@ -40,7 +40,7 @@ static void a_signal_is_reported(void **state)
 	assert_int_equal(proc_run(&run, &e), 128 + SIGKILL);
 }
 
-/* Ended, but its new parent has not looked yet. */
+/* It has ended, but its new parent has not collected it yet. */
 static bool is_zombie(pid_t pid)
 {
 	auto_free char *path = xasprintf("/proc/%d/stat", (int)pid);
@@ -50,7 +50,7 @@ static bool is_zombie(pid_t pid)
 	return file_read(path, 4096, &text, &gone) < 0 || strstr(buf_str(&text), ") Z ") != NULL;
 }
 
-/* A server of ours: its own environment, its words in a file, ended when we say so. */
+/* A server process: its own environment, its output in a file, ended on request. */
 static void a_server_runs_until_it_is_ended(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "trap 'echo bye; exit 7' TERM; env; while :; do sleep 0.05; done",
@@ -82,7 +82,7 @@ static void a_server_runs_until_it_is_ended(void **state)
 	assert_ok(file_remove_tree(dir, e));
 }
 
-/* Its parent is killed: within a moment it is gone as well. */
+/* If its parent is killed, it ends as well. */
 static void a_tied_child_dies_with_its_parent(void **state)
 {
 	const char *const argv[] = { "sleep", "60", NULL };
@@ -134,7 +134,7 @@ static void slow_and_noisy_children_are_stopped(void **state)
 	assert_err(proc_run(&run, e), ERR_FAIL, "1 MiB");
 }
 
-/* Each forbidden act; result gets a bit for each that worked. */
+/* Tries each forbidden call; the result has a bit for each that succeeded. */
 static int try_everything(void *arg, void *result, struct err *e)
 {
 	unsigned int *done = result;
@@ -143,7 +143,7 @@ static int try_everything(void *arg, void *result, struct err *e)
 	(void)e;
 	*done = 0;
 	if (write(*fd, "x", 1) != 1)
-		*done |= 1U << 31; /* this one must work */
+		*done |= 1U << 31; /* this one must succeed */
 	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0)
 		*done |= 1U << 0;
 	if (open("/tmp/jail-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0) /* may create: the point of the test */
@@ -161,7 +161,7 @@ static int try_everything(void *arg, void *result, struct err *e)
 	if (unlink("/tmp/nothing") == 0 || errno == ENOENT)
 		*done |= 1U << 7;
 #if !defined(__SANITIZE_ADDRESS__)
-	(void)execl("/bin/true", "true", NULL); /* were it to work, the result would not come back */
+	(void)execl("/bin/true", "true", NULL); /* if it succeeded, there would be no result */
 #endif
 	return 0;
 }
@@ -179,7 +179,8 @@ static void a_jailed_child_gets_nothing_new(void **state)
 	assert_ok(jail_run(&jail, try_everything, &fd, &done, sizeof(done), e));
 	assert_int_equal(done & (1U << 31), 0);
 	assert_int_equal(done & (1U << 5), 0);
-#if !defined(__SANITIZE_ADDRESS__) /* they cannot live in the filter (jail.c): `make check` runs this test plain, too */
+#if !defined(                                                                                                          \
+	__SANITIZE_ADDRESS__) /* they do not work in the filter (jail.c): `make check` also runs this test without them */
 	assert_int_equal(done, 0);
 #endif
 }
@@ -192,7 +193,7 @@ static int fail_as_asked(void *arg, void *result, struct err *e)
 	return err_hint(e, "type this");
 }
 
-/* As a child that was taken over might. */
+/* Like a compromised child. */
 static int fill_error(void *arg, void *result, struct err *e)
 {
 	(void)arg;

@@ -9,7 +9,7 @@
 
 #define MOST 7
 
-/* More than half, counted: the healthy ones outnumber the others. */
+/* More than half, by counting: more voters are healthy than not. */
 static bool outnumber(size_t healthy, size_t all)
 {
 	size_t others = 0;
@@ -67,7 +67,7 @@ static void every_removal_of_a_voter_is_judged(void **state)
 		assert_true(seen[i] > 0);
 }
 
-/* A learner has no vote: with a quorum it may always go, without one it cannot. */
+/* A learner has no vote: with a quorum it can always be removed, without one it cannot. */
 static void every_removal_of_a_learner_is_judged(void **state)
 {
 	(void)state;
@@ -82,7 +82,7 @@ static void every_removal_of_a_learner_is_judged(void **state)
 	}
 }
 
-/* The cases that people meet, by hand. */
+/* Common cases, written out. */
 static void known_cases_are_judged(void **state)
 {
 	(void)state;
@@ -101,7 +101,7 @@ static void known_cases_are_judged(void **state)
 	assert_int_equal(removal_spare(votes(7, 7)), 3);
 }
 
-/* Whatever is allowed leaves a cluster that still serves, and one that could lose it is refused with its numbers. */
+/* Every permitted removal leaves a quorum, and the refusals contain the numbers. */
 static void refusals_have_the_numbers(void **state)
 {
 	struct err none = { 0 };

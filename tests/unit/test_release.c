@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * release/release, release/switch: which release is current and which should be, before anything is fetched or run.
+ * release/release, release/switch: the present and the wanted release, without downloads and without etcd.
  */
 #include "machine_fixture.h"
 
 #include "release/release.h"
 
-/* Which release the machine is to have, and whether its cluster.conf says so. */
+/* The wanted release, and whether cluster.conf sets it. */
 static struct machine *want_release(void **state, const char *release, bool from_conf)
 {
 	struct machine *m = *state;
@@ -16,7 +16,7 @@ static struct machine *want_release(void **state, const char *release, bool from
 	return m;
 }
 
-/* A release as release_install leaves it, with programs of one byte. */
+/* An installed release with programs of one byte. */
 static void put_release(const struct machine *m, const char *name)
 {
 	auto_free char *dir = release_dir(m, name);
@@ -134,7 +134,7 @@ static void the_only_local_release_wins_over_the_default(void **state)
 	put_release(m, "v3.5.33"); /* the same, unpacked */
 	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 1);
 	assert_current(m, "v3.5.33");
-	put_archive(m, (struct version){ 3, 6, 13 }); /* what is current stays */
+	put_archive(m, (struct version){ 3, 6, 13 }); /* the current release stays */
 	assert_int_equal(release_ensure(m, TARBALL_CACHE, false, &none), 0);
 }
 

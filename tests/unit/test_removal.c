@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/removal: exactly the member that is named, or none.
+ * member/removal: finds exactly the named member, or none.
  */
 #include "unit.h"
 
@@ -26,12 +26,12 @@ static void a_member_is_picked_by_its_exact_name_or_id(void **state)
 	assert_ptr_equal(one, &list[1]);
 	assert_int_equal(removal_pick(&s, "8e9e05c52164694d", &one, &e), 1);
 	assert_ptr_equal(one, &list[0]);
-	/* etcdctl leaves leading zeros out. */
+	/* etcdctl prints IDs without leading zeros. */
 	assert_int_equal(removal_pick(&s, "b1c2d3e4f506172", &one, &e), 1);
 	assert_ptr_equal(one, &list[1]);
 	assert_int_equal(removal_pick(&s, "5", &one, &e), 1);
 	assert_ptr_equal(one, &list[2]);
-	/* Not a part of a name or of an ID, not one that is in cluster.conf only, not nothing. */
+	/* A part of a name or of an ID, a name that only cluster.conf has, and an empty text do not match. */
 	assert_int_equal(removal_pick(&s, "n", &one, &e), 0);
 	assert_null(one);
 	assert_int_equal(removal_pick(&s, "8e9e05c52164694", &one, &e), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow/retry: waiting ends, and the pauses are short.
+ * flow/retry: the wait ends, and the pauses are short.
  */
 #include "unit.h"
 
@@ -30,7 +30,7 @@ static void retries_end_in_time(void **state)
 	retry_begin(&p, 1);
 	while (looks < 100 && retry_pause(&p, &why))
 		looks++;
-	/* Pauses of 188 to 312 ms; a busy machine makes them longer. */
+	/* Pauses of 188 to 312 ms, longer on a busy machine. */
 	assert_in_range(looks, 1, 6);
 	assert_in_range(clock_ms() - began, 1000, 5000);
 	assert_string_equal(p.logged, "nobody answers");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/rpc: the answers of etcd end up in our own types, and nonsense does not.
+ * adapter/rpc: converts valid answers of etcd and refuses invalid ones.
  */
 #include "machine_fixture.h"
 
 #include "adapter/rpc.h"
 
-/* Header { cluster_id 1, member_id 2, revision 3, raft_term 6 }, as every answer begins. */
+/* Header { cluster_id 1, member_id 2, revision 3, raft_term 6 } of every answer. */
 #define HEADER                                                                                                         \
 	"0a08080110021803"                                                                                             \
 	"2006"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/signature: every kind of key that is accepted, both forms, and those that are not.
+ * adapter/signature: every accepted kind of key in both forms, and refused keys.
  */
 #include "unit.h"
 

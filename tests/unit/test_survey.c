@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/health: what is concluded from answers, refusals and silence.
+ * member/health: the result after answers, refusals and timeouts.
  */
 #include "machine_fixture.h"
 
@@ -28,9 +28,9 @@
 #define ALARM	  "ok:" HEAD "120408021001" /* { 2 NOSPACE } */
 #define NO_LEADER "error:14:etcdserver%3A%20no%20leader"
 
-#define TIMEOUT_MS 1500 /* long enough that one timeout differs from two on a busy machine */
+#define TIMEOUT_MS 1500 /* long enough to distinguish one timeout from two on a busy machine */
 
-/* With further lines of cluster.conf. Returns how long it took, in ms. */
+/* With further lines of cluster.conf. Returns the duration in ms. */
 static long long survey(const char *script, const char *conf, struct member_survey *s)
 {
 	struct fake_etcd p = fake_start("server", script);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/token: which secrets are strong enough, and the file that holds one.
+ * enroll/token: the strength of a token, and its file.
  */
 #include "token_fixture.h"
 
@@ -16,10 +16,10 @@ static void weak_texts_are_refused(void **state)
 {
 	static const struct {
 		const char *text;
-		const char *why; /* NULL: it will do */
+		const char *why; /* NULL: accepted */
 	} table[] = {
 		{ TEXT, NULL },					      /* openssl rand -hex 16 */
-		{ "FBC3E9F1C07B08FA99AC58AB24029AF9", NULL },	      /* the same, as others write it */
+		{ "FBC3E9F1C07B08FA99AC58AB24029AF9", NULL },	      /* the same in upper case */
 		{ "b7e1f0c95a3d48266fd0a91c7e5b3824d9f60713", NULL }, /* openssl rand -hex 20, token new */
 		{ "93a1c4d0b7e25f6889de4071c6ab3f52e870d41b9f26c35a", NULL },
 		{ "XIDQZAswsDejuElI7C4H1w==", NULL },			  /* openssl rand -base64 16 */
@@ -35,7 +35,7 @@ static void weak_texts_are_refused(void **state)
 		{ "2a:4e:bd:3c:65:a4:f4:2d:aa:8e:1d:88:34:eb:ad:a2", NULL },
 		{ "f47ac10b58cc4372a5670e02b2c3d479", NULL }, /* a UUID without hyphens: stated in the manual */
 		{ "x8#Kq2!vR9$mW4&pT7*zL1", NULL },
-		/* Words and rows of the keyboard are not looked for: who makes up a token is told to have openssl make it. */
+		/* Words and rows of the keyboard are not detected; the documents recommend openssl. */
 		{ "qwertyuiopasdfghjklzxcvbnm1234567890", NULL },
 		{ "correct-horse-battery-staple-and-a-long-way-to-go", NULL },
 		{ "itwasthebestoftimesitwastheworstoftimesanditrained", NULL },
@@ -100,7 +100,7 @@ static void too_long_texts_are_refused(void **state)
 	assert_ok(token_check(text, e));
 }
 
-/* Of texts that are random, hardly any may be refused: here, none of 2000 in each form. */
+/* Random texts are almost never refused: none of 2000 in each form. */
 static void random_texts_are_accepted(void **state)
 {
 	static const struct {
@@ -150,7 +150,7 @@ static void new_tokens_are_strong(void **state)
 	}
 }
 
-/* Both sides must come to the same, also when they are of different versions of this program. */
+/* Both sides must derive the same values, also with different versions of this program. */
 static void id_and_key_are_derived_as_documented(void **state)
 {
 	auto_token struct token t;
@@ -167,7 +167,7 @@ static void id_and_key_are_derived_as_documented(void **state)
 	assert_false(token_is_id("0123456789abcde"));
 }
 
-/* --- The file that holds it. */
+/* --- The file. */
 
 static void a_private_file_is_read(void **state)
 {
@@ -225,7 +225,7 @@ static void a_weak_secret_is_refused_and_not_shown(void **state)
 	assert_null(strstr(er.msg, "changeme"));
 	assert_null(strstr(er.hint, "changeme"));
 	assert_non_null(strstr(er.msg, path));
-	/* No way around the rule by a NUL. */
+	/* A NUL does not bypass the rule. */
 	assert_ok(file_replace(path, FILE_MODE(0600), TEXT "\0more", sizeof(TEXT "\0more"), e));
 	assert_err(token_read_file(m, &t, e), ERR_CONFIG, "NUL");
 }

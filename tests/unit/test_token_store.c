@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/token_store: a use of a token is counted once, whichever process is killed.
+ * enroll/token_store: a use of a token is counted once, also after a kill of any process.
  */
 #include "token_fixture.h"
 
@@ -70,7 +70,7 @@ static void a_token_is_read_as_written(void **state)
 	assert_int_equal(token_left(&got, NOW), 1);
 	assert_int_equal(token_left(&got, got.expires), 0);
 
-	/* Root's alone, and the text is not in it. */
+	/* Only root can read the file, and it does not contain the text. */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(stat(m->at.enroll, &st), 0);
@@ -130,7 +130,7 @@ static void the_last_use_is_counted_once(void **state)
 			_exit(rc < 0 ? 9 : rc);
 		}
 	}
-	close(lock); /* and off they go */
+	close(lock); /* the children start */
 	for (size_t i = 0; i < ARRAY_LEN(child); i++) {
 		int status;
 
@@ -142,7 +142,7 @@ static void the_last_use_is_counted_once(void **state)
 	assert_int_equal(won, 1);
 }
 
-/* Killed at any moment of it: afterwards the token is whole, used once or not at all, and the lock is free. */
+/* After a kill at any moment the token is complete, used once or not at all, and the lock is free. */
 static void a_kill_damages_nothing(void **state)
 {
 	const struct machine *m = *state;
@@ -229,7 +229,7 @@ static void spent_tokens_are_swept(void **state)
 	assert_ok((lock = token_store_lock(m, e)));
 	assert_ok(token_store_put(m, &t, e));
 	assert_int_equal(token_store_sweep(m, &er), 0);
-	/* Used up: the same machine may have lost the answer, so it is kept for an hour. */
+	/* A used-up token stays for an hour, because the machine can have lost the answer. */
 	assert_ok(token_store_use(m, &t, "n2", KEY, e));
 	m->now = NOW + 3599;
 	t.expires = NOW + 90000;
@@ -272,7 +272,7 @@ static void the_forming_token_is_made_once(void **state)
 	assert_int_equal(got.uses, 2);
 	assert_true(got.members);
 	assert_int_equal(got.expires, NOW + 7 * 86400);
-	/* Killed before the file was wiped, or written again at the next boot: it has no more uses than before. */
+	/* The file was not wiped because of a kill, or was written again at the next boot: no further uses. */
 	assert_int_equal(use(m, "n1", &er), 1);
 	free(put_secret(m, TEXT "\n", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);
@@ -280,7 +280,7 @@ static void the_forming_token_is_made_once(void **state)
 	token_entry_free(&got);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
 	assert_int_equal(token_left(&got, NOW), 1);
-	/* Nor when it was removed since. Another one is. */
+	/* The same after its removal. Another token is accepted. */
 	assert_int_equal(token_store_remove(m, t.id, &er), 1);
 	free(put_secret(m, TEXT "\n", 0600));
 	assert_int_equal(token_store_form(m, &er), 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A strong secret, and the file of a machine that holds one: for the tests of tokens.
+ * For the tests of tokens: a strong token, and the token file of a machine.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every unit test includes: cmocka in the order it wants, and a directory of its own.
+ * For every unit test: cmocka in the right order, and a directory for the test.
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* A call that must succeed; shows its error when it does not. */
+/* A call that must succeed; prints its error if it fails. */
 #define assert_ok(call)                                                                                                \
 	do {                                                                                                           \
 		struct err e_ = { 0 };                                                                                 \
@@ -28,8 +28,8 @@
 	} while (0)
 
 /*
- * A call that must fail with this class, and whose message or hint holds this text. What is wanted is shown with every
- * failure, so that a loop over a table names its row. Both macros name the error object `e`.
+ * A call that must fail with this class and a message or hint that contains this text. A failure prints the expected
+ * values, so that a loop over a table names its row. Both macros name the error object `e`.
  */
 #define assert_err(call, want_class, text)                                                                             \
 	do {                                                                                                           \
@@ -42,8 +42,8 @@
 	} while (0)
 
 /*
- * Makes each row of a table a test of its own. A row begins with its name; `run` finds the row in *state. `setup` and
- * `teardown` may be NULL, and leave *state alone.
+ * Makes each row of a table a test. A row begins with its name; `run` finds the row in *state. `setup` and `teardown`
+ * can be NULL and must not change *state.
  */
 #define unit_rows(tests, rows, run, setup, teardown)                                                                   \
 	do {                                                                                                           \
