@@ -138,7 +138,7 @@ static bool start_over(struct transfer *t)
 
 static bool refuse_large(struct transfer *t)
 {
-	return fail(t, FETCH_REFUSED, "it sends more than %llu MiB", t->f->max_bytes / MIB);
+	return fail(t, FETCH_REFUSED, "it sends more than %llu bytes", t->f->max_bytes);
 }
 
 /* Looks at the announced size before the first byte is taken. The file system of memfd_create(2) has no size. */
