@@ -44,7 +44,7 @@ static bool check_base64(EVP_PKEY *key, const struct buf *data, const struct buf
 		abort();
 	EVP_DecodeInit(ctx);
 	good = EVP_DecodeUpdate(ctx, raw, &n, (const unsigned char *)sig->data, (int)sig->len) >= 0 &&
-	       EVP_DecodeFinal(ctx, raw + n, &tail) == 1 && check_raw(key, data, raw, (size_t)(n + tail));
+	       EVP_DecodeFinal(ctx, raw + n, &tail) == 1 && check_raw(key, data, raw, (size_t)n + (size_t)tail);
 	EVP_ENCODE_CTX_free(ctx);
 	return good;
 }
