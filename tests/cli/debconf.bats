@@ -41,8 +41,8 @@ preseed() {
 	printf 'etcd-cluster etcd-cluster/%s\n' "$@" | debconf-set-selections
 }
 
-# says LINE…: cluster.conf consists of these lines and comments.
-says() {
+# conf_is LINE…: cluster.conf consists of these lines and comments.
+conf_is() {
 	printf '%s\n' "$@" | diff - <(grep '^[^#]' "$conf")
 }
 
@@ -54,20 +54,20 @@ says() {
 @test "cluster.conf contains the preseeded answers and no others" {
 	preseed 'name string n1' 'release-url string https://a.example/e file:/srv' 'cert-days string 90'
 	installs
-	says NAME=n1 'RELEASE_URL="https://a.example/e file:/srv"' CERT_DAYS=90
+	conf_is NAME=n1 'RELEASE_URL="https://a.example/e file:/srv"' CERT_DAYS=90
 }
 
 @test "an invalid choice is written to cluster.conf, so that setup refuses it" {
 	preseed 'role select banana' 'key-type select dsa'
 	DEBIAN_PRIORITY=low installs
-	says ROLE=banana KEY_TYPE=dsa
+	conf_is ROLE=banana KEY_TYPE=dsa
 }
 
 @test "the answers of a cluster with three members" {
 	preseed 'role select cluster' 'members string n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' 'enroll-port string 12382' \
 		'replace boolean true'
 	installs
-	says ROLE=cluster 'MEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' ENROLL_PORT=12382 REPLACE=yes
+	conf_is ROLE=cluster 'MEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' ENROLL_PORT=12382 REPLACE=yes
 	cp "$conf" "$BATS_TEST_TMPDIR"/before
 	reconfigures
 	cmp "$conf" "$BATS_TEST_TMPDIR"/before
@@ -80,7 +80,7 @@ says() {
 @test "the answers of a machine that joins" {
 	preseed 'role select join' 'join string 10.0.0.1,10.0.0.2' 'replace boolean false'
 	DEBIAN_PRIORITY=low installs
-	says ROLE=join JOIN=10.0.0.1,10.0.0.2
+	conf_is ROLE=join JOIN=10.0.0.1,10.0.0.2
 }
 
 token=5f1d3c7b9a2e4f60817263544c5d6e7f
@@ -104,7 +104,7 @@ nowhere_else() {
 	grep -q 'execve.*libexec/etcd-cluster/hook' "$BATS_TEST_TMPDIR"/programs
 	run ! grep -F "$token" "$BATS_TEST_TMPDIR"/programs
 	nowhere_else
-	says ROLE=cluster
+	conf_is ROLE=cluster
 }
 
 @test "a token that was preseeded as a string is deleted, except from debconf's backup" {
@@ -161,7 +161,7 @@ nowhere_else() {
 	echo 'NAME="mine"' >"$conf"
 	preseed 'name string n1' 'client-port string 12379'
 	installs
-	says 'NAME="mine"' CLIENT_PORT=12379
+	conf_is 'NAME="mine"' CLIENT_PORT=12379
 }
 
 @test "an upgrade asks nothing and writes nothing" {

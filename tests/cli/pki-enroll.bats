@@ -170,7 +170,7 @@ fine() {
 	[[ "$output" == *"no CA host answers"* ]]
 	run -6 ec n2 cert renew --force server
 	[ "$(serial n2 server)" = "$before" ]
-	# After a year without the CA host etcd cannot start, and the message says so.
+	# After a year without the CA host etcd cannot start, and the message has the reason.
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 700 * 86400)) run -6 ec n2 cert renew
 	[ "$(serial n2 server)" = "$before" ]
 }

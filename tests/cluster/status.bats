@@ -162,7 +162,7 @@ teardown() {
 	[[ "$output" == *"it refuses our certificate $pki/etcdctl-etcd-client.crt"* ||
 		"$output" == *"it does not accept $pki/etcdctl-etcd-client.crt"* ]]
 
-	# The metrics port uses plain HTTP; the message for a wrong port says so.
+	# The metrics port uses plain HTTP; a TLS request there has its own message.
 	sed -i "s/^CLIENT_PORT=.*/CLIENT_PORT=$(port n1 3)/; s/^METRICS_URL=.*/METRICS_URL=\"\"/" \
 		"$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
 	sed -i '/^ETCD_ADVERTISE_CLIENT_URLS/d' "$BATS_TEST_TMPDIR/n1/etc/etcd/etcd.env"

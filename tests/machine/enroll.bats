@@ -73,7 +73,7 @@ asks() {
 	shift
 	on n3 'rm -rf /etc/etcd/pki* /etc/etcd/enroll-token; umask 077; cat /root/token >/etc/etcd/enroll-token'
 	on n3 answers "RELEASE=$etcd_version" RELEASE_URL=none ROLE=join "JOIN=$(v4 n1)" "$@"
-	on n3 "rc=0; timeout 300 etcd-cluster setup 2>/root/said || rc=\$?; cat /root/said; [ $want = any ] || [ \$rc = $want ]"
+	on n3 "rc=0; timeout 300 etcd-cluster setup 2>/root/log || rc=\$?; cat /root/log; [ $want = any ] || [ \$rc = $want ]"
 }
 
 @test "an attacker with a valid token: no name or address of n2, no other source; a token is for one machine" {

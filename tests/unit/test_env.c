@@ -337,7 +337,7 @@ static void an_edited_file_is_kept(void **state)
 	assert_ok(file_read(b->m.at.etcd_env, 65536, &now, e));
 	assert_string_equal(now.data, text.data);
 	assert_true(file_exists(beside));
-	assert_ok(file_rename(beside, b->m.at.etcd_env, e)); /* as the warning says */
+	assert_ok(file_rename(beside, b->m.at.etcd_env, e)); /* the command of the warning */
 	assert_int_equal(ensure(b), 0);
 	assert_int_equal(drift(b), ENV_CURRENT);
 }

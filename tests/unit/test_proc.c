@@ -58,7 +58,7 @@ static void a_server_runs_until_it_is_ended(void **state)
 	char path_word[] = "PATH=/usr/bin:/bin", colour[] = "COLOUR=red";
 	char *const env[] = { path_word, colour, NULL };
 	auto_free char *dir = unit_dir(), *path = xasprintf("%s/log", dir);
-	auto_buf struct buf said = { 0 };
+	auto_buf struct buf output = { 0 };
 	struct err failed = { 0 };
 	auto_close int log = file_create(path, FILE_MODE(0600), &failed);
 	const struct proc_run run = { .argv = argv, .timeout = 30, .env = env, .tied = true, .log = log };
@@ -67,18 +67,18 @@ static void a_server_runs_until_it_is_ended(void **state)
 	(void)state;
 	assert_true(log > 0);
 	assert_ok(proc_start(&run, &child, e));
-	for (int i = 0; i < 500 && !strstr(buf_str(&said), "COLOUR=red"); i++) {
+	for (int i = 0; i < 500 && !strstr(buf_str(&output), "COLOUR=red"); i++) {
 		(void)usleep(10000);
-		buf_free(&said);
-		assert_ok(file_read(path, 65536, &said, e));
+		buf_free(&output);
+		assert_ok(file_read(path, 65536, &output, e));
 	}
 	assert_false(proc_has_ended(child.pid));
 	assert_int_equal(proc_end(&child, 10, &failed), 7);
-	buf_free(&said);
-	assert_ok(file_read(path, 65536, &said, e));
-	assert_non_null(strstr(buf_str(&said), "COLOUR=red\n"));
-	assert_non_null(strstr(buf_str(&said), "bye\n"));
-	assert_null(strstr(buf_str(&said), "LC_ALL"));
+	buf_free(&output);
+	assert_ok(file_read(path, 65536, &output, e));
+	assert_non_null(strstr(buf_str(&output), "COLOUR=red\n"));
+	assert_non_null(strstr(buf_str(&output), "bye\n"));
+	assert_null(strstr(buf_str(&output), "LC_ALL"));
 	assert_ok(file_remove_tree(dir, e));
 }
 
