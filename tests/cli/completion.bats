@@ -15,7 +15,7 @@ ADDRESS=10.0.0.1
 MEMBERS=n1=10.0.0.1,n2=10.0.0.2,db3=10.0.0.3
 END
 	mkdir "$BATS_TEST_TMPDIR"/here "$BATS_TEST_TMPDIR"/here/dir
-	cd "$BATS_TEST_TMPDIR"/here
+	cd "$BATS_TEST_TMPDIR"/here || return 1
 	touch note n-file
 }
 
