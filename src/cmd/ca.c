@@ -4,41 +4,39 @@
 #include "adapter/json.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "pki/ca.h"
-#include "pki/check.h"
-
-static void show_json(const struct pki_ca_view *v)
-{
-	struct json_object *o = json_new_object();
-
-	json_text(o, "subject", v->subject);
-	json_text(o, "serial", v->serial);
-	json_number(o, "not_before", v->not_before);
-	json_number(o, "not_after", v->not_after);
-	json_text(o, "key", v->key_type);
-	json_text(o, "sha256", v->fingerprint);
-	json_text(o, "spki_sha256", v->spki);
-	json_print(o);
-}
-
-static void show_text(const struct pki_ca_view *v)
-{
-	(void)printf("subject      %s\nserial       %s\nvalid        %s to %s\nkey          %s\n", v->subject,
-		     v->serial, clock_day(v->not_before).text, clock_day(v->not_after).text,
-		     v->key_type ? v->key_type : "not on this machine");
-	(void)printf("sha256       %s\nspki sha256  %s\n", v->fingerprint, v->spki);
-}
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct pki_ca_view view = { 0 };
-	int rc = pki_ca_show(m, &view, e);
+	auto_pair struct pki_pair ca = { 0 };
+	const struct x509_info *info = &ca.info;
+	auto_free char *key = NULL, *sha256 = NULL, *spki = NULL;
+	struct json_object *o;
 
-	if (rc == 0)
-		(a->json ? show_json : show_text)(&view);
-	pki_ca_view_free(&view);
-	return rc;
+	if (pki_ca_load(m, &ca, e) < 0)
+		return -1;
+	key = ca.key ? x509_key_describe(ca.key) : NULL;
+	sha256 = x509_fingerprint(ca.cert);
+	spki = x509_spki_fingerprint(ca.cert);
+	if (!a->json) {
+		(void)printf("subject      %s\nserial       %s\nvalid        %s to %s\nkey          %s\n"
+			     "sha256       %s\nspki sha256  %s\n",
+			     info->subject, info->serial, clock_day(info->not_before).text,
+			     clock_day(info->not_after).text, key ? key : "not on this machine", sha256, spki);
+		return CMD_DONE;
+	}
+	o = json_new_object();
+	json_text(o, "subject", info->subject);
+	json_text(o, "serial", info->serial);
+	json_number(o, "not_before", info->not_before);
+	json_number(o, "not_after", info->not_after);
+	json_text(o, "key", key);
+	json_text(o, "sha256", sha256);
+	json_text(o, "spki_sha256", spki);
+	json_print(o);
+	return CMD_DONE;
 }
 
 static int export_to(const struct machine *m, const struct cmd_args *a, struct err *e)

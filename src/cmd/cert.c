@@ -17,7 +17,7 @@
 
 static long long days_left(const struct pki_entry *c, time_t now)
 {
-	return ((long long)c->not_after - (long long)now) / DAY;
+	return ((long long)c->info.not_after - (long long)now) / DAY;
 }
 
 static void list_json(const struct pki_entry *list, size_t n, time_t now)
@@ -31,13 +31,13 @@ static void list_json(const struct pki_entry *list, size_t n, time_t now)
 		json_text(o, "path", c->path);
 		json_flag(o, "present", c->present);
 		if (c->present) {
-			json_text(o, "subject", c->subject);
-			json_text(o, "issuer", c->issuer);
-			json_text(o, "serial", c->serial);
-			json_number(o, "not_before", c->not_before);
-			json_number(o, "not_after", c->not_after);
+			json_text(o, "subject", c->info.subject);
+			json_text(o, "issuer", c->info.issuer);
+			json_text(o, "serial", c->info.serial);
+			json_number(o, "not_before", c->info.not_before);
+			json_number(o, "not_after", c->info.not_after);
 			json_number(o, "days_left", days_left(c, now));
-			json_texts(o, "sans", c->sans);
+			json_texts(o, "sans", c->info.sans);
 		}
 		if (c->source)
 			json_text(o, "source", c->source);
@@ -54,7 +54,7 @@ static void list_text(const struct pki_entry *list, size_t n, time_t now)
 	(void)printf("%-22s %9s  %s\n", "NAME", "DAYS LEFT", "SUBJECT");
 	for (const struct pki_entry *c = list; c < list + n; c++) {
 		if (c->present)
-			(void)printf("%-22s %9lld  %s\n", c->name, days_left(c, now), c->subject);
+			(void)printf("%-22s %9lld  %s\n", c->name, days_left(c, now), c->info.subject);
 		else
 			(void)printf("%-22s %9s  -\n", c->name, "-");
 		if (c->problem)

@@ -68,8 +68,7 @@ static int parse(const struct cmd_verb *v, const char *path, int argc, char **ar
 	int which, picked = 0;
 
 	for (size_t i = 0; i < MAX_OPTIONS && (o = cmd_option(v, i)); i++)
-		table[i] = (struct option){ .name = o->name,
-					    .has_arg = o->arg[0] ? required_argument : no_argument };
+		table[i] = (struct option){ .name = o->name, .has_arg = o->arg[0] ? required_argument : no_argument };
 	optind = 0; /* a fresh scan (getopt(3), NOTES) */
 	opterr = 0;
 	while ((which = getopt_long(argc, argv, v->verbs ? "+:hv" : ":h", table, &picked)) != -1) {

@@ -82,9 +82,8 @@ static void offer_words(const char *placeholder, const char *begun)
 static void offer_kind(const struct cmd_args *a, enum cmd_kind kind, const char *placeholder, const char *begun)
 {
 	static void (*const from_machine[])(const struct machine *m, const char *begun) = {
-		[CMD_MEMBER] = offer_members,	[CMD_TOKEN] = offer_tokens,
-		[CMD_RELEASE] = offer_releases, [CMD_RELEASE_FILE] = offer_releases,
-		[CMD_CERT] = offer_certs,
+		[CMD_MEMBER] = offer_members,	     [CMD_TOKEN] = offer_tokens, [CMD_RELEASE] = offer_releases,
+		[CMD_RELEASE_FILE] = offer_releases, [CMD_CERT] = offer_certs,
 	};
 	struct machine m cleanup(machine_free) = { 0 };
 	struct err ignored = { 0 };

@@ -23,9 +23,12 @@ static int write_answers(const struct cmd_args *a, const char *role, struct err 
 {
 	auto_free char *join = a->words[0] ? strv_join(a->words, ",") : NULL;
 	const struct config_answer answers[] = {
-		{ "ROLE", role },	     { "JOIN", join },
-		{ "NAME", a->name },	     { "ADDRESS", a->address },
-		{ "RELEASE", a->release },   { "ENROLL_TOKEN_FILE", a->token_file },
+		{ "ROLE", role },
+		{ "JOIN", join },
+		{ "NAME", a->name },
+		{ "ADDRESS", a->address },
+		{ "RELEASE", a->release },
+		{ "ENROLL_TOKEN_FILE", a->token_file },
 		{ "DATA_DIR", a->data_dir },
 	};
 	struct machine m cleanup(machine_free) = { .dry_run = a->machine.dry_run };

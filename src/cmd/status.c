@@ -73,7 +73,7 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 		for (size_t i = 0; i < s->n_certs; i++) {
 			if (s->certs[i].present)
 				(void)printf("%s %s %lld days", i ? "," : "", s->certs[i].name,
-					     days_left(m, s->certs[i].not_after));
+					     days_left(m, s->certs[i].info.not_after));
 		}
 		(void)putchar('\n');
 	}
@@ -249,7 +249,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 		json_text(o, "name", s->certs[i].name);
 		json_flag(o, "present", s->certs[i].present);
 		if (s->certs[i].present)
-			json_number(o, "days_left", days_left(m, s->certs[i].not_after));
+			json_number(o, "days_left", days_left(m, s->certs[i].info.not_after));
 		json_text(o, "problem", s->certs[i].problem);
 	}
 	report_json(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));

@@ -37,8 +37,8 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 	    token_issue(m, &order, text, &t, e) < 0)
 		return -1;
 	who = whom(&t);
-	log_info("%s enrolment token, for %s, %u use%s, until %s", m->dry_run ? "would make an" : "this is the",
-		 who, t.uses, t.uses == 1 ? "" : "s", clock_minute(t.expires).text);
+	log_info("%s enrolment token, for %s, %u use%s, until %s", m->dry_run ? "would make an" : "this is the", who,
+		 t.uses, t.uses == 1 ? "" : "s", clock_minute(t.expires).text);
 	if (m->dry_run)
 		return 1;
 	log_info("on the other machine: put it into a file of mode 0600; then: etcd-cluster join --token-file FILE %s",

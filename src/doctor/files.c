@@ -10,8 +10,9 @@
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/env.h"
+#include "pki/check.h"
 #include "pki/list.h"
-#include "pki/preflight.h"
+#include "pki/pair.h"
 #include "release/digests.h"
 #include "release/release.h"
 
@@ -168,7 +169,7 @@ static void check_certificates(const struct machine *m, struct doctor_report *r)
 	pki_list(m, &list, &n);
 	for (size_t i = 0; i < n; i++) {
 		const struct pki_entry *one = &list[i];
-		long long days = one->present ? (long long)(one->not_after - m->now) / DAY : 0;
+		long long days = pki_days_left(m, one->info.not_after);
 
 		if (one->problem)
 			doctor_fix(doctor_warn(r, "certificate %s: %s", one->name, one->problem), "%s",

@@ -177,7 +177,7 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 	if (!source)
 		doctor_fix(doctor_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]),
 			   "ip route get %s", peer->found[0]);
-	else if (certificate && certificate->present && !strv_has(certificate->sans, source))
+	else if (certificate && certificate->present && !strv_has(certificate->info.sans, source))
 		doctor_fix(doctor_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
 				       peer->name, source),
 			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pki/verify.h"
+#include "pki/made.h"
 
 int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
 		 struct pki_made *a, struct err *e)
@@ -16,7 +16,7 @@ int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *c
 			leaves[n++] = (struct enroll_leaf){ .profile = (enum pki_leaf)i, .key = keys[i] };
 	if (enroll_request(m, leaves, n, a, e) < 0)
 		return -1;
-	if (pki_verify(m, ca, keys, a, e) == 0)
+	if (pki_made_verify(m, ca, keys, a, e) == 0)
 		return 0;
 	e->class = ERR_VERIFY;
 	e->hint[0] = '\0'; /* it would be about files that are in place */

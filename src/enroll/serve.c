@@ -250,11 +250,6 @@ static int decide(struct visitor *v, struct err *e)
 
 static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 {
-	auto_strv char **sans = NULL;
-
-	strv_add(&sans, v->q.address);
-	for (char **s = v->q.sans; s && *s; s++)
-		strv_add(&sans, *s);
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
 		auto_cert x509_cert *cert = NULL;
@@ -263,7 +258,7 @@ static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 
 		if (!v->keys[i])
 			continue;
-		pki_want_for(v->q.name, sans, p, &want);
+		pki_want_for(v->q.name, v->q.address, v->q.sans, p, &want);
 		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->cert[i], e) < 0)
 			return -1;
 		cert = x509_cert_parse(&r->cert[i], p->name, e);

@@ -13,7 +13,7 @@
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/env.h"
-#include "pki/preflight.h"
+#include "pki/pair.h"
 #include "release/release.h"
 #include "service/outcome.h"
 #include "service/service.h"

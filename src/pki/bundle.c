@@ -12,36 +12,34 @@
 #include "pki/origin.h"
 #include "pki/sign.h"
 
-#define FILES_MAX  (2 * PKI_LEAVES + 2)
 #define TAR_PREFIX "etc/etcd/pki/"
 
-/* What goes into it. */
-struct content {
-	struct {
-		char *name;
-		mode_t mode;
-		struct buf data;
-	} file[FILES_MAX];
-	size_t n;
+struct run {
+	const struct machine *m;
+	struct pki_pair ca;
+	const char *name, *address; /* of the other machine */
+	char **sans;
+	const char *dir; /* where the files go; NULL: into the archive */
+	struct archive *tar;
 };
 
-static void content_free(struct content *c)
+static void run_free(struct run *r)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		free(c->file[i].name);
-		buf_free(&c->file[i].data);
-	}
+	pki_pair_free(&r->ca);
+	strv_free(r->sans);
 }
 
-/* A new file in it, to be filled. */
-static struct buf *add(struct content *c, const char *name, const char *ext, mode_t mode)
+static int put(struct run *r, const char *name, const char *ext, mode_t mode, const struct buf *data, struct err *e)
 {
-	c->file[c->n].name = xasprintf("%s.%s", name, ext);
-	c->file[c->n].mode = mode;
-	return &c->file[c->n++].data;
+	auto_free char *path = xasprintf("%s%s%s.%s", r->dir ? r->dir : TAR_PREFIX, r->dir ? "/" : "", name, ext);
+
+	if (r->dir)
+		return file_stage(path, FILE_MODE(mode), data->data, data->len, e);
+	tar_add(r->tar, path, mode, r->m->now, data);
+	return 0;
 }
 
-/* What a person typed may hold anything. */
+/* What a person typed may contain anything. */
 static int refuse(const char *member, const char *why, struct err *e)
 {
 	auto_free char *shown = xstrndup(member, 160);
@@ -84,82 +82,64 @@ static int check_members(const struct config *c, const char *name, const char *a
 		if (same_name == same_address)
 			continue;
 		(void)err_set(e, ERR_CONFIG, "MEMBERS has %s=%s", other->name, other->address);
-		return err_hint(e, "correct %s=%s, or MEMBERS in cluster.conf on every machine", name, address);
+		return err_hint(e, "correct %s=%s, or correct MEMBERS in cluster.conf on every machine", name, address);
 	}
 	return 0;
 }
 
-/* ADDRESS, EXTRA_SANS, and those of --san. */
-static char **all_sans(const struct config *c, const char *address, char *const *more)
+/* A new key and its certificate. */
+static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 {
-	char **sans = NULL;
-
-	strv_add(&sans, address);
-	strv_add_all(&sans, c->extra_sans);
-	strv_add_all(&sans, more);
-	return sans;
-}
-
-static int add_pair(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *p, const char *name,
-		    char *const *sans, struct content *c, struct err *e)
-{
-	auto_key x509_key *key = x509_key_new(m->conf.key_type, e);
+	auto_key x509_key *key = x509_key_new(r->m->conf.key_type, e);
+	auto_buf struct buf key_pem = { 0 }, cert = { 0 };
 	auto_want struct pki_want want = { 0 };
 
-	if (!key)
+	pki_want_for(r->name, r->address, r->sans, p, &want);
+	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0)
 		return -1;
-	x509_key_pem(key, add(c, p->name, "key", 0600));
-	pki_want_for(name, sans, p, &want);
-	return pki_sign_leaf(m, ca, &want, key, add(c, p->name, "crt", 0644), e);
+	x509_key_pem(key, &key_pem);
+	return put(r, p->name, "key", 0600, &key_pem, e) < 0 ? -1 : put(r, p->name, "crt", 0644, &cert, e);
 }
 
-static int fill(const struct machine *m, const struct pki_pair *ca, const char *name, char *const *sans,
-		struct content *c, struct err *e)
+static int put_all(struct run *r, struct err *e)
 {
+	const struct config *c = &r->m->conf;
 	auto_free char *server = NULL;
+	auto_buf struct buf host = { 0 };
 
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if (add_pair(m, ca, pki_profile((enum pki_leaf)i), name, sans, c, e) < 0)
+		if (put_pair(r, pki_profile(i), e) < 0)
 			return -1;
-	buf_add(add(c, "ca", "crt", 0644), ca->pem.data, ca->pem.len);
-	if (m->conf.role != ROLE_CLUSTER && m->conf.role != ROLE_JOIN)
+	if (put(r, "ca", "crt", 0644, &r->ca.pem, e) < 0)
+		return -1;
+	if (c->role != ROLE_CLUSTER && c->role != ROLE_JOIN)
 		return 0; /* this machine never runs the enrolment server */
-	server = xasprintf(strchr(m->conf.address, ':') ? "[%s]:%u" : "%s:%u", m->conf.address,
-			   (unsigned int)m->conf.enroll_port);
-	return pki_host_text(server, add(c, "ca", "host", 0644), e);
+	server = xasprintf(strchr(c->address, ':') ? "[%s]:%u" : "%s:%u", c->address, (unsigned int)c->enroll_port);
+	return pki_host_text(server, &host, e) < 0 ? -1 : put(r, "ca", "host", 0644, &host, e);
 }
 
-static int write_tar(const struct machine *m, const struct content *c, const char *out, struct err *e)
+static int write_tar(struct run *r, const char *out, struct err *e)
 {
-	auto_buf struct buf tar = { 0 };
-	struct archive *a = tar_open(&tar);
+	auto_buf struct buf bytes = { 0 };
+	int rc;
 
-	tar_add(a, TAR_PREFIX, 0750, m->now, NULL);
-	for (size_t i = 0; i < c->n; i++) {
-		auto_free char *name = xasprintf(TAR_PREFIX "%s", c->file[i].name);
-
-		tar_add(a, name, c->file[i].mode, m->now, &c->file[i].data);
-	}
-	tar_close(a);
-	return file_replace(out, FILE_MODE(0600), tar.data, tar.len, e);
+	r->tar = tar_open(&bytes);
+	tar_add(r->tar, TAR_PREFIX, 0750, r->m->now, NULL);
+	rc = put_all(r, e);
+	tar_close(r->tar);
+	return rc < 0 ? -1 : file_replace(out, FILE_MODE(0600), bytes.data, bytes.len, e);
 }
 
 /* Built beside its place: a killed run leaves nothing that looks whole. */
-static int write_dir(const struct content *c, const char *out, struct err *e)
+static int write_dir(struct run *r, const char *out, struct err *e)
 {
 	auto_free char *staging = xasprintf("%s.unfinished", out);
 
-	if (file_exists(staging) && file_remove_tree(staging, e) < 0)
+	r->dir = staging;
+	if ((file_exists(staging) && file_remove_tree(staging, e) < 0) ||
+	    file_mkdirs(staging, FILE_MODE(0700), e) < 0 || put_all(r, e) < 0 || file_sync_tree(staging, e) < 0)
 		return -1;
-	if (file_mkdirs(staging, FILE_MODE(0700), e) < 0)
-		return -1;
-	for (size_t i = 0; i < c->n; i++) {
-		auto_free char *path = xasprintf("%s/%s", staging, c->file[i].name);
-
-		if (file_stage(path, FILE_MODE(c->file[i].mode), c->file[i].data.data, c->file[i].data.len, e) < 0)
-			return -1;
-	}
-	return file_sync_tree(staging, e) < 0 ? -1 : file_rename(staging, out, e);
+	return file_rename(staging, out, e);
 }
 
 bool pki_bundle_is_tar(const char *out)
@@ -169,25 +149,24 @@ bool pki_bundle_is_tar(const char *out)
 
 int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name, char **address, struct err *e)
 {
-	struct content content cleanup(content_free) = { .n = 0 };
-	auto_pair struct pki_pair ca = { 0 };
-	auto_strv char **sans = NULL;
+	cleanup(run_free) struct run r = { .m = m };
+	int rc;
 
 	if (parse(b->member, name, address, e) < 0 || check_members(&m->conf, *name, *address, e) < 0)
 		return -1;
 	for (char *const *san = b->sans; san && *san; san++)
 		if (config_check_san(*san))
 			return refuse(*san, config_check_san(*san), e);
-	if (pki_sign_load(m, &ca, e) < 0 || pki_check_absent(b->out, e) < 0)
+	if (pki_sign_load(m, &r.ca, e) < 0 || pki_check_absent(b->out, e) < 0)
 		return -1;
 	if (m->dry_run) {
 		log_info("would write the certificates and keys of %s=%s to %s", *name, *address, b->out);
 		return 1;
 	}
-	sans = all_sans(&m->conf, *address, b->sans);
-	if (fill(m, &ca, *name, sans, &content, e) < 0)
-		return -1;
-	if (pki_bundle_is_tar(b->out))
-		return write_tar(m, &content, b->out, e) < 0 ? -1 : 1;
-	return write_dir(&content, b->out, e) < 0 ? -1 : 1;
+	r.name = *name;
+	r.address = *address;
+	strv_add_all(&r.sans, m->conf.extra_sans);
+	strv_add_all(&r.sans, b->sans);
+	rc = pki_bundle_is_tar(b->out) ? write_tar(&r, b->out, e) : write_dir(&r, b->out, e);
+	return rc < 0 ? -1 : 1;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All certificates and keys that another machine needs in its /etc/etcd/pki, without the CA's key: for sites that copy
- * files beforehand.
+ * All that another machine needs in its /etc/etcd/pki, without ca.key: for sites that copy certificates.
  */
 #pragma once
 
@@ -14,10 +13,10 @@ struct pki_bundle {
 };
 
 /*
- * Makes new keys and certificates and writes them, whole or not at all: a directory to be copied to /etc/etcd/pki, or
- * an archive to be unpacked below /. A CA host of a cluster adds ca.host, so that the machine can renew at its
- * enrolment server. Refuses (ERR_CONFIG) what is there already, this machine itself, and what contradicts MEMBERS.
- * *name and *address (freed by the caller) are those of the machine. 1 done, -1.
+ * Writes new keys and certificates, whole or not at all: a directory to be copied to /etc/etcd/pki, or an archive to be
+ * unpacked below /. The CA host of a cluster adds ca.host, so that the machine can renew at its enrolment server.
+ * Refuses (ERR_CONFIG) an existing file, this machine itself, and what contradicts MEMBERS. *name and *address (freed
+ * by the caller) are those of the machine. 1 done, -1.
  */
 int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name, char **address,
 	       struct err *e) MUST_CHECK;

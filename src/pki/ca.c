@@ -9,43 +9,16 @@
 #include "pki/check.h"
 #include "pki/store.h"
 
-#define MAX_FILE       262144
 #define MIN_PASSPHRASE 12 /* bytes; scrypt makes guessing slow, not impossible */
 
-static int load(const struct machine *m, struct pki_pair *ca, struct err *e)
+int pki_ca_load(const struct machine *m, struct pki_pair *ca, struct err *e)
 {
 	if (pki_pair_load(m, "ca", false, ca, e) < 0)
 		return -1;
 	if (ca->cert)
 		return 0;
 	(void)err_set(e, ERR_CONFIG, "%s has no CA", m->at.pki);
-	return err_hint(e, "etcd-cluster setup makes one; etcd-cluster ca import brings one");
-}
-
-int pki_ca_show(const struct machine *m, struct pki_ca_view *view, struct err *e)
-{
-	auto_pair struct pki_pair ca = { 0 };
-
-	if (load(m, &ca, e) < 0)
-		return -1;
-	view->subject = xstrdup(ca.info.subject);
-	view->serial = xstrdup(ca.info.serial);
-	view->key_type = ca.key ? x509_key_describe(ca.key) : NULL;
-	view->fingerprint = x509_fingerprint(ca.cert);
-	view->spki = x509_spki_fingerprint(ca.cert);
-	view->not_before = ca.info.not_before;
-	view->not_after = ca.info.not_after;
-	return 0;
-}
-
-void pki_ca_view_free(struct pki_ca_view *view)
-{
-	free(view->subject);
-	free(view->serial);
-	free(view->key_type);
-	free(view->fingerprint);
-	free(view->spki);
-	*view = (struct pki_ca_view){ 0 };
+	return err_hint(e, "make one: etcd-cluster setup; or bring one: etcd-cluster ca import");
 }
 
 static int read_passphrase(const struct machine *m, const char *file, struct buf *word, struct err *e)
@@ -61,7 +34,8 @@ static int read_passphrase(const struct machine *m, const char *file, struct buf
 	if (word->len > 0)
 		word->data[strcspn(word->data, "\r\n")] = '\0';
 	if (strlen(buf_str(word)) < MIN_PASSPHRASE)
-		return err_set(e, ERR_CONFIG, "the first line of %s is too short for a passphrase: %d bytes are needed",
+		return err_set(e, ERR_CONFIG,
+			       "the passphrase in the first line of %s is too short: at least %d bytes are needed",
 			       file, MIN_PASSPHRASE);
 	return 0;
 }
@@ -71,10 +45,10 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 	auto_pair struct pki_pair ca = { 0 };
 	auto_buf struct buf word = { 0 }, out = { 0 };
 
-	if (load(m, &ca, e) < 0)
+	if (pki_ca_load(m, &ca, e) < 0)
 		return -1;
 	if (!ca.key)
-		return err_set(e, ERR_CONFIG, "%s has no ca.key, so the CA cannot be exported", m->at.pki);
+		return err_set(e, ERR_CONFIG, "ca.key is not in %s, so the CA cannot be exported", m->at.pki);
 	if (pki_check_ca(m, &ca, e) < 0 || read_passphrase(m, passphrase_file, &word, e) < 0 ||
 	    pki_check_absent(file, e) < 0)
 		return -1;
@@ -95,13 +69,10 @@ static int unwrap(const struct machine *m, const char *file, const char *passphr
 {
 	auto_buf struct buf word = { 0 }, text = { 0 };
 
-	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, MAX_FILE, &text, e) < 0)
+	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, PKI_FILE_MAX, &text, e) < 0)
 		return -1;
-	ca->cert = x509_cert_parse(&text, file, e);
-	if (!ca->cert)
+	if (pki_pair_take(ca, x509_cert_parse(&text, file, e)) < 0)
 		return -1;
-	x509_describe(ca->cert, &ca->info);
-	x509_cert_pem(ca->cert, &ca->pem);
 	ca->key = x509_key_parse(&text, buf_str(&word), file, e);
 	if (!ca->key)
 		return -1;
@@ -120,14 +91,14 @@ static int compare(const struct machine *m, const struct pki_pair *new, struct e
 		return 1;
 	if (old.cert && strcmp(old.info.subject, new->info.subject) == 0 && x509_key_matches(new->key, old.cert))
 		return old.key ? 0 : 1;
-	(void)err_set(e, ERR_CONFIG, "another CA is in %s (%s)", m->at.pki,
-		      old.cert ? old.info.subject : "ca.key alone");
-	return err_hint(e, "a CA in use is not replaced; move %s away first if it must be", m->at.pki);
+	(void)err_set(e, ERR_CONFIG, "%s has another CA (%s)", m->at.pki, old.cert ? old.info.subject : "only ca.key");
+	return err_hint(e, "a CA in use is not replaced; if it must be, first move %s away", m->at.pki);
 }
 
-static int write_into(const struct machine *m, const char *dir, const struct pki_pair *ca, struct err *e)
+static int fill(const struct machine *m, const char *dir, const void *what, struct err *e)
 {
 	auto_free char *cert = xasprintf("%s/ca.crt", dir), *key = xasprintf("%s/ca.key", dir);
+	const struct pki_pair *ca = what;
 	auto_buf struct buf pem = { 0 };
 
 	x509_key_pem(ca->key, &pem);
@@ -140,7 +111,6 @@ static int write_into(const struct machine *m, const char *dir, const struct pki
 int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
 {
 	auto_pair struct pki_pair ca = { 0 };
-	auto_free char *dir = NULL;
 	int rc;
 
 	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &ca, e) < 0)
@@ -152,12 +122,5 @@ int pki_ca_import(const struct machine *m, const char *file, const char *passphr
 		log_info("would put the CA %s into %s", ca.info.subject, m->at.pki);
 		return 1;
 	}
-	dir = pki_store_begin(m, e);
-	if (!dir)
-		return -1;
-	if (write_into(m, dir, &ca, e) < 0) {
-		pki_store_abort(m);
-		return -1;
-	}
-	return pki_store_commit(m, e) < 0 ? -1 : 1;
+	return pki_store_change(m, fill, &ca, e) < 0 ? -1 : 1;
 }

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The certificate authority of this machine: shown, and carried elsewhere in one encrypted file.
+ * The certificate authority of this machine: loaded, and carried elsewhere in one encrypted file.
  */
 #pragma once
 
-#include "config/machine.h"
+#include "pki/pair.h"
 
-struct pki_ca_view {
-	char *subject, *serial;	  /* printable text; hex */
-	char *key_type;		  /* "ecdsa-p256"; NULL: ca.key is not on this machine */
-	char *fingerprint, *spki; /* SHA-256 of the certificate and of its public key, hex */
-	time_t not_before, not_after;
-};
-
-/* ERR_CONFIG when there is none. The caller frees with pki_ca_view_free. */
-int pki_ca_show(const struct machine *m, struct pki_ca_view *view, struct err *e) MUST_CHECK;
-void pki_ca_view_free(struct pki_ca_view *view);
+/* ERR_CONFIG when there is none; ca->key is NULL when its key is elsewhere. *ca is to be freed in any case. */
+int pki_ca_load(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
 
 /*
- * Writes ca.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) reads, too. The first
- * line of the passphrase file is the passphrase: at least 12 bytes, and nobody else may read that file. An existing
- * file is refused.
+ * Writes ca.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) can read. The first
+ * line of the passphrase file is the passphrase: at least 12 bytes; nobody else may be able to read that file. An
+ * existing file is refused.
  */
 int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, struct err *e) MUST_CHECK;
 

@@ -2,12 +2,15 @@
 #include "pki/check.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "config/machine.h"
 #include "pki/origin.h"
 
-#define EARLIEST 1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
+#define EARLIEST   1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
+#define CLOCK_HINT "set the clock (timedatectl), then run: etcd-cluster setup"
 
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca)
 {
@@ -25,15 +28,19 @@ bool pki_near_end(const struct machine *m, const struct x509_info *info)
 	return m->now >= info->not_after - before;
 }
 
+long long pki_days_left(const struct machine *m, time_t end)
+{
+	return ((long long)end - (long long)m->now) / DAY;
+}
+
 static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 {
 	*why = text;
 	return todo;
 }
 
-/* What it contains against what it should. */
-static enum pki_todo check_content(const struct machine *m, const struct pki_profile *profile,
-				   const struct x509_info *info, char **why)
+/* Compares what a leaf contains with what it must. NULL: the same. */
+static char *wrong_content(const struct machine *m, const struct pki_profile *profile, const struct x509_info *info)
 {
 	auto_free char *has = strv_join(info->sans, " "), *should = NULL;
 	auto_want struct pki_want want = { 0 };
@@ -41,14 +48,14 @@ static enum pki_todo check_content(const struct machine *m, const struct pki_pro
 	pki_want(m, profile, &want);
 	should = strv_join(want.sans, " ");
 	if (info->ca)
-		*why = xstrdup("is a CA, which a leaf must not be");
-	else if (strcmp(info->cn, want.cn) != 0)
-		*why = xasprintf("has CN %s instead of %s", info->cn, want.cn);
-	else if (!info->client || info->server != want.server)
-		*why = xasprintf("is not made for %s", want.server ? "servers and clients" : "clients only");
-	else if (strcmp(has, should) != 0)
-		*why = xasprintf("is valid for %s instead of %s", *has ? has : "no name", *should ? should : "no name");
-	return *why ? PKI_REISSUE : PKI_FINE;
+		return xstrdup("is a CA, which a leaf must not be");
+	if (strcmp(info->cn, want.cn) != 0)
+		return xasprintf("has CN %s instead of %s", info->cn, want.cn);
+	if (!info->client || info->server != want.server)
+		return xasprintf("is not for %s", want.server ? "servers and clients" : "clients only");
+	if (strcmp(has, should) != 0)
+		return xasprintf("is valid for %s instead of %s", *has ? has : "no name", *should ? should : "no name");
+	return NULL;
 }
 
 static enum pki_todo check_dates(const struct machine *m, const struct pki_pair *ca, const struct x509_info *info,
@@ -58,19 +65,17 @@ static enum pki_todo check_dates(const struct machine *m, const struct pki_pair 
 		return because(PKI_REISSUE, why, xstrdup("outlives its CA"));
 	if (m->now < info->not_before)
 		return because(PKI_REISSUE, why, xasprintf("is not valid before %s", clock_day(info->not_before).text));
-	/* What cannot be made to last longer is not renewed every day: the CA's own end is near. */
+	/* When the CA itself ends soon, a renewal gains nothing. */
 	if (!pki_near_end(m, info) || pki_leaf_end(m, ca) <= info->not_after)
 		return PKI_FINE;
-	if (m->now > info->not_after)
-		return because(PKI_RENEW, why, xasprintf("has expired on %s", clock_day(info->not_after).text));
-	return because(PKI_RENEW, why, xasprintf("expires on %s", clock_day(info->not_after).text));
+	return because(PKI_RENEW, why,
+		       xasprintf(m->now > info->not_after ? "expired on %s" : "expires on %s",
+				 clock_day(info->not_after).text));
 }
 
 enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 			     const struct pki_pair *leaf, char **why)
 {
-	enum pki_todo todo;
-
 	*why = NULL;
 	if (!leaf->key)
 		return because(PKI_REKEY, why, xstrdup(leaf->cert ? "has no key" : "is missing"));
@@ -87,8 +92,8 @@ enum pki_todo pki_check_leaf(const struct machine *m, const struct pki_pair *ca,
 		return because(PKI_RESIGN, why, xstrdup("was not issued by this ca.crt"));
 	if (!x509_key_matches(leaf->key, leaf->cert))
 		return because(PKI_REISSUE, why, xstrdup("does not match its key"));
-	todo = check_content(m, profile, &leaf->info, why);
-	return todo == PKI_FINE ? check_dates(m, ca, &leaf->info, why) : todo;
+	*why = wrong_content(m, profile, &leaf->info);
+	return *why ? PKI_REISSUE : check_dates(m, ca, &leaf->info, why);
 }
 
 int pki_check_absent(const char *path, struct err *e)
@@ -105,20 +110,18 @@ int pki_check_clock(const struct machine *m, struct err *e)
 		return 0;
 	(void)err_set(e, ERR_CONFIG, "the clock of this machine shows %s, so certificates would get wrong dates",
 		      clock_day(m->now).text);
-	return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
+	return err_hint(e, CLOCK_HINT);
 }
 
-static int check_ca_dates(const struct machine *m, const struct pki_pair *ca, const char *path, struct err *e)
+/* early: the class of the error when the certificate is not valid yet. */
+static int check_now(const struct machine *m, const struct x509_info *info, const char *path, enum err_class early,
+		     struct err *e)
 {
-	if (m->now > ca->info.not_after) {
-		(void)err_set(e, ERR_VERIFY, "the CA %s has expired on %s", path, clock_day(ca->info.not_after).text);
-		return err_hint(e, "put a CA that is in date (ca.crt and ca.key) there, then run: etcd-cluster setup");
-	}
-	if (m->now < ca->info.not_before) {
-		(void)err_set(e, ERR_CONFIG, "the CA %s is valid from %s, but the clock of this machine shows %s", path,
-			      clock_day(ca->info.not_before).text, clock_day(m->now).text);
-		return err_hint(e, "set the clock (timedatectl), then run: etcd-cluster setup");
-	}
+	if (m->now > info->not_after)
+		return err_set(e, ERR_VERIFY, "%s expired on %s", path, clock_day(info->not_after).text);
+	if (m->now < info->not_before)
+		return err_set(e, early, "%s is not valid before %s, but the clock of this machine shows %s", path,
+			       clock_day(info->not_before).text, clock_day(m->now).text);
 	return 0;
 }
 
@@ -140,32 +143,28 @@ int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err 
 		(void)err_set(e, ERR_VERIFY, "%s is too weak (%s)", key, type);
 		return err_hint(e, "use a CA with RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519");
 	}
-	return check_ca_dates(m, ca, cert, e);
+	if (check_now(m, &ca->info, cert, ERR_CONFIG, e) == 0)
+		return 0;
+	return err_hint(e, e->class == ERR_CONFIG ? CLOCK_HINT
+						  : "put a CA that is valid today (ca.crt and ca.key) there, then run: "
+						    "etcd-cluster setup");
 }
 
-/* Names that others dial. Clients on this machine dial loopback, which need not be all three forms of it. */
+/* The names that others dial. Clients on this machine dial loopback, in one of its three forms. */
 static int check_covers(const struct machine *m, const struct pki_profile *profile, const struct pki_pair *leaf,
 			const char *path, struct err *e)
 {
-	const char *const names[] = { m->conf.address, m->conf.name };
+	const struct {
+		const char *key, *value;
+	} names[] = { { "ADDRESS", m->conf.address }, { "NAME", m->conf.name } };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!x509_covers(leaf->cert, names[i]))
-			return err_set(e, ERR_VERIFY, "%s is not valid for %s, the %s of this machine", path, names[i],
-				       i == 0 ? "ADDRESS" : "NAME");
+		if (!x509_covers(leaf->cert, names[i].value))
+			return err_set(e, ERR_VERIFY, "%s is not valid for %s, the %s of this machine", path,
+				       names[i].value, names[i].key);
 	if (profile == pki_profile(PKI_SERVER) && !x509_covers(leaf->cert, "127.0.0.1") &&
 	    !x509_covers(leaf->cert, "::1") && !x509_covers(leaf->cert, "localhost"))
 		return err_set(e, ERR_VERIFY, "%s is not valid for 127.0.0.1, ::1 or localhost", path);
-	return 0;
-}
-
-static int check_now(const struct machine *m, const struct x509_info *info, const char *path, struct err *e)
-{
-	if (m->now > info->not_after)
-		return err_set(e, ERR_VERIFY, "%s has expired on %s", path, clock_day(info->not_after).text);
-	if (m->now < info->not_before)
-		return err_set(e, ERR_VERIFY, "%s is not valid before %s, but the clock of this machine shows %s", path,
-			       clock_day(info->not_before).text, clock_day(m->now).text);
 	return 0;
 }
 
@@ -181,12 +180,9 @@ static int check_use(const struct machine *m, const struct pki_pair *ca, const s
 		return err_set(e, ERR_VERIFY, "%s and %s do not belong together", cert, key);
 	if (!x509_key_strong(leaf->key))
 		return err_set(e, ERR_VERIFY, "%s is too weak", key);
-	if (check_now(m, &leaf->info, cert, e) < 0)
+	if (check_now(m, &leaf->info, cert, ERR_VERIFY, e) < 0)
 		return -1;
-	/*
-	 * The uses are asked for by name: X509_verify_cert takes a certificate without any for one that has all, and so
-	 * does Go.
-	 */
+	/* X509_verify_cert and Go take a certificate without any extended key usage for one with all of them. */
 	if (!leaf->info.client || (profile->server && !leaf->info.server))
 		return err_set(e, ERR_VERIFY, "%s lacks the extended key usage %s", cert,
 			       leaf->info.client ? "serverAuth" : "clientAuth");
@@ -202,7 +198,60 @@ int pki_check_use(const struct machine *m, const struct pki_pair *ca, const stru
 		return 0;
 	if (pki_origin(m) != PKI_COPIED)
 		return err_hint(e, "etcd-cluster setup");
-	return err_hint(
-		e, "ca.key is not on this machine; where it is: etcd-cluster bundle %s=%s, and copy what that makes",
-		m->conf.name, m->conf.address);
+	return err_hint(e, "on the machine with ca.key: etcd-cluster bundle %s=%s; then copy what it makes here",
+			m->conf.name, m->conf.address);
+}
+
+/* The user etcd opens the file. pki_pair_load has checked that nobody else can. */
+static int check_readable(const struct machine *m, const char *name, const char *ext, struct err *e)
+{
+	const struct file_mode want = pki_key_mode(m, true);
+	auto_free char *path = machine_pki_path(m, name, ext);
+	struct stat st;
+
+	if (want.gid == (gid_t)-1 || stat(path, &st) < 0 || (st.st_mode & 0004) ||
+	    (st.st_gid == want.gid && (st.st_mode & 0040)))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "the user etcd cannot read %s", path);
+	return err_hint(e, "etcd-cluster setup");
+}
+
+/* One pair, as etcd or the programs of the administrator use it. */
+static int check_pair(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *p, struct err *e)
+{
+	auto_pair struct pki_pair leaf = { 0 };
+
+	if (pki_pair_load(m, p->name, p->for_etcd, &leaf, e) < 0)
+		return -1;
+	if ((p->needed || leaf.cert || leaf.key) && pki_check_use(m, ca, p, &leaf, e) < 0)
+		return -1;
+	if (!p->for_etcd)
+		return 0;
+	return check_readable(m, p->name, "key", e) < 0 ? -1 : check_readable(m, p->name, "crt", e);
+}
+
+int pki_check_start(const struct machine *m, struct err *e)
+{
+	auto_pair struct pki_pair ca = { 0 };
+
+	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, &ca, e) < 0)
+		return -1;
+	if (!ca.cert) {
+		(void)err_set(e, ERR_CONFIG, "%s has no certificates", m->at.pki);
+		return err_hint(e, "etcd-cluster setup");
+	}
+	if (pki_check_ca(m, &ca, e) < 0 || check_readable(m, "ca", "crt", e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		struct err why = { 0 };
+
+		if (check_pair(m, &ca, pki_profile(i), &why) == 0)
+			continue;
+		if (pki_profile(i)->for_etcd) {
+			*e = why;
+			return -1;
+		}
+		log_error(LOG_LEVEL_WARN, &why); /* etcd can start without the pair of a client */
+	}
+	return 0;
 }

@@ -20,20 +20,18 @@ static void problem_of(struct pki_entry *entry, const struct err *e)
 	problem(entry, xstrdup(e->msg), e->hint);
 }
 
-static void describe(struct pki_entry *entry, const char *name, const struct machine *m, const struct pki_pair *pair)
+static void begin(struct pki_entry *entry, const struct machine *m, const char *name)
 {
 	entry->name = xstrdup(name);
 	entry->path = machine_pki_path(m, name, "crt");
+}
+
+/* Takes over what is known about the certificate. */
+static void end(struct pki_entry *entry, struct pki_pair *pair)
+{
 	entry->present = pair->cert != NULL;
-	if (!entry->present)
-		return;
-	entry->subject = xstrdup(pair->info.subject);
-	entry->serial = xstrdup(pair->info.serial);
-	entry->issuer = xstrdup(pair->info.issuer);
-	entry->not_before = pair->info.not_before;
-	entry->not_after = pair->info.not_after;
-	for (char **san = pair->info.sans; san && *san; san++)
-		strv_add(&entry->sans, *san);
+	entry->info = pair->info;
+	pair->info = (struct x509_info){ 0 };
 }
 
 /* Who signs the certificates of this machine. */
@@ -55,13 +53,12 @@ static char *source(const struct machine *m)
 	}
 }
 
-/* True when leaves can be measured against this CA. */
-static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_entry *entry)
+/* True when leaves can be compared with this CA. */
+static bool check_ca(const struct machine *m, struct pki_pair *ca, struct pki_entry *entry)
 {
 	struct err e = { 0 };
 	int rc = pki_pair_load(m, "ca", false, ca, &e);
 
-	describe(entry, "ca", m, ca);
 	entry->source = source(m);
 	if (rc == 0 && !ca->cert) {
 		problem(entry,
@@ -83,19 +80,20 @@ static bool look_at_ca(const struct machine *m, struct pki_pair *ca, struct pki_
 	return true;
 }
 
-/* What is wrong with a leaf that loads, under a CA that is fine. */
-static void check_entry(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
-			const struct pki_pair *leaf, struct pki_entry *entry)
+/* A leaf that loads, under a CA that is fine. */
+static void check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
+		       const struct pki_pair *leaf, struct pki_entry *entry)
 {
-	auto_free char *path = machine_pki_path(m, profile->name, "crt"), *why = NULL;
-	auto_free char *bundle = xasprintf("where ca.key is: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
+	auto_free char *bundle =
+		xasprintf("on the machine with ca.key: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
+	auto_free char *why = NULL;
 	struct err e = { 0 };
 	enum pki_todo todo;
 
 	if (ca->key || pki_origin(m) == PKI_ENROLLED) {
 		todo = pki_check_leaf(m, ca, profile, leaf, &why);
 		if (todo != PKI_FINE)
-			problem(entry, xasprintf("%s %s", path, why),
+			problem(entry, xasprintf("%s %s", entry->path, why),
 				todo == PKI_RENEW ? "etcd-cluster cert renew" : SETUP);
 		return;
 	}
@@ -105,7 +103,7 @@ static void check_entry(const struct machine *m, const struct pki_pair *ca, cons
 		problem_of(entry, &e);
 	else if (pki_near_end(m, &leaf->info))
 		problem(entry,
-			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", path,
+			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", entry->path,
 				  clock_day(leaf->info.not_after).text),
 			bundle);
 }
@@ -114,22 +112,26 @@ void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
 {
 	struct pki_entry *all = xcalloc(PKI_LEAVES + 1, sizeof(*all));
 	auto_pair struct pki_pair ca = { 0 };
-	bool usable = look_at_ca(m, &ca, &all[0]);
+	bool usable;
 
+	begin(&all[0], m, "ca");
+	usable = check_ca(m, &ca, &all[0]);
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+		const struct pki_profile *p = pki_profile(i);
 		auto_pair struct pki_pair leaf = { 0 };
 		struct pki_entry *entry = &all[i + 1];
 		struct err why = { 0 };
 
+		begin(entry, m, p->name);
 		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, &why) < 0)
 			problem_of(entry, &why);
 		else if (usable)
-			check_entry(m, &ca, p, &leaf, entry);
+			check_leaf(m, &ca, p, &leaf, entry);
 		else if (!leaf.cert)
-			problem(entry, xasprintf("%s/%s.crt is missing", m->at.pki, p->name), SETUP);
-		describe(entry, p->name, m, &leaf);
+			problem(entry, xasprintf("%s is missing", entry->path), SETUP);
+		end(entry, &leaf);
 	}
+	end(&all[0], &ca);
 	*list = all;
 	*n = PKI_LEAVES + 1;
 }
@@ -139,10 +141,7 @@ void pki_list_free(struct pki_entry *list, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		free(list[i].name);
 		free(list[i].path);
-		free(list[i].subject);
-		free(list[i].serial);
-		free(list[i].issuer);
-		strv_free(list[i].sans);
+		x509_info_free(&list[i].info);
 		free(list[i].source);
 		free(list[i].problem);
 		free(list[i].fix);

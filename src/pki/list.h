@@ -4,22 +4,19 @@
  */
 #pragma once
 
+#include "adapter/x509.h"
 #include "config/machine.h"
 
 struct pki_entry {
 	char *name; /* "ca", "server", … */
 	char *path;
-	bool present;			 /* and readable; only then do the next lines say something */
-	char *subject, *serial, *issuer; /* printable text; serial in hex */
-	time_t not_before, not_after;
-	char **sans;   /* strv or NULL */
-	char *source;  /* the CA's entry only: who signs: "this machine", "10.0.0.1:2382", "the CA host", "copied" */
+	bool present;	       /* and readable */
+	struct x509_info info; /* empty when not present */
+	char *source;  /* only of the CA, the signer: "this machine", "10.0.0.1:2382", "the CA host", "copied" */
 	char *problem; /* a plain sentence, or NULL */
 	char *fix;     /* the command that fixes it, or NULL */
 };
 
-/*
- * All of them, the CA first. A file that cannot be read is a problem of its entry. The caller frees with pki_list_free.
- */
+/* All of them, the CA first. A file that cannot be read is a problem of its entry. Freed with pki_list_free. */
 void pki_list(const struct machine *m, struct pki_entry **list, size_t *n);
 void pki_list_free(struct pki_entry *list, size_t n);

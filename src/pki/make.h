@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of flow/certify.h: what is there, what each leaf needs, what was made for it, and how that is put in place.
+ * One run of flow/certify.h: what is there, what each leaf needs, what was made for it, and putting that in place.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct pki_run {
 	enum pki_todo todo[PKI_LEAVES];
 	char *why[PKI_LEAVES];
 	x509_key *fresh[PKI_LEAVES]; /* new keys, which replace leaf[].key */
-	struct pki_made made;	     /* new certificates, whoever signed them */
+	struct pki_made made;	     /* new certificates */
 };
 
 #define auto_pki_run cleanup(pki_run_free)
@@ -26,17 +26,14 @@ void pki_run_free(struct pki_run *w);
 /* New keys where they are needed, in memory. */
 int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 
-/*
- * A certificate for each key that is not NULL, in memory, signed by the CA of this machine, which is made first when it
- * is to be new.
- */
+/* A certificate for each key that is not NULL, in memory, signed by the CA of this machine, made first if there is none. */
 int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e) MUST_CHECK;
 
-/* Keys, or the CA, change: everything that was made goes into its place at once. */
+/* When keys or the CA change: everything that was made goes into its place at once. */
 int pki_put_generation(const struct pki_run *w, struct err *e) MUST_CHECK;
 
 /*
- * All keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files one
- * after the other at every handshake; 0 of 1000 such swaps failed one, where a change of both failed some.
+ * When all keys stay: one swap for each certificate, and its pair matches before and after. etcd reads the two files
+ * one after the other at every handshake: none failed in 1000 such swaps, some did when both files changed.
  */
 int pki_put_files(const struct pki_run *w, struct err *e) MUST_CHECK;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the certificates of this machine come from, told by the files in /etc/etcd/pki and, while there are none, by
- * its ROLE.
+ * Where the certificates of this machine come from: the files in /etc/etcd/pki show it, or, while there are none, ROLE.
  */
 #pragma once
 
@@ -12,17 +11,17 @@ enum pki_origin {
 	PKI_CA,	       /* ca.crt and ca.key, its own or copied: it signs for itself */
 	PKI_ENROLLED,  /* ca.crt and ca.host: a CA host issued its certificates and renews them */
 	PKI_COPIED,    /* ca.crt alone: its certificates were copied, and it cannot issue any */
-	PKI_TO_ENROLL, /* nothing is there: a CA host is to be asked for them */
+	PKI_TO_ENROLL, /* nothing is there: a CA host has to issue them */
 };
 
-/* Only looks which files there are. */
+/* Looks only at which files exist. */
 enum pki_origin pki_origin(const struct machine *m);
 
 /*
- * The file ca.host: *server is "10.0.0.1:2382" or "[fd00::1]:2382", who issued the certificates last. 1, 0 when there
- * is no such file (*server is NULL), -1. The caller frees.
+ * Reads ca.host: *server, "10.0.0.1:2382" or "[fd00::1]:2382", issued the last certificates; the caller frees. 1; 0 when
+ * there is no such file, with *server NULL; -1.
  */
 int pki_host_read(const struct machine *m, char **server, struct err *e) MUST_CHECK;
 
-/* Its text. */
+/* Appends the text of such a file. */
 int pki_host_text(const char *server, struct buf *text, struct err *e) MUST_CHECK;

@@ -9,7 +9,7 @@
 #include "config/machine.h"
 #include "pki/profile.h"
 
-#define MAX_FILE 262144 /* a trust bundle of a hundred CAs fits */
+#define REPLACE_HINT "put the right file there, or move this one away and run: etcd-cluster setup"
 
 void pki_pair_free(struct pki_pair *pair)
 {
@@ -17,6 +17,17 @@ void pki_pair_free(struct pki_pair *pair)
 	x509_cert_free_ptr(&pair->cert);
 	x509_info_free(&pair->info);
 	x509_key_free_ptr(&pair->key);
+}
+
+int pki_pair_take(struct pki_pair *pair, x509_cert *cert)
+{
+	if (!cert)
+		return -1;
+	pair->cert = cert;
+	x509_describe(cert, &pair->info);
+	if (pair->pem.len == 0)
+		x509_cert_pem(cert, &pair->pem);
+	return 0;
 }
 
 /* 1 there and nobody else can change it, 0 not there, -1. */
@@ -42,7 +53,7 @@ int pki_key_guard(const struct machine *m, const char *path, bool for_etcd, stru
 
 	if (rc <= 0)
 		return rc;
-	/* Group bits are fine for the group that the key is meant for, and for no other. */
+	/* Only the group that the key is meant for may have rights. */
 	group = for_etcd && st.st_gid == (want.gid == (gid_t)-1 ? getegid() : want.gid) ? 0 : 0070;
 	if (st.st_mode & (0007 | group)) {
 		(void)err_set(e, ERR_VERIFY, "the private key %s can be read by others (mode %04o, group %u)", path,
@@ -59,13 +70,9 @@ static int load_cert(const char *path, struct pki_pair *pair, struct err *e)
 
 	if (rc <= 0)
 		return rc;
-	if (file_read(path, MAX_FILE, &pair->pem, e) < 0)
+	if (file_read(path, PKI_FILE_MAX, &pair->pem, e) < 0)
 		return -1;
-	pair->cert = x509_cert_parse(&pair->pem, path, e);
-	if (!pair->cert)
-		return err_hint(e, "put the right file there, or move this one away and run: etcd-cluster setup");
-	x509_describe(pair->cert, &pair->info);
-	return 0;
+	return pki_pair_take(pair, x509_cert_parse(&pair->pem, path, e)) < 0 ? err_hint(e, REPLACE_HINT) : 0;
 }
 
 static int load_key(const struct machine *m, const char *path, bool for_etcd, struct pki_pair *pair, struct err *e)
@@ -75,9 +82,7 @@ static int load_key(const struct machine *m, const char *path, bool for_etcd, st
 	if (rc <= 0)
 		return rc;
 	pair->key = x509_key_read(path, e);
-	if (!pair->key)
-		return err_hint(e, "put the right file there, or move this one away and run: etcd-cluster setup");
-	return 0;
+	return pair->key ? 0 : err_hint(e, REPLACE_HINT);
 }
 
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair, struct err *e)
@@ -85,7 +90,13 @@ int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, stru
 	auto_free char *cert = machine_pki_path(m, name, "crt"), *key = machine_pki_path(m, name, "key");
 
 	*pair = (struct pki_pair){ 0 };
-	if (load_cert(cert, pair, e) < 0)
-		return -1;
-	return load_key(m, key, for_etcd, pair, e);
+	return load_cert(cert, pair, e) < 0 ? -1 : load_key(m, key, for_etcd, pair, e);
+}
+
+char *pki_peer_cn(const struct machine *m, struct err *e)
+{
+	auto_free char *path = machine_pki_path(m, pki_profile(PKI_PEER)->name, "crt");
+	auto_pair struct pki_pair peer = { 0 };
+
+	return pki_pair_take(&peer, x509_cert_read(path, e)) < 0 ? NULL : steal(&peer.info.cn);
 }

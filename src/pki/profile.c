@@ -3,17 +3,18 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 #define MAX_CN 64 /* RFC 5280, ub-common-name */
 
 /*
  * etcdadm's file names. server and peer have clientAuth, too: etcd's JSON gateway dials itself with the server
- * certificate, and members dial each other with the peer certificate. CN=root is the user that etcd's RBAC starts with;
- * the other two are kubeadm's, so that what is exported fits where kubeadm puts it.
+ * certificate, members dial each other with the peer certificate. CN=root is the first user of etcd's RBAC; the CNs of
+ * the other two are kubeadm's.
  */
 static const struct pki_profile profiles[] = {
 	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .for_etcd = true, .needed = true },
@@ -44,14 +45,19 @@ static char *canonical(const char *san)
 	size_t len = strlen(san);
 	char *name;
 
-	if (inet_pton(AF_INET, san, raw) == 1 && inet_ntop(AF_INET, raw, text, sizeof(text)))
-		return xstrdup(text);
-	if (inet_pton(AF_INET6, san, raw) == 1 && inet_ntop(AF_INET6, raw, text, sizeof(text)))
+	if ((inet_pton(AF_INET, san, raw) == 1 && inet_ntop(AF_INET, raw, text, sizeof(text))) ||
+	    (inet_pton(AF_INET6, san, raw) == 1 && inet_ntop(AF_INET6, raw, text, sizeof(text))))
 		return xstrdup(text);
 	name = xstrndup(san, len > 0 && san[len - 1] == '.' ? len - 1 : len);
-	for (char *p = name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(name);
 	return name;
+}
+
+static void add(char ***sans, const char *san)
+{
+	auto_free char *text = canonical(san);
+
+	strv_add_once(sans, text);
 }
 
 static int by_text(const void *a, const void *b)
@@ -59,46 +65,33 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_all(char ***all, const char *const *more)
-{
-	for (; more && *more; more++) {
-		auto_free char *san = canonical(*more);
-
-		strv_add_once(all, san);
-	}
-}
-
-/*
- * The host's name; its first label (at most 63 letters) when the whole is too long for a CN, which nobody reads as a
- * name anyway.
- */
+/* A name that is too long for a CN is cut to its first label (at most 63 letters): clients compare the SANs. */
 static char *host_cn(const char *name)
 {
 	return strlen(name) <= MAX_CN ? xstrdup(name) : xstrndup(name, strcspn(name, "."));
 }
 
-void pki_want_for(const char *name, char *const *sans, const struct pki_profile *profile, struct pki_want *want)
+void pki_want_for(const char *name, const char *address, char *const *sans, const struct pki_profile *profile,
+		  struct pki_want *want)
 {
-	static const char *const loopback[] = { "localhost", "127.0.0.1", "::1", NULL };
-	const char *const own[] = { name, NULL };
-
 	*want = (struct pki_want){ .server = profile->server };
 	want->cn = profile->cn ? xstrdup(profile->cn) : host_cn(name);
 	if (!profile->server)
 		return;
-	add_all(&want->sans, own);
-	add_all(&want->sans, loopback);
-	add_all(&want->sans, (const char *const *)sans);
+	add(&want->sans, name);
+	add(&want->sans, "localhost");
+	add(&want->sans, "127.0.0.1");
+	add(&want->sans, "::1");
+	if (address)
+		add(&want->sans, address);
+	for (; sans && *sans; sans++)
+		add(&want->sans, *sans);
 	qsort(want->sans, strv_len(want->sans), sizeof(*want->sans), by_text);
 }
 
 void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want)
 {
-	auto_strv char **sans = NULL;
-
-	strv_add(&sans, m->conf.address);
-	strv_add_all(&sans, m->conf.extra_sans);
-	pki_want_for(m->conf.name, sans, profile, want);
+	pki_want_for(m->conf.name, m->conf.address, m->conf.extra_sans, profile, want);
 }
 
 void pki_want_free(struct pki_want *want)

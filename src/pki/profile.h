@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The leaf certificates of a machine, and what cluster.conf wants each of them to say.
+ * The leaf certificates of a machine, and what each of them must contain according to cluster.conf.
  */
 #pragma once
 
 #include "config/machine.h"
 
-/*
- * Only certificates with this CN are accepted on the peer port (ETCD_PEER_CERT_ALLOWED_CN): no other profile may carry
- * it.
- */
+/* The only CN that is accepted on the peer port (ETCD_PEER_CERT_ALLOWED_CN): no other profile may have it. */
 #define PKI_PEER_CN "etcd-peer"
 
 enum pki_leaf { PKI_SERVER, PKI_PEER, PKI_ETCDCTL, PKI_HEALTHCHECK, PKI_APISERVER, PKI_LEAVES };
@@ -20,12 +17,12 @@ struct pki_profile {
 	const char *cn;	  /* NULL: the machine's NAME */
 	bool server;	  /* serverAuth and SANs; clientAuth they all have */
 	bool for_etcd;	  /* the etcd user must read its key */
-	bool needed;	  /* this machine cannot do without */
+	bool needed;	  /* a machine cannot do without it */
 };
 
 const struct pki_profile *pki_profile(int leaf);
 
-/* What a certificate must say. */
+/* What a certificate must contain. */
 struct pki_want {
 	char *cn;
 	char **sans; /* strv as struct x509_info writes them: sorted, each once; NULL: none */
@@ -36,8 +33,9 @@ struct pki_want {
 
 /* For this machine. The caller frees with pki_want_free. */
 void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want);
-/* For a host called `name` with these further SANs (strv or NULL). */
-void pki_want_for(const char *name, char *const *sans, const struct pki_profile *profile, struct pki_want *want);
+/* For a host called `name` with this address (or NULL) and these further SANs (strv or NULL). */
+void pki_want_for(const char *name, const char *address, char *const *sans, const struct pki_profile *profile,
+		  struct pki_want *want);
 void pki_want_free(struct pki_want *want);
 
 /* Owner and mode of its key, and of any certificate. */

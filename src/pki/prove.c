@@ -9,9 +9,9 @@
 #include "pki/pair.h"
 #include "pki/profile.h"
 
-#define TIMEOUT_MS 3000 /* a handshake on one's own machine takes milliseconds */
+#define TIMEOUT_MS 3000 /* a local handshake takes milliseconds */
 
-/* One port: what it must serve, and the client pair to show there. */
+/* A port, the certificate that it must serve, and the client pair to show there. */
 struct port {
 	enum pki_leaf served, shown;
 	uint16_t number;
@@ -26,8 +26,7 @@ static int compare(const char *address, uint16_t port, const char *path, const c
 	}
 	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, address,
 		      (unsigned int)port, served);
-	return err_hint(e,
-			"see that etcd was started with this file (journalctl -u etcd), then: systemctl restart etcd");
+	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: systemctl restart etcd");
 }
 
 static int prove_at(const struct machine *m, const struct port *port, const char *address, const char *want,
@@ -47,7 +46,7 @@ static int prove_at(const struct machine *m, const struct port *port, const char
 	if (rc == 0)
 		return 0;
 	if (!m->live) {
-		log_debug("not our etcd: %s", e->msg);
+		log_debug("this is not the etcd of the root: %s", e->msg);
 		err_clear(e);
 		return 0;
 	}
@@ -59,18 +58,17 @@ static int prove_port(const struct machine *m, const struct port *port, struct e
 {
 	const char *const addresses[] = { "127.0.0.1", "::1", m->conf.address };
 	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt");
-	auto_cert x509_cert *cert = x509_cert_read(path, e);
-	struct x509_info info;
-	int rc = 0;
+	auto_pair struct pki_pair leaf = { 0 };
 
-	if (!cert)
+	if (pki_pair_take(&leaf, x509_cert_read(path, e)) < 0)
 		return -1;
-	x509_describe(cert, &info);
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(addresses); i++)
-		if (i < 2 || (strcmp(addresses[i], addresses[0]) != 0 && strcmp(addresses[i], addresses[1]) != 0))
-			rc = prove_at(m, port, addresses[i], info.serial, e);
-	x509_info_free(&info);
-	return rc;
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		if (i == 2 && (strcmp(addresses[i], addresses[0]) == 0 || strcmp(addresses[i], addresses[1]) == 0))
+			continue;
+		if (prove_at(m, port, addresses[i], leaf.info.serial, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int pki_prove(const struct machine *m, struct err *e)

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "pki/check.h"
 
-#define BACKDATE 3600 /* seconds; fresh machines were seen 10 minutes off, and those of one cluster to both sides */
+#define BACKDATE 3600 /* seconds; the clocks of fresh machines were seen 10 minutes off, in both directions */
 
 int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 {
@@ -17,7 +17,7 @@ int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 
 	*ca = (struct pki_pair){ 0 };
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort(); /* getrandom(2): so few bytes never come short */
+		abort(); /* getrandom(2): up to 256 bytes come whole */
 	text_hex(random, sizeof(random), suffix);
 	auto_free char *cn = xasprintf("etcd-cluster CA %s", suffix);
 	const struct x509_request request = { .cn = cn,
@@ -26,14 +26,7 @@ int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 					      .not_after = m->now + (time_t)m->conf.ca_days * DAY };
 
 	ca->key = x509_key_new(m->conf.key_type, e);
-	if (!ca->key)
-		return -1;
-	ca->cert = x509_issue(&request, ca->key, NULL, NULL, e);
-	if (!ca->cert)
-		return -1;
-	x509_cert_pem(ca->cert, &ca->pem);
-	x509_describe(ca->cert, &ca->info);
-	return 0;
+	return ca->key ? pki_pair_take(ca, x509_issue(&request, ca->key, NULL, NULL, e)) : -1;
 }
 
 int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
@@ -50,10 +43,10 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 
 	if (!cert)
 		return -1;
-	/* A copied CA may be bound to other uses or names, or may sign CAs only. */
+	/* A copied CA may be limited to other uses or names, or to signing CAs. */
 	if (x509_verify(cert, &ca->pem, want->server, true, m->now, e) < 0) {
 		(void)err_wrap(e, "this CA (%s) cannot issue a certificate for %s", ca->info.subject, want->cn);
-		return err_hint(e, "use a CA that may sign server and client certificates with these names");
+		return err_hint(e, "use a CA that may sign server and client certificates for these names");
 	}
 	x509_cert_pem(cert, cert_pem);
 	return 0;
@@ -67,5 +60,5 @@ int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e)
 		return pki_check_ca(m, ca, e);
 	(void)err_set(e, ERR_CONFIG, "%s/ca.%s is missing, so this machine cannot issue certificates", m->at.pki,
 		      ca->cert ? "key" : "crt");
-	return err_hint(e, ca->cert ? "run this where the CA's key is" : "etcd-cluster setup");
+	return err_hint(e, ca->cert ? "run this on the machine with ca.key" : "etcd-cluster setup");
 }

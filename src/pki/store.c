@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +10,14 @@
 #include "base/text.h"
 
 #define GENERATION "generation"
-#define ROOM	   (1024ULL * 1024) /* a whole generation has some 30 KiB */
-#define UNFINISHED ".new-"	    /* what file.c calls a file that is being written */
+#define ROOM	   (1024ULL * 1024) /* bytes; a whole generation has some 30 KiB */
 
 static char *staging_of(const struct machine *m)
 {
 	return xasprintf("%s/.pki.new", m->at.etc);
 }
 
-/* The number in dir: 0 when it has none (files that a person put there), -1 when there is no such directory. */
+/* The number in dir; 0 when it has none (a person put files there), -1 when there is no such directory. */
 static long long generation_of(const char *dir)
 {
 	auto_free char *path = xasprintf("%s/" GENERATION, dir);
@@ -43,23 +41,34 @@ static bool same_file(const char *a, const char *b)
 	return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+static bool is_content(const char *name)
+{
+	return strcmp(name, GENERATION) != 0 && !text_starts(name, FILE_TEMP);
+}
+
 /* True when `former` has a file that is not the very same one in `now`. */
 static bool has_more(const char *former, const char *now)
 {
-	auto_closedir DIR *dir = opendir(former);
-	struct dirent *entry;
+	auto_strv char **names = NULL;
+	struct err ignored = { 0 };
 
-	while (dir && (entry = readdir(dir))) {
-		auto_free char *old = xasprintf("%s/%s", former, entry->d_name);
-		auto_free char *new = xasprintf("%s/%s", now, entry->d_name);
+	if (file_list(former, is_content, &names, &ignored) < 0)
+		return false;
+	for (char **name = names; name && *name; name++) {
+		auto_free char *old = xasprintf("%s/%s", former, *name), *new = xasprintf("%s/%s", now, *name);
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, GENERATION) == 0 || text_starts(entry->d_name, UNFINISHED))
-			continue;
-		if (entry->d_type == DT_DIR ? has_more(old, new) : !same_file(old, new))
+		if (!same_file(old, new) && (!file_is_dir(old) || has_more(old, new)))
 			return true;
 	}
 	return false;
+}
+
+static bool is_empty(const char *path)
+{
+	auto_strv char **names = NULL;
+	struct err ignored = { 0 };
+
+	return file_list(path, NULL, &names, &ignored) == 0 && !names;
 }
 
 /* Moves the former generation, which the exchange left under the staging name, to where it is kept. */
@@ -87,10 +96,7 @@ int pki_store_recover(const struct machine *m, struct err *e)
 	file_sweep(m->at.pki);
 	if (!file_exists(staging))
 		return 0;
-	/*
-	 * A generation gets its number before anything else, and a higher one than that in place: a lower one was in
-	 * place before.
-	 */
+	/* A generation gets its number first, and a higher one than that in use: one with a lower number was in use. */
 	if (generation_of(staging) < generation_of(m->at.pki))
 		return keep_former(m, staging, e);
 	log_info("removing %s, which an interrupted run left", staging);
@@ -111,47 +117,33 @@ static int check_room(const struct machine *m, struct err *e)
 	return 0;
 }
 
-/* A symbolic link would be exchanged itself, and what it points at would no longer be in use. */
+/* An exchange would replace the symbolic link, and its target would no longer be in use. */
 static int check_directory(const struct machine *m, struct err *e)
 {
 	struct stat st;
 
 	if (lstat(m->at.pki, &st) < 0 || S_ISDIR(st.st_mode))
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s is not a directory, and a symbolic link cannot be replaced as a whole",
+	(void)err_set(e, ERR_CONFIG, "%s must be a directory: a symbolic link cannot be replaced as a whole",
 		      m->at.pki);
 	return err_hint(e, "make it a directory with the files in it, then run: etcd-cluster setup");
 }
 
-char *pki_store_begin(const struct machine *m, struct err *e)
+/* The next generation with its number and everything of the present one. */
+static int begin(const struct machine *m, const char *staging, struct err *e)
 {
-	auto_free char *staging = staging_of(m), *number = xasprintf("%s/" GENERATION, staging);
+	auto_free char *number = xasprintf("%s/" GENERATION, staging);
 	long long present = generation_of(m->at.pki);
 	auto_free char *text = xasprintf("%lld\n", present < 0 ? 1 : present + 1);
 
-	if (check_directory(m, e) < 0 || check_room(m, e) < 0)
-		return NULL;
-	if (file_mkdirs(m->at.etc, FILE_MODE(0755), e) < 0 ||
+	if (check_directory(m, e) < 0 || check_room(m, e) < 0 || file_mkdirs(m->at.etc, FILE_MODE(0755), e) < 0 ||
 	    file_mkdirs(staging, machine_mode_group(m, 0750), e) < 0 ||
-	    file_stage(number, FILE_MODE(0644), text, strlen(text), e) < 0 ||
-	    (present >= 0 && file_link_tree(m->at.pki, staging, e) < 0)) {
-		pki_store_abort(m);
-		return NULL;
-	}
-	return steal(&staging);
+	    file_stage(number, FILE_MODE(0644), text, strlen(text), e) < 0)
+		return -1;
+	return present < 0 ? 0 : file_link_tree(m->at.pki, staging, e);
 }
 
-static bool is_empty(const char *path)
-{
-	auto_strv char **names = NULL;
-	struct err ignored = { 0 };
-
-	return file_list(path, NULL, &names, &ignored) == 0 && !names;
-}
-
-/*
- * overlayfs cannot exchange a directory that its lower layer has (EXDEV), and some file systems none at all (EINVAL).
- */
+/* overlayfs cannot exchange a directory of its lower layer (EXDEV), some file systems cannot at all (EINVAL). */
 static int cannot_exchange(const struct machine *m, struct err *e)
 {
 	if (e->sys != EXDEV && e->sys != EINVAL)
@@ -174,24 +166,28 @@ static int put_in_place(const struct machine *m, const char *staging, struct err
 	return 1;
 }
 
-int pki_store_commit(const struct machine *m, struct err *e)
+static void discard(const char *staging)
 {
-	auto_free char *staging = staging_of(m);
-	int rc = put_in_place(m, staging, e);
-
-	if (rc == 1)
-		return keep_former(m, staging, e);
-	/* A failed fsync may come after the swap: what lies under the staging name is told by its number. */
-	if (rc < 0 && generation_of(staging) > generation_of(m->at.pki))
-		pki_store_abort(m);
-	return rc;
-}
-
-void pki_store_abort(const struct machine *m)
-{
-	auto_free char *staging = staging_of(m);
 	struct err ignored = { 0 };
 
 	if (file_exists(staging) && file_remove_tree(staging, &ignored) < 0)
 		log_error(LOG_LEVEL_WARN, &ignored);
+}
+
+int pki_store_change(const struct machine *m, pki_store_fill *fill, const void *what, struct err *e)
+{
+	auto_free char *staging = staging_of(m);
+	int rc;
+
+	if (begin(m, staging, e) < 0 || fill(m, staging, what, e) < 0) {
+		discard(staging);
+		return -1;
+	}
+	rc = put_in_place(m, staging, e);
+	if (rc == 1)
+		return keep_former(m, staging, e);
+	/* An fsync may have failed after the swap: the number shows which generation is under the staging name. */
+	if (rc < 0 && generation_of(staging) > generation_of(m->at.pki))
+		discard(staging);
+	return rc;
 }

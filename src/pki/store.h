@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put
- * in its place by one rename, so that no reader ever sees a certificate of one generation with a key of another. What
- * the former one alone had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each tells
- * after a kill which is which.
+ * in its place by one rename, so that no reader sees a certificate of one generation with a key of another. What only
+ * the former one had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each shows after a
+ * kill which is which.
  */
 #pragma once
 
@@ -13,13 +13,8 @@
 int pki_store_recover(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Begins the next generation with everything that is in the present one (linked, not copied). Returns its directory, in
- * which files may be written with file_stage; the caller frees the name. Fails when the disk is full.
+ * Makes the next generation: everything of the present one (linked, not copied) and what fill writes into dir with
+ * file_stage. After a failure the present one stays. ERR_CONFIG when the disk is full or pki is a symbolic link.
  */
-char *pki_store_begin(const struct machine *m, struct err *e) MUST_CHECK;
-
-/* Makes it durable and puts it in place; a failure throws it away or leaves it to pki_store_recover. */
-int pki_store_commit(const struct machine *m, struct err *e) MUST_CHECK;
-
-/* Throws it away. */
-void pki_store_abort(const struct machine *m);
+typedef int pki_store_fill(const struct machine *m, const char *dir, const void *what, struct err *e);
+int pki_store_change(const struct machine *m, pki_store_fill *fill, const void *what, struct err *e) MUST_CHECK;

@@ -96,7 +96,7 @@ files() {
 	configure n2
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
 	run -3 "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" bundle --out "$out.3" "n3=[::1]"
-	[[ "$output" == *"run this where the CA's key is"* ]]
+	[[ "$output" == *"run this on the machine with ca.key"* ]]
 	[ ! -e "$out.3" ]
 }
 

@@ -38,15 +38,12 @@ static int sign(const struct machine *m, const struct pki_pair *ca, const struct
 {
 	auto_key x509_key *another = x509_key_new(X509_ECDSA_P256, e);
 	struct machine signer = *server.ca;
-	auto_strv char **sans = NULL;
+	const char *address = server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address;
 	struct pki_want want;
 	int rc;
 
 	signer.now = server.does == OLD ? m->now - 700LL * DAY : m->now;
-	strv_add(&sans, server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address);
-	for (char **san = m->conf.extra_sans; san && *san; san++)
-		strv_add(&sans, *san);
-	pki_want_for(m->conf.name, sans, pki_profile(leaf->profile), &want);
+	pki_want_for(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf->profile), &want);
 	rc = pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : leaf->key, out, e);
 	pki_want_free(&want);
 	return rc;

@@ -95,7 +95,7 @@ static void wrong_answers_are_discarded(void **state)
 	} wrong[] = { { WRONG_NAME, "10.0.0.9" },
 		      { WRONG_KEY, "does not match its key" },
 		      { NO_CA, "not the certificate of a CA" },
-		      { OLD, "has expired" },
+		      { OLD, "expired on" },
 		      { GARBAGE, "no certificate" },
 		      { LACKS_ONE, "no certificate" } };
 	cleanup(machine_free) struct machine m;
