@@ -55,19 +55,20 @@ static int import_from(const struct machine *m, const struct cmd_args *a, struct
 
 static const struct cmd_option passphrase[] = {
 	CMD_NEEDED("passphrase-file", "FILE", CMD_FILE, passphrase_file,
-		   "Its first line is the passphrase of the encrypted key."),
+		   "Its first line is the passphrase of the key."),
 	CMD_END,
 };
 
 static const struct cmd_verb verb_show = {
 	.name = "show",
-	.about = "Prints name, dates, key type and fingerprints of the certificate authority.",
+	.about = "Prints subject, dates, key type and fingerprints of the CA.",
 	.list = show,
 };
 
 static const struct cmd_verb verb_export = {
 	.name = "export",
-	.about = "Writes its certificate and its encrypted key into one file. An existing file is refused.",
+	.about = "Writes the certificate and the encrypted key of the CA into one file. An existing file "
+		 "is refused.",
 	.example = "ca export --passphrase-file /root/passphrase /root/ca.pem",
 	.options = passphrase,
 	.args = { "TO", CMD_FILE },
@@ -76,7 +77,7 @@ static const struct cmd_verb verb_export = {
 
 static const struct cmd_verb verb_import = {
 	.name = "import",
-	.about = "Brings an exported file to a machine without a CA. Another CA is never replaced.",
+	.about = "Installs an exported CA on a machine that has none. Another CA is never replaced.",
 	.example = "ca import --passphrase-file /root/passphrase /root/ca.pem",
 	.options = passphrase,
 	.args = { "FROM", CMD_FILE },
@@ -85,7 +86,7 @@ static const struct cmd_verb verb_import = {
 
 const struct cmd_verb cmd_ca = {
 	.name = "ca",
-	.about = "Shows, exports and imports the certificate authority.",
+	.about = "Shows, exports and imports the certificate authority (CA).",
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, NULL },
 };

@@ -2,25 +2,20 @@
 #include <stdio.h>
 
 #include "adapter/json.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "flow/certify.h"
 #include "member/endpoint.h"
 #include "member/membership.h"
+#include "pki/check.h"
 #include "pki/export.h"
 #include "pki/list.h"
 
-#define LOOK_MS 2000
-#define THERE	"/etc/kubernetes/pki/etcd" /* kubeadm's place for them, which the API server's container sees */
+#define LOOK_MS	    2000
+#define KUBEADM_DIR "/etc/kubernetes/pki/etcd" /* the container of the API server can see it */
 
-static long long days_left(const struct pki_entry *c, time_t now)
-{
-	return ((long long)c->info.not_after - (long long)now) / DAY;
-}
-
-static void list_json(const struct pki_entry *list, size_t n, time_t now)
+static void list_json(const struct machine *m, const struct pki_entry *list, size_t n)
 {
 	struct json_object *array = json_new_array();
 
@@ -36,7 +31,7 @@ static void list_json(const struct pki_entry *list, size_t n, time_t now)
 			json_text(o, "serial", c->info.serial);
 			json_number(o, "not_before", c->info.not_before);
 			json_number(o, "not_after", c->info.not_after);
-			json_number(o, "days_left", days_left(c, now));
+			json_number(o, "days_left", pki_days_left(m, c->info.not_after));
 			json_texts(o, "sans", c->info.sans);
 		}
 		if (c->source)
@@ -47,14 +42,13 @@ static void list_json(const struct pki_entry *list, size_t n, time_t now)
 	json_print(array);
 }
 
-static void list_text(const struct pki_entry *list, size_t n, time_t now)
+static void list_text(const struct machine *m, const struct pki_entry *list, size_t n)
 {
-	if (n > 0 && list[0].source)
-		(void)printf("signed by: %s\n\n", list[0].source);
-	(void)printf("%-22s %9s  %s\n", "NAME", "DAYS LEFT", "SUBJECT");
+	(void)printf("signed by: %s\n\n%-22s %9s  %s\n", list[0].source, "NAME", "DAYS LEFT", "SUBJECT");
 	for (const struct pki_entry *c = list; c < list + n; c++) {
 		if (c->present)
-			(void)printf("%-22s %9lld  %s\n", c->name, days_left(c, now), c->info.subject);
+			(void)printf("%-22s %9lld  %s\n", c->name, pki_days_left(m, c->info.not_after),
+				     c->info.subject);
 		else
 			(void)printf("%-22s %9s  -\n", c->name, "-");
 		if (c->problem)
@@ -69,7 +63,7 @@ static int list(const struct machine *m, const struct cmd_args *a, struct err *e
 
 	(void)e;
 	pki_list(m, &entries, &n);
-	(a->json ? list_json : list_text)(entries, n, m->now);
+	(a->json ? list_json : list_text)(m, entries, n);
 	pki_list_free(entries, n);
 	return 0;
 }
@@ -86,7 +80,7 @@ static int issue(const struct machine *m, const struct cmd_args *a, struct err *
 
 	if (pki_issue(m, &order, &path, e) < 0)
 		return -1;
-	if (!m->dry_run && path)
+	if (!m->dry_run)
 		(void)printf("%s\n", path);
 	return 1;
 }
@@ -96,12 +90,6 @@ static int renew(const struct machine *m, const struct cmd_args *a, struct err *
 	return certify_renew(m, a->words[0] ? a->words : NULL, a->force, e);
 }
 
-static void print_endpoints(char *const *urls)
-{
-	for (; urls && *urls; urls++)
-		(void)printf("      - \"%s\"\n", *urls);
-}
-
 /*
  * The `etcd:` part of kubeadm's ClusterConfiguration: the client URLs of all voting members, as the members know them
  * or, when none answers, as cluster.conf does.
@@ -109,24 +97,22 @@ static void print_endpoints(char *const *urls)
 static void print_kubeadm(const struct machine *m)
 {
 	struct rpc_members all cleanup(rpc_members_free) = { 0 };
-	auto_strv char **known = endpoint_all(m);
+	auto_strv char **voters = NULL;
 	struct err nobody = { 0 };
-	bool asked = !m->dry_run && membership_look(m, LOOK_MS, &all, &nobody) == 0;
-	bool voters = false;
 
-	(void)puts("# Belongs into kubeadm's ClusterConfiguration, and the files into " THERE ".\n"
-		   "etcd:\n  external:\n    endpoints:");
-	for (size_t i = 0; asked && i < all.n; i++) {
-		if (all.list[i].is_learner || !all.list[i].client_urls || !all.list[i].client_urls[0])
-			continue; /* a learner does not serve clients */
-		print_endpoints(all.list[i].client_urls);
-		voters = true;
-	}
+	if (!m->dry_run && membership_look(m, LOOK_MS, &all, &nobody) == 0)
+		for (size_t i = 0; i < all.n; i++)
+			if (!all.list[i].is_learner) /* a learner does not serve clients */
+				strv_add_all(&voters, all.list[i].client_urls);
 	if (!voters)
-		print_endpoints(known);
-	(void)puts("    caFile: " THERE "/ca.crt\n"
-		   "    certFile: " THERE "/apiserver-etcd-client.crt\n"
-		   "    keyFile: " THERE "/apiserver-etcd-client.key");
+		voters = endpoint_all(m);
+	(void)puts("# Belongs into kubeadm's ClusterConfiguration, and the files into " KUBEADM_DIR ".\n"
+		   "etcd:\n  external:\n    endpoints:");
+	for (char **url = voters; url && *url; url++)
+		(void)printf("      - \"%s\"\n", *url);
+	(void)puts("    caFile: " KUBEADM_DIR "/ca.crt\n"
+		   "    certFile: " KUBEADM_DIR "/apiserver-etcd-client.crt\n"
+		   "    keyFile: " KUBEADM_DIR "/apiserver-etcd-client.key");
 }
 
 static int export_to(const struct machine *m, const struct cmd_args *a, struct err *e)
@@ -140,21 +126,22 @@ static int export_to(const struct machine *m, const struct cmd_args *a, struct e
 
 static const struct cmd_verb verb_list = {
 	.name = "list",
-	.about = "Prints days left, problems and their fixes of all certificates here.",
+	.about = "Prints the certificates of this machine with days left, problems and fixes.",
 	.list = list,
 };
 
 static const struct cmd_option issue_options[] = {
 	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name in the certificate."),
 	CMD_OPTION_SAN,
-	CMD_VALUE("out", "DIR", CMD_DIR, out, "Where to write it; else the current directory."),
-	CMD_FLAG("allow-root", allow_root, "Allow the name root, which may do everything in etcd."),
+	CMD_VALUE("out", "DIR", CMD_DIR, out, "Directory for the files; default: the current one."),
+	CMD_FLAG("allow-root", allow_root, "Allow the name root, which has all rights in etcd."),
 	CMD_END,
 };
 
 static const struct cmd_verb verb_issue = {
 	.name = "issue",
-	.about = "Makes a key and a certificate for another host or a client. Prints where they are. Needs ca.key.",
+	.about = "Makes a key and a certificate for another host or a client. Prints the path of the "
+		 "certificate. Needs ca.key.",
 	.example = "cert issue --name backup --out /root/backup client",
 	.options = issue_options,
 	.args = { "server|peer|client|apiserver|healthcheck", CMD_WORDS },
@@ -162,14 +149,14 @@ static const struct cmd_verb verb_issue = {
 };
 
 static const struct cmd_option renew_options[] = {
-	CMD_FLAG("force", force, "Renew before it is due."),
+	CMD_FLAG("force", force, "Renew even if it is not due."),
 	CMD_END,
 };
 
 static const struct cmd_verb verb_renew = {
 	.name = "renew",
-	.about = "Renews certificates that are due, or the named ones. Proves by a handshake that the running etcd "
-		 "serves them. Keys stay and etcd is not restarted. A timer does this every day.",
+	.about = "Renews the certificates that end soon, or only the named ones. Checks by a handshake "
+		 "that etcd serves them. Keys stay, etcd is not restarted. A timer runs this every day.",
 	.example = "cert renew --force server",
 	.options = renew_options,
 	.args = { "[NAME...]", CMD_CERT },
@@ -178,8 +165,8 @@ static const struct cmd_verb verb_renew = {
 
 static const struct cmd_verb verb_export = {
 	.name = "export",
-	.about = "Writes the files that kubeadm expects below pki/etcd. Prints the part of its ClusterConfiguration "
-		 "that names the members and these files.",
+	.about = "Writes the certificates that kubeadm needs in pki/etcd into a directory. Prints the etcd "
+		 "part of its ClusterConfiguration.",
 	.example = "cert export /root/kubeadm",
 	.args = { "DIR", CMD_DIR },
 	.change = export_to,

@@ -23,7 +23,7 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 		report_json(&x.report, least, findings);
 		json_print(findings);
 	} else {
-		report_print(&x.report, least);
+		report_print(&x.report, least, "");
 		rc = report_verdict(&x.report, rc, e);
 	}
 	/* The journal of etcd.service gets an error, not only the lines of the report. */
@@ -34,7 +34,7 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 }
 
 static const struct cmd_option options[] = {
-	CMD_FLAG("start", start, "Check only what must be right before etcd starts; reads files only."),
+	CMD_FLAG("start", start, "Check only what etcd needs to start; reads only files."),
 	CMD_END,
 };
 

@@ -73,9 +73,9 @@ static const struct cmd_option options[] = {
 
 const struct cmd_verb cmd_enroll = {
 	.name = "enroll",
-	.about = "Serves enrolment on a CA host. Gives other machines their certificates over TLS 1.3. systemd starts "
-		 "it when somebody connects to ENROLL_PORT; with --listen it needs no systemd and serves until a "
-		 "signal ends it.",
+	.about = "Runs the enrolment server of a CA host. Other machines get their certificates from it "
+		 "over TLS 1.3. systemd starts it for a connection to ENROLL_PORT; with --listen it runs "
+		 "without systemd until a signal ends it.",
 	.example = "enroll --listen 10.0.0.1:2382",
 	.options = options,
 	.run = run,

@@ -16,15 +16,15 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 
 static const struct cmd_option options[] = {
 	CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
-	CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave with the CA key: it is kept in another place."),
+	CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too."),
 	CMD_END,
 };
 
 const struct cmd_verb cmd_leave = {
 	.name = "leave",
-	.about = "Takes this machine out of its cluster. Removes its member, stops etcd, writes ROLE=none and moves "
-		 "the data aside. Refused when the others would have no quorum. Nothing is deleted; join brings the "
-		 "machine back.",
+	.about = "Takes this machine out of its cluster. Removes its member, stops etcd, writes ROLE=none "
+		 "and moves the data aside. Refused if the other members would have no quorum. Nothing is "
+		 "deleted; join adds the machine again.",
 	.example = "leave --dry-run",
 	.options = options,
 	.change = work,

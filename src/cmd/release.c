@@ -94,21 +94,25 @@ static int fetch(const struct machine *m, const struct cmd_args *a, struct err *
 	return strcmp(t.source, t.path) != 0;
 }
 
-/* A tarball by its path; or a release by its name: what is installed, and its tarball in the cache. */
+static int verify_archive(const struct machine *m, const char *path, struct err *e)
+{
+	auto_tarball struct tarball t = { .fd = -1 };
+
+	if (tarball_check(m, path, &t, e) < 0)
+		return -1;
+	(void)printf("%s: good, as %s says\n", path, t.trust);
+	return 0;
+}
+
+/* An archive by its path; or a release by its name: its archive in the cache, and what is installed. */
 static int verify(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	const char *arg = a->words[0];
-	auto_tarball struct tarball t = { .fd = -1 };
 	auto_free char *name = NULL, *dir = NULL, *file = NULL, *cached = NULL;
 	struct version v;
-	int checked = 0;
 
-	if (arg && (strchr(arg, '/') || version_of_tarball(arg, &v))) {
-		if (tarball_check(m, arg, &t, e) < 0)
-			return -1;
-		(void)printf("%s: good, as %s says\n", arg, t.trust);
-		return 0;
-	}
+	if (arg && (strchr(arg, '/') || version_of_tarball(arg, &v)))
+		return verify_archive(m, arg, e);
 	if (arg)
 		name = release_name(arg, e);
 	else if (release_link_name(m, "current", &name, e) == 0)
@@ -116,19 +120,17 @@ static int verify(const struct machine *m, const struct cmd_args *a, struct err 
 	if (!name)
 		return -1;
 	dir = release_dir(m, name);
-	file = version_parse(name, &v) ? tarball_name(v, e) : NULL;
+	file = version_parse(name, &v) ? version_tarball(v) : NULL;
 	cached = file ? xasprintf("%s/%s", m->at.cache, file) : NULL;
 	if (cached && file_exists(cached)) {
-		if (tarball_check(m, cached, &t, e) < 0)
+		if (verify_archive(m, cached, e) < 0)
 			return -1;
-		(void)printf("%s: good, as %s says\n", cached, t.trust);
-		checked++;
+		if (!file_exists(dir))
+			return 0;
 	}
-	if (file_exists(dir) || checked == 0) {
-		if (release_verify(m, name, e) < 0)
-			return -1;
-		(void)printf("%s: good, as installed\n", dir);
-	}
+	if (release_verify(m, name, e) < 0)
+		return -1;
+	(void)printf("%s: good, as installed\n", dir);
 	return 0;
 }
 
@@ -189,8 +191,8 @@ static const struct cmd_verb verb_list = {
 
 static const struct cmd_verb verb_fetch = {
 	.name = "fetch",
-	.about = "Gets the checked archive of a release into the cache. Without VERSION, of the one that cluster.conf "
-		 "names.",
+	.about = "Fetches the archive of a release into the cache and verifies it. Without VERSION: the "
+		 "release in cluster.conf.",
 	.example = "release fetch 3.6.14",
 	.args = { "[VERSION]", CMD_RELEASE },
 	.change = fetch,
@@ -198,7 +200,7 @@ static const struct cmd_verb verb_fetch = {
 
 static const struct cmd_verb verb_verify = {
 	.name = "verify",
-	.about = "Hashes an archive or an installed release again.",
+	.about = "Verifies an archive or an installed release again.",
 	.example = "release verify 3.6.14",
 	.args = { "[VERSION|FILE]", CMD_RELEASE_FILE },
 	.run = run_verify,
@@ -206,8 +208,8 @@ static const struct cmd_verb verb_verify = {
 
 static const struct cmd_verb verb_install = {
 	.name = "install",
-	.about = "Unpacks a release beside the others. Fetches it when the cache has none. The first one of a machine "
-		 "becomes current. etcd is not restarted.",
+	.about = "Installs a release beside the others. Fetches it if it is not in the cache. The first "
+		 "release of a machine becomes the current one. etcd is not restarted.",
 	.example = "release install 3.6.14",
 	.args = { "VERSION|system", CMD_RELEASE },
 	.change = install,
@@ -215,8 +217,8 @@ static const struct cmd_verb verb_install = {
 
 static const struct cmd_verb verb_use = {
 	.name = "use",
-	.about = "Makes an installed release the current one. Refused when the data would not survive it. etcd is not "
-		 "restarted.",
+	.about = "Makes an installed release the current one. Refused if it cannot use the data. etcd is "
+		 "not restarted.",
 	.example = "release use 3.6.14",
 	.args = { "VERSION|system", CMD_RELEASE },
 	.change = use,
@@ -229,14 +231,14 @@ static const struct cmd_verb verb_rollback = {
 };
 
 static const struct cmd_option prune_options[] = {
-	CMD_VALUE("keep", "N", CMD_TEXT, keep, "Keep the N newest of them; else none."),
+	CMD_VALUE("keep", "N", CMD_TEXT, keep, "Keep the N newest of them; default: 0."),
 	CMD_END,
 };
 
 static const struct cmd_verb verb_prune = {
 	.name = "prune",
-	.about =
-		"Deletes releases that are neither current nor previous. Their archives in the cache are deleted, too.",
+	.about = "Deletes all releases but the current and the previous one, and their archives in the "
+		 "cache.",
 	.example = "release prune --keep 1",
 	.options = prune_options,
 	.change = prune,
@@ -244,8 +246,8 @@ static const struct cmd_verb verb_prune = {
 
 const struct cmd_verb cmd_release = {
 	.name = "release",
-	.about = "Fetches, verifies, installs and switches etcd releases. They lie side by side; the link `current` "
-		 "names the one in use. None of these verbs restarts etcd.",
+	.about = "Fetches, verifies, installs and switches etcd releases. Releases are installed side by "
+		 "side; the link `current` names the one in use. None of these verbs restarts etcd.",
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_fetch, &verb_verify, &verb_install, &verb_use,
 						   &verb_rollback, &verb_prune, NULL },

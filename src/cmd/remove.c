@@ -17,8 +17,8 @@ static const struct cmd_option options[] = {
 
 const struct cmd_verb cmd_remove = {
 	.name = "remove",
-	.about = "Removes a dead member from the cluster. The member is given by name or ID. Refused when it answers, "
-		 "and when the others would have no quorum without it. On the CA host its enrolment is forgotten.",
+	.about = "Removes a dead member from the cluster, by name or ID. Refused if it answers, or if the "
+		 "other members would have no quorum. On the CA host its enrolment record is removed, too.",
 	.example = "remove n3",
 	.options = options,
 	.args = { "MEMBER", CMD_MEMBER },

@@ -6,14 +6,15 @@
 
 #include "adapter/json.h"
 
-void report_print(const struct doctor_report *r, enum doctor_level least)
+void report_print(const struct doctor_report *r, enum doctor_level least, const char *before)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		const struct doctor_finding *f = &r->list[i];
 
 		if (f->level < least)
 			continue;
-		(void)printf("%-4s  %s\n", doctor_level_name(f->level), f->what);
+		(void)printf("%s%-4s  %s\n", before, doctor_level_name(f->level), f->what);
+		before = "";
 		if (f->fix[0])
 			(void)printf("      -> %s\n", f->fix);
 	}

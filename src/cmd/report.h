@@ -8,8 +8,8 @@
 
 struct json_object;
 
-/* One line for each finding of at least this level, and below it the command that fixes it. */
-void report_print(const struct doctor_report *r, enum doctor_level least);
+/* Each finding of at least this level, and below it the command that fixes it; `before` comes before the first one. */
+void report_print(const struct doctor_report *r, enum doctor_level least, const char *before);
 
 /* Appends the findings to an array: {"level", "what", "fix"}; fix is null when there is none. */
 void report_json(const struct doctor_report *r, enum doctor_level least, struct json_object *array);

@@ -17,15 +17,15 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 
 static const struct cmd_option options[] = {
 	CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
-		   "The cluster ID that status shows; typing it is the consent."),
+		   "The cluster ID that status shows, as confirmation."),
 	CMD_END,
 };
 
 const struct cmd_verb cmd_restore = {
 	.name = "restore",
-	.about = "Continues alone after the quorum is lost for ever. Turns the data of this machine into a cluster of "
-		 "one. Writes that only other members had are lost, and those members must never run again with their "
-		 "data. Refused while there is a quorum or another member answers.",
+	.about = "Makes a cluster of one from the data of this machine when the quorum is lost for ever. "
+		 "Writes that only other members had are lost; those members must never run with their "
+		 "data again. Refused if there is a quorum or another member answers.",
 	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4",
 	.options = options,
 	.change = work,

@@ -89,10 +89,10 @@ static const struct cmd_option setup_options[] = {
 
 const struct cmd_verb cmd_setup = {
 	.name = "setup",
-	.about = "Makes this machine match cluster.conf. Makes certificates or enrols for them, installs the etcd "
-		 "release, forms or joins the cluster, writes etcd.env and starts etcd. Each step looks first and acts "
-		 "only when needed. A run can be interrupted and repeated at any time; on a healthy member it changes "
-		 "nothing.",
+	.about = "Makes this machine match cluster.conf. Makes certificates or enrols for them, installs "
+		 "the etcd release, forms or joins the cluster, writes etcd.env and starts etcd. Each step "
+		 "checks first and acts only if needed. An interrupted run can be repeated. On a healthy "
+		 "member setup changes nothing.",
 	.example = "setup --dry-run",
 	.options = setup_options,
 	.dry_run = true,

@@ -7,20 +7,20 @@
 #include <string.h>
 
 #include "adapter/json.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "config/key.h"
+#include "pki/check.h"
 
-/* How far it is on its way into a running cluster, for programs and for people. */
+/* How far it has come in joining a cluster, for programs and for people. */
 static const struct {
 	const char *name, *text;
 } joining_words[] = {
 	[JOINING_ADDING] = { "adding", "about to be added to the cluster" },
-	[JOINING_ADDED] = { "added", "added as a learner, but etcd has not answered here yet" },
-	[JOINING_STARTED] = { "started", "started as a learner; it votes once it is in step" },
+	[JOINING_ADDED] = { "added", "added as a learner; etcd has not answered here yet" },
+	[JOINING_STARTED] = { "started", "started as a learner; it votes once it has all data" },
 	[JOINING_MEMBER] = { "member", "" },
 };
 
@@ -38,11 +38,6 @@ static char *size_text(long long bytes)
 static long long percent_of(const struct machine *m, const struct member *one)
 {
 	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
-}
-
-static long long days_left(const struct machine *m, time_t end)
-{
-	return ((long long)end - (long long)m->now) / DAY;
 }
 
 /* --- For people. */
@@ -73,25 +68,20 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 		for (size_t i = 0; i < s->n_certs; i++) {
 			if (s->certs[i].present)
 				(void)printf("%s %s %lld days", i ? "," : "", s->certs[i].name,
-					     days_left(m, s->certs[i].info.not_after));
+					     pki_days_left(m, s->certs[i].info.not_after));
 		}
 		(void)putchar('\n');
 	}
 }
 
-/* One row, or with one NULL the headings. */
+#define ROW "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n"
+
 static void print_member(const struct machine *m, const struct doctor_exam *s, const struct member *one, int name,
 			 int url)
 {
-	static const char format[] = "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n";
-	auto_free char *id = one ? xasprintf(ID_FMT, one->id) : NULL;
-	auto_free char *db = xstrdup("-"), *lag = xstrdup("-"), *cert = xstrdup("-");
+	auto_free char *id = xasprintf(ID_FMT, one->id), *db = xstrdup("-"), *lag = xstrdup("-");
+	auto_free char *cert = one->cert_end ? xasprintf("%lld", pki_days_left(m, one->cert_end)) : xstrdup("-");
 
-	if (!one) {
-		(void)printf(format, name, "NAME", "ID", url, "ENDPOINT", "HEALTH", "ROLE", "VERSION", "DB", "RAFT-LAG",
-			     "CERT-DAYS");
-		return;
-	}
 	if (one->answers) {
 		auto_free char *used = size_text(one->status.db_size), *quota = size_text(doctor_quota(m, one));
 
@@ -100,11 +90,7 @@ static void print_member(const struct machine *m, const struct doctor_exam *s, c
 		db = xasprintf("%s of %s (%lld %%)", used, quota, percent_of(m, one));
 		lag = xasprintf("%" PRIu64, doctor_member_lag(s, one));
 	}
-	if (one->cert_end != 0) {
-		free(cert);
-		cert = xasprintf("%lld", days_left(m, one->cert_end));
-	}
-	(void)printf(format, name, one->name[0] ? one->name : "-", id, url, one->url[0] ? one->url : "-",
+	(void)printf(ROW, name, one->name[0] ? one->name : "-", id, url, one->url[0] ? one->url : "-",
 		     doctor_member_health(s, one), doctor_member_role(s, one), one->answers ? one->status.version : "-",
 		     db, lag, cert);
 }
@@ -119,10 +105,9 @@ static void print_members(const struct machine *m, const struct doctor_exam *s)
 		name = n > name ? n : name;
 		url = u > url ? u : url;
 	}
-	if (s->survey.n == 0)
-		return;
-	(void)putchar('\n');
-	print_member(m, s, NULL, name, url);
+	if (s->survey.n > 0)
+		(void)printf("\n" ROW, name, "NAME", "ID", url, "ENDPOINT", "HEALTH", "ROLE", "VERSION", "DB",
+			     "RAFT-LAG", "CERT-DAYS");
 	for (size_t i = 0; i < s->survey.n; i++)
 		print_member(m, s, &s->survey.list[i], name, url);
 }
@@ -139,19 +124,13 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 	print_machine(m, s);
 	if (m->conf.role == ROLE_NONE) {
 		(void)printf("\netcd-cluster is installed and idle; to make this machine a member:\n"
-			     "      -> etcd-cluster init, or write ROLE=single into %s and run etcd-cluster setup\n",
+			     "      -> etcd-cluster init; or write ROLE into %s, then etcd-cluster setup\n",
 			     m->at.conf);
 		return;
 	}
 	print_members(m, s);
 	print_alarms(s);
-	for (size_t i = 0; i < s->report.n; i++) {
-		if (s->report.list[i].level > DOCTOR_OK) {
-			(void)putchar('\n');
-			break;
-		}
-	}
-	report_print(&s->report, DOCTOR_WARN);
+	report_print(&s->report, DOCTOR_WARN, "\n");
 }
 
 /* --- For programs. */
@@ -182,7 +161,7 @@ static void json_member(struct json_object *o, const struct machine *m, const st
 		json_number(o, "db_quota_percent", percent_of(m, one));
 	}
 	if (one->cert_end != 0)
-		json_number(o, "certificate_days_left", days_left(m, one->cert_end));
+		json_number(o, "certificate_days_left", pki_days_left(m, one->cert_end));
 	if (one->has_clock)
 		json_tenths(o, "clock_ahead_seconds", (double)one->ahead_ms / 1000);
 	json_text(o, "problem", one->why.class != ERR_NONE ? one->why.msg : NULL);
@@ -249,7 +228,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 		json_text(o, "name", s->certs[i].name);
 		json_flag(o, "present", s->certs[i].present);
 		if (s->certs[i].present)
-			json_number(o, "days_left", days_left(m, s->certs[i].info.not_after));
+			json_number(o, "days_left", pki_days_left(m, s->certs[i].info.not_after));
 		json_text(o, "problem", s->certs[i].problem);
 	}
 	report_json(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));

@@ -104,7 +104,7 @@ static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 static int put_all(struct run *r, struct err *e)
 {
 	const struct config *c = &r->m->conf;
-	auto_free char *server = NULL;
+	auto_free char *url = NULL;
 	auto_buf struct buf host = { 0 };
 
 	for (int i = 0; i < PKI_LEAVES; i++)
@@ -114,8 +114,8 @@ static int put_all(struct run *r, struct err *e)
 		return -1;
 	if (c->role != ROLE_CLUSTER && c->role != ROLE_JOIN)
 		return 0; /* this machine never runs the enrolment server */
-	server = xasprintf(strchr(c->address, ':') ? "[%s]:%u" : "%s:%u", c->address, (unsigned int)c->enroll_port);
-	return pki_host_text(server, &host, e) < 0 ? -1 : put(r, "ca", "host", 0644, &host, e);
+	url = config_url(c->address, c->enroll_port);
+	return pki_host_text(url + strlen("https://"), &host, e) < 0 ? -1 : put(r, "ca", "host", 0644, &host, e);
 }
 
 static int write_tar(struct run *r, const char *out, struct err *e)

@@ -17,18 +17,7 @@ struct port {
 	uint16_t number;
 };
 
-static int compare(const char *address, uint16_t port, const char *path, const char *served, const char *want,
-		   struct err *e)
-{
-	if (strcmp(served, want) == 0) {
-		log_debug("%s port %u serves %s", address, (unsigned int)port, path);
-		return 0;
-	}
-	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, address,
-		      (unsigned int)port, served);
-	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: systemctl restart etcd");
-}
-
+/* want: the serial of the certificate on disk. */
 static int prove_at(const struct machine *m, const struct port *port, const char *address, const char *want,
 		    struct err *e)
 {
@@ -41,17 +30,24 @@ static int prove_at(const struct machine *m, const struct port *port, const char
 	};
 	int rc = handshake_serial(&h, &served, e);
 
-	if (rc == 1)
-		return compare(address, port->number, path, served, want, e);
-	if (rc == 0)
-		return 0;
-	if (!m->live) {
+	if (rc < 0 && !m->live) {
 		log_debug("this is not the etcd of the root: %s", e->msg);
 		err_clear(e);
 		return 0;
 	}
-	e->class = ERR_HEALTH;
-	return err_hint(e, "the certificates on disk are fine; see: journalctl -u etcd");
+	if (rc < 0) {
+		e->class = ERR_HEALTH;
+		return err_hint(e, "the certificates on disk are fine; see: journalctl -u etcd");
+	}
+	if (rc == 0)
+		return 0;
+	if (strcmp(served, want) == 0) {
+		log_debug("%s port %u serves %s", address, (unsigned int)port->number, path);
+		return 0;
+	}
+	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, address,
+		      (unsigned int)port->number, served);
+	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: systemctl restart etcd");
 }
 
 static int prove_port(const struct machine *m, const struct port *port, struct err *e)
