@@ -96,7 +96,7 @@ const struct cmd_verb *cmd_find(const struct cmd_verb *v, const char *name);
 void cmd_set(struct cmd_args *a, const struct cmd_option *option, const char *value);
 void cmd_help(FILE *to, const struct cmd_verb *v, const char *path);
 
-/* Prints what the last of words (ended by NULL) can become, a line each; ":file" and ":dir" stand for names of files. */
+/* Prints what the last of words (ended by NULL) can become, one a line; ":file" and ":dir" mean names of files. */
 int cmd_complete(const struct cmd_verb *top, char **words);
 
 /* Runs work with the machine open and, if asked, locked. Returns what work returns. */

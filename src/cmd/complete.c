@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the shell offers next (scripts/completion.bash), from the table of verbs and from files of this machine.
- * It asks nobody and says nothing: what cannot be read has no candidates.
+ * It uses no network and prints no errors: what cannot be read has no candidates.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status and check: two views of one examination (doctor/examine.h).
+ */
 #include "doctor/examine.h"
 
 #include <inttypes.h>
@@ -10,7 +13,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/report.h"
 #include "config/key.h"
 #include "pki/check.h"
 
@@ -23,6 +25,52 @@ static const struct {
 	[JOINING_STARTED] = { "started", "started as a learner; it votes once it has all data" },
 	[JOINING_MEMBER] = { "member", "" },
 };
+
+/* Each finding of at least this level, and below it the command that fixes it; `before` comes before the first one. */
+static void print_report(const struct doctor_report *r, enum doctor_level least, const char *before)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct doctor_finding *f = &r->list[i];
+
+		if (f->level < least)
+			continue;
+		(void)printf("%s%-4s  %s\n", before, doctor_level_name(f->level), f->what);
+		before = "";
+		if (f->fix[0])
+			(void)printf("      -> %s\n", f->fix);
+	}
+}
+
+/* The same as objects in an array. */
+static void json_report(const struct doctor_report *r, enum doctor_level least, struct json_object *array)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct doctor_finding *f = &r->list[i];
+		struct json_object *o;
+
+		if (f->level < least)
+			continue;
+		o = json_object_in(array, NULL);
+		json_text(o, "level", doctor_level_name(f->level));
+		json_text(o, "what", f->what);
+		json_text(o, "fix", f->fix[0] ? f->fix : NULL);
+	}
+}
+
+/*
+ * The exit code after print_report: of a verdict (-1 with e) that was printed among the findings only the class is
+ * left. Any other rc is returned as it is.
+ */
+static int after_report(const struct doctor_report *r, int rc, struct err *e)
+{
+	for (size_t i = 0; rc < 0 && i < r->n; i++) {
+		if (strcmp(r->list[i].what, e->msg) == 0) {
+			rc = (int)e->class;
+			err_clear(e);
+		}
+	}
+	return rc;
+}
 
 static char *size_text(long long bytes)
 {
@@ -39,8 +87,6 @@ static long long percent_of(const struct machine *m, const struct member *one)
 {
 	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
 }
-
-/* --- For people. */
 
 static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
@@ -130,10 +176,8 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 	}
 	print_members(m, s);
 	print_alarms(s);
-	report_print(&s->report, DOCTOR_WARN, "\n");
+	print_report(&s->report, DOCTOR_WARN, "\n");
 }
-
-/* --- For programs. */
 
 static void json_member(struct json_object *o, const struct machine *m, const struct doctor_exam *s,
 			const struct member *one)
@@ -231,11 +275,11 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 			json_number(o, "days_left", pki_days_left(m, s->certs[i].info.not_after));
 		json_text(o, "problem", s->certs[i].problem);
 	}
-	report_json(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
+	json_report(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
 	json_print(top);
 }
 
-static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
+static int status(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	struct doctor_exam s = { 0 };
 	int rc;
@@ -248,7 +292,7 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 		err_clear(e);
 	}
 	if (!a->json)
-		rc = report_verdict(&s.report, rc, e);
+		rc = after_report(&s.report, rc, e);
 	doctor_exam_free(&s);
 	return rc;
 }
@@ -257,5 +301,46 @@ const struct cmd_verb cmd_status = {
 	.name = "status",
 	.about = "Prints members, health and problems with their fixes. Works on every machine of the cluster, also "
 		 "while its own etcd is down.",
-	.list = work,
+	.list = status,
+};
+
+static int check(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	/* Before a start only what is wrong is worth a line in the journal. */
+	const enum doctor_level least = a->start ? DOCTOR_WARN : DOCTOR_OK;
+	struct doctor_exam x = { 0 };
+	int rc;
+
+	if (a->start)
+		doctor_start(m, &x.report);
+	else
+		doctor_examine(m, true, &x);
+	rc = doctor_verdict(&x.report, e);
+	if (a->json) {
+		struct json_object *findings = json_new_array();
+
+		json_report(&x.report, least, findings);
+		json_print(findings);
+	} else {
+		print_report(&x.report, least, "");
+		rc = after_report(&x.report, rc, e);
+	}
+	/* The journal of etcd.service gets an error, not only the lines of the report. */
+	if (a->start && rc > 0)
+		rc = err_set(e, (enum err_class)rc, "etcd is not started until this is fixed");
+	doctor_exam_free(&x);
+	return rc;
+}
+
+static const struct cmd_option check_options[] = {
+	CMD_FLAG("start", start, "Check only what etcd needs to start; reads only files."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_check = {
+	.name = "check",
+	.about = "Prints every finding with the command that fixes it. Looks at certificates, files, ports, names, "
+		 "disk, clocks and members. Changes nothing.",
+	.options = check_options,
+	.list = check,
 };

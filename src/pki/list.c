@@ -22,7 +22,7 @@ static void problem_of(struct pki_entry *entry, const struct err *e)
 
 static void begin(struct pki_entry *entry, const struct machine *m, const char *name)
 {
-	entry->name = xstrdup(name);
+	entry->name = name;
 	entry->path = machine_pki_path(m, name, "crt");
 }
 
@@ -61,11 +61,10 @@ static bool check_ca(const struct machine *m, struct pki_pair *ca, struct pki_en
 
 	entry->source = source(m);
 	if (rc == 0 && !ca->cert) {
-		problem(entry,
-			xasprintf("%s is missing%s", entry->path,
-				  pki_origin(m) == PKI_TO_ENROLL ? ": it comes with the certificates, from the CA host"
-								 : ""),
-			SETUP);
+		const char *from =
+			pki_origin(m) == PKI_TO_ENROLL ? ": it comes with the certificates, from the CA host" : "";
+
+		problem(entry, xasprintf("%s is missing%s", entry->path, from), SETUP);
 		return false;
 	}
 	if (rc < 0 || pki_check_ca(m, ca, &e) < 0) {
@@ -139,7 +138,6 @@ void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
 void pki_list_free(struct pki_entry *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		free(list[i].name);
 		free(list[i].path);
 		x509_info_free(&list[i].info);
 		free(list[i].source);

@@ -8,7 +8,7 @@
 #include "config/machine.h"
 
 struct pki_entry {
-	char *name; /* "ca", "server", … */
+	const char *name; /* "ca", "server", … */
 	char *path;
 	bool present;	       /* and readable */
 	struct x509_info info; /* empty when not present */

@@ -26,7 +26,7 @@ void pki_run_free(struct pki_run *w);
 /* New keys where they are needed, in memory. */
 int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 
-/* A certificate for each key that is not NULL, in memory, signed by the CA of this machine, made first if there is none. */
+/* A certificate for each key that is not NULL, in memory, signed by the CA of this machine; a new CA is made first. */
 int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e) MUST_CHECK;
 
 /* When keys or the CA change: everything that was made goes into its place at once. */

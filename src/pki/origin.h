@@ -18,8 +18,8 @@ enum pki_origin {
 enum pki_origin pki_origin(const struct machine *m);
 
 /*
- * Reads ca.host: *server, "10.0.0.1:2382" or "[fd00::1]:2382", issued the last certificates; the caller frees. 1; 0 when
- * there is no such file, with *server NULL; -1.
+ * Reads ca.host: *server, "10.0.0.1:2382" or "[fd00::1]:2382", issued the last certificates; the caller frees. 1; 0
+ * without the file, and *server is NULL; -1.
  */
 int pki_host_read(const struct machine *m, char **server, struct err *e) MUST_CHECK;
 

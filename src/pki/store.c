@@ -53,7 +53,7 @@ static bool has_more(const char *former, const char *now)
 	struct err ignored = { 0 };
 
 	if (file_list(former, is_content, &names, &ignored) < 0)
-		return false;
+		return true; /* not known: keep it */
 	for (char **name = names; name && *name; name++) {
 		auto_free char *old = xasprintf("%s/%s", former, *name), *new = xasprintf("%s/%s", now, *name);
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verbs that take members out of a cluster or repair it.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "flow/leave.h"
+#include "flow/recover.h"
+#include "flow/remove.h"
+#include "flow/replace.h"
+
+static int leave(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	const struct leave_options how = { .last = a->last, .ca_elsewhere = a->ca_elsewhere };
+	int rc = leave_run(m, &how, e);
+
+	if (rc == 0)
+		log_info("nothing to do: this machine is not a member of a cluster");
+	return rc;
+}
+
+static const struct cmd_option leave_options[] = {
+	CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
+	CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_leave = {
+	.name = "leave",
+	.about = "Takes this machine out of its cluster. Removes its member, stops etcd, writes ROLE=none "
+		 "and moves the data aside. Refused if the other members would have no quorum. Nothing is "
+		 "deleted; join adds the machine again.",
+	.example = "leave --dry-run",
+	.options = leave_options,
+	.change = leave,
+};
+
+static int run_remove(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	const struct remove_options how = { .force = a->force, .member = a->words[0] };
+
+	return remove_run(m, &how, e);
+}
+
+static const struct cmd_option remove_options[] = {
+	CMD_FLAG("force", force, "Remove a member that answers."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_remove = {
+	.name = "remove",
+	.about = "Removes a dead member from the cluster, by name or ID. Refused if it answers, or if the "
+		 "other members would have no quorum. On the CA host its enrolment record is removed, too.",
+	.example = "remove n3",
+	.options = remove_options,
+	.args = { "MEMBER", CMD_MEMBER },
+	.change = run_remove,
+};
+
+static int replace(const struct cmd_args *a, struct err *e)
+{
+	return replace_run(&a->machine, a->words[0], e);
+}
+
+const struct cmd_verb cmd_replace = {
+	.name = "replace",
+	.about = "Takes the place of the dead member that this machine was. For a machine that was rebuilt or has lost "
+		 "its data: removes the dead member with the name of this machine, then joins with the same name. "
+		 "Former data is moved aside once the other members have agreed.",
+	.args = { "[MEMBER]", CMD_MEMBER },
+	.dry_run = true,
+	.run = replace,
+};
+
+static int restore(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	uint64_t cluster_id = 0;
+
+	if (!text_parse_hex(a->force_new_cluster, &cluster_id)) {
+		(void)err_set(e, ERR_CONFIG, "%s is not a valid cluster ID (up to 16 hex digits)",
+			      a->force_new_cluster);
+		return err_hint(e, "CLUSTER_ID in %s is that of this machine", m->at.member_id);
+	}
+	return recover_run(m, cluster_id, e);
+}
+
+static const struct cmd_option restore_options[] = {
+	CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
+		   "The cluster ID that status shows, as confirmation."),
+	CMD_END,
+};
+
+const struct cmd_verb cmd_restore = {
+	.name = "restore",
+	.about = "Makes a cluster of one from the data of this machine when the quorum is lost for ever. "
+		 "Writes that only other members had are lost; those members must never run with their "
+		 "data again. Refused if there is a quorum or another member answers.",
+	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4",
+	.options = restore_options,
+	.change = restore,
+};
