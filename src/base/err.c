@@ -16,6 +16,13 @@ __attribute__((format(printf, 4, 0))) static void fill(struct err *e, enum err_c
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 }
 
+static void append(struct err *e, const char *reason)
+{
+	size_t used = strlen(e->msg);
+
+	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", reason);
+}
+
 int err_set(struct err *e, enum err_class class, const char *fmt, ...)
 {
 	va_list ap;
@@ -29,29 +36,25 @@ int err_set(struct err *e, enum err_class class, const char *fmt, ...)
 int err_sys(struct err *e, enum err_class class, const char *fmt, ...)
 {
 	int saved = errno;
-	size_t used;
 	va_list ap;
 
 	va_start(ap, fmt);
 	fill(e, class, saved, fmt, ap);
 	va_end(ap);
-	used = strlen(e->msg);
-	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", strerror(saved));
+	append(e, strerror(saved));
 	return -1;
 }
 
 int err_wrap(struct err *e, const char *fmt, ...)
 {
 	char inner[sizeof(e->msg)];
-	size_t used;
 	va_list ap;
 
 	memcpy(inner, e->msg, sizeof(inner));
 	va_start(ap, fmt);
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
-	used = strlen(e->msg);
-	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", inner);
+	append(e, inner);
 	return -1;
 }
 

@@ -32,19 +32,19 @@ struct err {
 };
 
 #define ERR_PRINTF(a, b) __attribute__((format(printf, a, b)))
-/* Functions that take a struct err return 0 (or a pointer) on success and -1 (or NULL) on failure, and on success leave it untouched. */
+/* On a function with a struct err: 0 (or a pointer) is success and leaves e untouched, -1 (or NULL) is failure. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fills e. Returns -1, so that callers write `return err_set(…)`. Drops any earlier content. */
 int err_set(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
 
-/* As err_set, with ": <text of errno>" appended and errno kept in e->sys. Call it before anything else can change errno. */
+/* As err_set, with ": <text of errno>" appended and errno in e->sys. Call it before anything can change errno. */
 int err_sys(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
 
 /* Puts "<text>: " before the message: context added while unwinding. Returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 
-/* Sets what to type next. Returns -1. An inner hint is kept: whoever knew more spoke first. */
+/* Sets what to type next. Returns -1. A hint from further down is kept: it knows more. */
 int err_hint(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 /* After a failed read of a file that may be absent: 0 and e cleared when it is (ENOENT), else -1. */

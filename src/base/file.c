@@ -43,18 +43,11 @@ static char *temp_beside(const char *path)
 	return xasprintf("%s/" FILE_TEMP "%s", dir, hex);
 }
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static int sync_dir(const char *dir, struct err *e)
 {
 	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd) < 0)
-		return err_sys(e, ERR_FAIL, "cannot sync directory %s", dir);
-	return 0;
+	return fd < 0 || fsync(fd) < 0 ? err_sys(e, ERR_FAIL, "cannot sync directory %s", dir) : 0;
 }
 
 int file_sync_parent(const char *path, struct err *e)
@@ -87,32 +80,23 @@ static int apply_mode(int fd, struct file_mode how)
 	return fchmod(fd, how.mode);
 }
 
-static int fill_temp(const char *temp, struct file_mode how, const void *data, size_t len, bool sync)
-{
-	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0 || apply_mode(fd, how) < 0 || file_write_all(fd, data, len) < 0 || (sync && fsync(fd) < 0))
-		return -1;
-	return 0;
-}
-
-static int replace(const char *path, struct file_mode how, const void *data, size_t len, bool sync, struct err *e)
+static int replace(const char *path, struct file_mode how, const void *data, size_t len, bool durable, struct err *e)
 {
 	auto_free char *temp = temp_beside(path);
+	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fill_temp(temp, how, data, len, sync) < 0 || rename(temp, path) < 0) {
+	if (fd < 0 || apply_mode(fd, how) < 0 || file_write_all(fd, data, len) < 0 || (durable && fsync(fd) < 0) ||
+	    rename(temp, path) < 0) {
 		(void)err_sys(e, ERR_FAIL, "cannot write %s", path);
 		(void)unlink(temp);
 		return -1;
 	}
-	return 0;
+	return durable ? file_sync_parent(path, e) : 0;
 }
 
 int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e)
 {
-	if (replace(path, how, data, len, true, e) < 0)
-		return -1;
-	return file_sync_parent(path, e);
+	return replace(path, how, data, len, true, e);
 }
 
 int file_stage(const char *path, struct file_mode how, const void *data, size_t len, struct err *e)
@@ -182,27 +166,6 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *e)
 	return file_read_fd(fd, path, max, out, e);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
-{
-	auto_closedir DIR *d = opendir(dir);
-	struct dirent *entry;
-
-	*names = NULL;
-	if (!d)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
-	while ((entry = readdir(d)))
-		if (!is_dots(entry->d_name) && (!wanted || wanted(entry->d_name)))
-			strv_add(names, entry->d_name);
-	if (*names)
-		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
-	return 0;
-}
-
 bool file_exists(const char *path)
 {
 	struct stat st;
@@ -219,18 +182,14 @@ bool file_is_dir(const char *path)
 
 static int make_dir(const char *path, struct file_mode how, struct err *e)
 {
-	int saved;
+	auto_close int fd = -1;
 
-	if (mkdir(path, 0700) < 0) {
-		saved = errno;
-		if (saved == EEXIST && file_is_dir(path))
-			return 0;
-		errno = saved;
-		return err_sys(e, ERR_FAIL, "cannot make directory %s", path);
-	}
-	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (file_is_dir(path))
+		return 0;
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || apply_mode(fd, how) < 0)
-		return err_sys(e, ERR_FAIL, "cannot set owner and mode of %s", path);
+		return err_sys(e, ERR_FAIL, "cannot make directory %s", path);
 	return file_sync_parent(path, e);
 }
 
@@ -238,15 +197,13 @@ int file_mkdirs(const char *path, struct file_mode how, struct err *e)
 {
 	auto_free char *part = xstrdup(path);
 
-	for (char *p = part + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (!file_is_dir(part) && make_dir(part, how, e) < 0)
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (make_dir(part, how, e) < 0)
 			return -1;
-		*p = '/';
+		*slash = '/';
 	}
-	return file_is_dir(path) ? 0 : make_dir(path, how, e);
+	return make_dir(path, how, e);
 }
 
 int file_replace_link(const char *path, const char *target, struct err *e)
@@ -311,7 +268,7 @@ int file_check_trusted(int fd, const char *path, struct err *e)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return err_sys(e, ERR_FAIL, "cannot look at %s", path);
+		return err_sys(e, ERR_FAIL, "cannot inspect %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_VERIFY, "%s is not a regular file", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
@@ -375,7 +332,7 @@ static int stat_fs(const char *path, struct statvfs *fs, struct err *e)
 		char *up;
 
 		if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
-			return err_sys(e, ERR_FAIL, "cannot look at the file system of %s", path);
+			return err_sys(e, ERR_FAIL, "cannot inspect the file system of %s", path);
 		up = parent_of(at);
 		free(at);
 		at = up;
@@ -426,8 +383,7 @@ int file_lock(const char *path, unsigned int seconds, struct err *e)
 			if (pread(fd, pid, sizeof(pid) - 1, 0) > 0)
 				pid[strcspn(pid, "\n")] = '\0';
 			text_printable(pid);
-			(void)err_set(e, ERR_FAIL, "another etcd-cluster (process %s) is at work and holds %s", pid,
-				      path);
+			(void)err_set(e, ERR_FAIL, "another etcd-cluster (process %s) holds the lock %s", pid, path);
 			return err_hint(e, "wait for it to end, then run this again");
 		}
 		(void)nanosleep(&tick, NULL);

@@ -21,38 +21,34 @@ struct file_mode {
 /* What the names of temporary files begin with. */
 #define FILE_TEMP ".new-"
 
-/* mode alone: owned by whoever runs the program. */
+/* Owned by the user that runs the program. */
 #define FILE_MODE(m) ((struct file_mode){ .mode = (m), .uid = (uid_t)-1, .gid = (gid_t)-1 })
 
 /*
- * Makes `path` hold exactly these bytes: a random exclusive temporary beside it, owner and mode set
- * by descriptor before the first byte is written, written, fsynced, renamed, directory fsynced. The temporary's
- * name begins with ".new-" and is removed on every failure; file_sweep() removes what a kill left.
+ * Makes `path` hold exactly these bytes: a new file ".new-<random>" beside it gets owner and mode, then the bytes, is
+ * fsynced and renamed; the directory is fsynced. Removed on failure; file_sweep() removes what a kill left.
  */
 int file_replace(const char *path, struct file_mode how, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* As file_replace, but without any fsync: for a tree that nobody uses yet and that file_sync_tree() then makes durable as a whole. */
+/* As file_replace without fsync: for a tree that nobody uses before file_sync_tree() makes it durable as a whole. */
 int file_stage(const char *path, struct file_mode how, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* Gives a file or directory (no symlink) this owner and mode. 1 changed, 0 they were so already, -1. */
+/* Gives a file or directory (no symlink) this owner and mode. 1 changed, 0 unchanged, -1. */
 int file_set_mode(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
 
 /*
- * Makes a new empty file, open for reading and writing, for bytes that come later or from a child process. It must not be
- * there yet, whatever it is. The caller renames it with file_rename when it is whole, and removes what is not.
+ * Makes a new empty file, open for reading and writing; fails when path exists, whatever it is. The caller fills it and
+ * renames it with file_rename, or removes it.
  */
 int file_create(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
 
 /* Writes all of data to a descriptor that the caller opened. -1 with errno set when that failed half-way. */
 int file_write_all(int fd, const char *data, size_t len) MUST_CHECK;
 
-/*
- * Appends the content of a regular file to out. More than max bytes is an error. A file that is not there
- * is an error with e->sys == ENOENT.
- */
+/* Appends the content of a regular file to out. More than max bytes is an error; e->sys is ENOENT for no file. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
 
-/* The same for a file that is open, from where it stands; path is only shown. */
+/* The same for an open file, from its offset; path is only for messages. */
 int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
 
 /* True when path is there, whatever it is; a dangling symlink is. */
@@ -67,7 +63,7 @@ int file_mkdirs(const char *path, struct file_mode how, struct err *e) MUST_CHEC
 /* Points the symlink at target by one rename, and fsyncs its directory. */
 int file_replace_link(const char *path, const char *target, struct err *e) MUST_CHECK;
 
-/* What the symlink points at, freed by the caller; NULL (e->sys set) when it is none. */
+/* The target of the symlink, freed by the caller; NULL with e->sys set on failure. */
 char *file_read_link(const char *path, struct err *e) MUST_CHECK;
 
 /* rename(2) and fsync of both directories. Replaces a file; fails with EEXIST when `to` is a directory with content. */
@@ -76,12 +72,12 @@ int file_rename(const char *from, const char *to, struct err *e) MUST_CHECK;
 /* Swaps two names in one step (RENAME_EXCHANGE), and fsyncs. e->sys is EINVAL where the file system cannot. */
 int file_exchange(const char *a, const char *b, struct err *e) MUST_CHECK;
 
-/* Removes a tree of our own making (staging, an old release); directories without permission bits are opened up first. */
+/* Removes a tree; directories without permission bits are opened up first, symlinks are not followed. */
 int file_remove_tree(const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Fills the directory `to` with what is in `from`: directories made anew with the same owner and mode, everything else as a hard link. A name that `to`
- * has already, and what a killed file_replace left, is passed over.
+ * Copies the tree `from` into `to`: directories with the same owner and mode, everything else as a hard link. Skips
+ * names that `to` has, and temporary files.
  */
 int file_link_tree(const char *from, const char *to, struct err *e) MUST_CHECK;
 
@@ -91,44 +87,35 @@ int file_sync_tree(const char *path, struct err *e) MUST_CHECK;
 /* fsyncs the directory that holds path. */
 int file_sync_parent(const char *path, struct err *e) MUST_CHECK;
 
-/* Removes the ".new-*" files that a killed file_replace left in the directory. One that cannot be removed is left. */
+/* Removes the ".new-*" files that a killed file_replace left in the directory, as far as possible. */
 void file_sweep(const char *dir);
 
-/*
- * Refuses (ERR_VERIFY) a file that somebody other than its rightful owner could change: it must be regular, owned by root or
- * by us, and writable by nobody else.
- */
+/* ERR_VERIFY unless the file is regular, owned by root or by us, and writable by nobody else. */
 int file_check_trusted(int fd, const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Opens a file that holds a secret: as file_check_trusted, no symlink, and readable by nobody else either (ERR_VERIFY). One that is not there is an
- * error with e->sys == ENOENT.
+ * Opens a file that holds a secret: file_check_trusted, no symlink, and readable by nobody else (ERR_VERIFY). e->sys is
+ * ENOENT for no file.
  */
 int file_open_private(const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Overwrites a regular file (through all its names; no symlink is followed), fsyncs and removes it. 1 done, 0 there is none, -1. On a file system
- * that writes elsewhere (copy on write, a journal of data, flash) old blocks may survive.
+ * Overwrites a regular file (no symlink), fsyncs and removes it. 1 done, 0 no file, -1. Old blocks may survive on flash
+ * and on file systems that write elsewhere (copy on write, a journal of data).
  */
 int file_wipe(const char *path, struct err *e) MUST_CHECK;
 
-/*
- * The names in a directory (never . and ..) that `wanted` accepts, NULL for all, as a strv in byte order that the caller frees. NULL
- * when there are none, or no directory.
- */
+/* The names in a directory (not . and ..) that `wanted` (NULL: all) accepts: a sorted strv, NULL for none or no dir. */
 int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e) MUST_CHECK;
 
-/* Bytes that an unprivileged writer may still put on the file system of path (or of its nearest ancestor that exists). */
+/* Bytes that an unprivileged user can still write to the file system of path (or its nearest ancestor that exists). */
 int file_free_space(const char *path, unsigned long long *bytes, struct err *e) MUST_CHECK;
 
-/*
- * Refuses (ERR_CONFIG) a place where programs cannot be put or could not run: its file system, or that of its nearest ancestor that
- * exists, is mounted read-only or noexec.
- */
+/* ERR_CONFIG when the file system of path (or of its nearest ancestor that exists) is mounted read-only or noexec. */
 int file_check_programs(const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Takes an exclusive lock on the file path (made if missing; its directory must exist) and writes our process id into it. Waits up to `seconds`, then
- * fails (ERR_FAIL) naming the holder. Returns a descriptor; closing it, or dying, lets go.
+ * Takes an exclusive lock on the file path (made if missing; its directory must exist) and writes our process id to it.
+ * Waits up to `seconds`, then fails (ERR_FAIL) naming the holder. Returns a descriptor; closing it releases the lock.
  */
 int file_lock(const char *path, unsigned int seconds, struct err *e) MUST_CHECK;

@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 
-/* The sanitizers' run-times open /proc, map terabytes and start threads: under them only user, no_new_privs and core limits stay. */
+/* Sanitizers open /proc, map terabytes and start threads: with them only user, no_new_privs and core limits apply. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -31,10 +31,7 @@
 #define SANITIZED 0
 #endif
 
-/*
- * What decompressing from one descriptor to others takes, and no more. An allow-list: a system call of a later kernel is
- * refused too. Refused calls fail with EPERM, so a library that only probes goes on without.
- */
+/* What decompressing from one descriptor to others needs. Other calls fail with EPERM: probing libraries go on. */
 static const int allowed[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(pread64),
@@ -66,11 +63,9 @@ static const int allowed[] = {
 	SCMP_SYS(restart_syscall),
 };
 
-static int limit(int what, unsigned long long value)
+static int limit(__rlimit_resource_t what, unsigned long long value)
 {
-	struct rlimit r = { .rlim_cur = value, .rlim_max = value };
-
-	return setrlimit((__rlimit_resource_t)what, &r);
+	return setrlimit(what, &(struct rlimit){ .rlim_cur = value, .rlim_max = value });
 }
 
 /* Bytes of address space in use now; the first number of /proc/self/statm is in pages. */
@@ -98,9 +93,9 @@ static int set_limits(const struct jail *jail)
 }
 
 /*
- * A domain that handles every right of Landlock's first version and grants none: no path can be opened, made, removed or run.
- * Kernels before 5.13, or booted without it, answer ENOSYS or EOPNOTSUPP (landlock(7)); a container whose filter does not know
- * the call answers EPERM (systemd-nspawn 252), which the kernel itself never does here. forbid_calls is the second wall.
+ * A domain that handles every right of Landlock's first version and grants none: no path can be opened, made, removed
+ * or run. Without Landlock the call answers ENOSYS or EOPNOTSUPP (kernel, landlock(7)) or EPERM (the filter of
+ * systemd-nspawn 252); then forbid_calls protects alone.
  */
 static int forbid_files(void)
 {
@@ -129,9 +124,9 @@ static int forbid_calls(void)
 
 static int enter(const struct jail *jail, pid_t parent, struct err *e)
 {
-	/* Asked for before the parent is looked at, so a parent that died in between is noticed. */
+	/* Before getppid(), so that a parent that died in between is noticed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		return err_set(e, ERR_FAIL, "cannot tie a child process to its parent");
+		return err_set(e, ERR_FAIL, "cannot make a child process end with its parent");
 	if (proc_become(PROC_NOBODY, PROC_NOBODY) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
 		return err_sys(e, ERR_FAIL, "cannot drop the privileges of a child process");
@@ -139,11 +134,11 @@ static int enter(const struct jail *jail, pid_t parent, struct err *e)
 		return err_sys(e, ERR_FAIL, "cannot limit a child process");
 	(void)signal(SIGXFSZ, SIG_IGN); /* so that writing past the limit is an error with a name */
 	if (!jail->network && !SANITIZED && (forbid_files() < 0 || forbid_calls() < 0))
-		return err_sys(e, ERR_FAIL, "cannot shut a child process in");
+		return err_sys(e, ERR_FAIL, "cannot confine a child process");
 	return 0;
 }
 
-/* What crosses back from the child; lives in memory that both share. */
+/* What the child answers, in memory that both share. */
 struct jail_verdict {
 	bool done; /* set last: work() returned */
 	int rc;
@@ -176,14 +171,6 @@ int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t resul
 	return -1;
 }
 
-/* The child may have been taken over: its texts need not end. */
-static void take_error(const struct err *from, struct err *e)
-{
-	*e = *from;
-	e->msg[sizeof(e->msg) - 1] = '\0';
-	e->hint[sizeof(e->hint) - 1] = '\0';
-}
-
 int jail_finish(struct jail_child *child, void *result, struct err *e)
 {
 	struct jail_verdict *verdict = child->verdict;
@@ -195,7 +182,9 @@ int jail_finish(struct jail_child *child, void *result, struct err *e)
 		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
 			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	} else if (verdict->rc < 0) {
-		take_error(&verdict->err, e);
+		*e = verdict->err;
+		e->msg[sizeof(e->msg) - 1] = '\0'; /* hostile input may control the child: texts need not end */
+		e->hint[sizeof(e->hint) - 1] = '\0';
 	} else {
 		if (child->result_len > 0)
 			memcpy(result, verdict->result, child->result_len);

@@ -21,18 +21,18 @@ struct jail {
 typedef int jail_work(void *arg, void *result, struct err *e);
 
 /*
- * Runs work(arg, result, e) in a child that cannot get anything new: as PROC_NOBODY when we are root, no_new_privs, no core dump, rlimits;
- * without `network` also a Landlock domain in which no file can be opened (so it has just the descriptors it inherited; a kernel without
- * Landlock leaves this out) and a seccomp filter without open, socket, exec, chmod and kill. The child dies with us.
- * Memory is a copy, as after fork(2): only the result_len bytes at result and the error come back. A child that a limit or the filter
- * killed is an ERR_VERIFY failure: its input did that.
+ * Runs work(arg, result, e) in a child as PROC_NOBODY (when we are root) with no_new_privs, rlimits and no core dump;
+ * without `network` also in a Landlock domain where no file can be opened (where the kernel has Landlock) and with a
+ * seccomp filter that lacks open, socket, exec, chmod and kill. The child dies with us. Memory is a copy, as after
+ * fork(2): only the result_len bytes at result and the error come back. A child that a limit or the filter killed is
+ * ERR_VERIFY: its input did that.
  */
 int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len,
 	     struct err *e) MUST_CHECK;
 
-/* jail_run in halves, for work to be done meanwhile. Every child that was started must be finished, which waits for it. */
+/* jail_run in halves, for work to be done meanwhile. jail_finish waits; call it for every child that was started. */
 struct jail_child {
-	pid_t pid; /* proc_has_ended tells whether it has ended */
+	pid_t pid; /* for proc_has_ended */
 	struct jail_verdict *verdict;
 	size_t result_len;
 };

@@ -30,8 +30,8 @@ void log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
- * How far a long step is, in place of the last such line: "12 of 24 MiB" (total 0: not known). Only when stderr is a terminal, and not more than
- * ten times a second. log_progress_end wipes it; a process that dies leaves it to be written over.
+ * Shows on a terminal, at most ten times a second, how far a long step is: "12 of 24 MiB" (total 0: not known). Each
+ * line replaces the one before; log_progress_end clears it.
  */
 void log_progress(unsigned long long done, unsigned long long total);
 void log_progress_end(void);

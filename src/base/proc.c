@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +16,9 @@
 #include "base/mem.h"
 
 #define OUTPUT_MAX   (1024 * 1024)
-#define CHILD_FAILED 127 /* what a shell says for a program that could not be started */
+#define CHILD_FAILED 127 /* exit status of a shell that could not start the program */
 
-/* One captured stream: the read end (-1 when closed or not wanted) and where it goes. */
-struct stream {
-	int fd;
-	struct buf *to;
-};
-
-static bool redirect(const struct proc_run *run, const int out[2], const int diag[2])
+static bool redirect(const struct proc_run *run, int out, int diag)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -33,7 +26,7 @@ static bool redirect(const struct proc_run *run, const int out[2], const int dia
 		return false;
 	if (run->log != 0)
 		return dup2(run->log, STDOUT_FILENO) >= 0 && dup2(run->log, STDERR_FILENO) >= 0;
-	return dup2(run->out ? out[1] : null, STDOUT_FILENO) >= 0 && (!run->diag || dup2(diag[1], STDERR_FILENO) >= 0);
+	return dup2(run->out ? out : null, STDOUT_FILENO) >= 0 && (!run->diag || dup2(diag, STDERR_FILENO) >= 0);
 }
 
 int proc_become(uid_t uid, gid_t gid)
@@ -44,7 +37,7 @@ int proc_become(uid_t uid, gid_t gid)
 		return 0;
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -1;
-	/* Were it possible to come back, the drop would have been for show. */
+	/* The drop must be final. */
 	if (setuid(0) == 0) {
 		errno = EPERM;
 		return -1;
@@ -58,12 +51,12 @@ static bool change_user(const struct proc_run *run, pid_t parent)
 		return false;
 	if (run->uid != 0 && geteuid() == 0 && proc_become(run->uid, run->gid) < 0)
 		return false;
-	/* After the change of the user, which clears it (prctl(2)); a parent that died in between is noticed. */
+	/* The change of the user clears it (prctl(2)); getppid() notices a parent that died in between. */
 	return !run->tied || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
 }
 
 /* Everything between fork and exec; only async-signal-safe calls. Never returns. */
-static void become(const struct proc_run *run, char *const *env, const int out[2], const int diag[2], pid_t parent)
+static void become(const struct proc_run *run, char *const *env, int out, int diag, pid_t parent)
 {
 	char *const *argv;
 
@@ -77,38 +70,36 @@ static void become(const struct proc_run *run, char *const *env, const int out[2
 	_exit(CHILD_FAILED);
 }
 
-/* Reads what is there; closes the stream at its end. False when it said too much. */
-static bool drain(struct stream *s)
+/* Reads what is there; closes the stream at its end. False when that is more than OUTPUT_MAX. */
+static bool drain(int *fd, struct buf *to)
 {
 	char chunk[4096];
-	ssize_t n = read(s->fd, chunk, sizeof(chunk));
+	ssize_t n = read(*fd, chunk, sizeof(chunk));
 
-	if (n > 0) {
-		buf_add(s->to, chunk, (size_t)n);
-		return s->to->len <= OUTPUT_MAX;
-	}
-	if (n == 0 || errno != EINTR) {
-		(void)close(s->fd);
-		s->fd = -1;
-	}
-	return true;
+	if (n > 0)
+		buf_add(to, chunk, (size_t)n);
+	else if (n == 0 || errno != EINTR)
+		(void)close(steal_fd(fd));
+	return to->len <= OUTPUT_MAX;
 }
 
 /* Collects both streams until they end. NULL, or why it gave up. */
-static const char *collect(struct stream *streams, long long deadline)
+static const char *collect(struct proc_child *child)
 {
-	while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-		struct pollfd fds[2] = { { .fd = streams[0].fd, .events = POLLIN },
-					 { .fd = streams[1].fd, .events = POLLIN } };
-		long long left = deadline - clock_ms();
+	struct pollfd *fds = child->streams;
+	struct buf *const to[] = { child->run.out, child->run.diag };
 
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		long long left = child->deadline - clock_ms();
+		int ready = left > 0 ? poll(fds, 2, (int)left) : 0;
+
+		if (ready < 0 && errno != EINTR)
+			return "poll failed";
 		if (left <= 0)
 			return "it took too long";
-		if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
-			return "poll failed";
 		for (int i = 0; i < 2; i++)
-			if (streams[i].fd >= 0 && fds[i].revents != 0 && !drain(&streams[i]))
-				return "it said more than 1 MiB";
+			if (ready > 0 && fds[i].revents != 0 && !drain(&fds[i].fd, to[i]))
+				return "it printed more than 1 MiB";
 	}
 	return NULL;
 }
@@ -160,28 +151,25 @@ int proc_start(const struct proc_run *run, struct proc_child *child, struct err 
 	if ((!run->out || pipe2(out, O_CLOEXEC) == 0) && (!run->diag || pipe2(diag, O_CLOEXEC) == 0))
 		child->pid = fork();
 	if (child->pid == 0)
-		become(run, run->env ? run->env : env, out, diag, parent);
+		become(run, run->env ? run->env : env, out[1], diag[1], parent);
 	mem_close_fd(&out[1]);
 	mem_close_fd(&diag[1]);
-	child->out = out[0];
-	child->diag = diag[0];
+	child->streams[0] = (struct pollfd){ .fd = out[0], .events = POLLIN };
+	child->streams[1] = (struct pollfd){ .fd = diag[0], .events = POLLIN };
 	if (child->pid > 0)
 		return 0;
-	(void)err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
-	mem_close_fd(&child->out);
-	mem_close_fd(&child->diag);
-	return -1;
+	mem_close_fd(&out[0]);
+	mem_close_fd(&diag[0]);
+	return err_sys(e, ERR_FAIL, "cannot run %s", run->argv[0]);
 }
 
 int proc_finish(struct proc_child *child, struct err *e)
 {
-	struct stream streams[2] = { { .fd = child->out, .to = child->run.out },
-				     { .fd = child->diag, .to = child->run.diag } };
-	const char *name = child->run.argv[0], *why = collect(streams, child->deadline);
+	const char *name = child->run.argv[0], *why = collect(child);
 	int status = 0;
 
-	mem_close_fd(&streams[0].fd);
-	mem_close_fd(&streams[1].fd);
+	mem_close_fd(&child->streams[0].fd);
+	mem_close_fd(&child->streams[1].fd);
 	if (!why)
 		why = reap(child->pid, child->deadline, &status);
 	if (why) {

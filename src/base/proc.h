@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,10 +16,10 @@
 
 struct proc_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH unless it has a slash */
-	int program; /* when not 0: run this open file, whatever argv[0] says; no path leads elsewhere meanwhile */
-	unsigned int timeout; /* seconds; then it is killed and the call fails */
-	bool as_nobody;	      /* when we are root: run it as PROC_NOBODY with no_new_privs */
-	uid_t uid;	      /* when not 0, and we are root: run it as this user and group with no_new_privs */
+	int program;		 /* when not 0: run this open file instead of argv[0], so that nobody can exchange it */
+	unsigned int timeout;	 /* seconds; then it is killed and the call fails */
+	bool as_nobody;		 /* when we are root: run it as PROC_NOBODY with no_new_privs */
+	uid_t uid;		 /* when not 0, and we are root: run it as this user and group with no_new_privs */
 	gid_t gid;
 	bool tied;	  /* it dies with us, whatever kills us */
 	char *const *env; /* its whole environment; NULL: ours */
@@ -29,7 +30,7 @@ struct proc_run {
 
 /*
  * Runs a program to its end with an empty stdin and LC_ALL=C. Returns its exit status (128 + n when signal n
- * ended it), or -1 when it could not be run (e->sys is ENOEXEC), said too much or took too long.
+ * ended it), or -1 when it could not be run (e->sys is ENOEXEC), printed too much or took too long.
  */
 int proc_run(const struct proc_run *run, struct err *e) MUST_CHECK;
 
@@ -38,21 +39,21 @@ struct proc_child {
 	struct proc_run run;
 	long long deadline; /* ms of the monotonic clock */
 	pid_t pid;
-	int out, diag; /* our ends of its pipes, or -1 */
+	struct pollfd streams[2]; /* our ends of the pipes from its stdout and stderr, or -1 */
 };
 
 /*
- * The two halves of proc_run, for work to be done meanwhile. What a started program says beyond the size of a pipe (64 KiB) waits until
- * proc_finish, which must be called for every one that was started. run's pointers must live till then.
+ * proc_run in halves, for work to be done meanwhile. proc_finish must be called for every child that was started;
+ * output beyond the size of a pipe (64 KiB) blocks the program until then. run's pointers must stay valid, too.
  */
 int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e) MUST_CHECK;
 int proc_finish(struct proc_child *child, struct err *e) MUST_CHECK;
 
-/* Asks it to end (SIGTERM), then proc_finish with that many seconds from now. */
+/* Sends SIGTERM, then proc_finish with that many seconds from now. */
 int proc_end(struct proc_child *child, unsigned int seconds, struct err *e) MUST_CHECK;
 
-/* As root: this user and group, no others, no_new_privs, no way back. Else no_new_privs alone. -1 with errno. Async-signal-safe. */
+/* no_new_privs; as root also this user and group for good, no others. -1 with errno. Async-signal-safe. */
 int proc_become(uid_t uid, gid_t gid);
 
-/* Whether a child has ended; it is still to be waited for. */
+/* True when a child has ended; it still has to be waited for. */
 bool proc_has_ended(pid_t pid);

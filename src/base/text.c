@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,18 +18,14 @@ void text_printable(char *s)
 
 bool text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 {
-	uint64_t value = 0;
+	unsigned long long value;
+	char *end;
 
-	if (*s == '\0')
+	if (*s < '0' || *s > '9') /* strtoull(3) takes blanks and signs */
 		return false;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return false;
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value))
-			return false;
-	}
-	if (value < min || value > max)
+	errno = 0;
+	value = strtoull(s, &end, 10);
+	if (errno != 0 || *end != '\0' || value < min || value > max)
 		return false;
 	*out = value;
 	return true;
@@ -62,18 +60,15 @@ static size_t distance(const char *a, const char *b)
 
 const char *text_suggest(const char *word, const char *const *names)
 {
-	size_t limit = 1 + strlen(word) / 4; /* a quarter of the letters may be wrong */
+	size_t nearest = 2 + strlen(word) / 4; /* about a quarter of the letters may be wrong */
 	const char *best = NULL;
 
 	for (; *names; names++) {
 		size_t d = distance(word, *names);
 
-		if (d <= limit) {
-			limit = d;
+		if (d < nearest) {
+			nearest = d;
 			best = *names;
-			if (d == 0)
-				break;
-			limit--; /* only something strictly nearer replaces it */
 		}
 	}
 	return best;
@@ -110,53 +105,35 @@ char **text_split(const char *s, const char *also)
 	auto_free char *stops = xasprintf(" \t%s", also);
 	char **v = NULL;
 
-	while (*s) {
-		size_t n = strcspn(s, stops);
+	for (s += strspn(s, stops); *s; s += strspn(s, stops)) {
+		auto_free char *part = xstrndup(s, strcspn(s, stops));
 
-		if (n > 0) {
-			auto_free char *part = xstrndup(s, n);
-
-			strv_add(&v, part);
-		}
-		s += n;
-		if (*s)
-			s++;
+		strv_add(&v, part);
+		s += strlen(part);
 	}
 	return v;
 }
 
 void text_hex(const uint8_t *data, size_t len, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		out[2 * i] = digits[data[i] >> 4];
-		out[2 * i + 1] = digits[data[i] & 15];
-	}
-	out[2 * len] = '\0';
+	*out = '\0';
+	for (size_t i = 0; i < len; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", data[i]);
 }
 
-static int nibble(char c)
+static bool is_hex(const char *s, size_t len)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return strlen(s) == len && strspn(s, "0123456789abcdefABCDEF") == len;
 }
 
 bool text_unhex(const char *hex, uint8_t *data, size_t len)
 {
-	if (strlen(hex) != 2 * len)
+	if (!is_hex(hex, 2 * len))
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+		const char byte[] = { hex[2 * i], hex[2 * i + 1], '\0' };
 
-		if (high < 0 || low < 0)
-			return false;
-		data[i] = (uint8_t)(high << 4 | low);
+		data[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
 	return true;
 }
@@ -165,7 +142,7 @@ bool text_parse_hex(const char *s, uint64_t *out)
 {
 	size_t n = strlen(s);
 
-	if (n == 0 || n > 16 || strspn(s, "0123456789abcdefABCDEF") != n)
+	if (n == 0 || n > 16 || !is_hex(s, n))
 		return false;
 	*out = strtoull(s, NULL, 16);
 	return true;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Replaces control bytes and anything outside ASCII by '?', in place: no terminal escapes from strangers. */
+/* Replaces control bytes and everything outside ASCII by '?', in place: foreign text carries no terminal escapes. */
 void text_printable(char *s);
 
 /* A decimal number: first character a digit, nothing left over, min <= *out <= max. False otherwise. */
@@ -24,7 +24,7 @@ bool text_parse_hex(const char *s, uint64_t *out);
 /* The same of exactly 16 digits, as our files have it; false for NULL, too. */
 bool text_parse_id(const char *s, uint64_t *out);
 
-/* The entry of names (NULL-terminated) nearest to word, or NULL when none is near enough to be worth saying. */
+/* The entry of names (NULL-terminated) nearest to word, or NULL when more than a quarter of the letters differ. */
 const char *text_suggest(const char *word, const char *const *names);
 
 /* ASCII letters to lower or upper case, in place, whatever the locale. */
@@ -34,7 +34,7 @@ void text_upper(char *s);
 bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 
-/* Splits at blanks and the characters of also into a strv (mem.h), dropping empty parts. NULL when nothing is left. The caller frees. */
+/* Splits at blanks and the characters of `also`, dropping empty parts. NULL for none. The caller frees (a strv). */
 char **text_split(const char *s, const char *also);
 
 /* Lower-case hex of len bytes into out, which holds 2 * len + 1. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions of base/file.h that work on whole trees.
+ * The functions of base/file.h that work on directories and whole trees.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,28 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* A directory whose permission bits may keep its owner out: they are set by descriptor, since the name may lead elsewhere by now. */
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
+{
+	auto_closedir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	*names = NULL;
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_FAIL, "cannot read %s", dir);
+	while ((entry = readdir(d)))
+		if (!is_dots(entry->d_name) && (!wanted || wanted(entry->d_name)))
+			strv_add(names, entry->d_name);
+	if (*names)
+		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
+	return 0;
+}
+
+/* A directory whose mode may keep its owner out. The mode is set by descriptor: the name may lead elsewhere by now. */
 static int open_up(int dirfd, const char *name)
 {
 	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), place = -1;
@@ -80,7 +102,7 @@ int file_link_tree(const char *from, const char *to, struct err *e)
 		struct stat st;
 
 		if (lstat(old, &st) < 0)
-			return err_sys(e, ERR_FAIL, "cannot look at %s", old);
+			return err_sys(e, ERR_FAIL, "cannot inspect %s", old);
 		if (S_ISDIR(st.st_mode)) {
 			const struct file_mode how = { .mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid };
 
@@ -93,24 +115,20 @@ int file_link_tree(const char *from, const char *to, struct err *e)
 	return 0;
 }
 
-/*
- * Lets the kernel begin to write every file. A journal then takes them all with the first fsync that follows, instead
- * of one commit for each. What fails here shows there.
- */
-static void begin_writing(const char *path)
+/* Lets the kernel begin to write every file: a journal then commits them all at the first fsync. Errors show there. */
+static void begin_writing(DIR *dir)
 {
-	auto_closedir DIR *dir = opendir(path);
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	while ((entry = readdir(dir))) {
 		auto_close int fd = -1;
 
-		if (entry->d_type != DT_REG)
-			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (entry->d_type == DT_REG)
+			fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	}
+	rewinddir(dir);
 }
 
 int file_sync_tree(const char *path, struct err *e)
@@ -120,25 +138,18 @@ int file_sync_tree(const char *path, struct err *e)
 
 	if (!dir)
 		return err_sys(e, ERR_FAIL, "cannot open %s", path);
-	begin_writing(path);
+	begin_writing(dir);
 	while ((entry = readdir(dir))) {
 		auto_free char *child = xasprintf("%s/%s", path, entry->d_name);
 		auto_close int fd = -1;
 
-		if (is_dots(entry->d_name))
-			continue;
-		if (entry->d_type == DT_DIR) {
-			if (file_sync_tree(child, e) < 0)
-				return -1;
-			continue;
-		}
+		if (entry->d_type == DT_DIR && !is_dots(entry->d_name) && file_sync_tree(child, e) < 0)
+			return -1;
 		if (entry->d_type != DT_REG)
 			continue; /* a link is part of its directory */
 		fd = open(child, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || fsync(fd) < 0)
 			return err_sys(e, ERR_FAIL, "cannot sync %s", child);
 	}
-	if (fsync(dirfd(dir)) < 0)
-		return err_sys(e, ERR_FAIL, "cannot sync directory %s", path);
-	return 0;
+	return fsync(dirfd(dir)) < 0 ? err_sys(e, ERR_FAIL, "cannot sync directory %s", path) : 0;
 }
