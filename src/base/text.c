@@ -100,9 +100,8 @@ bool text_ends(const char *s, const char *suffix)
 	return len >= tail && strcmp(s + len - tail, suffix) == 0;
 }
 
-char **text_split(const char *s, const char *also)
+static char **split(const char *s, const char *stops)
 {
-	auto_free char *stops = xasprintf(" \t%s", also);
 	char **v = NULL;
 
 	for (s += strspn(s, stops); *s; s += strspn(s, stops)) {
@@ -112,6 +111,18 @@ char **text_split(const char *s, const char *also)
 		s += strlen(part);
 	}
 	return v;
+}
+
+char **text_split(const char *s, const char *also)
+{
+	auto_free char *stops = xasprintf(" \t%s", also);
+
+	return split(s, stops);
+}
+
+char **text_lines(const char *s)
+{
+	return split(s, "\n");
 }
 
 void text_hex(const uint8_t *data, size_t len, char *out)

@@ -37,6 +37,9 @@ bool text_ends(const char *s, const char *suffix);
 /* Splits at blanks and the characters of `also`, dropping empty parts. NULL for none. The caller frees (a strv). */
 char **text_split(const char *s, const char *also);
 
+/* Its lines that are not empty, likewise. */
+char **text_lines(const char *s);
+
 /* Lower-case hex of len bytes into out, which holds 2 * len + 1. */
 void text_hex(const uint8_t *data, size_t len, char *out);
 

@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +12,24 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-int config_bad(const struct config_line *line, const char *why, struct err *e)
+void config_line_free(struct config_line *line)
 {
-	char shown[160];
+	free(line->key);
+	free(line->value);
+	free(line->where);
+}
 
+int config_bad(struct err *e, const struct config_line *line, const char *why, ...)
+{
+	char shown[160], reason[512];
+	va_list ap;
+
+	va_start(ap, why);
+	(void)vsnprintf(reason, sizeof(reason), why, ap);
+	va_end(ap);
 	(void)snprintf(shown, sizeof(shown), "%s", line->value);
 	text_printable(shown);
-	return err_set(e, ERR_CONFIG, "%s: %s=%s %s", line->where, line->key, shown, why);
+	return err_set(e, ERR_CONFIG, "%s: %s=%s %s", line->where, line->key, shown, reason);
 }
 
 static bool is_lower_alnum(char c)
@@ -138,29 +149,20 @@ const char *config_check_san(const char *s)
 	return text_starts(s, "*.") ? config_check_dns(s + 2) : config_check_address(s);
 }
 
-/* Takes HOST[:PORT] apart. host is without brackets; port is NULL when there is none. Both point into s, which is changed. */
+/* Cuts HOST[:PORT] in two. host is without the brackets of IPv6; port is NULL when there is none. */
 static bool split_host(char *s, char **host, char **port)
 {
-	char *end;
+	bool brackets = *s == '[';
+	char *end = brackets ? strchr(s, ']') : s + strcspn(s, ":");
 
-	*port = NULL;
-	if (*s == '[') {
-		end = strchr(s, ']');
-		if (!end || (end[1] != ':' && end[1] != '\0'))
-			return false;
-		if (end[1] == ':')
-			*port = end + 2;
-		*end = '\0';
-		*host = s + 1;
-		return strchr(*host, ':') != NULL;
-	}
-	end = strchr(s, ':');
-	if (end) {
-		*end = '\0';
-		*port = end + 1;
-	}
-	*host = s;
-	return true;
+	if (!end)
+		return false;
+	*host = s + brackets;
+	*port = end[brackets] == ':' ? end + brackets + 1 : NULL;
+	if (!*port && end[brackets] != '\0')
+		return false;
+	*end = '\0';
+	return !brackets || strchr(*host, ':');
 }
 
 const char *config_check_metrics_url(const char *s, unsigned int *port)
@@ -182,25 +184,25 @@ const char *config_check_metrics_url(const char *s, unsigned int *port)
 
 const char *config_check_release_base(const char *s)
 {
-	bool secure = text_starts(s, "https://");
 	auto_free char *copy = NULL;
 	char *host, *port;
 	uint64_t value;
 
 	if (*s == '/')
 		return config_check_path(s);
-	/* RFC 8089 knows both file:/path and file:///path; a host between the slashes is not ours to fetch from. */
+	/* RFC 8089 has file:/path and file:///path; with a host between the slashes the file is not here. */
 	if (text_starts(s, "file:///"))
 		return config_check_path(s + strlen("file://"));
+	if (text_starts(s, "file:/") && !text_starts(s, "file://"))
+		return config_check_path(s + strlen("file:"));
 	if (text_starts(s, "file:"))
-		return text_starts(s, "file:/") && !text_starts(s, "file://") ? config_check_path(s + strlen("file:"))
-									      : "has no absolute path after file:";
-	if (!secure && !text_starts(s, "http://"))
+		return "has no absolute path after file:";
+	if (!text_starts(s, "https://") && !text_starts(s, "http://"))
 		return "begins with none of https:// http:// file:/ and /";
-	copy = xstrdup(s + (secure ? strlen("https://") : strlen("http://")));
+	copy = xstrdup(strstr(s, "://") + strlen("://"));
 	copy[strcspn(copy, "/")] = '\0';
 	if (strchr(copy, '@'))
-		return "has a user in it; this file and the journal are no place for a password";
+		return "has a user in it; this file and the journal must not hold a password";
 	if (strpbrk(s, "\"'<>?#"))
 		return "has one of \" ' < > ? #";
 	if (!split_host(copy, &host, &port) || config_check_address(host))
@@ -231,8 +233,7 @@ const char *config_check_path(const char *s)
 	return NULL;
 }
 
-/* True when path is dir or lies below it. */
-static bool is_within(const char *path, const char *dir)
+bool config_is_below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 
@@ -241,28 +242,31 @@ static bool is_within(const char *path, const char *dir)
 
 const char *config_check_data_dir(const char *s)
 {
-	static const char *const systems[] = { "/usr",	 "/etc",    "/boot",	  "/proc",	  "/sys",
-					       "/dev",	 "/bin",    "/sbin",	  "/lib",	  "/lib32",
-					       "/lib64", "/libx32", "/var/cache", "/var/backups", "/var/log" };
-	static const char *const volatiles[] = { "/run", "/tmp", "/var/run", "/var/tmp", "/var/lock" };
-	static const char *const homes[] = { "/home", "/root" };
-	static const char *const shared[] = { "/",    "/var", "/var/lib", "/var/spool", "/var/opt",
-					      "/opt", "/srv", "/mnt",	  "/media",	"/var/lib/systemd" };
+	static const struct {
+		const char *why;
+		bool alone; /* what lies below is allowed */
+		const char *dirs[16];
+	} groups[] = {
+		{ "is where other things live; name a directory of etcd's own below it",
+		  true,
+		  { "/", "/var", "/var/lib", "/var/spool", "/var/opt", "/opt", "/srv", "/mnt", "/media",
+		    "/var/lib/systemd" } },
+		{ "is in a place that belongs to the system or to the package",
+		  false,
+		  { "/usr", "/etc", "/boot", "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+		    "/libx32", "/var/cache", "/var/backups", "/var/log" } },
+		{ "is in a place that is emptied at boot",
+		  false,
+		  { "/run", "/tmp", "/var/run", "/var/tmp", "/var/lock" } },
+		{ "is in a home directory, which etcd.service cannot see (ProtectHome=)", false, { "/home", "/root" } },
+	};
 	const char *why = config_check_path(s);
 
 	if (why)
 		return why;
-	for (size_t i = 0; i < ARRAY_LEN(shared); i++)
-		if (strcmp(s, shared[i]) == 0)
-			return "is where other things live; name a directory of etcd's own below it";
-	for (size_t i = 0; i < ARRAY_LEN(systems); i++)
-		if (is_within(s, systems[i]))
-			return "is in a place that belongs to the system or to the package";
-	for (size_t i = 0; i < ARRAY_LEN(volatiles); i++)
-		if (is_within(s, volatiles[i]))
-			return "is in a place that is emptied at boot";
-	for (size_t i = 0; i < ARRAY_LEN(homes); i++)
-		if (is_within(s, homes[i]))
-			return "is in a home directory, which etcd.service cannot see (ProtectHome=)";
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		for (const char *const *dir = groups[i].dirs; *dir; dir++)
+			if (groups[i].alone ? strcmp(s, *dir) == 0 : config_is_below(s, *dir))
+				return groups[i].why;
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the values of cluster.conf must look like, one function for each kind. They return NULL when the value will do, else
- * the reason in plain words, to stand after "KEY=value ". A value that passes holds nothing that a unit, a URL, a
- * certificate or an environment file would read in a special way.
+ * What the values of cluster.conf must look like, one function for each kind. They return NULL for a valid value, else
+ * the reason, which stands after "KEY=value ". A valid value holds nothing that a unit, a URL, a certificate or an
+ * environment file reads in a special way.
  */
 #pragma once
 
@@ -18,8 +18,10 @@ struct config_line {
 	char *where; /* "file:line" */
 };
 
+void config_line_free(struct config_line *line);
+
 /* ERR_CONFIG, "where: KEY=value <why>". Returns -1. */
-int config_bad(const struct config_line *line, const char *why, struct err *e);
+int config_bad(struct err *e, const struct config_line *line, const char *why, ...) ERR_PRINTF(3, 4);
 
 /* True for an IPv4 or IPv6 literal (no zone, no brackets). */
 bool config_is_ip(const char *address);
@@ -27,7 +29,7 @@ bool config_is_ip(const char *address);
 /* True for a literal of loopback: 127.0.0.0/8, also in IPv6 form, and ::1. */
 bool config_is_loopback(const char *address);
 
-/* Characters of a member name: X.509 gives a common name 64 (RFC 5280, ub-common-name), DNS a label 63 (RFC 1035, 2.3.4). */
+/* Characters of a member name: 64 in a common name (RFC 5280, ub-common-name), 63 in a DNS label (RFC 1035, 2.3.4). */
 #define CONFIG_NAME_MAX 63U
 
 /* A member name, which becomes a DNS SAN: labels of lower-case letters, digits and hyphens, with dots between them. */
@@ -36,7 +38,7 @@ const char *config_check_name(const char *s);
 /* A DNS name: RFC 1123 labels of at most 63, 253 in all, not all digits and dots (that is a mistyped IPv4 address). */
 const char *config_check_dns(const char *s);
 
-/* What others can dial: an IPv4 or IPv6 literal (no brackets, no zone, not the unspecified or a multicast address) or a DNS name. */
+/* What others can dial: a DNS name or an IP literal (no brackets, no zone, neither unspecified nor multicast). */
 const char *config_check_address(const char *s);
 
 /* A SAN: as above, and *.example.com. */
@@ -51,5 +53,8 @@ const char *config_check_release_base(const char *s);
 /* An absolute path without ., .., // and a slash at its end, of letters, digits and . _ / + @ - only. */
 const char *config_check_path(const char *s);
 
-/* A path that may become a data directory: not one that other things live in, nor one that the hardened unit cannot see. */
+/* True when path is dir or lies below it. */
+bool config_is_below(const char *path, const char *dir);
+
+/* A path that may become a data directory: neither shared with others nor hidden from the hardened unit. */
 const char *config_check_data_dir(const char *s);

@@ -8,31 +8,25 @@
 
 void config_free(struct config *c)
 {
+	char *const texts[] = {
+		c->name,       c->address,  c->cluster_token, c->enroll_token_file, c->release,
+		c->release_ca, c->data_dir, c->wal_dir,	      c->metrics_url,	    c->backup_schedule
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		free(texts[i]);
 	for (size_t i = 0; i < c->n_members; i++) {
 		free(c->members[i].name);
 		free(c->members[i].address);
 	}
-	for (size_t i = 0; i < c->n_etcd; i++) {
-		free(c->etcd[i].key);
-		free(c->etcd[i].value);
-		free(c->etcd[i].where);
-	}
 	free(c->members);
+	for (size_t i = 0; i < c->n_etcd; i++)
+		config_line_free(&c->etcd[i]);
 	free(c->etcd);
-	free(c->name);
-	free(c->address);
-	free(c->cluster_token);
 	strv_free(c->join);
 	free(c->join_ports);
-	free(c->enroll_token_file);
-	free(c->release);
 	strv_free(c->release_urls);
-	free(c->release_ca);
-	free(c->data_dir);
-	free(c->wal_dir);
-	free(c->metrics_url);
 	strv_free(c->extra_sans);
-	free(c->backup_schedule);
 	*c = (struct config){ 0 };
 }
 

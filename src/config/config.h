@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "adapter/x509.h"
+#include "config/check.h"
 
 enum role { ROLE_SINGLE, ROLE_CLUSTER, ROLE_JOIN, ROLE_NONE };
 
@@ -18,24 +19,17 @@ struct config_member {
 	char *address;
 };
 
-/* One ETCD_* line, handed to etcd as it is. where is "file:line", for messages. */
-struct config_etcd {
-	char *key;
-	char *value;
-	char *where;
-};
-
 struct config {
 	enum role role;
-	char *name; /* lower-case, a valid DNS label sequence */
-	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it; 127.0.0.1 when ROLE=single and no ADDRESS was given */
+	char *name;    /* lower-case, a valid DNS label sequence */
+	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it; 127.0.0.1 for ROLE=single without one */
 	struct config_member *members;
 	size_t n_members;
 	char *cluster_token;
 	char **join;		 /* strv of addresses, or NULL */
 	uint16_t *join_ports;	 /* for each of them the client port, or 0: ours */
 	char *enroll_token_file; /* the secret that certificates are asked for with; need not exist */
-	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table knows none for this machine */
+	char *release; /* "3.6.14" or "system"; NULL: none was given and the pinned table has none for this machine */
 	bool release_given;  /* cluster.conf names it; else it is the package's default */
 	char **release_urls; /* strv, bases in the order to try; NULL: the network is forbidden */
 	char *release_ca;    /* RELEASE_CA_FILE: trusted CAs for https mirrors instead of the system's, or NULL */
@@ -50,13 +44,13 @@ struct config {
 	unsigned int cert_days, ca_days, renew_before_days;
 	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */
 	unsigned int backup_keep;
-	struct config_etcd *etcd;
+	struct config_line *etcd; /* ETCD_* lines, passed to etcd unchanged */
 	size_t n_etcd;
 };
 
 void config_free(struct config *c);
 
-/* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. A machine that joins never does. */
+/* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. */
 bool config_makes_ca(const struct config *c);
 
 /* "https://10.0.0.1:2379", "https://[fd00::3]:2379". The caller frees. */
@@ -66,8 +60,7 @@ char *config_url(const char *address, uint16_t port);
 const char *config_etcd_value(const struct config *c, const char *key);
 
 /*
- * Where etcd keeps its log when it is not to be inside DATA_DIR: WAL_DIR/wal, as the machine sees it (without --root);
- * else NULL. Not WAL_DIR itself: etcd makes a new log as "<directory>.tmp" and renames it (etcd, wal.Create), which a
- * mount point or a directory whose parent is not etcd's does not allow. The caller frees.
+ * WAL_DIR/wal, without --root, or NULL when the log is in DATA_DIR. Not WAL_DIR itself: etcd makes a new log as
+ * "<directory>.tmp" and renames it (etcd, wal.Create), which a mount point does not allow. The caller frees.
  */
 char *config_wal_dir(const struct config *c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What cluster.conf leaves open, asked from the machine: its name, its address, the release that the package pins.
+ * Defaults from the machine: its name, its address, the release that the package pins.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 #include "config/layout.h"
 
 /*
- * The host name in lower case, checked (config_check_name); of one that is too long just the part before the first dot. Below a root: that of
- * its /etc/hostname, when it has one. The caller frees.
+ * The host name in lower case, checked (config_check_name); of one that is too long the part before the first dot.
+ * Below --root the name in its /etc/hostname, if any. The caller frees.
  */
 char *config_default_name(const struct layout *at, struct err *e) MUST_CHECK;
 
@@ -21,14 +21,14 @@ char *config_default_name(const struct layout *at, struct err *e) MUST_CHECK;
  */
 char *config_default_address(struct err *e) MUST_CHECK;
 
-/* The newest 3.6 in the pinned table (layout.digests) that is there for the architecture we were built for; NULL without one. The caller frees. */
+/* The newest 3.6 for our architecture in the pinned table (layout.digests), or NULL. The caller frees. */
 char *config_default_release(const struct layout *at);
 
 /* True when an interface of this machine that is up has this IP literal. */
 bool config_is_own_address(const char *address);
 
-/* Whether this machine has no address but those of loopback and the link-local ones of IPv6: its network is not there (yet). */
+/* True when this machine has only loopback and link-local IPv6 addresses: its network is not up (yet). */
 bool config_is_offline(void);
 
-/* The same for a DNS name: 1 when it leads to such an address, 0 when it leads elsewhere, -1 when it cannot be resolved now. */
+/* The same for a DNS name: 1 an address of this machine, 0 another address, -1 it cannot be resolved now. */
 int config_is_own_name(const char *name);

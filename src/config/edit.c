@@ -11,50 +11,34 @@
 
 #define CONF_MAX (256 * 1024)
 
-static bool says(const char *line, size_t len, const char *prefix, const char *key)
+/* The first line of text that is `<prefix>key=…`, or NULL. */
+static const char *find_line(const char *text, const char *prefix, const char *key)
 {
-	size_t n = strlen(prefix), k = strlen(key);
+	auto_free char *begin = xasprintf("%s%s=", prefix, key);
 
-	return len > n + k && strncmp(line, prefix, n) == 0 && strncmp(line + n, key, k) == 0 && line[n + k] == '=';
-}
-
-/* The first line of text that is `<prefix>key=…`, or NULL; *len gets its length without the newline. */
-static const char *find_line(const char *text, const char *prefix, const char *key, size_t *len)
-{
-	while (*text) {
-		*len = strcspn(text, "\n");
-		if (says(text, *len, prefix, key))
-			return text;
-		text += *len + (text[*len] == '\n');
+	while (!text_starts(text, begin)) {
+		text += strcspn(text, "\n");
+		if (*text++ == '\0')
+			return NULL;
 	}
-	return NULL;
+	return text;
 }
 
-/* text with one answer put in. */
+/* text with one answer put in: in place of its line, behind its sample, or at the end. */
 static void put(const char *text, const struct config_answer *answer, struct buf *out)
 {
-	size_t len = 0;
-	const char *line = find_line(text, "", answer->key, &len);
-	const char *sample = line ? NULL : find_line(text, "#", answer->key, &len);
-	const char *rest = text + strlen(text);
+	const char *line = find_line(text, "", answer->key);
+	const char *near = line ? line : find_line(text, "#", answer->key);
+	const char *rest = near ? near + strcspn(near, "\n") : text + strlen(text);
+	const char *end = line ? line : rest; /* of what stays before it */
 
-	if (line) { /* in its place */
-		buf_add(out, text, (size_t)(line - text));
-		rest = line + len;
-	} else if (sample) { /* behind it */
-		rest = sample + len;
-		buf_add(out, text, (size_t)(rest - text));
+	buf_add(out, text, (size_t)(end - text));
+	if (end > text && end[-1] != '\n')
 		buf_puts(out, "\n");
-	} else {
-		buf_puts(out, text);
-		if (rest > text && rest[-1] != '\n')
-			buf_puts(out, "\n");
-	}
-	buf_printf(out, "%s=%s%s", answer->key, answer->value, *rest ? "" : "\n");
-	buf_puts(out, rest);
+	buf_printf(out, "%s=%s%s%s", answer->key, answer->value, *rest ? "" : "\n", rest);
 }
 
-/* The new text must load; it is tried under a name that the reader of drop-ins does not look at. */
+/* The new text must load. It is tried under a name that is not read as a drop-in. */
 static int try_load(const struct layout *at, const struct buf *text, struct err *e)
 {
 	auto_free char *scratch = xasprintf("%s.try", at->conf);

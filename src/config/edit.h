@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes answers into cluster.conf for a person who typed them as options, and leaves the rest of the file as it is.
+ * Writes answers that were given as options into cluster.conf.
  */
 #pragma once
 
@@ -12,10 +12,9 @@ struct config_answer {
 };
 
 /*
- * Sets each KEY=value: in place of its line; else behind a commented-out "#KEY=" line; else at the end. Comments and order
- * stay. A file that does not exist is made. The values are checked by the next config_load, so the new text is
- * loaded from a scratch file first and an answer that does not fit (ERR_CONFIG) changes nothing. Returns 1 when the file changed, 0 when it
- * said so already, -1.
+ * Sets each KEY=value: in place of its line; else behind a commented-out "#KEY=" line; else at the end. The rest
+ * stays; a missing file is made. The new text is loaded from a scratch file first: a bad answer (ERR_CONFIG) changes
+ * nothing. 1 the file changed, 0 it has the answers already, -1.
  */
 int config_edit(const struct layout *at, const struct config_answer *answers, size_t n, bool dry_run,
 		struct err *e) MUST_CHECK;

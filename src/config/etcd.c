@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ETCD_* lines of cluster.conf: what passes through to etcd and what does not. Whether the etcd in use knows the option is
- * asked later, when its version is certain (env.h).
+ * ETCD_* lines of cluster.conf: which pass through to etcd. Whether the etcd in use has the option is checked later,
+ * when its version is known (member/env.h).
  */
 #include <string.h>
 
@@ -9,65 +9,55 @@
 #include "base/text.h"
 #include "config/key.h"
 
-/* Variables that would say again what a key of ours says; two answers to one question are a mistake waiting to happen. */
-static const struct {
+#define PKI	  "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew"
+#define DISCOVERY "this package does not set clusters up by discovery; use MEMBERS"
+
+/* Variables that our keys set, that weaken the protection, or that have one safe value. */
+static const struct rule {
 	const char *name; /* without ETCD_ */
-	const char *ours;
-} owned[] = {
-	{ "NAME", "NAME" },
-	{ "DATA_DIR", "DATA_DIR" },
-	{ "WAL_DIR", "WAL_DIR" },
-	{ "LISTEN_CLIENT_URLS", "ADDRESS and CLIENT_PORT" },
-	{ "ADVERTISE_CLIENT_URLS", "ADDRESS and CLIENT_PORT" },
-	{ "LISTEN_PEER_URLS", "ADDRESS and PEER_PORT" },
-	{ "INITIAL_ADVERTISE_PEER_URLS", "ADDRESS and PEER_PORT" },
-	{ "LISTEN_METRICS_URLS", "METRICS_URL" },
-	{ "INITIAL_CLUSTER", "MEMBERS" },
-	{ "INITIAL_CLUSTER_STATE", "ROLE" },
-	{ "INITIAL_CLUSTER_TOKEN", "CLUSTER_TOKEN" },
-};
-
-/* Variables that would take away what this package promises. */
-static const struct {
-	const char *name;
+	const char *ours; /* the keys that set it */
+	const char *only; /* the one value that is allowed */
 	const char *why;
-} refused[] = {
-	{ "CERT_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "KEY_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "TRUSTED_CA_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "PEER_CERT_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "PEER_KEY_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "PEER_TRUSTED_CA_FILE", "the certificates in /etc/etcd/pki are etcd-cluster's to issue, check and renew" },
-	{ "PEER_CERT_ALLOWED_CN", "it is what keeps client certificates out of the peer port" },
-	{ "PEER_CERT_ALLOWED_HOSTNAME", "it would replace what keeps client certificates out of the peer port" },
-	{ "CONFIG_FILE", "etcd would then ignore everything else in etcd.env, TLS included" },
-	{ "FORCE_NEW_CLUSTER", "kept in a file, it would cut this member off its cluster at every start" },
-	{ "DISCOVERY", "this package does not set clusters up by discovery; use MEMBERS" },
-	{ "DISCOVERY_SRV", "this package does not set clusters up by discovery; use MEMBERS" },
-	{ "DISCOVERY_ENDPOINTS", "this package does not set clusters up by discovery; use MEMBERS" },
+} rules[] = {
+	{ "NAME", .ours = "NAME" },
+	{ "DATA_DIR", .ours = "DATA_DIR" },
+	{ "WAL_DIR", .ours = "WAL_DIR" },
+	{ "LISTEN_CLIENT_URLS", .ours = "ADDRESS and CLIENT_PORT" },
+	{ "ADVERTISE_CLIENT_URLS", .ours = "ADDRESS and CLIENT_PORT" },
+	{ "LISTEN_PEER_URLS", .ours = "ADDRESS and PEER_PORT" },
+	{ "INITIAL_ADVERTISE_PEER_URLS", .ours = "ADDRESS and PEER_PORT" },
+	{ "LISTEN_METRICS_URLS", .ours = "METRICS_URL" },
+	{ "INITIAL_CLUSTER", .ours = "MEMBERS" },
+	{ "INITIAL_CLUSTER_STATE", .ours = "ROLE" },
+	{ "INITIAL_CLUSTER_TOKEN", .ours = "CLUSTER_TOKEN" },
+	{ "CERT_FILE", .why = PKI },
+	{ "KEY_FILE", .why = PKI },
+	{ "TRUSTED_CA_FILE", .why = PKI },
+	{ "PEER_CERT_FILE", .why = PKI },
+	{ "PEER_KEY_FILE", .why = PKI },
+	{ "PEER_TRUSTED_CA_FILE", .why = PKI },
+	{ "PEER_CERT_ALLOWED_CN", .why = "it keeps client certificates out of the peer port" },
+	{ "PEER_CERT_ALLOWED_HOSTNAME", .why = "it would replace what keeps client certificates out of the peer port" },
+	{ "CONFIG_FILE", .why = "etcd would then ignore everything else in etcd.env, TLS included" },
+	{ "FORCE_NEW_CLUSTER", .why = "kept in a file, it would cut this member off its cluster at every start" },
+	{ "DISCOVERY", .why = DISCOVERY },
+	{ "DISCOVERY_SRV", .why = DISCOVERY },
+	{ "DISCOVERY_ENDPOINTS", .why = DISCOVERY },
+	{ "CLIENT_CERT_AUTH", .only = "true", .why = "would serve clients without a certificate" },
+	{ "PEER_CLIENT_CERT_AUTH", .only = "true", .why = "would accept peers without a certificate" },
+	{ "AUTO_TLS", .only = "false", .why = "would put a throw-away certificate in place of ours" },
+	{ "PEER_AUTO_TLS", .only = "false", .why = "would put a throw-away certificate in place of ours" },
+	{ "PROXY", .only = "off", .why = "would make this machine a proxy instead of a member" },
 };
 
-/* Variables with one value that keeps the promise. */
-static const struct {
-	const char *name;
-	const char *only;
-	const char *why;
-} fixed[] = {
-	{ "CLIENT_CERT_AUTH", "true", "would serve clients without a certificate" },
-	{ "PEER_CLIENT_CERT_AUTH", "true", "would accept peers without a certificate" },
-	{ "AUTO_TLS", "false", "would put a throw-away certificate in place of ours" },
-	{ "PEER_AUTO_TLS", "false", "would put a throw-away certificate in place of ours" },
-	{ "PROXY", "off", "would make this machine a proxy and no member" },
-};
-
-/* 3.5.10 and later can serve HTTP apart from gRPC; it has to be TLS like everything else. */
+/* 3.5.10 and later can serve HTTP apart from gRPC. */
 static const char *check_http_urls(const char *value)
 {
 	auto_strv char **urls = text_split(value, ",");
 
 	for (size_t i = 0; urls && urls[i]; i++)
 		if (!text_starts(urls[i], "https://"))
-			return "would serve without TLS; only https:// will do";
+			return "would serve without TLS; only https:// is allowed";
 	return NULL;
 }
 
@@ -79,6 +69,16 @@ static const char *check_name(const char *key)
 	return strcmp(key, "ETCD_") == 0 ? "names no option" : NULL;
 }
 
+static int refuse(const struct rule *rule, const struct config_line *line, struct err *e)
+{
+	if (rule->only)
+		return strcmp(line->value, rule->only) == 0 ? 0 : config_bad(e, line, "%s", rule->why);
+	if (!rule->ours)
+		return err_set(e, ERR_CONFIG, "%s: %s cannot be set here: %s", line->where, line->key, rule->why);
+	(void)err_set(e, ERR_CONFIG, "%s: %s cannot be set here", line->where, line->key);
+	return err_hint(e, "it is made from %s; set that instead", rule->ours);
+}
+
 static int check_allowed(const struct config_line *line, struct err *e)
 {
 	const char *name = line->key + strlen("ETCD_");
@@ -86,21 +86,11 @@ static int check_allowed(const struct config_line *line, struct err *e)
 
 	if (why)
 		return err_set(e, ERR_CONFIG, "%s: %s %s", line->where, line->key, why);
-	for (size_t i = 0; i < ARRAY_LEN(owned); i++) {
-		if (strcmp(name, owned[i].name) == 0) {
-			(void)err_set(e, ERR_CONFIG, "%s: %s cannot be set here", line->where, line->key);
-			return err_hint(e, "it is made from %s; set that instead", owned[i].ours);
-		}
-	}
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (strcmp(name, refused[i].name) == 0)
-			return err_set(e, ERR_CONFIG, "%s: %s cannot be set here: %s", line->where, line->key,
-				       refused[i].why);
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		if (strcmp(name, fixed[i].name) == 0 && strcmp(line->value, fixed[i].only) != 0)
-			return config_bad(line, fixed[i].why, e);
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (strcmp(name, rules[i].name) == 0)
+			return refuse(&rules[i], line, e);
 	why = strcmp(name, "LISTEN_CLIENT_HTTP_URLS") == 0 ? check_http_urls(line->value) : NULL;
-	return why ? config_bad(line, why, e) : 0;
+	return why ? config_bad(e, line, "%s", why) : 0;
 }
 
 int config_etcd_set(struct config *c, const struct config_line *line, struct err *e)
@@ -108,6 +98,6 @@ int config_etcd_set(struct config *c, const struct config_line *line, struct err
 	if (check_allowed(line, e) < 0)
 		return -1;
 	c->etcd = xrealloc(c->etcd, c->n_etcd + 1, sizeof(*c->etcd));
-	c->etcd[c->n_etcd++] = (struct config_etcd){ xstrdup(line->key), xstrdup(line->value), xstrdup(line->where) };
+	c->etcd[c->n_etcd++] = (struct config_line){ xstrdup(line->key), xstrdup(line->value), xstrdup(line->where) };
 	return 0;
 }

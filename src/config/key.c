@@ -13,7 +13,7 @@
 #include "config/check.h"
 #include "config/version.h"
 
-/* etcd's FAQ ("What is maximum cluster size?") recommends no more: every write waits for a larger quorum. */
+/* etcd's FAQ, "What is maximum cluster size?": every write waits for a quorum. */
 #define MAX_MEMBERS 7
 
 /* A key: which function stores its value in which member of struct config, and what judges it. */
@@ -55,7 +55,7 @@ static int set_text(const struct key *k, struct config *c, const struct config_l
 {
 	const char *why = k->check(line->value);
 
-	return why ? config_bad(line, why, e) : store(k, c, line->value);
+	return why ? config_bad(e, line, "%s", why) : store(k, c, line->value);
 }
 
 /* "none" is stored as "". */
@@ -66,30 +66,25 @@ static int set_text_or_none(const struct key *k, struct config *c, const struct 
 
 static int set_number(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	unsigned int *to = member(k, c);
-	auto_free char *why = NULL;
 	uint64_t value;
 
-	if (text_parse_u64(line->value, k->min, k->max, &value)) {
-		*to = (unsigned int)value;
-		return 0;
-	}
-	why = xasprintf("is not a whole number from %u to %u", k->min, k->max);
-	return config_bad(line, why, e);
+	if (!text_parse_u64(line->value, k->min, k->max, &value))
+		return config_bad(e, line, "is not a whole number from %u to %u", k->min, k->max);
+	*(unsigned int *)member(k, c) = (unsigned int)value;
+	return 0;
 }
 
 static int set_port(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	uint16_t *to = member(k, c);
 	uint64_t value;
 
 	if (!text_parse_u64(line->value, 1, UINT16_MAX, &value))
-		return config_bad(line, "is not a whole number from 1 to 65535", e);
-	*to = (uint16_t)value;
+		return config_bad(e, line, "is not a whole number from 1 to 65535");
+	*(uint16_t *)member(k, c) = (uint16_t)value;
 	return 0;
 }
 
-/* An address as people write it, in its one canonical form: lower case, IPv6 without brackets and shortened (RFC 5952). The caller frees. */
+/* The canonical form of an address: lower case, IPv6 without brackets and shortened (RFC 5952). The caller frees. */
 static char *plain_address(const char *s)
 {
 	size_t n = strlen(s);
@@ -111,14 +106,12 @@ static int set_address(const struct key *k, struct config *c, const struct confi
 	auto_free char *address = plain_address(line->value);
 	const char *why = config_check_address(address);
 
-	return why ? config_bad(line, why, e) : store(k, c, address);
+	return why ? config_bad(e, line, "%s", why) : store(k, c, address);
 }
 
 static int bad_entry(const struct config_line *line, const char *entry, const char *why, struct err *e)
 {
-	auto_free char *text = xasprintf("has the entry \"%s\", which %s", entry, why);
-
-	return config_bad(line, text, e);
+	return config_bad(e, line, "has the entry \"%s\", which %s", entry, why);
 }
 
 /* A list of addresses separated by commas and blanks; one that is there already is dropped. */
@@ -146,35 +139,31 @@ static int set_role(const struct key *k, struct config *c, const struct config_l
 			return 0;
 		}
 	}
-	return config_bad(line, "is not single, cluster, join or none", e);
+	return config_bad(e, line, "is not single, cluster, join or none");
 }
 
 /* "n3=[fd00::3]": cuts item at its '=' and appends it. */
 static int add_member(struct config *c, const struct config_line *line, char *item, struct err *e)
 {
-	auto_free char *text = NULL, *address = NULL;
+	auto_free char *address = NULL;
 	char *equals = strchr(item, '=');
 	const char *why;
 
-	if (!equals) {
-		text = xasprintf("has the entry \"%s\"; an entry is NAME=ADDRESS", item);
-		return config_bad(line, text, e);
-	}
+	if (!equals)
+		return config_bad(e, line, "has the entry \"%s\"; an entry is NAME=ADDRESS", item);
 	*equals = '\0';
 	address = plain_address(equals + 1);
 	why = config_check_name(item);
-	if (why || (why = config_check_address(address))) {
-		text = xasprintf("has an entry %s=%s, whose %s %s", item, address,
-				 config_check_name(item) ? "name" : "address", why);
-		return config_bad(line, text, e);
-	}
+	if (why)
+		return config_bad(e, line, "has an entry %s=%s, whose name %s", item, address, why);
+	why = config_check_address(address);
+	if (why)
+		return config_bad(e, line, "has an entry %s=%s, whose address %s", item, address, why);
 	for (size_t i = 0; i < c->n_members; i++) {
-		bool name = strcmp(c->members[i].name, item) == 0;
-
-		if (name || strcmp(c->members[i].address, address) == 0) {
-			text = xasprintf("has %s %s twice", name ? "the name" : "the address", name ? item : address);
-			return config_bad(line, text, e);
-		}
+		if (strcmp(c->members[i].name, item) == 0)
+			return config_bad(e, line, "has the name %s twice", item);
+		if (strcmp(c->members[i].address, address) == 0)
+			return config_bad(e, line, "has the address %s twice", address);
 	}
 	c->members = xrealloc(c->members, c->n_members + 1, sizeof(*c->members));
 	c->members[c->n_members++] = (struct config_member){ xstrdup(item), steal(&address) };
@@ -187,9 +176,9 @@ static int set_members(const struct key *k, struct config *c, const struct confi
 
 	(void)k;
 	if (!items)
-		return config_bad(line, "names nobody", e);
+		return config_bad(e, line, "has no entry");
 	if (strv_len(items) > MAX_MEMBERS)
-		return config_bad(line, "has more than 7 entries; etcd gets slower, not safer, with more", e);
+		return config_bad(e, line, "has more than 7 entries; etcd gets slower, not safer, with more");
 	for (size_t i = 0; items[i]; i++)
 		if (add_member(c, line, items[i], e) < 0)
 			return -1;
@@ -239,13 +228,10 @@ static int set_release(const struct key *k, struct config *c, const struct confi
 	if (strcmp(value, "system") == 0)
 		return store(k, c, value);
 	if (!version_parse(value, &v))
-		return config_bad(line, "is not a version such as 3.6.14 and not \"system\"", e);
+		return config_bad(e, line, "is not a version such as 3.6.14 and not \"system\"");
 	bad = version_known_bad(v);
-	if (bad) {
-		auto_free char *why = xasprintf("is refused: %s", bad);
-
-		return config_bad(line, why, e);
-	}
+	if (bad)
+		return config_bad(e, line, "is refused: %s", bad);
 	return store(k, c, value + (*value == 'v'));
 }
 
@@ -271,7 +257,7 @@ static int set_replace(const struct key *k, struct config *c, const struct confi
 {
 	(void)k;
 	c->replace = strcmp(line->value, "yes") == 0;
-	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(line, "is not yes or no", e);
+	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(e, line, "is not yes or no");
 }
 
 static int set_key_type(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
@@ -279,7 +265,7 @@ static int set_key_type(const struct key *k, struct config *c, const struct conf
 	(void)k;
 	if (x509_key_type_parse(line->value, &c->key_type))
 		return 0;
-	return config_bad(line, "is not ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 or ed25519", e);
+	return config_bad(e, line, "is not ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 or ed25519");
 }
 
 static const char *check_cluster_token(const char *s)
@@ -299,7 +285,7 @@ static const char *check_metrics_url(const char *s)
 	return config_check_metrics_url(s, &port);
 }
 
-/* systemd.time(7), "Calendar Events": the words; a whole expression would need systemd to be checked. */
+/* The words of systemd.time(7), "Calendar Events"; only systemd can check a whole expression. */
 static const char *check_backup_schedule(const char *s)
 {
 	static const char *const words[] = { "hourly",	  "daily",	  "weekly", "monthly",
@@ -343,7 +329,7 @@ static const struct key keys[] = {
 int config_key_set(struct config *c, const struct config_line *line, struct err *e)
 {
 	const char *names[ARRAY_LEN(keys) + 1] = { NULL };
-	auto_free char *upper = NULL;
+	auto_free char *upper = xstrdup(line->key);
 	const char *near;
 
 	if (text_starts(line->key, "ETCD_"))
@@ -353,7 +339,6 @@ int config_key_set(struct config *c, const struct config_line *line, struct err 
 		if (strcmp(line->key, keys[i].name) == 0)
 			return line->value[0] ? keys[i].set(&keys[i], c, line, e) : 0;
 	}
-	upper = xstrdup(line->key);
 	text_upper(upper);
 	near = text_suggest(upper, names);
 	if (near)

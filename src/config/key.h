@@ -11,13 +11,14 @@
 const char *config_role_name(enum role role);
 
 /*
- * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379". *address
- * (freed by the caller) is what stands before the port, *port 0 when there is none. False for a port that is not a number.
+ * One entry of JOIN: "10.0.0.1", "fd00::3", "[fd00::3]", "10.0.0.1:12379", "[fd00::3]:12379", "db1.example.org:12379".
+ * *address (freed by the caller) is what stands before the port, *port 0 when there is none. False for a port that is
+ * not a number.
  */
 bool config_split_join(const char *entry, char **address, uint16_t *port);
 
-/* Checks and stores one line; an empty value leaves the default. An unknown key is ERR_CONFIG with the nearest known one. */
+/* Checks and stores one line; an empty value keeps the default. For an unknown key the error names the nearest one. */
 int config_key_set(struct config *c, const struct config_line *line, struct err *e) MUST_CHECK;
 
-/* An ETCD_* line: refused when a key of ours sets the same, or when it would weaken the protection; else added to c->etcd. */
+/* An ETCD_* line: refused when a key of ours sets it or when it weakens the protection; else added to c->etcd. */
 int config_etcd_set(struct config *c, const struct config_line *line, struct err *e) MUST_CHECK;

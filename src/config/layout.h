@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where everything lies on an installed machine, in one place (etcd-cluster.8, FILES).
+ * The paths of an installed machine (etcd-cluster.8, FILES).
  */
 #pragma once
 
@@ -8,16 +8,16 @@
 
 /* Absolute paths, each already below --root. */
 struct layout {
-	char *root;	   /* "" for the machine itself, else the directory without a trailing slash */
-	char *conf;	   /* /etc/etcd/cluster.conf */
-	char *conf_dir;	   /* /etc/etcd/cluster.conf.d */
-	char *etc;	   /* /etc/etcd */
-	char *pki;	   /* /etc/etcd/pki */
-	char *etcd_env;	   /* /etc/etcd/etcd.env */
-	char *etcdctl_env; /* /etc/etcd/etcdctl.env */
-	char *member_id; /* /etc/etcd/member-id: which member of which cluster this machine is; kept apart from the data */
-	char *joining; /* /etc/etcd/joining: how this machine was added to a running cluster, step by step; kept afterwards */
-	char *enroll;	     /* /etc/etcd/enroll: on a CA host, tokens and who got certificates; root's alone */
+	char *root;	     /* "" for the machine itself, else the directory without a trailing slash */
+	char *conf;	     /* /etc/etcd/cluster.conf */
+	char *conf_dir;	     /* /etc/etcd/cluster.conf.d */
+	char *etc;	     /* /etc/etcd */
+	char *pki;	     /* /etc/etcd/pki */
+	char *etcd_env;	     /* /etc/etcd/etcd.env */
+	char *etcdctl_env;   /* /etc/etcd/etcdctl.env */
+	char *member_id;     /* /etc/etcd/member-id: which member of which cluster this machine is */
+	char *joining;	     /* /etc/etcd/joining: the steps in which this machine joined a running cluster */
+	char *enroll;	     /* /etc/etcd/enroll: on a CA host, tokens and who got certificates */
 	char *digests;	     /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */
 	char *admin_digests; /* /etc/etcd/releases.sha256.d */
 	char *release_keys;  /* /etc/etcd/release-keys.d */
@@ -29,7 +29,7 @@ struct layout {
 	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
 };
 
-/* root NULL or "/" is the machine itself. conf NULL: the usual place, with its drop-ins; else that file, without drop-ins. */
+/* root NULL or "/": the machine itself. conf NULL: the usual file and its drop-ins; else that file without drop-ins. */
 void layout_init(struct layout *at, const char *root, const char *conf);
 void layout_free(struct layout *at);
 

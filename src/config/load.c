@@ -18,7 +18,7 @@
 #define DEFAULT_RENEW_DAYS  120
 #define DEFAULT_BACKUP_KEEP 7
 
-/* Everything that the files say, before it is understood: one line for a key, the last file wins. */
+/* The lines of all files, one for each key: that of the last file. */
 struct lines {
 	struct config_line *v;
 	size_t n;
@@ -26,11 +26,8 @@ struct lines {
 
 static void lines_free(struct lines *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		free(l->v[i].key);
-		free(l->v[i].value);
-		free(l->v[i].where);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		config_line_free(&l->v[i]);
 	free(l->v);
 }
 
@@ -46,27 +43,24 @@ static void lines_put(struct lines *l, const struct keyfile *k, const struct key
 {
 	struct config_line *line = lines_find(l, entry->key);
 
-	if (!line) {
+	if (line) {
+		config_line_free(line);
+	} else {
 		l->v = xrealloc(l->v, l->n + 1, sizeof(*l->v));
 		line = &l->v[l->n++];
-		*line = (struct config_line){ .key = xstrdup(entry->key) };
 	}
-	free(line->value);
-	free(line->where);
-	line->value = xstrdup(entry->value);
-	line->where = xasprintf("%s:%u", k->path, entry->line);
+	*line = (struct config_line){ .key = xstrdup(entry->key),
+				      .value = xstrdup(entry->value),
+				      .where = xasprintf("%s:%u", k->path, entry->line) };
 }
 
-/* missing_ok: a file that is not there says nothing. */
-static int read_file(const char *path, bool missing_ok, struct lines *l, struct err *e)
+static int read_file(const char *path, bool may_be_absent, struct lines *l, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
 
 	if (keyfile_read(path, &k, e) < 0) {
-		if (e->sys == ENOENT && missing_ok) {
-			err_clear(e);
-			return 0;
-		}
+		if (may_be_absent && e->sys == ENOENT)
+			return err_absent(e);
 		if (e->sys == ENOENT)
 			e->class = ERR_CONFIG;
 		if (e->sys == EACCES)
@@ -118,7 +112,18 @@ static void set_defaults(struct config *c)
 	strv_add(&c->release_urls, "https://storage.googleapis.com/etcd");
 }
 
-/* Of two keys that do not go together: the line of the first that is there, to point at. */
+/* Without RENEW_BEFORE_DAYS: 120 days or a third of the lifetime, whichever is shorter. */
+static void set_days(struct config *c)
+{
+	unsigned int third = c->cert_days < 3 ? 1 : c->cert_days / 3;
+
+	if (c->ca_days == 0)
+		c->ca_days = DEFAULT_CA_DAYS;
+	if (c->renew_before_days == 0)
+		c->renew_before_days = third < DEFAULT_RENEW_DAYS ? third : DEFAULT_RENEW_DAYS;
+}
+
+/* Points at the line of the first of two keys that is there. */
 static int bad_pair(const struct lines *l, const char *key, const char *other, const char *why, struct err *e)
 {
 	const struct config_line *line = lines_find(l, key);
@@ -128,78 +133,56 @@ static int bad_pair(const struct lines *l, const char *key, const char *other, c
 	return err_set(e, ERR_CONFIG, "%s: %s and %s %s", line ? line->where : "cluster.conf", key, other, why);
 }
 
-static int check_ports(const struct config *c, const struct lines *l, struct err *e)
+/* Keys that do not fit together. */
+static int check_pairs(const struct config *c, const struct lines *l, struct err *e)
 {
+	const char *wal = c->wal_dir ? c->wal_dir : "";
 	unsigned int metrics = 0;
+	bool has_metrics = !config_check_metrics_url(c->metrics_url, &metrics);
+	const struct {
+		const char *key, *other;
+		bool bad;
+		const char *why;
+	} pairs[] = {
+		{ "ENROLL_PORT", "CLIENT_PORT", c->enroll_port == c->client_port, "are the same port" },
+		{ "ENROLL_PORT", "PEER_PORT", c->enroll_port == c->peer_port, "are the same port" },
+		{ "CLIENT_PORT", "PEER_PORT", c->client_port == c->peer_port, "are the same port" },
+		{ "METRICS_URL", "CLIENT_PORT", has_metrics && metrics == c->client_port, "have the same port" },
+		{ "METRICS_URL", "PEER_PORT", has_metrics && metrics == c->peer_port, "have the same port" },
+		{ "WAL_DIR", "DATA_DIR", config_is_below(wal, c->data_dir),
+		  "overlap; leave WAL_DIR out to have the log inside DATA_DIR" },
+		{ "WAL_DIR", "DATA_DIR", *wal && config_is_below(c->data_dir, wal), "overlap" },
+		{ "CA_DAYS", "CERT_DAYS", c->ca_days < c->cert_days,
+		  "do not fit: a certificate must not outlive its CA" },
+		{ "RENEW_BEFORE_DAYS", "CERT_DAYS", c->renew_before_days >= c->cert_days,
+		  "do not fit: every certificate would be due for renewal at once" },
+	};
 
-	if (c->enroll_port == c->client_port)
-		return bad_pair(l, "ENROLL_PORT", "CLIENT_PORT", "are the same port", e);
-	if (c->enroll_port == c->peer_port)
-		return bad_pair(l, "ENROLL_PORT", "PEER_PORT", "are the same port", e);
-	if (c->client_port == c->peer_port)
-		return bad_pair(l, "CLIENT_PORT", "PEER_PORT", "are the same port", e);
-	if (c->metrics_url[0] && config_check_metrics_url(c->metrics_url, &metrics))
-		return 0; /* checked when it was set */
-	if (metrics == c->client_port)
-		return bad_pair(l, "METRICS_URL", "CLIENT_PORT", "have the same port", e);
-	if (metrics == c->peer_port)
-		return bad_pair(l, "METRICS_URL", "PEER_PORT", "have the same port", e);
-	return 0;
-}
-
-/* True when path lies below dir, or is dir. */
-static bool is_below(const char *path, const char *dir)
-{
-	return text_starts(path, dir) && (path[strlen(dir)] == '/' || path[strlen(dir)] == '\0');
-}
-
-static int check_dirs(const struct config *c, const struct lines *l, struct err *e)
-{
-	if (!c->wal_dir)
-		return 0;
-	if (is_below(c->wal_dir, c->data_dir))
-		return bad_pair(l, "WAL_DIR", "DATA_DIR", "overlap; leave WAL_DIR out to have the log inside DATA_DIR",
-				e);
-	if (is_below(c->data_dir, c->wal_dir))
-		return bad_pair(l, "WAL_DIR", "DATA_DIR", "overlap", e);
-	return 0;
-}
-
-/* A renewal window that was not given is 120 days or a third of the lifetime, whichever is shorter. */
-static int check_days(struct config *c, const struct lines *l, struct err *e)
-{
-	unsigned int third = c->cert_days / 3;
-
-	if (c->ca_days == 0)
-		c->ca_days = DEFAULT_CA_DAYS;
-	if (c->renew_before_days == 0)
-		c->renew_before_days = third < 1 ? 1 : third > DEFAULT_RENEW_DAYS ? DEFAULT_RENEW_DAYS : third;
-	if (c->ca_days < c->cert_days)
-		return bad_pair(l, "CA_DAYS", "CERT_DAYS", "do not fit: a certificate must not outlive its CA", e);
-	if (c->renew_before_days >= c->cert_days)
-		return bad_pair(l, "RENEW_BEFORE_DAYS", "CERT_DAYS",
-				"do not fit: every certificate would be due for renewal at once", e);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		if (pairs[i].bad)
+			return bad_pair(l, pairs[i].key, pairs[i].other, pairs[i].why, e);
 	return 0;
 }
 
 /* The entry of MEMBERS that is this machine: by NAME, by ADDRESS, by host name; NULL for none. */
 static const struct config_member *find_by_word(const struct config *c, const char *host)
 {
+	const char *name = c->name, *address = c->name ? NULL : c->address;
+
+	if (!name && !address)
+		name = address = host;
 	for (size_t i = 0; i < c->n_members; i++) {
 		const struct config_member *one = &c->members[i];
 
-		if (c->name ? strcmp(one->name, c->name) == 0 : c->address && strcmp(one->address, c->address) == 0)
-			return one;
-		if (!c->name && !c->address && host &&
-		    (strcmp(one->name, host) == 0 || strcmp(one->address, host) == 0))
+		if ((name && strcmp(one->name, name) == 0) || (address && strcmp(one->address, address) == 0))
 			return one;
 	}
 	return NULL;
 }
 
 /*
- * The one whose address an interface has; NULL for none, or when two of them are here: a person must say which. Names are looked up only when no
- * literal address will do, since a resolver may take its time. *unknown gets a name that nobody knows (yet), or stays.
+ * The one whose address an interface has; NULL for none or for two. Names are looked up only when no literal address
+ * fits, since a resolver can be slow. *unknown gets a name that cannot be resolved (yet), or stays.
  */
 static const struct config_member *find_by_interface(const struct config *c, const char **unknown)
 {
@@ -208,10 +191,11 @@ static const struct config_member *find_by_interface(const struct config *c, con
 	for (int names = 0; names < 2 && !mine; names++) {
 		for (size_t i = 0; i < c->n_members; i++) {
 			const char *address = c->members[i].address;
-			int own = 0;
+			int own;
 
-			if (config_is_ip(address) == (names == 0))
-				own = names ? config_is_own_name(address) : config_is_own_address(address);
+			if (config_is_ip(address) == (names == 1))
+				continue;
+			own = names ? config_is_own_name(address) : config_is_own_address(address);
 			if (own < 0)
 				*unknown = address;
 			if (own > 0 && mine)
@@ -223,22 +207,22 @@ static const struct config_member *find_by_interface(const struct config *c, con
 	return mine;
 }
 
-/* None of MEMBERS is this machine, as far as can be told. */
-static int refuse_stranger(const struct layout *at, const struct lines *l, const char *host, const char *unknown,
-			   struct err *e)
+static int refuse_other(const struct layout *at, const struct lines *l, const char *host, const char *unknown,
+			struct err *e)
 {
+	const char *where = lines_find(l, "MEMBERS")->where;
+
 	if (unknown)
-		(void)err_set(e, ERR_PENDING,
-			      "%s: none of MEMBERS is this machine, unless it is %s, a name that nobody knows yet",
-			      lines_find(l, "MEMBERS")->where, unknown);
+		(void)err_set(e, ERR_PENDING, "%s: none of MEMBERS is this machine, but %s cannot be resolved yet",
+			      where, unknown);
 	else
-		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", lines_find(l, "MEMBERS")->where,
+		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", where,
 			      host ? ", which is called " : "", host ? host : "");
 	return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
 }
 
-/* NAME and ADDRESS of a member of MEMBERS come from there. */
-static int be_one_of_members(struct config *c, const struct layout *at, const struct lines *l, struct err *e)
+/* NAME and ADDRESS come from the entry of MEMBERS. */
+static int set_member(struct config *c, const struct layout *at, const struct lines *l, struct err *e)
 {
 	struct err no_host = { 0 };
 	auto_free char *host = c->name ? NULL : config_default_name(at, &no_host);
@@ -248,7 +232,7 @@ static int be_one_of_members(struct config *c, const struct layout *at, const st
 	if (!me && !c->name && !c->address)
 		me = find_by_interface(c, &unknown);
 	if (!me)
-		return refuse_stranger(at, l, host, unknown, e);
+		return refuse_other(at, l, host, unknown, e);
 	if (c->address && strcmp(c->address, me->address) != 0)
 		return bad_pair(l, "ADDRESS", "MEMBERS", "give this machine different addresses", e);
 	if (!c->name)
@@ -267,11 +251,11 @@ static int set_identity(struct config *c, const struct layout *at, const struct 
 		return err_set(e, ERR_CONFIG, "%s: ROLE=join needs JOIN, the addresses of running members",
 			       lines_find(l, "ROLE")->where);
 	if (c->role == ROLE_CLUSTER)
-		return be_one_of_members(c, at, l, e);
+		return set_member(c, at, l, e);
 	if (!c->name)
 		c->name = config_default_name(at, e);
 	if (!c->name && c->role == ROLE_NONE && e->class == ERR_CONFIG) {
-		err_clear(e); /* nobody will use it */
+		err_clear(e); /* the name is not used */
 		c->name = xstrdup("localhost");
 	}
 	if (!c->name)
@@ -293,8 +277,8 @@ int config_load(const struct layout *at, struct config *c, struct err *e)
 	for (size_t i = 0; i < l.n; i++)
 		if (config_key_set(c, &l.v[i], e) < 0)
 			return -1;
-	if (check_ports(c, &l, e) < 0 || check_dirs(c, &l, e) < 0 || check_days(c, &l, e) < 0 ||
-	    set_identity(c, at, &l, e) < 0)
+	set_days(c);
+	if (check_pairs(c, &l, e) < 0 || set_identity(c, at, &l, e) < 0)
 		return -1;
 	if (!c->release)
 		c->release = config_default_release(at);

@@ -5,21 +5,12 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/load.h"
-
-/* sd_booted(3): systemd is the init of this machine exactly when this directory exists. */
-static bool booted_with_systemd(void)
-{
-	struct stat st;
-
-	return lstat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 static time_t clock_now(void)
 {
@@ -35,11 +26,9 @@ static time_t clock_now(void)
 
 int machine_open(struct machine *m, const struct machine_options *o, struct err *e)
 {
-	memset(m, 0, sizeof(*m));
+	*m = (struct machine){ .dry_run = o->dry_run, .now = clock_now() };
 	layout_init(&m->at, o->root, o->config);
-	m->live = m->at.root[0] == '\0' && booted_with_systemd();
-	m->dry_run = o->dry_run;
-	m->now = clock_now();
+	m->live = m->at.root[0] == '\0' && file_is_dir("/run/systemd/system"); /* sd_booted(3) */
 	return config_load(&m->at, &m->conf, e);
 }
 
@@ -54,7 +43,7 @@ char *machine_pki_path(const struct machine *m, const char *name, const char *ex
 	return xasprintf("%s/%s.%s", m->at.pki, name, ext);
 }
 
-/* Longer than any step between two looks at the network; a boot unit and a person may well meet. */
+/* Longer than a step without network; the boot unit and a person can run setup at the same time. */
 #define LOCK_SECONDS 60
 
 int machine_lock(const struct machine *m, struct err *e)
@@ -89,7 +78,7 @@ int machine_write(const struct machine *m, const char *path, struct file_mode ho
 	return file_replace(path, how, text->data, text->len, e) < 0 ? -1 : 1;
 }
 
-/* The etcd user of the machine below the root, which need not be known to the one we run on. */
+/* The etcd user of the machine below --root, which the running one may not have. */
 static bool etcd_ids(const struct machine *m, uid_t *uid, gid_t *gid)
 {
 	auto_free char *path = layout_path(&m->at, "/etc/passwd");

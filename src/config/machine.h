@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machine at hand: where its files are, what its cluster.conf says, and how much of it may be touched.
+ * The machine: where its files are, what its cluster.conf sets, and how much of it may change.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct machine {
 	struct layout at;
 	struct config conf;
 	bool live;    /* no --root, and systemd runs it: services can be started and asked */
-	bool dry_run; /* say what would be done, do nothing */
+	bool dry_run; /* log what would be done, do nothing */
 	time_t now;   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
 };
 
@@ -31,21 +31,21 @@ int machine_open(struct machine *m, const struct machine_options *o, struct err 
 void machine_free(struct machine *m);
 
 /*
- * One change at a time: takes the lock of this machine (<run>/lock), waiting up to 60 s for another etcd-cluster to end, and sweeps
- * what a killed one left in /etc/etcd. Returns a descriptor to close; a dry run takes nothing and returns one of /dev/null.
+ * Takes the lock of this machine (<run>/lock), waiting up to 60 s for another etcd-cluster, and sweeps what a killed
+ * one left in /etc/etcd. Returns a descriptor to close; a dry run returns one of /dev/null.
  */
 int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* "<pki>/server.crt" for "server", "crt". The caller frees. */
 char *machine_pki_path(const struct machine *m, const char *name, const char *ext);
 
-/* Makes path a file with this text. 1 written (in a dry run: reported, not written), 0 it has that text already, -1. */
+/* Makes path a file with this text. 1 written (in a dry run: logged), 0 it has that text already, -1. */
 int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,
 		  struct err *e) MUST_CHECK;
 
 /*
- * Owner and mode for a file that the etcd user must read: root:etcd when we are root and the machine knows
- * the group, else whoever runs us. And for one that the etcd user owns.
+ * Owner and mode for a file that the etcd user reads: root:etcd when we are root and the machine has the group, else
+ * our user. And for one that the etcd user owns.
  */
 struct file_mode machine_mode_group(const struct machine *m, mode_t mode);
 struct file_mode machine_mode_etcd(const struct machine *m, mode_t mode);

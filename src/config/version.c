@@ -7,32 +7,24 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* One number without leading zeros, at most six digits; moves *s behind it. */
-static bool number(const char **s, unsigned int *out)
-{
-	const char *p = *s;
-	unsigned int value = 0;
-
-	if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9'))
-		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		if (p - *s >= 6)
-			return false;
-		value = value * 10 + (unsigned int)(*p - '0');
-	}
-	*s = p;
-	*out = value;
-	return true;
-}
+#define NUMBER_MAX 999999U
 
 bool version_parse(const char *s, struct version *v)
 {
+	const char *from = s + (*s == 'v');
+	auto_strv char **parts = text_split(from, ".");
+	auto_free char *canonical = NULL;
 	struct version out;
+	uint64_t n[3];
 
-	if (*s == 'v')
-		s++;
-	if (!number(&s, &out.major) || *s++ != '.' || !number(&s, &out.minor) || *s++ != '.' ||
-	    !number(&s, &out.patch) || *s != '\0')
+	if (strv_len(parts) != ARRAY_LEN(n))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(n); i++)
+		if (!text_parse_u64(parts[i], 0, NUMBER_MAX, &n[i]))
+			return false;
+	out = (struct version){ (unsigned int)n[0], (unsigned int)n[1], (unsigned int)n[2] };
+	canonical = xasprintf(VERSION_FMT, VERSION_ARGS(out));
+	if (strcmp(canonical, from) != 0)
 		return false;
 	*v = out;
 	return true;
@@ -62,26 +54,20 @@ char *version_tarball(struct version v)
 
 bool version_of_tarball(const char *name, struct version *v)
 {
-	const char *end = strstr(name, "-linux-");
-	auto_free char *number =
-		end && text_starts(name, "etcd-v") ? xstrndup(name + 6, (size_t)(end - name) - 6) : NULL;
+	auto_free char *number = text_starts(name, "etcd-v") ? xstrndup(name + 6, strcspn(name + 6, "-")) : NULL;
 	auto_free char *canonical = number && version_parse(number, v) ? version_tarball(*v) : NULL;
 
 	return canonical && strcmp(canonical, name) == 0;
 }
 
-static int cmp(unsigned int a, unsigned int b)
+static uint64_t rank(struct version v)
 {
-	return a < b ? -1 : a > b;
+	return ((uint64_t)v.major * (NUMBER_MAX + 1) + v.minor) * (NUMBER_MAX + 1) + v.patch;
 }
 
 int version_cmp(struct version a, struct version b)
 {
-	if (a.major != b.major)
-		return cmp(a.major, b.major);
-	if (a.minor != b.minor)
-		return cmp(a.minor, b.minor);
-	return cmp(a.patch, b.patch);
+	return rank(a) < rank(b) ? -1 : rank(a) > rank(b);
 }
 
 bool version_at_least(struct version v, unsigned int major, unsigned int minor)
@@ -91,7 +77,7 @@ bool version_at_least(struct version v, unsigned int major, unsigned int minor)
 
 const char *version_known_bad(struct version v)
 {
-	/* etcd's own advisory of March 2022: inconsistent data after a crash under load, mended in 3.5.3. */
+	/* etcd's advisory of March 2022: inconsistent data after a crash under load, fixed in 3.5.3. */
 	if (v.major == 3 && v.minor == 5 && v.patch <= 2)
 		return "etcd 3.5.0 to 3.5.2 can lose data after a crash under load";
 	if (!version_at_least(v, 3, 4) || v.major > 3)

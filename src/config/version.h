@@ -16,7 +16,7 @@ bool version_parse(const char *s, struct version *v);
 /* Go's name of this machine's architecture; NULL when etcd publishes nothing for it. */
 const char *version_arch(void);
 
-/* "etcd-v3.6.14-linux-amd64.tar.gz", as etcd's project names its tarballs for this machine; NULL without version_arch. The caller frees. */
+/* "etcd-v3.6.14-linux-amd64.tar.gz", the tarball for this machine; NULL without version_arch. The caller frees. */
 char *version_tarball(struct version v);
 
 /* The version in such a name; false for any other name. */

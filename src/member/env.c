@@ -170,7 +170,7 @@ static int put_passed(const struct machine *m, const struct env_input *in, struc
 		strv_add(&known, name);
 	}
 	for (size_t i = 0; i < c->n_etcd; i++) {
-		const struct config_etcd *line = &c->etcd[i];
+		const struct config_line *line = &c->etcd[i];
 
 		if (!strv_has(known, line->key)) {
 			const char *near = known ? text_suggest(line->key, (const char *const *)known) : NULL;

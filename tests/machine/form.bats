@@ -132,7 +132,7 @@ nothing_secret_is_left() {
 @test "members with DNS names find themselves when the names resolve" {
 	start_over MEMBERS=a=n1.example.test,b=n2.example.test,c=n3.example.test
 	package n3
-	on n3 wait_for 'grep -q "a name that nobody knows yet" /run/etcd-cluster/setup'
+	on n3 wait_for 'grep -q "cannot be resolved yet" /run/etcd-cluster/setup'
 	dns_names
 	package n1
 	package n2

@@ -195,7 +195,7 @@ static void an_unresolvable_name_is_pending(void **state)
 	const struct layout *at = *state;
 
 	put_file("/etc/etcd/cluster.conf", "ROLE=cluster\nMEMBERS=n1=192.0.2.1,n2=nowhere.invalid\n");
-	assert_err(config_load(at, &c, e), ERR_PENDING, "unless it is nowhere.invalid");
+	assert_err(config_load(at, &c, e), ERR_PENDING, "nowhere.invalid cannot be resolved yet");
 }
 
 static void dropins_override_cluster_conf(void **state)
@@ -272,7 +272,7 @@ static void mistakes_are_refused(void **state)
 		{ "ADDRESS=10.0.0.1/24\n", "has a slash" },
 		{ "ADDRESS=a_b.example.com\n", "underscore" },
 		{ "MEMBERS=n1\n", "an entry is NAME=ADDRESS" },
-		{ "MEMBERS=,\n", "names nobody" },
+		{ "MEMBERS=,\n", "has no entry" },
 		{ "MEMBERS=n1=10.0.0.1,n1=10.0.0.2\n", "the name n1 twice" },
 		{ "MEMBERS=n1=10.0.0.1,n2=10.0.0.1\n", "the address 10.0.0.1 twice" },
 		{ "MEMBERS=n1=[fd00::1],n2=fd00:0::1\n", "the address fd00::1 twice" },
@@ -291,7 +291,7 @@ static void mistakes_are_refused(void **state)
 		{ "RELEASE=3.5.1\n", "can lose data" },
 		{ "RELEASE=3.3.27\n", "only etcd 3.4 to 3.7" },
 		{ "RELEASE_URL=ftp://x/y\n", "begins with none of" },
-		{ "RELEASE_URL=https://u:p@x/y\n", "no place for a password" },
+		{ "RELEASE_URL=https://u:p@x/y\n", "must not hold a password" },
 		{ "RELEASE_URL=https:///y\n", "no valid host name" },
 		{ "RELEASE_URL=https://x:99999/y\n", "has a port that is not" },
 		{ "RELEASE_URL=file:x\n", "no absolute path" },
@@ -341,7 +341,7 @@ static void mistakes_are_refused(void **state)
 		{ "ETCD_CLIENT_CERT_AUTH=false\n", "without a certificate" },
 		{ "ETCD_PEER_CLIENT_CERT_AUTH=\n", "without a certificate" },
 		{ "ETCD_AUTO_TLS=true\n", "throw-away" },
-		{ "ETCD_PROXY=on\n", "no member" },
+		{ "ETCD_PROXY=on\n", "instead of a member" },
 		{ "ETCD_PEER_CERT_ALLOWED_CN=x\n", "out of the peer port" },
 		{ "ETCD_FORCE_NEW_CLUSTER=true\n", "at every start" },
 		{ "ETCD_CONFIG_FILE=/etc/x\n", "ignore everything else" },

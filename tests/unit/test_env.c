@@ -87,7 +87,7 @@ static void pass(struct box *b, const char *key, const char *value)
 	struct config *c = &b->m.conf;
 
 	c->etcd = xrealloc(c->etcd, c->n_etcd + 1, sizeof(*c->etcd));
-	c->etcd[c->n_etcd++] = (struct config_etcd){ xstrdup(key), xstrdup(value), xstrdup("cluster.conf:9") };
+	c->etcd[c->n_etcd++] = (struct config_line){ xstrdup(key), xstrdup(value), xstrdup("cluster.conf:9") };
 }
 
 static int ensure(struct box *b)
