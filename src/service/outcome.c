@@ -25,11 +25,18 @@ static char *path_of(const struct machine *m)
 	return xasprintf("%s/setup", m->at.run);
 }
 
+static char *text_of(const struct keyfile *file, const char *key)
+{
+	const char *text = keyfile_get(file, key);
+
+	return xstrdup(text ? text : "");
+}
+
 int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 {
 	auto_free char *path = path_of(m);
 	auto_keyfile struct keyfile file = { 0 };
-	const char *state, *code, *text;
+	const char *state, *code;
 	uint64_t number;
 
 	*o = (struct outcome){ 0 };
@@ -37,15 +44,13 @@ int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 		return err_absent(e);
 	state = keyfile_get(&file, "STATE");
 	code = keyfile_get(&file, "EXIT");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (!state || strcmp(state, names[i]) != 0 || !code || !text_parse_u64(code, 0, 255, &number))
+	for (size_t i = 0; state && code && i < ARRAY_LEN(names); i++) {
+		if (strcmp(state, names[i]) != 0 || !text_parse_u64(code, 0, 255, &number))
 			continue;
-		o->state = (enum outcome_state)i;
-		o->exit = (int)number;
-		text = keyfile_get(&file, "MESSAGE");
-		o->message = xstrdup(text ? text : "");
-		text = keyfile_get(&file, "HINT");
-		o->hint = xstrdup(text ? text : "");
+		*o = (struct outcome){ .state = (enum outcome_state)i,
+				       .exit = (int)number,
+				       .message = text_of(&file, "MESSAGE"),
+				       .hint = text_of(&file, "HINT") };
 		return 1;
 	}
 	return err_set(e, ERR_FAIL, "%s is damaged; the next setup writes it again", path);
@@ -86,16 +91,9 @@ static int render(enum outcome_state state, const struct err *why, struct buf *o
 int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e)
 {
 	auto_free char *path = path_of(m);
-	auto_buf struct buf before = { 0 }, text = { 0 };
+	auto_buf struct buf text = { 0 };
 
-	if (render(state, why, &text, e) < 0)
+	if (render(state, why, &text, e) < 0 || file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)
 		return -1;
-	if (file_read(path, KEYFILE_MAX_BYTES, &before, e) < 0 && err_absent(e) < 0)
-		return -1;
-	if (strcmp(buf_str(&before), buf_str(&text)) == 0)
-		return 0;
-	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0 ||
-	    file_replace(path, FILE_MODE(0644), text.data, text.len, e) < 0)
-		return -1;
-	return 1;
+	return machine_write(m, path, FILE_MODE(0644), &text, e);
 }

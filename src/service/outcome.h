@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the last `setup` ended, so that `status` can report it: /run/etcd-cluster/setup. Volatile on purpose: the boot
- * unit walks the road again anyway.
+ * How the last `setup` ended, for `status`: /run/etcd-cluster/setup. It is volatile, since the boot unit runs setup.
  */
 #pragma once
 
 #include "config/machine.h"
 
 enum outcome_state {
-	OUTCOME_READY,	 /* the machine is what cluster.conf says */
+	OUTCOME_READY,	 /* the machine matches cluster.conf */
 	OUTCOME_IDLE,	 /* ROLE=none */
 	OUTCOME_PENDING, /* the retry timer will come back to it */
 	OUTCOME_FAILED,	 /* a person must look */
@@ -21,12 +20,12 @@ struct outcome {
 	char *hint;    /* what to type next, or "" */
 };
 
-/* "ready", "idle", "pending", "failed": what STATE= in the file says. */
+/* "ready", "idle", "pending", "failed": STATE= in the file. */
 const char *outcome_name(enum outcome_state state);
 
 /* 1 when there is one, 0 when setup has not run since boot. The caller frees with outcome_free. */
 int outcome_read(const struct machine *m, struct outcome *o, struct err *e) MUST_CHECK;
 void outcome_free(struct outcome *o);
 
-/* Records how it ended: why is NULL for ready and idle. 1 when that is news, 0 when the file said so already. */
+/* Records how it ended: why is NULL for ready and idle. 1 written, 0 the file has that already, -1. */
 int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e) MUST_CHECK;

@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The etcd unit under systemd, by systemctl(1). Every function does nothing on a machine that is not live.
+ * The units under systemd, by systemctl(1). Functions do nothing on a machine that is not live.
  */
 #pragma once
 
 #include "config/machine.h"
 
 /*
- * Tells systemd which directories etcd may write when they are not the packaged default: a drop-in for etcd.service in
- * /etc/systemd/system, removed again when it is not needed. 1 changed, 0 as it was, -1. Works below --root too.
+ * Lets etcd.service write to DATA_DIR and WAL_DIR when they are not the packaged ones: a drop-in in
+ * /etc/systemd/system, removed when it is not needed. 1 changed, 0 unchanged, -1. Works below --root too.
  */
 int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Asks systemd to start etcd.service and does not wait: a member of N sends READY=1 only once there is a quorum, so
- * waiting for the job can take for ever. A unit that had failed before gets a fresh start.
+ * Starts etcd.service, also after a failure, and does not wait: a member sends READY=1 only once there is a quorum,
+ * which can take for ever.
  */
 int service_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Kills an etcd that runs and starts the unit: for one whose address is gone, which would try in vain to tell its peers
- * for more than a minute. What it has acknowledged is on its disk.
+ * Kills a running etcd and starts the unit: one whose address is gone tries for more than a minute to reach its peers
+ * when it is stopped. What it has acknowledged is on its disk.
  */
 int service_kill_and_start(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* Stops etcd.service and waits until it has ended; one that does not run is stopped already. */
+/* Stops etcd.service and waits until it has ended. */
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * Opens or closes the enrolment port: starts or stops etcd-cluster-enroll.socket, with a drop-in for an ENROLL_PORT
- * that is not the packaged one. 1 changed, 0 as it was, -1. Below --root it only writes the drop-in.
+ * that is not the packaged one. 1 changed, 0 unchanged, -1. Below --root it only writes the drop-in.
  */
 int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_CHECK;
 
-/*
- * Whether etcd.service has given up (failed, or its preflight refused); *why is then a plain clause. The caller frees.
- */
+/* 1 when etcd.service has failed or its preflight refused, with the reason in *why (the caller frees); else 0; -1. */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
 
 /* Starts or stops the timer that runs setup again; it is on only while something is pending. */
