@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,36 +12,30 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 /* The directory part of path, "." for a bare name. The caller frees. */
 static char *parent_of(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	auto_free char *copy = xstrdup(path);
 
-	if (!slash)
-		return xstrdup(".");
-	if (slash == path)
-		return xstrdup("/");
-	return xstrndup(path, (size_t)(slash - path));
+	return xstrdup(dirname(copy)); /* POSIX's: changes its argument */
 }
 
 /* A name beside path that nobody can guess. The caller frees. */
 static char *temp_beside(const char *path)
 {
 	auto_free char *dir = parent_of(path);
-	uint8_t random[8];
-	char hex[2 * sizeof(random) + 1];
+	uint64_t random;
 
 	/* Eight bytes never block and never come short (getrandom(2)). */
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		abort();
-	text_hex(random, sizeof(random), hex);
-	return xasprintf("%s/" FILE_TEMP "%s", dir, hex);
+	return xasprintf("%s/" FILE_TEMP ID_FMT, dir, random);
 }
 
 static int sync_dir(const char *dir, struct err *e)
@@ -298,7 +293,7 @@ int file_open_private(const char *path, struct err *e)
 	if (st.st_mode & 077) {
 		(void)err_set(e, ERR_VERIFY, "%s holds a secret and can be read by others (mode %04o)", path,
 			      (unsigned int)st.st_mode & 07777);
-		return err_hint(e, "if nobody can have read it: chmod 600 %s; else put a new one there", path);
+		return err_hint(e, "chmod 600 %s, and replace the secret if somebody may have read it", path);
 	}
 	return steal_fd(&fd);
 }
@@ -370,8 +365,7 @@ int file_check_programs(const char *path, struct err *e)
 int file_lock(const char *path, unsigned int seconds, struct err *e)
 {
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	const struct timespec tick = { .tv_nsec = 100 * 1000 * 1000 };
-	unsigned long tries = 10UL * seconds;
+	long long deadline = clock_ms() + 1000LL * seconds;
 	char pid[24] = "";
 
 	if (fd < 0)
@@ -379,14 +373,14 @@ int file_lock(const char *path, unsigned int seconds, struct err *e)
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(e, ERR_FAIL, "cannot lock %s", path);
-		if (tries-- == 0) {
+		if (clock_ms() >= deadline) {
 			if (pread(fd, pid, sizeof(pid) - 1, 0) > 0)
 				pid[strcspn(pid, "\n")] = '\0';
 			text_printable(pid);
 			(void)err_set(e, ERR_FAIL, "another etcd-cluster (process %s) holds the lock %s", pid, path);
 			return err_hint(e, "wait for it to end, then run this again");
 		}
-		(void)nanosleep(&tick, NULL);
+		clock_sleep(100);
 	}
 	(void)snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)

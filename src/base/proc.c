@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -107,9 +106,7 @@ static const char *collect(struct proc_child *child)
 /* Waits for pid until the deadline, then kills it. NULL, or why it gave up. */
 static const char *reap(pid_t pid, long long deadline, int *status)
 {
-	struct timespec tick = { .tv_nsec = 200 * 1000 };
-
-	for (;;) {
+	for (int pause = 1;; pause = pause < 8 ? 2 * pause : pause) {
 		pid_t done = waitpid(pid, status, WNOHANG);
 
 		if (done == pid)
@@ -118,9 +115,7 @@ static const char *reap(pid_t pid, long long deadline, int *status)
 			return "it could not be waited for";
 		if (clock_ms() >= deadline)
 			return "it took too long";
-		(void)nanosleep(&tick, NULL);
-		if (tick.tv_nsec < 10 * 1000 * 1000)
-			tick.tv_nsec *= 2;
+		clock_sleep(pause);
 	}
 }
 

@@ -88,6 +88,14 @@ void text_upper(char *s)
 			*s = (char)(*s & ~0x20);
 }
 
+bool text_is_word(const char *s, const char *also)
+{
+	while ((*s >= '0' && *s <= '9') || (*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
+	       (*s && strchr(also, *s)))
+		s++;
+	return *s == '\0';
+}
+
 bool text_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

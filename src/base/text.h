@@ -31,6 +31,9 @@ const char *text_suggest(const char *word, const char *const *names);
 void text_lower(char *s);
 void text_upper(char *s);
 
+/* True when s has only ASCII letters, digits and the characters of also. */
+bool text_is_word(const char *s, const char *also);
+
 bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 

@@ -21,7 +21,7 @@ void config_line_free(struct config_line *line)
 
 int config_bad(struct err *e, const struct config_line *line, const char *why, ...)
 {
-	char shown[160], reason[512];
+	char shown[160], reason[1024];
 	va_list ap;
 
 	va_start(ap, why);
@@ -32,40 +32,28 @@ int config_bad(struct err *e, const struct config_line *line, const char *why, .
 	return err_set(e, ERR_CONFIG, "%s: %s=%s %s", line->where, line->key, shown, reason);
 }
 
-static bool is_lower_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool is_alnum(char c)
-{
-	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
-}
-
 /* RFC 1123, 2.1: labels of letters, digits and inner hyphens. */
 static const char *check_labels(const char *s)
 {
-	size_t label = 0;
+	if (*s == '\0')
+		return "is empty";
+	if (strchr(s, '_'))
+		return "has an underscore, which no host name in a certificate may have; write a hyphen";
+	if (!text_is_word(s, ".-"))
+		return "has a character that is not a letter, digit, hyphen or dot";
+	for (const char *label = s;; label = strchr(label, '.') + 1) {
+		size_t len = strcspn(label, ".");
 
-	for (const char *p = s;; p++) {
-		if (*p == '.' || *p == '\0') {
-			if (label == 0)
-				return *s ? "has an empty part between dots" : "is empty";
-			if (p[-1] == '-')
-				return "has a part that ends in a hyphen";
-			label = 0;
-			if (*p == '\0')
-				return NULL;
-			continue;
-		}
-		if (*p == '_')
-			return "has an underscore, which no host name in a certificate may have; write a hyphen";
-		if (!is_alnum(*p) && *p != '-')
-			return "has a character that is not a letter, digit, hyphen or dot";
-		if (*p == '-' && label == 0)
-			return "has a part that begins with a hyphen";
-		if (++label > 63)
+		if (len == 0)
+			return "has an empty part between dots";
+		if (len > 63)
 			return "has a part longer than 63 characters";
+		if (label[0] == '-')
+			return "has a part that begins with a hyphen";
+		if (label[len - 1] == '-')
+			return "has a part that ends in a hyphen";
+		if (label[len] == '\0')
+			return NULL;
 	}
 }
 
@@ -73,9 +61,8 @@ const char *config_check_name(const char *s)
 {
 	if (strlen(s) > CONFIG_NAME_MAX)
 		return "is longer than 63 characters";
-	for (const char *p = s; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			return "has upper-case letters; write it in lower case";
+	if (strpbrk(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		return "has upper-case letters; write it in lower case";
 	if (config_is_ip(s))
 		return "is an address, not a name";
 	return check_labels(s);
@@ -218,18 +205,14 @@ const char *config_check_path(const char *s)
 		return "is not an absolute path";
 	if (strlen(s) > 1024)
 		return "is too long";
-	for (const char *p = s; *p; p++) {
-		if (!is_alnum(*p) && !strchr("._/+@-", *p))
-			return "has a character other than letters, digits and . _ / + @ -";
-		if (*p != '/')
-			continue;
-		if (p[1] == '/')
-			return "has two slashes in a row";
-		if (p[1] == '\0')
-			return p == s ? NULL : "ends in a slash";
-		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0' || (p[2] == '.' && (p[3] == '/' || p[3] == '\0'))))
-			return "has a part that is . or ..";
-	}
+	if (!text_is_word(s, "._/+@-"))
+		return "has a character other than letters, digits and . _ / + @ -";
+	if (strstr(s, "//"))
+		return "has two slashes in a row";
+	if (s[1] != '\0' && text_ends(s, "/"))
+		return "ends in a slash";
+	if (strstr(s, "/./") || strstr(s, "/../") || text_ends(s, "/.") || text_ends(s, "/.."))
+		return "has a part that is . or ..";
 	return NULL;
 }
 

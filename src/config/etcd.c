@@ -63,9 +63,8 @@ static const char *check_http_urls(const char *value)
 
 static const char *check_name(const char *key)
 {
-	for (const char *p = key; *p; p++)
-		if (!(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9') && *p != '_')
-			return "is not written in upper case";
+	if (!text_is_word(key, "_") || strpbrk(key, "abcdefghijklmnopqrstuvwxyz"))
+		return "is not written in upper case";
 	return strcmp(key, "ETCD_") == 0 ? "names no option" : NULL;
 }
 

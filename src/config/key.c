@@ -2,7 +2,6 @@
 #include "config/key.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,10 +271,7 @@ static const char *check_cluster_token(const char *s)
 {
 	if (strlen(s) > 128)
 		return "is longer than 128 characters";
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("._-", *s))
-			return "has a character other than letters, digits and . _ -";
-	return NULL;
+	return text_is_word(s, "._-") ? NULL : "has a character other than letters, digits and . _ -";
 }
 
 static const char *check_metrics_url(const char *s)
