@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,17 +20,13 @@ static struct {
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long dev, ino;
+	char own[48];
 	struct stat st;
-	char *end;
 
 	if (!stream || fstat(STDERR_FILENO, &st) < 0)
 		return false;
-	dev = strtoull(stream, &end, 10);
-	if (*end != ':')
-		return false;
-	ino = strtoull(end + 1, &end, 10);
-	return *end == '\0' && dev == st.st_dev && ino == st.st_ino;
+	(void)snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(stream, own) == 0;
 }
 
 void log_open(bool verbose)
