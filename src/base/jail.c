@@ -153,8 +153,10 @@ int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t resul
 	struct jail_verdict *verdict = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent = getpid();
 
-	if (verdict == MAP_FAILED)
-		return err_sys(e, ERR_FAIL, "cannot make shared memory");
+	if (verdict == MAP_FAILED) {
+		(void)err_sys(e, ERR_FAIL, "cannot make shared memory");
+		return -1; /* clang's analyzer does not know that err_sys returns -1 */
+	}
 	*child = (struct jail_child){ .pid = fork(), .verdict = verdict, .result_len = result_len };
 	if (child->pid == 0) {
 		if (enter(jail, parent, &verdict->err) < 0)

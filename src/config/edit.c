@@ -11,27 +11,29 @@
 
 #define CONF_MAX (256 * 1024)
 
-/* The first line of text that is `<prefix>key=…`, or NULL. */
-static const char *find_line(const char *text, const char *prefix, const char *key)
+/* True and the first line of text that is `<prefix>key=…`; else false and the end of text. */
+static bool find_line(const char *text, const char *prefix, const char *key, const char **at)
 {
 	auto_free char *begin = xasprintf("%s%s=", prefix, key);
 
-	while (!text_starts(text, begin)) {
-		text += strcspn(text, "\n");
-		if (*text++ == '\0')
-			return NULL;
+	for (*at = text; !text_starts(*at, begin); (*at)++) {
+		*at += strcspn(*at, "\n");
+		if (**at == '\0')
+			return false;
 	}
-	return text;
+	return true;
 }
 
 /* text with one answer put in: in place of its line, behind its sample, or at the end. */
 static void put(const char *text, const struct config_answer *answer, struct buf *out)
 {
-	const char *line = find_line(text, "", answer->key);
-	const char *near = line ? line : find_line(text, "#", answer->key);
-	const char *rest = near ? near + strcspn(near, "\n") : text + strlen(text);
-	const char *end = line ? line : rest; /* of what stays before it */
+	const char *at, *rest, *end; /* end: of what stays before the answer */
+	bool is_set = find_line(text, "", answer->key, &at);
 
+	if (!is_set)
+		(void)find_line(text, "#", answer->key, &at);
+	rest = at + strcspn(at, "\n");
+	end = is_set ? at : rest;
 	buf_add(out, text, (size_t)(end - text));
 	if (end > text && end[-1] != '\n')
 		buf_puts(out, "\n");

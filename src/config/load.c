@@ -74,7 +74,7 @@ static int read_file(const char *path, bool may_be_absent, struct lines *l, stru
 
 static bool is_dropin(const char *name)
 {
-	return name[0] != '.' && text_ends(name, ".conf") && strlen(name) > strlen(".conf");
+	return name[0] != '.' && text_ends(name, ".conf");
 }
 
 static int read_dropins(const char *dir, struct lines *l, struct err *e)
