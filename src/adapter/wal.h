@@ -14,8 +14,8 @@ struct wal_ids {
 };
 
 /*
- * Reads the IDs from the first segment (the "*.wal" file with the lowest sequence number) in the directory. Returns 1 when
- * found, 0 when there is no segment (nor the directory), -1 (ERR_FAIL) when it cannot be read or is damaged.
+ * Reads the IDs from the first segment (the "*.wal" file with the lowest sequence number) in the directory. 1 found;
+ * 0 no segment, or no directory; -1 (ERR_FAIL) it cannot be read or is damaged.
  */
 int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e) MUST_CHECK;
 
@@ -23,8 +23,7 @@ int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e) MUST_CHECK
 int wal_parse_ids(const char *name, const uint8_t *data, size_t len, struct wal_ids *ids, struct err *e) MUST_CHECK;
 
 /*
- * The IDs that etcd makes up for the members of a new cluster (server/etcdserver/api/membership, NewMember and genID): a member's from
- * its advertised peer URLs and the cluster token, the cluster's from those of all members. `member` is that of urls[self]. Each member has
- * one URL.
+ * The IDs that etcd computes for a new cluster (api/membership, NewMember and genID): a member's from its advertised peer
+ * URL and the cluster token, the cluster's from those of all members. `member` is that of urls[self].
  */
 struct wal_ids wal_static_ids(char *const *urls, size_t n, size_t self, const char *token);
