@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gRPC as etcd speaks it: unary calls and server streams over HTTP/2 and mutual TLS, by libcurl.
- * The wire format is the gRPC project's PROTOCOL-HTTP2.md; what etcd makes of it was tried on 3.4 to 3.7.
+ * gRPC as etcd speaks it: unary calls over HTTP/2 and mutual TLS, by libcurl. The wire format is the gRPC project's
+ * PROTOCOL-HTTP2.md, tried on etcd 3.4 to 3.7.
  */
 #pragma once
 
@@ -28,56 +28,53 @@ enum grpc_code {
 	GRPC_UNAUTHENTICATED = 16,
 };
 
-/* "UNAVAILABLE" and so on, as the specification names them; never NULL. */
-const char *grpc_code_name(int code);
-
-/* Largest answer to a unary call: four times what etcd itself sends at most by default (--max-request-bytes is 1.5 MiB). */
+/* Largest answer: etcd's --max-request-bytes is 1.5 MiB by default. */
 #define GRPC_MAX_MESSAGE ((size_t)8 << 20)
 
 struct grpc_endpoint {
-	const char *url;			    /* "https://[::1]:2379"; nothing but https is spoken */
+	const char *url;			    /* "https://[::1]:2379"; https only */
 	const char *ca_file, *cert_file, *key_file; /* PEM */
 	unsigned int timeout_ms;		    /* for each call, connecting included */
 	unsigned int connect_ms;		    /* for connecting, TLS included; 0: as timeout_ms */
 };
 
 struct grpc;
-#define auto_grpc cleanup(grpc_close_ptr)
+#define auto_grpc cleanup(grpc_close)
 
 /*
- * A session: its calls share one connection, which the first one makes. Says ERR_CONFIG when one of the files cannot be read or
- * the URL is no https URL; does not go to the network yet. Copies the endpoint. The caller closes it.
+ * A session: its calls share one connection, which the first one makes. NULL (ERR_CONFIG) when one of the files cannot be
+ * read or the URL is not an https URL; nothing is sent yet. Copies the endpoint. The caller closes it.
  * Sessions are opened and closed by one thread; each may be used by another one in between.
  */
 struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e);
-void grpc_close(struct grpc *g);
-void grpc_close_ptr(struct grpc **g);
+void grpc_close(struct grpc **g);
 
-/* All calls from now on, together, end within ms; one that is made later fails as if nobody had answered. */
+/* All calls from now on, together, end within ms; a later one fails as if nobody had answered. */
 void grpc_until(struct grpc *g, unsigned int ms);
 
 /* The endpoint's URL, for messages. */
 const char *grpc_url(const struct grpc *g);
 
 /*
- * Calls a method ("/etcdserverpb.Maintenance/Status"). on_message gets each message of the answer, whole; a -1 from it ends the call with
- * its error. Messages above max bytes are refused. 0 only when the server said grpc-status 0.
- * Failures are ERR_HEALTH with e->rpc set: to the server's code, or to GRPC_UNAVAILABLE (no connection), GRPC_DEADLINE_EXCEEDED,
- * GRPC_INTERNAL (what answered does not speak gRPC properly) or GRPC_UNAUTHENTICATED (TLS: one side does not trust the other).
+ * Calls a method ("/etcdserverpb.Maintenance/Status") and appends its one answer, up to GRPC_MAX_MESSAGE, to reply.
+ * 0 only when the server sent exactly one message and grpc-status 0. Failures are ERR_HEALTH with e->rpc set: to the
+ * server's code, or to GRPC_UNAVAILABLE (no connection), GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL (the answer is not proper
+ * gRPC) or GRPC_UNAUTHENTICATED (TLS: one side does not trust the other).
  */
-typedef int grpc_on_message(void *arg, const uint8_t *message, size_t len, struct err *e);
-int grpc_stream(struct grpc *g, const char *method, const struct buf *request, size_t max, grpc_on_message *on_message,
-		void *arg, struct err *e) MUST_CHECK;
-
-/* The same for one answer, which is appended to reply (up to GRPC_MAX_MESSAGE). None or a second one is an error. */
 int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply,
 	       struct err *e) MUST_CHECK;
 
-/* --- The parts of it that meet bytes from outside, apart so that they can be tested and fuzzed. */
+/* err_set of class ERR_HEALTH with a gRPC code: -1. */
+#define grpc_fail(e, code, ...) (err_set(e, ERR_HEALTH, __VA_ARGS__), (e)->rpc = (code), -1)
+
+/* --- The parts that read bytes from outside (grpc_wire.c), apart so that they can be tested and fuzzed. */
+
+/* Gets one message, whole; -1 ends the call with its error. */
+typedef int grpc_on_message(void *arg, const uint8_t *message, size_t len, struct err *e);
 
 /* Cuts a body into messages. Set max, on_message and arg; the rest starts as zeros. */
 struct grpc_frames {
-	size_t max;
+	size_t max; /* bytes of a message; a longer one is refused */
 	grpc_on_message *on_message;
 	void *arg;
 	struct buf partial; /* the beginning of a frame whose rest has not come; freed with buf_free */
@@ -96,11 +93,11 @@ struct grpc_head {
 	bool is_grpc;		/* content-type: application/grpc */
 	int code;		/* grpc-status, or -1 when there was none */
 	char message[512];	/* grpc-message, percent-decoded */
-	char content_type[128]; /* for the message that says it is the wrong one */
+	char content_type[128]; /* for the message about a wrong one */
 };
 
 /* Takes one line as libcurl hands it over: a status line, a header, a trailer or an empty line. */
 void grpc_head_line(struct grpc_head *h, const char *line, size_t len);
 
-/* The verdict of a finished exchange: 0, or -1 with e telling what is wrong with it. */
+/* The verdict on a finished exchange: 0, or -1. */
 int grpc_head_verdict(const struct grpc_head *h, struct err *e) MUST_CHECK;

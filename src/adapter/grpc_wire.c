@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The half of gRPC that meets bytes from outside: frames, headers, trailers. No network here.
+ * The half of gRPC that reads bytes from outside: frames, headers, trailers.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define FRAME_HEAD	5 /* one byte of flags, four of length (PROTOCOL-HTTP2.md, Length-Prefixed-Message) */
 #define CODE_UNREADABLE (-2)
 
-const char *grpc_code_name(int code)
+static const char *code_name(int code)
 {
 	static const char *const names[] = {
 		"OK",	     "CANCELLED",	"UNKNOWN",	     "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
@@ -24,9 +24,6 @@ const char *grpc_code_name(int code)
 
 	return code >= 0 && (size_t)code < ARRAY_LEN(names) ? names[code] : "a code that gRPC does not have";
 }
-
-/* err_set with a gRPC code. */
-#define fail(e, code, ...) (err_set(e, ERR_HEALTH, __VA_ARGS__), (e)->rpc = (code), -1)
 
 /* Forgets the first n bytes of b. */
 static void drop(struct buf *b, size_t n)
@@ -47,12 +44,12 @@ static int take_frame(struct grpc_frames *f, size_t at, size_t *used, struct err
 		return 0;
 	/* We offer no compression (no grpc-accept-encoding), so a compressed frame is a mistake, not a choice. */
 	if (frame[0] != 0)
-		return fail(e, GRPC_INTERNAL, "the answer is not gRPC as we speak it (frame flags %u)", frame[0]);
+		return grpc_fail(e, GRPC_INTERNAL, "the answer is not gRPC as we speak it (frame flags %u)", frame[0]);
 	memcpy(&length, frame + 1, sizeof(length));
 	length = ntohl(length);
 	if (length > f->max)
-		return fail(e, GRPC_RESOURCE_EXHAUSTED, "the answer is too large (%u bytes, at most %zu are taken)",
-			    length, f->max);
+		return grpc_fail(e, GRPC_RESOURCE_EXHAUSTED,
+				 "the answer is too large (%u bytes, at most %zu are taken)", length, f->max);
 	if (left - FRAME_HEAD < length)
 		return 0;
 	*used = FRAME_HEAD + length;
@@ -75,8 +72,8 @@ int grpc_frames_feed(struct grpc_frames *f, const void *data, size_t len, struct
 int grpc_frames_end(const struct grpc_frames *f, struct err *e)
 {
 	if (f->partial.len > 0)
-		return fail(e, GRPC_INTERNAL, "the answer ends in the middle of a message (%zu bytes of it came)",
-			    f->partial.len);
+		return grpc_fail(e, GRPC_INTERNAL, "the answer ends in the middle of a message (%zu bytes of it came)",
+				 f->partial.len);
 	return 0;
 }
 
@@ -160,22 +157,23 @@ void grpc_head_line(struct grpc_head *h, const char *line, size_t len)
 int grpc_head_verdict(const struct grpc_head *h, struct err *e)
 {
 	if (h->http_status == 0)
-		return fail(e, GRPC_INTERNAL, "no answer came");
+		return grpc_fail(e, GRPC_INTERNAL, "no answer came");
 	if (!h->http2)
-		return fail(e, GRPC_INTERNAL, "HTTP/1 answers here (status %ld), not gRPC: this is no etcd client port",
-			    h->http_status);
+		return grpc_fail(e, GRPC_INTERNAL,
+				 "HTTP/1 answers here (status %ld), not gRPC: this is no etcd client port",
+				 h->http_status);
 	if (h->http_status != 200)
-		return fail(e, GRPC_INTERNAL, "HTTP status %ld instead of gRPC: this is no etcd client port",
-			    h->http_status);
+		return grpc_fail(e, GRPC_INTERNAL, "HTTP status %ld instead of gRPC: this is no etcd client port",
+				 h->http_status);
 	if (!h->is_grpc)
-		return fail(e, GRPC_INTERNAL, "the answer is %s instead of gRPC: this is no etcd client port",
-			    h->content_type[0] ? h->content_type : "something without a content-type");
+		return grpc_fail(e, GRPC_INTERNAL, "the answer is %s instead of gRPC: this is no etcd client port",
+				 h->content_type[0] ? h->content_type : "something without a content-type");
 	if (h->code == CODE_UNREADABLE)
-		return fail(e, GRPC_INTERNAL, "the answer has an unreadable grpc-status");
+		return grpc_fail(e, GRPC_INTERNAL, "the answer has an unreadable grpc-status");
 	if (h->code < 0)
-		return fail(e, GRPC_INTERNAL, "the answer breaks off: it has no grpc-status");
+		return grpc_fail(e, GRPC_INTERNAL, "the answer breaks off: it has no grpc-status");
 	if (h->code != GRPC_OK)
-		return fail(e, h->code, "%s (%s)", h->message[0] ? h->message : "no reason given",
-			    grpc_code_name(h->code));
+		return grpc_fail(e, h->code, "%s (%s)", h->message[0] ? h->message : "no reason given",
+				 code_name(h->code));
 	return 0;
 }

@@ -13,40 +13,39 @@
 #define MAX_MEMBERS 256
 
 /*
- * One call: packs ask, unpacks the answer as `type`. The caller frees with protobuf_c_message_free_unpacked.
- * protobuf-c's decoder checks every length against the buffer, which grpc_unary has capped.
+ * One call of "Service/Method": packs ask and unpacks the answer as `type`, whose struct it returns; freed by free_message.
+ * protobuf-c checks every length against the buffer, which grpc_unary has capped.
  */
-static ProtobufCMessage *call(struct grpc *g, const char *method, const ProtobufCMessage *ask,
-			      const ProtobufCMessageDescriptor *type, struct err *e)
+static void *call(struct grpc *g, const char *method, const ProtobufCMessage *ask,
+		  const ProtobufCMessageDescriptor *type, struct err *e)
 {
-	auto_buf struct buf request = { 0 };
+	const size_t len = protobuf_c_message_get_packed_size(ask);
+	auto_buf struct buf request = { .data = xcalloc(len + 1, 1), .len = len, .cap = len + 1 };
 	auto_buf struct buf reply = { 0 };
-	auto_free uint8_t *packed = xcalloc(1, protobuf_c_message_get_packed_size(ask) + 1);
-	const char *name = strrchr(method, '/') + 1;
+	auto_free char *path = xasprintf("/etcdserverpb.%s", method);
+	const char *name = strchr(method, '/') + 1;
 	ProtobufCMessage *answer;
 
-	buf_add(&request, packed, protobuf_c_message_pack(ask, packed));
-	if (grpc_unary(g, method, &request, &reply, e) < 0) {
+	(void)protobuf_c_message_pack(ask, (uint8_t *)request.data);
+	if (grpc_unary(g, path, &request, &reply, e) < 0) {
 		(void)err_wrap(e, "%s", name);
 		return NULL;
 	}
 	answer = protobuf_c_message_unpack(type, NULL, reply.len, (const uint8_t *)buf_str(&reply));
-	if (!answer) {
-		(void)err_set(e, ERR_HEALTH, "%s: %s: the answer cannot be decoded", name, grpc_url(g));
-		e->rpc = GRPC_INTERNAL;
-	}
+	if (!answer)
+		(void)grpc_fail(e, GRPC_INTERNAL, "%s: %s: the answer cannot be decoded", name, grpc_url(g));
 	return answer;
 }
 
-static void free_message(ProtobufCMessage **m)
+static void free_message(void *m)
 {
-	protobuf_c_message_free_unpacked(*m, NULL);
+	protobuf_c_message_free_unpacked(*(ProtobufCMessage **)m, NULL);
 }
 
-/* protobuf-c gives "" for a string that is not there. Names and versions end up on a terminal. */
+/* A copy of text that ends up on a terminal. */
 static char *safe(const char *s)
 {
-	char *copy = xstrdup(s ? s : "");
+	char *copy = xstrdup(s);
 
 	text_printable(copy);
 	return copy;
@@ -57,25 +56,23 @@ static char **safe_strv(char *const *list, size_t n)
 	char **v = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		auto_free char *s = safe(list[i]);
-
-		strv_add(&v, s);
+		strv_add(&v, list[i]);
+		text_printable(v[i]);
 	}
 	return v;
 }
 
 static void copy_version(char *to, size_t room, const char *from)
 {
-	(void)snprintf(to, room, "%s", from ? from : "");
+	(void)snprintf(to, room, "%s", from);
 	text_printable(to);
 }
 
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 {
 	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
-	cleanup(free_message) ProtobufCMessage *m =
-		call(g, "/etcdserverpb.Maintenance/Status", &ask.base, &etcdserverpb__status_reply__descriptor, e);
-	const Etcdserverpb__StatusReply *r = (const void *)m;
+	cleanup(free_message) Etcdserverpb__StatusReply *r =
+		call(g, "Maintenance/Status", &ask.base, &etcdserverpb__status_reply__descriptor, e);
 
 	if (!r)
 		return -1;
@@ -107,12 +104,9 @@ void rpc_status_free(struct rpc_status *s)
 static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header, Etcdserverpb__Member *const *list,
 			size_t n, struct rpc_members *out, struct err *e)
 {
-	if (n > MAX_MEMBERS) {
-		(void)err_set(e, ERR_HEALTH, "MemberList: %s: %zu members are listed, more than any cluster has",
-			      grpc_url(g), n);
-		e->rpc = GRPC_INTERNAL;
-		return -1;
-	}
+	if (n > MAX_MEMBERS)
+		return grpc_fail(e, GRPC_INTERNAL, "MemberList: %s: %zu members are listed, more than any cluster has",
+				 grpc_url(g), n);
 	*out = (struct rpc_members){ .cluster_id = header ? header->cluster_id : 0,
 				     .list = xcalloc(n + 1, sizeof(*out->list)),
 				     .n = n };
@@ -131,12 +125,10 @@ static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header
 int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, struct err *e)
 {
 	Etcdserverpb__MemberListAsk ask = ETCDSERVERPB__MEMBER_LIST_ASK__INIT;
-	cleanup(free_message) ProtobufCMessage *m = NULL;
-	const Etcdserverpb__MemberListReply *r;
+	cleanup(free_message) Etcdserverpb__MemberListReply *r = NULL;
 
 	ask.linearizable = linearizable;
-	m = call(g, "/etcdserverpb.Cluster/MemberList", &ask.base, &etcdserverpb__member_list_reply__descriptor, e);
-	r = (const void *)m;
+	r = call(g, "Cluster/MemberList", &ask.base, &etcdserverpb__member_list_reply__descriptor, e);
 	if (!r)
 		return -1;
 	return copy_members(g, r->header, r->members, r->n_members, out, e);
@@ -157,61 +149,50 @@ int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rp
 {
 	auto_free char *url = xstrdup(peer_url);
 	Etcdserverpb__MemberAddAsk ask = ETCDSERVERPB__MEMBER_ADD_ASK__INIT;
-	cleanup(free_message) ProtobufCMessage *m = NULL;
-	const Etcdserverpb__MemberAddReply *r;
+	cleanup(free_message) Etcdserverpb__MemberAddReply *r = NULL;
 
 	ask.n_peer_urls = 1;
 	ask.peer_urls = &url;
 	ask.is_learner = true;
-	m = call(g, "/etcdserverpb.Cluster/MemberAdd", &ask.base, &etcdserverpb__member_add_reply__descriptor, e);
-	r = (const void *)m;
+	r = call(g, "Cluster/MemberAdd", &ask.base, &etcdserverpb__member_add_reply__descriptor, e);
 	if (!r)
 		return -1;
 	*id = r->member ? r->member->id : 0;
 	return copy_members(g, r->header, r->members, r->n_members, after, e);
 }
 
-/* A change whose answer holds nothing that we want to know. */
-static int change(struct grpc *g, const char *method, const ProtobufCMessage *ask, struct err *e)
+/* A change to one member. peer_url: NULL but for MemberUpdate. */
+static int change(struct grpc *g, const char *method, uint64_t id, const char *peer_url, struct err *e)
 {
-	cleanup(free_message) ProtobufCMessage *m = call(g, method, ask, &etcdserverpb__member_reply__descriptor, e);
+	auto_free char *url = peer_url ? xstrdup(peer_url) : NULL;
+	Etcdserverpb__ChangeAsk ask = ETCDSERVERPB__CHANGE_ASK__INIT;
+	cleanup(free_message) void *r = NULL;
 
-	return m ? 0 : -1;
+	ask.id = id;
+	ask.n_peer_urls = url != NULL;
+	ask.peer_urls = &url;
+	r = call(g, method, &ask.base, &etcdserverpb__header_reply__descriptor, e);
+	return r ? 0 : -1;
 }
 
 int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e)
 {
-	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
-
-	ask.id = id;
-	return change(g, "/etcdserverpb.Cluster/MemberPromote", &ask.base, e);
+	return change(g, "Cluster/MemberPromote", id, NULL, e);
 }
 
 int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e)
 {
-	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
-
-	ask.id = id;
-	return change(g, "/etcdserverpb.Cluster/MemberRemove", &ask.base, e);
+	return change(g, "Cluster/MemberRemove", id, NULL, e);
 }
 
 int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e)
 {
-	auto_free char *url = xstrdup(peer_url);
-	Etcdserverpb__MemberUpdateAsk ask = ETCDSERVERPB__MEMBER_UPDATE_ASK__INIT;
-
-	ask.id = id;
-	ask.n_peer_urls = 1;
-	ask.peer_urls = &url;
-	return change(g, "/etcdserverpb.Cluster/MemberUpdate", &ask.base, e);
+	return change(g, "Cluster/MemberUpdate", id, peer_url, e);
 }
 
 int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e)
 {
-	Etcdserverpb__MemberIdAsk ask = ETCDSERVERPB__MEMBER_ID_ASK__INIT;
-
-	ask.id = id;
-	return change(g, "/etcdserverpb.Maintenance/MoveLeader", &ask.base, e);
+	return change(g, "Maintenance/MoveLeader", id, NULL, e);
 }
 
 enum rpc_refusal rpc_refusal(const struct err *e)
@@ -260,9 +241,8 @@ const char *rpc_alarm_name(enum rpc_alarm_kind kind)
 int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e)
 {
 	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
-	cleanup(free_message) ProtobufCMessage *m =
-		call(g, "/etcdserverpb.Maintenance/Alarm", &ask.base, &etcdserverpb__alarm_reply__descriptor, e);
-	const Etcdserverpb__AlarmReply *r = (const void *)m;
+	cleanup(free_message) Etcdserverpb__AlarmReply *r =
+		call(g, "Maintenance/Alarm", &ask.base, &etcdserverpb__alarm_reply__descriptor, e);
 
 	if (!r)
 		return -1;
@@ -278,13 +258,13 @@ int rpc_health(struct grpc *g, bool learner, struct err *e)
 {
 	char key[] = "health"; /* the key that etcd's own /health and etcdctl ask for */
 	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
-	cleanup(free_message) ProtobufCMessage *m = NULL;
+	cleanup(free_message) void *r = NULL;
 
 	ask.key = (ProtobufCBinaryData){ .data = (uint8_t *)key, .len = strlen(key) };
 	ask.serializable = learner;
 	ask.keys_only = true;
-	m = call(g, "/etcdserverpb.KV/Range", &ask.base, &etcdserverpb__range_reply__descriptor, e);
-	if (m)
+	r = call(g, "KV/Range", &ask.base, &etcdserverpb__header_reply__descriptor, e);
+	if (r)
 		return 0;
 	if (e->rpc != GRPC_PERMISSION_DENIED)
 		return -1;

@@ -118,7 +118,7 @@ void poll_free(struct poll *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct poll_answer *one = &r->list[i];
 
-		grpc_close(one->g);
+		grpc_close(&one->g);
 		rpc_status_free(&one->status);
 		rpc_members_free(&one->list);
 		free(one->url);
