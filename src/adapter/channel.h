@@ -10,15 +10,14 @@
 #include "adapter/x509.h"
 
 #define CHANNEL_KEY_LEN 32 /* SHA-256 long */
-#define CHANNEL_ID_MAX	64 /* characters of a secret's id, which goes over the wire in the clear */
+#define CHANNEL_ID_MAX	64 /* characters of a secret's id, which is sent in the clear */
 
-/* Largest message. */
 #define CHANNEL_MESSAGE_MAX ((size_t)32 << 10)
 
-/* True with the key filled in when the server knows a secret of this id. The id is whatever the client sent, made printable. */
+/* True with the key filled in when the server knows a secret of this id, which is the client's, made printable. */
 typedef bool channel_find(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN]);
 
-/* What one side brings. Files are PEM; a server may lack them (NULL) and then takes secrets only. */
+/* What one side brings. Files are PEM; a server without them (NULL) accepts secrets only. */
 struct channel_side {
 	const char *id;		  /* client: its secret; NULL: it shows its certificate */
 	const unsigned char *key; /* CHANNEL_KEY_LEN bytes */
@@ -32,22 +31,21 @@ struct channel;
 void channel_free(struct channel **c);
 
 /*
- * Client, over a connected descriptor, which stays the caller's. With a secret: only a server that knows it, too. With a certificate: only one whose
- * certificate is of side->ca and covers `host`. Everything up to the last message must be over by the deadline (clock_ms). NULL: ERR_VERIFY when the other side
- * is not who it must be or does not take us for one, ERR_FAIL when it went away or took too long.
+ * Client, over a connected descriptor, which stays the caller's. With a secret: only a server that knows it, too. With a
+ * certificate: only a server whose certificate is of side->ca and covers `host`. Dates of certificates are not checked: a
+ * machine that was off for a year renews what has expired. All must be over by the deadline (clock_ms). NULL: ERR_VERIFY
+ * when one side does not accept the other, ERR_FAIL when the connection ended or took too long.
  */
 struct channel *channel_connect(const struct channel_side *side, int fd, const char *host, long long deadline,
 				struct err *e) MUST_CHECK;
 
-/*
- * Server, likewise. A client that shows no secret that find() knows must have a certificate that ends at side->ca; its dates are not looked at.
- */
+/* Server, likewise. A client without a secret that find() knows must have a certificate that ends at side->ca. */
 struct channel *channel_accept(const struct channel_side *side, int fd, long long deadline, struct err *e) MUST_CHECK;
 
-/* Server: the id of the secret that the client knows, or NULL. Else its certificate, as long as c lives. */
+/* Server: the id of the secret that the client knows, or NULL; then its certificate, valid as long as c. */
 const char *channel_id(const struct channel *c);
 x509_cert *channel_cert(const struct channel *c);
 
-/* One message: a length of four bytes, big-endian, then that many bytes, at most CHANNEL_MESSAGE_MAX and not none. */
+/* One message: a length of four bytes, big-endian, then that many bytes, 1 to CHANNEL_MESSAGE_MAX. */
 int channel_send(struct channel *c, const struct buf *message, long long deadline, struct err *e) MUST_CHECK;
 int channel_receive(struct channel *c, long long deadline, struct buf *message, struct err *e) MUST_CHECK;

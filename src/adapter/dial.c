@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,17 +25,29 @@ bool dial_ready(int fd, short events, long long deadline)
 	return n > 0;
 }
 
-/* An address of another family than the one dialled is no use, and left out. */
+socklen_t dial_literal(const char *address, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	*out = (struct sockaddr_storage){ 0 };
+	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1) {
+		memcpy(out, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1) {
+		memcpy(out, &v6, sizeof(v6));
+		return sizeof(v6);
+	}
+	return 0;
+}
+
 static int come_from(int fd, const char *from, int family)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_storage own;
+	socklen_t len = dial_literal(from, 0, &own);
 
-	if (family == AF_INET && inet_pton(AF_INET, from, &v4.sin_addr) == 1)
-		return bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
-	if (family == AF_INET6 && inet_pton(AF_INET6, from, &v6.sin6_addr) == 1)
-		return bind(fd, (const struct sockaddr *)&v6, sizeof(v6));
-	return 0;
+	return own.ss_family == family ? bind(fd, (const struct sockaddr *)&own, len) : 0;
 }
 
 /* errno of the attempt, 0 when connected. *fd is the caller's. */
@@ -68,11 +79,9 @@ int dial(const struct dial *to, long long deadline, int *fd, struct err *e)
 	(void)snprintf(port, sizeof(port), "%u", (unsigned int)to->port);
 	if (getaddrinfo(to->address, port, &want, &all) != 0)
 		return 0;
-	for (const struct addrinfo *a = all; a; a = a->ai_next) {
+	for (const struct addrinfo *a = all; a && error != 0; a = a->ai_next) {
 		mem_close_fd(fd);
 		error = dial_one(a, to->from, deadline, fd);
-		if (error == 0)
-			break;
 	}
 	freeaddrinfo(all);
 	if (error == 0)

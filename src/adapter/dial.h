@@ -4,22 +4,28 @@
  */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 
 struct dial {
 	const char *address; /* IPv4, IPv6 (no brackets) or DNS name */
 	uint16_t port;
-	const char *from; /* IPv4 or IPv6 of this machine to come from; NULL: as the kernel chooses */
+	const char
+		*from; /* literal of this machine to come from, for its address family; NULL: as the kernel chooses */
 };
 
-/* Waits for poll(2) events until the deadline (clock_ms, base/clock.h); false when it has passed. */
+/* Waits for events of poll(2) until the deadline (clock_ms); false when it has passed. */
 bool dial_ready(int fd, short events, long long deadline);
 
+/* An IPv4 or IPv6 literal as a socket address: its length, or 0. */
+socklen_t dial_literal(const char *address, uint16_t port, struct sockaddr_storage *out);
+
 /*
- * 1: *fd is connected and does not block; the caller closes it. 0: nobody listens there, or the address is not of this machine's world (no
- * route, unknown name). -1, ERR_FAIL: all else, the deadline among it.
+ * 1: *fd is connected and does not block; the caller closes it. 0: nobody listens there, there is no route, or the name is
+ * unknown. -1 (ERR_FAIL): all else, as the deadline.
  */
 int dial(const struct dial *to, long long deadline, int *fd, struct err *e) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One TLS handshake, to see which certificate a server really serves.
+ * One TLS handshake, to see which certificate a server serves.
  */
 #pragma once
 
@@ -16,26 +16,21 @@ struct handshake {
 	const char *ca;		 /* file with the CAs to trust */
 	const char *cert, *key;	 /* our own pair, when the server asks for one; NULL: none */
 	unsigned int timeout_ms; /* for all of it */
-	const char *
-		ask; /* a path to ask for by HTTP, "/version", for the sake of the server's clock; NULL: nothing is sent */
+	bool clock;		 /* asks for /version by HTTP, whose answer has the server's time */
 };
 
 struct handshake_seen {
 	struct x509_info leaf;
 	bool has_clock;
-	long long ahead_ms; /* of our clock, up to half a second wrong: its Date has whole seconds (RFC 9110, 6.6.1) */
+	long long ahead_ms; /* of our clock, up to half a second wrong: Date has whole seconds (RFC 9110, 6.6.1) */
 };
 
 /*
- * 1: the chain of the served leaf ends at h->ca; its dates are not judged. The caller frees with handshake_seen_free. No answer to h->ask is no failure.
- * 0: nobody listens there, or the address is not of this machine's world (no route, unknown name). -1: ERR_VERIFY when the chain does not verify,
- * ERR_FAIL for all else.
+ * 1: the chain of the served leaf ends at h->ca; its dates are not checked. No answer with a clock is not a failure.
+ * 0: as dial() (dial.h). -1: ERR_VERIFY when the chain does not verify, else ERR_FAIL. The caller frees *seen in any case.
  */
 int handshake_look(const struct handshake *h, struct handshake_seen *seen, struct err *e) MUST_CHECK;
 void handshake_seen_free(struct handshake_seen *seen);
 
-/* The same, just for the serial, lower-case hex, freed by the caller. */
-int handshake_serial(const struct handshake *h, char **serial, struct err *e) MUST_CHECK;
-
-/* The Date of the headers of an HTTP answer, in whole seconds; false when they have none that can be read. */
+/* The Date of the headers of an HTTP answer, in whole seconds; false when there is none that can be read. */
 bool handshake_date(const char *headers, time_t *date);

@@ -69,7 +69,7 @@ static void look_at_tls(struct poll_answer *a)
 	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *host = NULL;
 	auto_free char *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt"),
 		       *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
-	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = a->poll->call_ms, .ask = "/version" };
+	struct handshake h = { .ca = ca, .cert = cert, .key = key, .timeout_ms = a->poll->call_ms, .clock = true };
 	struct handshake_seen seen;
 	struct err ignored = { 0 };
 

@@ -24,11 +24,12 @@ static int prove_at(const struct machine *m, const struct port *port, const char
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 	auto_free char *cert = machine_pki_path(m, pki_profile(port->shown)->name, "crt");
 	auto_free char *key = machine_pki_path(m, pki_profile(port->shown)->name, "key");
-	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt"), *served = NULL;
+	auto_free char *path = machine_pki_path(m, pki_profile(port->served)->name, "crt");
 	const struct handshake h = {
 		.address = address, .port = port->number, .ca = ca, .cert = cert, .key = key, .timeout_ms = TIMEOUT_MS
 	};
-	int rc = handshake_serial(&h, &served, e);
+	cleanup(handshake_seen_free) struct handshake_seen seen = { 0 };
+	int rc = handshake_look(&h, &seen, e);
 
 	if (rc < 0 && !m->live) {
 		log_debug("this is not the etcd of the root: %s", e->msg);
@@ -41,12 +42,12 @@ static int prove_at(const struct machine *m, const struct port *port, const char
 	}
 	if (rc == 0)
 		return 0;
-	if (strcmp(served, want) == 0) {
+	if (strcmp(seen.leaf.serial, want) == 0) {
 		log_debug("%s port %u serves %s", address, (unsigned int)port->number, path);
 		return 0;
 	}
 	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, address,
-		      (unsigned int)port->number, served);
+		      (unsigned int)port->number, seen.leaf.serial);
 	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: systemctl restart etcd");
 }
 

@@ -254,7 +254,7 @@ refusals() {
 	rm "$top/n2/etc/etcd/enroll-token"
 	false_server "$top/own.pem"
 	run -4 ask n2
-	[[ "$output" == *"its certificate will not do"* ]]
+	[[ "$output" == *"its certificate is refused"* ]]
 	close_door
 	[ ! -s "$top/heard" ]
 }

@@ -36,18 +36,18 @@ static void count(const struct handshake *h)
 	(void)sigprocmask(SIG_BLOCK, &end, NULL);
 	while (sigtimedwait(&end, NULL, &now) < 0) {
 		struct err e = { 0 };
-		char *serial = NULL;
+		cleanup(handshake_seen_free) struct handshake_seen seen = { 0 };
 
 		tries++;
-		if (handshake_serial(h, &serial, &e) != 1) {
+		if (handshake_look(h, &seen, &e) != 1) {
 			if (failed++ == 0)
 				log_warn("%s", e.msg[0] ? e.msg : "nobody listens");
 			(void)nanosleep(&pause, NULL);
 			continue;
 		}
-		serials += !last || strcmp(last, serial) != 0;
+		serials += !last || strcmp(last, seen.leaf.serial) != 0;
 		free(last);
-		last = serial;
+		last = steal(&seen.leaf.serial);
 	}
 	(void)printf("handshakes %lu failed %lu serials %lu\n", tries, failed, serials);
 }
