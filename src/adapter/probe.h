@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. What leaves the machine are names, resolved as the system does
- * it, and connections without a word in them. What may not be seen (other people's processes, unless we are root) is "unknown".
+ * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. Only names to resolve and empty
+ * connections leave the machine. What may not be seen (processes of others, unless we are root) is "unknown".
  */
 #pragma once
 
@@ -18,7 +18,7 @@ enum probe_port {
 	PROBE_PORT_FREE,
 	PROBE_PORT_TAKEN,
 	PROBE_PORT_NOT_LOCAL, /* the address is not one of this machine's */
-	PROBE_PORT_REFUSED,   /* not even looking is allowed; a privileged port, say */
+	PROBE_PORT_REFUSED,   /* we may not look, as at a privileged port */
 };
 
 struct probe_holder {
@@ -27,8 +27,8 @@ struct probe_holder {
 };
 
 /*
- * Whether a server could listen on this address (IPv4, IPv6 literal) and port; tried by bind(2) with SO_REUSEADDR, as Go's servers do, so
- * that connections in TIME_WAIT do not count. Taken: who has the port.
+ * Whether a server could listen on this address (IPv4, IPv6 literal) and port; tried by bind(2) with SO_REUSEADDR, as Go
+ * does, so that connections in TIME_WAIT do not count. Taken: who has the port.
  */
 enum probe_port probe_port(const char *address, uint16_t port, struct probe_holder *who);
 
@@ -36,38 +36,38 @@ enum probe_port probe_port(const char *address, uint16_t port, struct probe_hold
 char **probe_resolve(const char *name, struct err *e);
 
 /*
- * From now on a name server that says nothing costs a second for each try, and there are two: glibc alone would take ten seconds for each name
- * (resolv.conf(5), RES_OPTIONS; what the environment says already, stays).
+ * From now on a name server that does not answer costs two seconds, not the ten of glibc (resolv.conf(5)). RES_OPTIONS
+ * of the environment stays.
  */
 void probe_hasten_names(void);
 
-/* What came of connecting there by TCP: 0, or errno; ETIMEDOUT: no word came back, ENOENT: the name cannot be resolved. */
+/* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
+char *probe_source(const char *address);
+
+/* Where to connect by TCP, and what came of it: 0, or errno; ETIMEDOUT: no answer, ENOENT: the name cannot be resolved. */
 struct probe_target {
 	const char *address; /* a literal or a name, whose addresses are all tried */
 	uint16_t port;
 	int error;
 };
 
-/* Tries all of them at once, and fills error within timeout_ms (and what the resolver takes). */
+/* Tries all of them at once, and fills error within timeout_ms and what the resolver takes (probe_reach.c). */
 void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms);
 
-/* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
-char *probe_source(const char *address);
-
-/*
- * The first of these addresses (strv of IPv4, IPv6 literals or names) at which somebody accepts a TCP connection on the port, all of them tried
- * at once (probe_listen.c); NULL when none does within timeout_ms.
- */
+/* The first found of these addresses (strv) that accepts a TCP connection on the port, tried at once; NULL: none did. */
 const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms);
 
 /* --- Processes (probe_process.c). */
 
-/* A process that is there but not for us to look at. */
+/* A process that runs but that we may not look at. */
 #define PROBE_PID_UNKNOWN ((pid_t)-1)
 
+/* The process that has this file open, named as in /proc/PID/fd ("socket:[4711]"). */
+void probe_find_open(const char *file, struct probe_holder *who);
+
 /*
- * The etcd that has this data directory open: 0 when none does (or we may not look). others: how many more processes called
- * "etcd" there are, as far as we may see, and the first one's id; may be NULL.
+ * The etcd that has this data directory open: 0 when none does (or we may not look). others, unless NULL: how many more
+ * processes called "etcd" we can see, and the first one's id.
  */
 struct probe_others {
 	unsigned int n;
@@ -89,10 +89,10 @@ struct probe_disk {
 };
 
 /*
- * How long a small write takes to reach the disk below dir: up to 64 writes of 2 KiB, each with fdatasync(2) as etcd's log does
- * it, into a file without a name; ends after two seconds. 0, or -1 when it cannot be measured there.
+ * How long a small write takes to reach the disk below dir: up to 64 writes of 2 KiB, each with fdatasync(2) as in etcd's
+ * log, into a file without a name; ends after two seconds. -1 when it cannot be measured there.
  */
 int probe_disk(const char *dir, struct probe_disk *d, struct err *e) MUST_CHECK;
 
-/* Whether the kernel's clock is kept in step by something (adjtimex(2)): 1 yes, 0 no, -1 unknown. */
+/* Whether something keeps the kernel's clock in step (adjtimex(2)): 1 yes, 0 no, -1 unknown. */
 int probe_clock_synced(void);

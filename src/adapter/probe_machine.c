@@ -9,9 +9,8 @@
 #include "base/mem.h"
 
 #define DISK_WRITES 64
-#define DISK_BLOCK                                                                                                     \
-	2048 /* what etcd's own hardware guide has fio write (op-guide/hardware.md, 2300 bytes, rounded to sectors) */
-#define DISK_US 2000000
+#define DISK_BLOCK  2048 /* etcd's hardware guide has fio write 2300 bytes (op-guide/hardware.md); whole sectors */
+#define DISK_US	    2000000
 
 static int by_size(const void *a, const void *b)
 {
@@ -22,7 +21,7 @@ static int by_size(const void *a, const void *b)
 
 int probe_disk(const char *dir, struct probe_disk *d, struct err *e)
 {
-	/* Without a name: nothing can be left behind, whatever kills us. */
+	/* Without a name: nothing is left behind after a kill. */
 	auto_close int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	static const char block[DISK_BLOCK];
 	double took[DISK_WRITES];

@@ -19,22 +19,35 @@ static bool read_proc(pid_t pid, const char *name, struct buf *out)
 	return file_read(path, 1 << 20, out, &ignored) == 0;
 }
 
-static bool is_called_etcd(pid_t pid)
+static void read_name(pid_t pid, struct probe_holder *out)
 {
 	auto_buf struct buf comm = { 0 };
 
-	return read_proc(pid, "comm", &comm) && strcmp(buf_str(&comm), "etcd\n") == 0;
+	*out = (struct probe_holder){ .pid = pid };
+	if (read_proc(pid, "comm", &comm))
+		(void)snprintf(out->name, sizeof(out->name), "%.*s", (int)strcspn(buf_str(&comm), "\n"),
+			       buf_str(&comm));
+	text_printable(out->name);
 }
 
-/*
- * Whether one of its open files is below the directory: etcd has its database open for as long as it runs, from 3.0 to 3.7.
- * 1 yes, 0 no, -1 when its files are not for us to see.
- */
-static int has_open_below(pid_t pid, const char *dir)
+/* The next process of an open /proc, or 0. */
+static pid_t next_process(DIR *proc)
+{
+	const struct dirent *entry;
+	uint64_t pid;
+
+	while (proc && (entry = readdir(proc)))
+		if (text_parse_u64(entry->d_name, 1, INT32_MAX, &pid))
+			return (pid_t)pid;
+	return 0;
+}
+
+/* Whether one of its open files is `what`, or below it: 1 yes, 0 no, -1 when its files are not for us to see. */
+static int has_open(pid_t pid, const char *what)
 {
 	auto_free char *path = xasprintf("/proc/%d/fd", (int)pid);
 	auto_closedir DIR *fds = opendir(path);
-	size_t len = strlen(dir);
+	size_t len = strlen(what);
 	const struct dirent *entry;
 	char target[PATH_MAX];
 	int found = -1;
@@ -46,32 +59,48 @@ static int has_open_below(pid_t pid, const char *dir)
 			continue;
 		found = 0;
 		target[n] = '\0';
-		if (strncmp(target, dir, len) == 0 && target[len] == '/')
+		if (strncmp(target, what, len) == 0 && (target[len] == '/' || target[len] == '\0'))
 			return 1;
 	}
 	return found;
 }
 
+void probe_find_open(const char *file, struct probe_holder *who)
+{
+	auto_closedir DIR *proc = opendir("/proc");
+	pid_t pid;
+
+	*who = (struct probe_holder){ 0 };
+	while ((pid = next_process(proc)) != 0) {
+		if (has_open(pid, file) > 0) {
+			read_name(pid, who);
+			return;
+		}
+	}
+}
+
+/* etcd has its database open for as long as it runs, from 3.0 to 3.7. */
 pid_t probe_etcd(const char *data_dir, struct probe_others *others)
 {
 	auto_free char *real = realpath(data_dir, NULL);
 	auto_closedir DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-	pid_t ours = 0;
-	uint64_t pid;
-	int open;
+	struct probe_holder one;
+	pid_t ours = 0, pid;
 
 	if (others)
 		*others = (struct probe_others){ 0 };
-	while (proc && (entry = readdir(proc))) {
-		if (!text_parse_u64(entry->d_name, 1, INT32_MAX, &pid) || !is_called_etcd((pid_t)pid))
+	while ((pid = next_process(proc)) != 0) {
+		int open;
+
+		read_name(pid, &one);
+		if (strcmp(one.name, "etcd") != 0)
 			continue;
-		/* No link target begins with two slashes: without a data directory nobody has it open. */
-		open = has_open_below((pid_t)pid, real ? real : "//");
+		/* No link target begins with two slashes: without a data directory no process has it open. */
+		open = has_open(pid, real ? real : "//");
 		if (open > 0)
-			ours = (pid_t)pid;
+			ours = pid;
 		else if (open == 0 && others && others->n++ == 0)
-			others->first = (pid_t)pid;
+			others->first = pid;
 	}
 	return ours;
 }
@@ -91,16 +120,12 @@ char **probe_environ(pid_t pid)
 char *probe_program(pid_t pid)
 {
 	auto_free char *path = xasprintf("/proc/%d/exe", (int)pid);
-	char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	struct err ignored = { 0 };
 
-	if (n < 0)
-		return NULL;
-	target[n] = '\0';
-	return xstrdup(target);
+	return file_read_link(path, &ignored);
 }
 
-/* The number that begins after the last blank of "name value". */
+/* The number after the name and blanks. */
 static bool line_value(const char *text, const char *name, uint64_t *out)
 {
 	const char *at = strstr(text, name);

@@ -12,138 +12,112 @@
 
 #define MAX_TRIES 128U /* seven members with a few addresses and ports each */
 
-/* Connections under way: which of the names each is for. */
+/* Connections under way, and the target of each. */
 struct tries {
 	struct pollfd poll[MAX_TRIES];
-	size_t which[MAX_TRIES];
+	struct probe_target *target[MAX_TRIES];
 	nfds_t n;
 };
 
-/* 0 when a connection is under way, else why none is: errno, ENOENT for a name without addresses. */
-static int begin(struct tries *t, const char *address, size_t which, uint16_t port)
+/* Begins to connect to all addresses of the target. Its error is ETIMEDOUT from then on, until collect() knows more. */
+static void begin(struct tries *t, struct probe_target *target)
 {
-	int why = ENOENT;
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	char service[8];
 
-	(void)snprintf(service, sizeof(service), "%u", (unsigned int)port);
-	if (getaddrinfo(address, service, &want, &found) != 0)
-		return ENOENT;
+	target->error = ENOENT;
+	(void)snprintf(service, sizeof(service), "%u", (unsigned int)target->port);
+	if (getaddrinfo(target->address, service, &want, &found) != 0)
+		return;
 	for (const struct addrinfo *a = found; a && t->n < MAX_TRIES; a = a->ai_next) {
 		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (fd < 0)
 			continue;
-		/* What comes of it poll(2) and SO_ERROR tell. */
 		if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS) {
-			why = why == 0 ? 0 : errno;
+			target->error = target->error == ETIMEDOUT ? ETIMEDOUT : errno;
 			(void)close(fd);
 			continue;
 		}
-		why = 0;
+		target->error = ETIMEDOUT;
 		t->poll[t->n] = (struct pollfd){ .fd = fd, .events = POLLOUT };
-		t->which[t->n++] = which;
+		t->target[t->n++] = target;
 	}
 	freeaddrinfo(found);
-	return why;
 }
 
-/* 0 when a connection stands, else why not (EINPROGRESS: not known yet); one that failed is closed and no longer polled. */
-static int outcome(struct pollfd *p)
+/* What came of a connection that poll(2) reports: 0, or errno. */
+static int outcome(const struct pollfd *p)
 {
 	int why = 0;
 	socklen_t len = sizeof(why);
 
-	if (p->revents == 0)
-		return EINPROGRESS;
 	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &why, &len) < 0)
-		why = errno;
-	if (why == 0 && (p->revents & POLLHUP))
-		why = ECONNREFUSED;
-	if (why != 0) {
-		(void)close(p->fd);
-		p->fd = -1;
-	}
-	return why;
+		return errno;
+	return why == 0 && (p->revents & POLLHUP) ? ECONNREFUSED : why;
 }
 
-static void end(struct tries *t)
-{
-	for (nfds_t i = 0; i < t->n; i++)
-		if (t->poll[i].fd >= 0)
-			(void)close(t->poll[i].fd);
-}
-
-/* The index in t of the first that stands, or -1. */
-static ssize_t wait_for_one(struct tries *t, long long until)
-{
-	size_t open = t->n;
-
-	while (open > 0) {
-		long long left = until - clock_ms();
-
-		if (left <= 0 || poll(t->poll, t->n, (int)left) <= 0)
-			return -1;
-		open = 0;
-		for (nfds_t i = 0; i < t->n; i++) {
-			if (t->poll[i].fd >= 0 && outcome(&t->poll[i]) == 0)
-				return (ssize_t)i;
-			open += t->poll[i].fd >= 0;
-		}
-	}
-	return -1;
-}
-
-const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms)
-{
-	struct tries t = { .n = 0 };
-	ssize_t at;
-
-	for (size_t i = 0; addresses && addresses[i]; i++)
-		(void)begin(&t, addresses[i], i, port);
-	at = wait_for_one(&t, clock_ms() + timeout_ms);
-	end(&t);
-	return at < 0 ? NULL : addresses[t.which[at]];
-}
-
-/* Takes the outcomes that are there; how many are still to come. */
-static size_t collect(struct tries *t, struct probe_target *list)
+/* Enters the outcomes that are there and closes those connections. Returns how many are still under way. */
+static size_t collect(struct tries *t)
 {
 	size_t open = 0;
 
 	for (nfds_t i = 0; i < t->n; i++) {
-		struct probe_target *target = &list[t->which[i]];
-		int why;
+		struct pollfd *p = &t->poll[i];
 
-		if (t->poll[i].fd < 0)
+		if (p->fd < 0)
 			continue;
-		why = outcome(&t->poll[i]);
-		if (why == EINPROGRESS) {
+		if (p->revents == 0) {
 			open++;
 			continue;
 		}
-		if (target->error != 0)
-			target->error = why;
-		if (why == 0) {
-			(void)close(t->poll[i].fd);
-			t->poll[i].fd = -1;
-		}
+		if (t->target[i]->error != 0)
+			t->target[i]->error = outcome(p);
+		(void)close(p->fd);
+		p->fd = -1;
 	}
 	return open;
 }
 
-void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms)
+static const struct probe_target *reached(const struct probe_target *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].error == 0)
+			return &list[i];
+	return NULL;
+}
+
+static void reach(struct probe_target *list, size_t n, unsigned int timeout_ms, bool one_is_enough)
 {
 	struct tries t = { .n = 0 };
 	long long until, left = timeout_ms;
 
-	for (size_t i = 0; i < n; i++) {
-		int why = begin(&t, list[i].address, i, list[i].port);
-
-		list[i].error = why ? why : ETIMEDOUT;
-	}
-	for (until = clock_ms() + left; left > 0 && collect(&t, list) > 0; left = until - clock_ms())
+	for (size_t i = 0; i < n; i++)
+		begin(&t, &list[i]);
+	for (until = clock_ms() + left; left > 0 && collect(&t) > 0; left = until - clock_ms()) {
+		if (one_is_enough && reached(list, n))
+			break;
 		(void)poll(t.poll, t.n, (int)left);
-	end(&t);
+	}
+	for (nfds_t i = 0; i < t.n; i++)
+		mem_close_fd(&t.poll[i].fd);
+}
+
+void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms)
+{
+	reach(list, n, timeout_ms, false);
+}
+
+const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms)
+{
+	const size_t n = strv_len(addresses);
+	auto_free struct probe_target *list = xcalloc(n, sizeof(*list));
+	const struct probe_target *one;
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct probe_target){ .address = addresses[i], .port = port };
+	reach(list, n, timeout_ms, true);
+	one = reached(list, n);
+	return one ? one->address : NULL;
 }
