@@ -2,6 +2,7 @@
 #include "adapter/peers.h"
 
 #include <curl/curl.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,21 +22,19 @@ struct question {
 	struct peers_answer *answer;
 };
 
+/* "cdf818194e3a8c32": hex, without leading zeros (etcd, types.ID). */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct peers_answer *a = arg;
-	size_t len = size * n, begin = strlen(CLUSTER_HEADER), end = len;
-	auto_free char *id = NULL;
+	const size_t name = strlen(CLUSTER_HEADER), len = size * n;
+	auto_free char *value = NULL;
+	auto_strv char **words = NULL;
 
-	if (len <= begin || strncasecmp(data, CLUSTER_HEADER, begin) != 0)
+	if (len <= name || strncasecmp(data, CLUSTER_HEADER, name) != 0)
 		return len;
-	while (begin < end && data[begin] == ' ')
-		begin++;
-	while (end > begin && (data[end - 1] == '\r' || data[end - 1] == '\n' || data[end - 1] == ' '))
-		end--;
-	/* "cdf818194e3a8c32": hex, without leading zeros (etcd, types.ID). */
-	id = xstrndup(data + begin, end - begin);
-	if (!text_parse_hex(id, &a->cluster_id))
+	value = xstrndup(data + name, len - name);
+	words = text_split(value, "\r\n");
+	if (!words || words[1] || !text_parse_hex(words[0], &a->cluster_id))
 		a->cluster_id = 0;
 	return len;
 }
@@ -105,7 +104,7 @@ void peers_ask(char *const *urls, const struct peers_pair *as, unsigned int time
 		prepare(&questions[i], as, timeout_ms);
 		(void)curl_multi_add_handle(all, questions[i].curl);
 	}
-	/* Each transfer has its own end, so this has one, too. */
+	/* Each transfer has its time limit. */
 	while (curl_multi_perform(all, &running) == CURLM_OK && running > 0)
 		(void)curl_multi_poll(all, NULL, 0, 100, NULL);
 	collect(all, questions, n);
@@ -119,20 +118,42 @@ void peers_ask(char *const *urls, const struct peers_pair *as, unsigned int time
 	free(questions);
 }
 
-/*
- * [{"id":1,"peerURLs":["https://…"],"name":"n1","clientURLs":["https://…"]},…]. Nothing in a member's object has braces, and a URL
- * that config.c has checked has nothing that JSON escapes; so no parser is needed to find the object and to look into it.
- */
+static size_t length(const struct json_object *list)
+{
+	return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+}
+
+static struct json_object *field(const struct json_object *member, const char *key)
+{
+	struct json_object *value = NULL;
+
+	(void)json_object_object_get_ex(member, key, &value);
+	return value;
+}
+
+static bool has(const struct json_object *urls, const char *url)
+{
+	for (size_t i = 0; i < length(urls); i++) {
+		const char *one = json_object_get_string(json_object_array_get_idx(urls, i)); /* NULL: null */
+
+		if (one && strcmp(one, url) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* [{"id":1,"peerURLs":["https://…"],"name":"n1","clientURLs":["https://…"]},…] */
 enum peers_standing peers_find(const char *members, const char *peer_url)
 {
-	auto_free char *quoted = xasprintf("\"%s\"", peer_url);
-	for (const char *at = strchr(members, '{'); at; at = strchr(at + 1, '{')) {
-		auto_free char *object = xstrndup(at, strcspn(at, "}"));
-		const char *peers = strstr(object, "\"peerURLs\":[");
-		const char *own = peers ? strstr(peers, quoted) : NULL, *end = peers ? strchr(peers, ']') : NULL;
+	struct json_object *list = json_tokener_parse(members);
+	enum peers_standing standing = PEERS_NOT_LISTED;
 
-		if (own && end && own < end)
-			return strstr(object, "\"clientURLs\":[\"") ? PEERS_STARTED : PEERS_LISTED;
+	for (size_t i = 0; i < length(list) && standing == PEERS_NOT_LISTED; i++) {
+		const struct json_object *member = json_object_array_get_idx(list, i);
+
+		if (has(field(member, "peerURLs"), peer_url))
+			standing = length(field(member, "clientURLs")) > 0 ? PEERS_STARTED : PEERS_LISTED;
 	}
-	return PEERS_NOT_LISTED;
+	(void)json_object_put(list);
+	return standing;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What etcd says on its peer port about the cluster it is in: GET /members (server/etcdserver/api/etcdhttp, peerMembersHandler; the
- * same from 3.4 to 3.7). It answers as soon as the process runs, also while it still waits for a quorum, when its client port says
- * nothing yet: so it tells a cluster that is being formed from silence.
+ * What etcd answers on its peer port about the cluster it is in: GET /members (server/etcdserver/api/etcdhttp,
+ * peerMembersHandler; the same from 3.4 to 3.7). It answers as soon as the process runs, also while it waits for a quorum
+ * and its client port is silent.
  */
 #pragma once
 
@@ -23,16 +23,16 @@ struct peers_answer {
 };
 
 /*
- * Asks all of these peer URLs at once; out[i] is what urls[i] said, not come when it was nobody, not in time or not an etcd of our
- * CA. Takes timeout_ms at most. The caller frees each out[i].members.
+ * Asks all of these peer URLs at once, for timeout_ms at most. out[i].came is false when urls[i] did not answer, not in
+ * time, or is not an etcd of our CA. The caller frees each out[i].members.
  */
 void peers_ask(char *const *urls, const struct peers_pair *as, unsigned int timeout_ms, struct peers_answer *out);
 
 enum peers_standing {
 	PEERS_NOT_LISTED,
-	PEERS_LISTED,  /* it belongs to the cluster, but has not been up yet */
-	PEERS_STARTED, /* and was up before: it has told its client URLs */
+	PEERS_LISTED,  /* a member that has not started yet */
+	PEERS_STARTED, /* a member that has started before: it published its client URLs */
 };
 
-/* How the member with this peer URL stands in such a list. */
+/* How the member with this peer URL stands in such a list; what is not a list has no members. */
 enum peers_standing peers_find(const char *members, const char *peer_url);

@@ -33,6 +33,11 @@ static void the_list_shows_who_has_started(void **state)
 		{ "null", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
 		{ "[{\"peerURLs\":[\"https://10.0.0.1:2380\"", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
 		{ "{{{{", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
+		{ "[null,7,[],{\"peerURLs\":7},{\"peerURLs\":[null,{}]}]", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
+		/* a name with braces, and one that looks like a URL */
+		{ "[{\"name\":\"}{\",\"peerURLs\":[\"https://10.0.0.1:2380\"]}]", "https://10.0.0.1:2380",
+		  PEERS_LISTED },
+		{ "[{\"name\":\"https://10.0.0.1:2380\",\"peerURLs\":[]}]", "https://10.0.0.1:2380", PEERS_NOT_LISTED },
 	};
 
 	(void)state;
