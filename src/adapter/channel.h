@@ -31,10 +31,10 @@ struct channel;
 void channel_free(struct channel **c);
 
 /*
- * Client, over a connected descriptor, which stays the caller's. With a secret: only a server that knows it, too. With a
- * certificate: only a server whose certificate is of side->ca and covers `host`. Dates of certificates are not checked: a
- * machine that was off for a year renews what has expired. All must be over by the deadline (clock_ms). NULL: ERR_VERIFY
- * when one side does not accept the other, ERR_FAIL when the connection ended or took too long.
+ * Client, over a connected descriptor, which stays the caller's. With a secret: only a server that knows it, too.
+ * With a certificate: only a server whose certificate is of side->ca and covers `host`. Dates of certificates are not
+ * checked: a machine that was off for a year renews what has expired. All must be over by the deadline (clock_ms).
+ * NULL: ERR_VERIFY when one side does not accept the other, ERR_FAIL when the connection ended or took too long.
  */
 struct channel *channel_connect(const struct channel_side *side, int fd, const char *host, long long deadline,
 				struct err *e) MUST_CHECK;

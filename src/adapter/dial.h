@@ -25,7 +25,7 @@ bool dial_ready(int fd, short events, long long deadline);
 socklen_t dial_literal(const char *address, uint16_t port, struct sockaddr_storage *out);
 
 /*
- * 1: *fd is connected and does not block; the caller closes it. 0: nobody listens there, there is no route, or the name is
- * unknown. -1 (ERR_FAIL): all else, as the deadline.
+ * 1: *fd is connected and does not block; the caller closes it. 0: nobody listens there, there is no route, or the
+ * name is unknown. -1 (ERR_FAIL): all else, as the deadline.
  */
 int dial(const struct dial *to, long long deadline, int *fd, struct err *e) MUST_CHECK;

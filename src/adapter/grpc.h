@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Status codes that callers branch on; the text beside a code is for people only. */
+/* Status codes that callers branch on. */
 enum grpc_code {
 	GRPC_OK = 0,
 	GRPC_UNKNOWN = 2,
@@ -42,8 +42,8 @@ struct grpc;
 #define auto_grpc cleanup(grpc_close)
 
 /*
- * A session: its calls share one connection, which the first one makes. NULL (ERR_CONFIG) when one of the files cannot be
- * read or the URL is not an https URL; nothing is sent yet. Copies the endpoint. The caller closes it.
+ * A session: its calls share one connection, which the first one makes. NULL (ERR_CONFIG) when one of the files
+ * cannot be read or the URL is not an https URL; nothing is sent yet. Copies the endpoint. The caller closes it.
  * Sessions are opened and closed by one thread; each may be used by another one in between.
  */
 struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e);
@@ -56,10 +56,10 @@ void grpc_until(struct grpc *g, unsigned int ms);
 const char *grpc_url(const struct grpc *g);
 
 /*
- * Calls a method ("/etcdserverpb.Maintenance/Status") and appends its one answer, up to GRPC_MAX_MESSAGE, to reply.
- * 0 only when the server sent exactly one message and grpc-status 0. Failures are ERR_HEALTH with e->rpc set: to the
- * server's code, or to GRPC_UNAVAILABLE (no connection), GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL (the answer is not proper
- * gRPC) or GRPC_UNAUTHENTICATED (TLS: one side does not trust the other).
+ * Calls a method ("/etcdserverpb.Maintenance/Status") and appends its one answer, up to GRPC_MAX_MESSAGE, to reply. 0
+ * only when the server sent exactly one message and grpc-status 0. Failures are ERR_HEALTH with e->rpc set: to the
+ * server's code, or to GRPC_UNAVAILABLE (no connection), GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL (the answer is not
+ * proper gRPC) or GRPC_UNAUTHENTICATED (TLS: one side does not trust the other).
  */
 int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply,
 	       struct err *e) MUST_CHECK;

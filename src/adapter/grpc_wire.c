@@ -3,6 +3,7 @@
  * The half of gRPC that reads bytes from outside: frames, headers, trailers.
  */
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,7 @@
 #include "base/text.h"
 
 #define FRAME_HEAD	5 /* one byte of flags, four of length (PROTOCOL-HTTP2.md, Length-Prefixed-Message) */
+#define GRPC_TYPE	"application/grpc"
 #define CODE_UNREADABLE (-2)
 
 static const char *code_name(int code)
@@ -25,16 +27,8 @@ static const char *code_name(int code)
 	return code >= 0 && (size_t)code < ARRAY_LEN(names) ? names[code] : "a code that gRPC does not have";
 }
 
-/* Forgets the first n bytes of b. */
-static void drop(struct buf *b, size_t n)
-{
-	b->len -= n;
-	if (b->data)
-		memmove(b->data, b->data + n, b->len + 1);
-}
-
-/* The frame at the beginning of f->partial: 1 when it was whole and handed over, 0 when bytes are missing. */
-static int take_frame(struct grpc_frames *f, size_t at, size_t *used, struct err *e)
+/* The frame that begins at `at`: its length when it was whole and handed over, 0 when bytes are missing, -1. */
+static ssize_t take_frame(struct grpc_frames *f, size_t at, struct err *e)
 {
 	const uint8_t *frame = (const uint8_t *)f->partial.data + at;
 	size_t left = f->partial.len - at;
@@ -42,9 +36,9 @@ static int take_frame(struct grpc_frames *f, size_t at, size_t *used, struct err
 
 	if (left < FRAME_HEAD)
 		return 0;
-	/* We offer no compression (no grpc-accept-encoding), so a compressed frame is a mistake, not a choice. */
+	/* Without grpc-accept-encoding no frame may be compressed. */
 	if (frame[0] != 0)
-		return grpc_fail(e, GRPC_INTERNAL, "the answer is not gRPC as we speak it (frame flags %u)", frame[0]);
+		return grpc_fail(e, GRPC_INTERNAL, "the answer is not plain gRPC (frame flags %u)", frame[0]);
 	memcpy(&length, frame + 1, sizeof(length));
 	length = ntohl(length);
 	if (length > f->max)
@@ -52,21 +46,23 @@ static int take_frame(struct grpc_frames *f, size_t at, size_t *used, struct err
 				 "the answer is too large (%u bytes, at most %zu are taken)", length, f->max);
 	if (left - FRAME_HEAD < length)
 		return 0;
-	*used = FRAME_HEAD + length;
 	f->count++;
-	return f->on_message(f->arg, frame + FRAME_HEAD, length, e) < 0 ? -1 : 1;
+	return f->on_message(f->arg, frame + FRAME_HEAD, length, e) < 0 ? -1 : (ssize_t)(FRAME_HEAD + length);
 }
 
 int grpc_frames_feed(struct grpc_frames *f, const void *data, size_t len, struct err *e)
 {
-	size_t at = 0, used = 0;
-	int rc;
+	struct buf *b = &f->partial;
+	size_t at = 0;
+	ssize_t n;
 
-	buf_add(&f->partial, data, len);
-	while ((rc = take_frame(f, at, &used, e)) > 0)
-		at += used;
-	drop(&f->partial, at);
-	return rc;
+	buf_add(b, data, len);
+	while ((n = take_frame(f, at, e)) > 0)
+		at += (size_t)n;
+	b->len -= at;
+	if (at > 0)
+		memmove(b->data, b->data + at, b->len + 1);
+	return (int)n;
 }
 
 int grpc_frames_end(const struct grpc_frames *f, struct err *e)
@@ -77,52 +73,32 @@ int grpc_frames_end(const struct grpc_frames *f, struct err *e)
 	return 0;
 }
 
-/* "%20" and the like, as grpc-message has them; anything malformed is kept as it is. */
-static void percent_decode(const char *from, size_t len, char *to, size_t room)
+/* Text of the server, for a message: percent-decoded as grpc-message is; what is malformed is kept. */
+static void decode(const char *from, char *to, size_t room)
 {
-	size_t n = 0;
+	char *text = curl_easy_unescape(NULL, from, 0, NULL);
 
-	for (size_t i = 0; i < len && n + 1 < room; i++) {
-		char hex[3] = { 0 };
-		uint8_t byte;
-
-		if (from[i] == '%' && len - i > 2) {
-			memcpy(hex, from + i + 1, 2);
-			if (text_unhex(hex, &byte, 1)) {
-				to[n++] = (char)byte;
-				i += 2;
-				continue;
-			}
-		}
-		to[n++] = from[i];
-	}
-	to[n] = '\0';
+	(void)snprintf(to, room, "%s", text ? text : "");
+	curl_free(text);
 	text_printable(to);
 }
 
-/* "HTTP/2 200": begins a header block and forgets the one before (a 1xx, say). */
+/* "HTTP/2 200": begins a header block and forgets the one before, as one of 1xx. */
 static void status_line(struct grpc_head *h, const char *line)
 {
-	const char *blank = strchr(line, ' ');
-	char number[4] = { 0 };
+	char number[4] = "";
 	uint64_t status = 0;
 
-	*h = (struct grpc_head){ .http2 = text_starts(line, "HTTP/2"), .code = -1 };
-	if (blank)
-		(void)snprintf(number, sizeof(number), "%.3s", blank + 1);
+	(void)sscanf(line, "%*s %3s", number);
 	(void)text_parse_u64(number, 100, 999, &status);
-	h->http_status = (long)status;
+	*h = (struct grpc_head){ .http2 = text_starts(line, "HTTP/2"), .code = -1, .http_status = (long)status };
 }
 
 static bool is_grpc_type(const char *type)
 {
-	static const char want[] = "application/grpc";
-	char after;
+	const size_t len = strlen(GRPC_TYPE);
 
-	if (strncasecmp(type, want, sizeof(want) - 1) != 0)
-		return false;
-	after = type[sizeof(want) - 1];
-	return after == '\0' || after == '+' || after == ';';
+	return strncasecmp(type, GRPC_TYPE, len) == 0 && strchr("+;", type[len]); /* or at its end */
 }
 
 void grpc_head_line(struct grpc_head *h, const char *line, size_t len)
@@ -133,7 +109,7 @@ void grpc_head_line(struct grpc_head *h, const char *line, size_t len)
 
 	while (len > 0 && strchr("\r\n \t", line[len - 1]))
 		len--;
-	/* None of the lines we want is that long; a cut one is still the beginning of the right thing. */
+	/* A longer line is cut: no text that counts is that long. */
 	(void)snprintf(copy, sizeof(copy), "%.*s", (int)(len < sizeof(copy) ? len : sizeof(copy) - 1), line);
 	if (text_starts(copy, "HTTP/")) {
 		status_line(h, copy);
@@ -146,11 +122,11 @@ void grpc_head_line(struct grpc_head *h, const char *line, size_t len)
 	value += strspn(value, " \t");
 	if (strcasecmp(name, "content-type") == 0) {
 		h->is_grpc = is_grpc_type(value);
-		percent_decode(value, strlen(value), h->content_type, sizeof(h->content_type));
+		decode(value, h->content_type, sizeof(h->content_type));
 	} else if (strcasecmp(name, "grpc-status") == 0) {
 		h->code = text_parse_u64(value, 0, INT16_MAX, &code) ? (int)code : CODE_UNREADABLE;
 	} else if (strcasecmp(name, "grpc-message") == 0) {
-		percent_decode(value, strlen(value), h->message, sizeof(h->message));
+		decode(value, h->message, sizeof(h->message));
 	}
 }
 
@@ -160,13 +136,13 @@ int grpc_head_verdict(const struct grpc_head *h, struct err *e)
 		return grpc_fail(e, GRPC_INTERNAL, "no answer came");
 	if (!h->http2)
 		return grpc_fail(e, GRPC_INTERNAL,
-				 "HTTP/1 answers here (status %ld), not gRPC: this is no etcd client port",
+				 "HTTP/1 answers here (status %ld), not gRPC: this is not an etcd client port",
 				 h->http_status);
 	if (h->http_status != 200)
-		return grpc_fail(e, GRPC_INTERNAL, "HTTP status %ld instead of gRPC: this is no etcd client port",
+		return grpc_fail(e, GRPC_INTERNAL, "HTTP status %ld instead of gRPC: this is not an etcd client port",
 				 h->http_status);
 	if (!h->is_grpc)
-		return grpc_fail(e, GRPC_INTERNAL, "the answer is %s instead of gRPC: this is no etcd client port",
+		return grpc_fail(e, GRPC_INTERNAL, "the answer is %s instead of gRPC: this is not an etcd client port",
 				 h->content_type[0] ? h->content_type : "something without a content-type");
 	if (h->code == CODE_UNREADABLE)
 		return grpc_fail(e, GRPC_INTERNAL, "the answer has an unreadable grpc-status");

@@ -27,7 +27,8 @@ struct handshake_seen {
 
 /*
  * 1: the chain of the served leaf ends at h->ca; its dates are not checked. No answer with a clock is not a failure.
- * 0: as dial() (dial.h). -1: ERR_VERIFY when the chain does not verify, else ERR_FAIL. The caller frees *seen in any case.
+ * 0: as dial() (dial.h). -1: ERR_VERIFY when the chain does not verify, else ERR_FAIL. The caller frees *seen in any
+ * case.
  */
 int handshake_look(const struct handshake *h, struct handshake_seen *seen, struct err *e) MUST_CHECK;
 void handshake_seen_free(struct handshake_seen *seen);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What etcd answers on its peer port about the cluster it is in: GET /members (server/etcdserver/api/etcdhttp,
- * peerMembersHandler; the same from 3.4 to 3.7). It answers as soon as the process runs, also while it waits for a quorum
- * and its client port is silent.
+ * peerMembersHandler; the same from 3.4 to 3.7). It answers as soon as the process runs, also while it waits for a
+ * quorum and its client port is silent.
  */
 #pragma once
 

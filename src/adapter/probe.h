@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. Only names to resolve and empty
- * connections leave the machine. What may not be seen (processes of others, unless we are root) is "unknown".
+ * Questions to the kernel: ports, addresses, processes, disk, clock. Nothing is changed. Only names to resolve and
+ * empty connections leave the machine. What may not be seen (processes of others, unless we are root) is "unknown".
  */
 #pragma once
 
@@ -27,12 +27,15 @@ struct probe_holder {
 };
 
 /*
- * Whether a server could listen on this address (IPv4, IPv6 literal) and port; tried by bind(2) with SO_REUSEADDR, as Go
- * does, so that connections in TIME_WAIT do not count. Taken: who has the port.
+ * Whether a server could listen on this address (IPv4, IPv6 literal) and port; tried by bind(2) with SO_REUSEADDR, as
+ * Go does, so that connections in TIME_WAIT do not count. Taken: who has the port.
  */
 enum probe_port probe_port(const char *address, uint16_t port, struct probe_holder *who);
 
-/* The addresses of a name (or of a literal: itself), as a strv that the caller frees; NULL with e (ERR_CONFIG) when there are none. */
+/*
+ * The addresses of a name (or of a literal: itself), as a strv that the caller frees; NULL with e (ERR_CONFIG) when
+ * there are none.
+ */
 char **probe_resolve(const char *name, struct err *e);
 
 /*
@@ -44,7 +47,10 @@ void probe_hasten_names(void);
 /* The address that packets to this one leave from; NULL when there is no route. The caller frees. */
 char *probe_source(const char *address);
 
-/* Where to connect by TCP, and what came of it: 0, or errno; ETIMEDOUT: no answer, ENOENT: the name cannot be resolved. */
+/*
+ * Where to connect by TCP, and what came of it: 0, or errno; ETIMEDOUT: no answer, ENOENT: the name cannot be
+ * resolved.
+ */
 struct probe_target {
 	const char *address; /* a literal or a name, whose addresses are all tried */
 	uint16_t port;
@@ -75,7 +81,10 @@ struct probe_others {
 };
 pid_t probe_etcd(const char *data_dir, struct probe_others *others);
 
-/* Its environment as a strv, its program file, when it started, how many files it may open. NULL, 0 or -1 when unknown. */
+/*
+ * Its environment as a strv, its program file, when it started, how many files it may open. NULL, 0 or -1 when
+ * unknown.
+ */
 char **probe_environ(pid_t pid);
 char *probe_program(pid_t pid);
 time_t probe_started(pid_t pid);
@@ -89,8 +98,8 @@ struct probe_disk {
 };
 
 /*
- * How long a small write takes to reach the disk below dir: up to 64 writes of 2 KiB, each with fdatasync(2) as in etcd's
- * log, into a file without a name; ends after two seconds. -1 when it cannot be measured there.
+ * How long a small write takes to reach the disk below dir: up to 64 writes of 2 KiB, each with fdatasync(2) as in
+ * etcd's log, into a file without a name; ends after two seconds. -1 when it cannot be measured there.
  */
 int probe_disk(const char *dir, struct probe_disk *d, struct err *e) MUST_CHECK;
 

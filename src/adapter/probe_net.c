@@ -30,8 +30,8 @@ static void table_address(const struct sockaddr_storage *at, char out[33])
 }
 
 /*
- * Finds a socket that listens on the port (and, unless NULL, on just this address) and names it as /proc/PID/fd does. In
- * these tables the second field is ADDRESS:PORT in hex, the fourth the state, the tenth the inode.
+ * Finds a socket that listens on the port (and, unless NULL, on just this address) and names it as /proc/PID/fd does.
+ * In these tables the second field is ADDRESS:PORT in hex, the fourth the state, the tenth the inode.
  */
 static bool find_listener(const char *table, const char *address, uint16_t port, char name[32])
 {

@@ -125,48 +125,31 @@ char *probe_program(pid_t pid)
 	return file_read_link(path, &ignored);
 }
 
-/* The number after the name and blanks. */
-static bool line_value(const char *text, const char *name, uint64_t *out)
-{
-	const char *at = strstr(text, name);
-	char number[24];
-
-	if (!at)
-		return false;
-	at += strlen(name);
-	at += strspn(at, " \t");
-	(void)snprintf(number, sizeof(number), "%.*s", (int)strcspn(at, " \t\n"), at);
-	return text_parse_u64(number, 0, UINT64_MAX, out);
-}
-
-/* proc(5): "starttime", the 22nd field of /proc/PID/stat, counts clock ticks since the boot, whose time /proc/stat has as "btime". */
+/* proc(5): "starttime", the 22nd field of /proc/PID/stat, counts clock ticks from the boot. */
 time_t probe_started(pid_t pid)
 {
-	auto_buf struct buf stat = { 0 }, kernel = { 0 };
-	struct err ignored = { 0 };
-	const char *after;
-	char *field = NULL, *rest = NULL;
-	uint64_t ticks, boot;
+	auto_buf struct buf stat = { 0 };
+	struct timespec up;
+	const char *at;
 
-	if (!read_proc(pid, "stat", &stat) || file_read("/proc/stat", 1 << 24, &kernel, &ignored) < 0 ||
-	    !line_value(buf_str(&kernel), "\nbtime ", &boot))
+	if (!read_proc(pid, "stat", &stat) || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
 		return 0;
-	/* The second field, the name in parentheses, may hold blanks: count from the third. */
-	after = strrchr(buf_str(&stat), ')');
-	for (int i = 3; after && i <= 22; i++)
-		field = strtok_r(i == 3 ? stat.data + (after + 1 - stat.data) : NULL, " ", &rest);
-	if (!field || !text_parse_u64(field, 0, UINT64_MAX, &ticks))
-		return 0;
-	return (time_t)(boot + ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+	/* The second field, the name in parentheses, may hold blanks. */
+	at = strrchr(buf_str(&stat), ')');
+	for (int field = 3; at && field <= 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? time(NULL) - up.tv_sec + (time_t)(strtoull(at, NULL, 10) / (uint64_t)sysconf(_SC_CLK_TCK)) : 0;
 }
 
 long long probe_open_files(pid_t pid)
 {
+	static const char name[] = "Max open files";
 	auto_buf struct buf limits = { 0 };
-	uint64_t soft;
+	const char *at = read_proc(pid, "limits", &limits) ? strstr(buf_str(&limits), name) : NULL;
+	char soft[21];
+	uint64_t n;
 
-	if (!read_proc(pid, "limits", &limits) || !line_value(buf_str(&limits), "Max open files", &soft) ||
-	    soft > INT64_MAX)
+	if (!at || sscanf(at + strlen(name), "%20s", soft) != 1 || !text_parse_u64(soft, 0, INT64_MAX, &n))
 		return -1;
-	return (long long)soft;
+	return (long long)n;
 }

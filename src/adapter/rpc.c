@@ -9,12 +9,12 @@
 #include "base/text.h"
 #include "etcd.pb-c.h"
 
-/* More members than any cluster has (etcd advises at most 7): an answer with more is not to be believed. */
+/* Far more than any cluster has (etcd advises at most 7): a longer list is refused. */
 #define MAX_MEMBERS 256
 
 /*
- * One call of "Service/Method": packs ask and unpacks the answer as `type`, whose struct it returns; freed by free_message.
- * protobuf-c checks every length against the buffer, which grpc_unary has capped.
+ * One call of "Service/Method": packs ask and unpacks the answer as `type`, whose struct it returns; freed by
+ * free_message. protobuf-c checks every length against the buffer, which grpc_unary has capped.
  */
 static void *call(struct grpc *g, const char *method, const ProtobufCMessage *ask,
 		  const ProtobufCMessageDescriptor *type, struct err *e)
@@ -256,7 +256,7 @@ int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e
 
 int rpc_health(struct grpc *g, bool learner, struct err *e)
 {
-	char key[] = "health"; /* the key that etcd's own /health and etcdctl ask for */
+	char key[] = "health"; /* as etcd's /health and etcdctl read */
 	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
 	cleanup(free_message) void *r = NULL;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The calls of etcd's API that we make, with types of our own: nothing above this floor sees a generated one.
- * Failures are those of grpc.h, with the method's short name in front.
+ * The calls of etcd's API that we make, with types of our own: generated ones stay in rpc.c. Failures are those of
+ * grpc.h, with the method's short name in front.
  */
 #pragma once
 
@@ -12,10 +12,10 @@
 #include "adapter/grpc.h"
 #include "base/err.h"
 
-/* Maintenance.Status: what one member says about itself; answered without quorum, by learners, too. */
+/* Maintenance.Status: one member about itself; answered without a quorum, and by learners. */
 struct rpc_status {
 	uint64_t cluster_id, member_id;
-	uint64_t leader; /* 0: it knows none */
+	uint64_t leader; /* 0: unknown */
 	uint64_t raft_term, raft_index, raft_applied_index;
 	int64_t revision;
 	int64_t db_size, db_size_in_use;
@@ -23,7 +23,7 @@ struct rpc_status {
 	char version[32];	  /* "3.6.14" */
 	char storage_version[32]; /* 3.6 and later; else "" */
 	bool is_learner;
-	char **errors; /* strv: alarms and the like, as etcd words them, or NULL */
+	char **errors; /* strv of alarms and the like in etcd's words, or NULL */
 };
 
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e) MUST_CHECK;
@@ -31,7 +31,7 @@ void rpc_status_free(struct rpc_status *s);
 
 struct rpc_member {
 	uint64_t id;
-	char *name;			 /* "" until it has started for the first time */
+	char *name;			 /* "" until its first start */
 	char **peer_urls, **client_urls; /* strv, or NULL */
 	bool is_learner;
 };
@@ -43,40 +43,40 @@ struct rpc_members {
 };
 
 /*
- * Cluster.MemberList. linearizable: agreed on by a quorum, fails without one; otherwise what this member
- * believes (3.5 and later; 3.4 knows no difference and answers from what it believes).
+ * Cluster.MemberList. linearizable: agreed on by a quorum (from 3.5 on; fails without one); else as this member
+ * believes.
  */
 int rpc_member_list(struct grpc *g, bool linearizable, struct rpc_members *out, struct err *e) MUST_CHECK;
 void rpc_members_free(struct rpc_members *m);
 
 /*
- * Cluster.MemberAdd, always as a learner: it gets the data and does not vote, so no quorum can be lost by it (a voter that
- * never starts stops a cluster of one for good; seen on 3.4). *id: of the new member; after: the members, the new one among them.
+ * Cluster.MemberAdd, always as a learner, which gets the data and does not vote: a voter that never starts stops a
+ * cluster of one for good (seen on 3.4). *id: of the new member; after: all members.
  */
 int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rpc_members *after,
 		   struct err *e) MUST_CHECK;
 
-/* Cluster.MemberPromote: the learner votes from now on. Must be sent to a voter. */
+/* Cluster.MemberPromote: the learner becomes a voter. Must be sent to a voter. */
 int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
 
 /* Cluster.MemberRemove. */
 int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Cluster.MemberUpdate: where the others dial this member from now on. */
+/* Cluster.MemberUpdate: where the others dial this member. */
 int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
 
-/* Maintenance.MoveLeader: id leads from now on. Must be sent to the leader. */
+/* Maintenance.MoveLeader: to id. Must be sent to the leader. */
 int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Why such a call failed: by the gRPC code, and where etcd uses one code for many things, by its words (the same from 3.4 to 3.7). */
+/* Why a change failed: by the gRPC code, and where etcd uses one code for many things, by its text (3.4 to 3.7). */
 enum rpc_refusal {
-	RPC_REFUSED,	     /* for another reason: only a person can know */
-	RPC_UNKNOWN_OUTCOME, /* no answer, or one of a cluster in trouble: it may have taken effect all the same */
-	RPC_EXISTS,	     /* a member has this peer URL already */
-	RPC_NO_SUCH_MEMBER,  /* not, or not any more */
-	RPC_UNHEALTHY, /* a member is down, or was connected to less than 5 s ago: no changes until that is over */
+	RPC_REFUSED,	       /* for another reason, which a person must judge */
+	RPC_UNKNOWN_OUTCOME,   /* no answer, or one of a cluster in trouble: it may have taken effect */
+	RPC_EXISTS,	       /* a member has this peer URL */
+	RPC_NO_SUCH_MEMBER,    /* never there, or removed */
+	RPC_UNHEALTHY,	       /* a member is down, or connected less than 5 s ago; etcd refuses changes meanwhile */
 	RPC_TOO_MANY_LEARNERS, /* another member is being added */
-	RPC_NOT_IN_SYNC,       /* the learner has not got all the data yet */
+	RPC_NOT_IN_SYNC,       /* the learner does not have all data yet */
 	RPC_NOT_LEARNER,       /* it votes already */
 	RPC_ASKED_LEARNER,     /* the member asked is a learner itself */
 	RPC_TOO_FEW_STARTED,   /* the quorum would be lost */
@@ -90,12 +90,12 @@ struct rpc_alarm {
 	enum rpc_alarm_kind kind;
 };
 
-/* Maintenance.Alarm, asking only. The caller frees *list. Needs a quorum. */
+/* Maintenance.Alarm, as a query. Needs a quorum. The caller frees *list. */
 int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e) MUST_CHECK;
 const char *rpc_alarm_name(enum rpc_alarm_kind kind);
 
 /*
- * A linearizable read of one key that need not exist: proves that this member reaches a quorum. "Permission denied" is health, too: the
- * member had to ask the quorum to know. On a learner etcd refuses such reads; learner makes it a local read.
+ * A linearizable read of one key that need not exist: proves that this member reaches a quorum. "Permission denied"
+ * proves it, too. learner: a local read, since etcd refuses others on a learner.
  */
 int rpc_health(struct grpc *g, bool learner, struct err *e) MUST_CHECK;

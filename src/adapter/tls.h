@@ -18,7 +18,7 @@ SSL_CTX *tls_context(const SSL_METHOD *method, const char *ca, const char *cert,
 SSL *tls_over(SSL_CTX *ctx, int fd);
 
 /*
- * After an OpenSSL call on tls that returned rc, not success: waits until the deadline (clock_ms) for what it needs. 1: try
- * again. 0: the deadline has passed. -1: the call failed; OpenSSL's error queue has the reason.
+ * After an OpenSSL call on tls that returned rc, not success: waits until the deadline (clock_ms) for what it needs.
+ * 1: try again. 0: the deadline has passed. -1: the call failed; OpenSSL's error queue has the reason.
  */
 int tls_again(SSL *tls, int rc, long long deadline);

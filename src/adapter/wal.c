@@ -24,8 +24,9 @@ static void free_message(void *m)
 }
 
 /*
- * The record of the next frame; NULL when it is cut off or cannot be decoded. A frame begins with a little-endian int64:
- * the low 56 bits are the record's length; when it is negative, bits 56 to 58 count the padding (etcd, wal/decoder.go).
+ * The record of the next frame; NULL when it is cut off or cannot be decoded. A frame begins with a little-endian
+ * int64: the low 56 bits are the record's length; when it is negative, bits 56 to 58 count the padding (etcd,
+ * wal/decoder.go).
  */
 static Walpb__Record *take_record(const uint8_t **data, size_t *left)
 {

@@ -23,7 +23,7 @@ int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e) MUST_CHECK
 int wal_parse_ids(const char *name, const uint8_t *data, size_t len, struct wal_ids *ids, struct err *e) MUST_CHECK;
 
 /*
- * The IDs that etcd computes for a new cluster (api/membership, NewMember and genID): a member's from its advertised peer
- * URL and the cluster token, the cluster's from those of all members. `member` is that of urls[self].
+ * The IDs that etcd computes for a new cluster (api/membership, NewMember and genID): a member's from its advertised
+ * peer URL and the cluster token, the cluster's from those of all members. `member` is that of urls[self].
  */
 struct wal_ids wal_static_ids(char *const *urls, size_t n, size_t self, const char *token);
