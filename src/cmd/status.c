@@ -134,7 +134,7 @@ static void print_member(const struct machine *m, const struct doctor_exam *s, c
 		free(db);
 		free(lag);
 		db = xasprintf("%s of %s (%lld %%)", used, quota, percent_of(m, one));
-		lag = xasprintf("%" PRIu64, doctor_member_lag(s, one));
+		lag = xasprintf("%" PRIu64, doctor_member_lag(&s->survey, one));
 	}
 	(void)printf(ROW, name, one->name[0] ? one->name : "-", id, url, one->url[0] ? one->url : "-",
 		     doctor_member_health(s, one), doctor_member_role(s, one), one->answers ? one->status.version : "-",
@@ -201,7 +201,7 @@ static void json_member(struct json_object *o, const struct machine *m, const st
 		json_number(o, "revision", one->status.revision);
 		json_number(o, "raft_term", (int64_t)one->status.raft_term);
 		json_number(o, "raft_index", (int64_t)one->status.raft_index);
-		json_number(o, "raft_lag", (int64_t)doctor_member_lag(s, one));
+		json_number(o, "raft_lag", (int64_t)doctor_member_lag(&s->survey, one));
 		json_number(o, "db_quota_percent", percent_of(m, one));
 	}
 	if (one->cert_end != 0)

@@ -7,6 +7,7 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "doctor/parts.h"
+#include "member/endpoint.h"
 #include "member/identity.h"
 
 #define SURVEY_MS 2000
@@ -37,25 +38,25 @@ int doctor_before_start(const struct machine *m, struct err *e)
 	return doctor_verdict(&r, e);
 }
 
-/* Whether setup has ever got as far as having certificates to ask with; not being allowed to look is no "no". */
+/* Setup has made certificates to ask with; also true when we may not look. */
 static bool was_set_up(const struct machine *m)
 {
-	auto_free char *cert = machine_pki_path(m, "etcdctl-etcd-client", "crt");
+	auto_free char *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt");
 
 	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }
 
-/* Without certificates nobody can be asked; setup's own words (its outcome) say what it waits for. */
+/* Without certificates no member can be asked; the outcome of setup names what it waits for. */
 static void check_not_set_up(struct doctor_exam *x)
 {
 	bool waits = x->has_outcome && x->outcome.state == OUTCOME_PENDING;
-	struct doctor_finding *f = doctor_bad(&x->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s",
-					      waits ? ": setup waits, and tries again by itself" : "");
 
-	doctor_fix(f, "etcd-cluster setup%s", waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
+	doctor_bad(&x->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s -> etcd-cluster setup%s",
+		   waits ? ": setup waits, and tries again by itself" : "",
+		   waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
 }
 
-/* Where the journal of a join stands, until the member votes. */
+/* The step of a join, until the member votes. */
 static void read_joining(const struct machine *m, struct doctor_exam *x)
 {
 	auto_joining struct joining j = { 0 };
@@ -65,40 +66,40 @@ static void read_joining(const struct machine *m, struct doctor_exam *x)
 	x->joining = j.step;
 }
 
-/* etcd does not run. That is as it should be before the first setup, and a fault after it. */
+/* Before the first setup etcd does not run yet; afterwards that is a fault. */
 static void check_stopped(const struct machine *m, struct doctor_report *r)
 {
-	struct identity id = { 0 };
+	cleanup(identity_free) struct identity id = { 0 };
 	struct err e = { 0 };
 	int known = identity_read(m, &id, &e);
 
-	identity_free(&id);
 	if (known < 0)
 		doctor_error(r, &e);
 	else if (known == 0)
-		doctor_fix(doctor_warn(r, "etcd does not run, and has not been healthy here yet"),
-			   "etcd-cluster setup");
+		doctor_warn(r, "etcd does not run, and has not been healthy here yet -> etcd-cluster setup");
 	else
-		doctor_fix(doctor_bad(r, ERR_HEALTH, "etcd does not run"),
-			   "systemctl start etcd; if it does not stay up: journalctl -u etcd -n 50");
+		doctor_bad(r, ERR_HEALTH,
+			   "etcd does not run -> systemctl start etcd; if it does not stay up: journalctl -u etcd -n "
+			   "50");
 }
 
-/* Asks the members. The pid of this machine's etcd; in a container root may not see whose files are open, and an answer is proof enough. */
+/* Asks the members. The pid of this machine's etcd; in a container root may not see its files, but an answer proves it. */
 static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *unasked)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	pid_t pid = probe_etcd(data, NULL);
+	const struct member *here;
 
 	if (member_survey(m, SURVEY_MS, &x->survey, unasked) == 0)
 		err_clear(unasked);
-	for (size_t i = 0; i < x->survey.n && pid == 0; i++)
-		if (x->survey.list[i].here && x->survey.list[i].answers)
-			pid = PROBE_PID_UNKNOWN;
+	here = doctor_here(x);
+	if (pid == 0 && here && here->answers)
+		pid = PROBE_PID_UNKNOWN;
 	x->report.running = pid != 0;
 	return pid;
 }
 
-/* What takes a moment: the disk is measured, and the ports of the other machines are tried. */
+/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
 static void look_around(const struct machine *m, pid_t pid, struct doctor_exam *x)
 {
 	size_t servers = 0;
@@ -117,17 +118,16 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	struct err unasked = { 0 };
 	pid_t pid = ask(m, x, &unasked);
 
-	doctor_release(m, &x->report);
-	if (thorough) {
-		doctor_pki(m, &x->report);
-		doctor_data(m, &x->report);
-	}
+	if (thorough)
+		doctor_start(m, &x->report);
+	else
+		doctor_release(m, &x->report);
 	doctor_files(m, &x->report);
 	if (thorough)
 		look_around(m, pid, x);
 	if (pid > 0)
 		doctor_process(m, pid, &x->report);
-	/* That a stopped etcd does not answer was found already. */
+	/* look_around has reported a stopped etcd. */
 	if (thorough && !x->report.running && !x->survey.agreed)
 		return;
 	if (unasked.class != ERR_NONE)
@@ -172,10 +172,9 @@ void doctor_exam_free(struct doctor_exam *x)
 
 const struct member *doctor_here(const struct doctor_exam *x)
 {
-	for (size_t i = 0; i < x->survey.n; i++) {
+	for (size_t i = 0; i < x->survey.n; i++)
 		if (x->survey.list[i].here)
 			return &x->survey.list[i];
-	}
 	return NULL;
 }
 
@@ -190,22 +189,23 @@ bool doctor_removed(const struct doctor_exam *x)
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e)
 {
 	const struct member *here = doctor_here(x);
+	bool healthy = here && here->healthy;
 
 	if (m->conf.role == ROLE_NONE)
 		return 0;
-	if ((!here || !here->healthy) && x->has_outcome && x->outcome.state == OUTCOME_PENDING) {
+	if (!healthy && x->has_outcome && x->outcome.state == OUTCOME_PENDING) {
 		(void)err_set(e, ERR_PENDING, "setup is not done yet: %s", x->outcome.message);
-		return x->outcome.hint[0] ? err_hint(e, "%s", x->outcome.hint) : -1;
+		return err_hint(e, "%s", x->outcome.hint);
 	}
 	for (size_t i = 0; i < x->report.n; i++) {
 		const struct doctor_finding *f = &x->report.list[i];
 
-		if (f->level == DOCTOR_BAD && (f->class == ERR_HEALTH || !here || !here->healthy)) {
+		if (f->level == DOCTOR_BAD && (f->class == ERR_HEALTH || !healthy)) {
 			(void)err_set(e, ERR_HEALTH, "%s", f->what);
-			return f->fix[0] ? err_hint(e, "%s", f->fix) : -1;
+			return err_hint(e, "%s", f->fix);
 		}
 	}
-	if (here && here->healthy)
+	if (healthy)
 		return 0;
 	(void)err_set(e, ERR_HEALTH, "etcd is not healthy on this machine");
 	return err_hint(e, "etcd-cluster setup");
@@ -229,17 +229,4 @@ const char *doctor_member_health(const struct doctor_exam *x, const struct membe
 	if (one->answers)
 		return "no quorum";
 	return one->here && !one->listed && x->survey.agreed ? "no member" : "down";
-}
-
-uint64_t doctor_member_lag(const struct doctor_exam *x, const struct member *one)
-{
-	uint64_t newest = one->status.raft_index;
-
-	for (size_t i = 0; i < x->survey.n; i++) {
-		const struct member *other = &x->survey.list[i];
-
-		if (other->answers && other->id == x->survey.leader && other->status.raft_index > newest)
-			newest = other->status.raft_index;
-	}
-	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
 }

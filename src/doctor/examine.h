@@ -26,8 +26,8 @@ struct doctor_exam {
 };
 
 /*
- * Asks and reads all of it; what cannot be had is a finding. thorough: also what takes a few seconds, as the disk's speed and the way to the other
- * machines, and what is wrong before the first setup. The caller frees.
+ * Asks and reads all of it; what cannot be had is a finding. thorough: also what takes a few seconds, as the speed of
+ * the disk and the ports of the other machines, and what is wrong before the first setup. The caller frees.
  */
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x);
 void doctor_exam_free(struct doctor_exam *x);
@@ -35,30 +35,29 @@ void doctor_exam_free(struct doctor_exam *x);
 /* The member on this machine, or NULL. */
 const struct member *doctor_here(const struct doctor_exam *x);
 
-/* True when a quorum of this machine's cluster says that it is not a member any more. */
+/* True when a quorum of this machine's cluster no longer lists its member. */
 bool doctor_removed(const struct doctor_exam *x);
 
-/* "leader", "follower", "learner"; "-" when it does not say. */
+/* "leader", "follower", "learner"; "-" when it is not known. */
 const char *doctor_member_role(const struct doctor_exam *x, const struct member *one);
 /* "healthy", "no quorum", "down", "removed", "no member". */
 const char *doctor_member_health(const struct doctor_exam *x, const struct member *one);
 /* Entries of the log that it has not applied yet, as far as its leader knows. */
-uint64_t doctor_member_lag(const struct doctor_exam *x, const struct member *one);
-
-/* 0 when this machine is healthy or meant to be idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
-int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
-
+uint64_t doctor_member_lag(const struct member_survey *s, const struct member *one);
 /* The size in bytes at which this member refuses writes. */
 long long doctor_quota(const struct machine *m, const struct member *member);
 
-/* What etcd.service asks before each start: release, certificates, data directory. Offline, reads a few files only. */
+/* 0 when this machine is healthy or idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
+int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
+
+/* What etcd.service checks before each start: release, certificates, data directory. Offline, reads a few files only. */
 void doctor_start(const struct machine *m, struct doctor_report *r);
 
 /* Whether etcd can be started with this release and these certificates. */
 int doctor_can_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * What setup asks before the very first start: ports free (else the program that holds them is named), the address is this machine's,
- * room on the disk. ERR_CONFIG.
+ * What setup checks before the very first start: ports free (else the program that holds them is named), the address is
+ * this machine's, room on the disk. ERR_CONFIG; ERR_PENDING while this machine has no network.
  */
 int doctor_before_start(const struct machine *m, struct err *e) MUST_CHECK;

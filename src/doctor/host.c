@@ -17,10 +17,10 @@
 #define SPACE_FIRST (160 * MIB)
 #define SPACE_LOW   (256 * MIB)
 
-/* What etcd's own guide calls good enough: 99 of 100 log writes within 10 ms (op-guide/hardware.md). */
+/* etcd's guide: 99 of 100 log writes within 10 ms (op-guide/hardware.md). */
 #define FSYNC_P99_MS 10.0
 
-/* A clock before this has just been powered on without a battery: certificates would seem not to be valid yet. 2025-01-01. */
+/* 2025-01-01. A clock before it belongs to a machine without a battery: no certificate would be valid yet. */
 #define CLOCK_SANE 1735689600
 
 /* --- Ports and addresses. */
@@ -42,24 +42,21 @@ static char **listen_urls(const struct machine *m)
 		const char *value = have ? keyfile_get(&env, keys[i]) : fallback[i];
 		auto_strv char **parts = value ? text_split(value, ",") : NULL;
 
-		for (size_t k = 0; parts && parts[k]; k++)
-			strv_add(&urls, parts[k]);
+		for (char **part = parts; part && *part; part++)
+			strv_add(&urls, *part);
 	}
 	return urls;
 }
 
 static void report_taken(const char *url, const struct probe_holder *who, struct doctor_report *r)
 {
-	struct doctor_finding *f;
-
-	if (who->pid == 0) {
-		f = doctor_bad(r, ERR_CONFIG, "%s is taken by another program", url);
-		doctor_fix(f, "as root, ss -tlnp shows which; stop it, or set CLIENT_PORT, PEER_PORT or METRICS_URL in "
-			      "cluster.conf");
-		return;
-	}
-	f = doctor_bad(r, ERR_CONFIG, "%s is taken by %s (process %d)", url, who->name, (int)who->pid);
-	doctor_fix(f, "stop %s, or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf", who->name);
+#define OR_SET "or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf"
+	if (who->pid == 0)
+		doctor_bad(r, ERR_CONFIG,
+			   "%s is taken by another program -> as root, ss -tlnp shows which; stop it, " OR_SET, url);
+	else
+		doctor_bad(r, ERR_CONFIG, "%s is taken by %s (process %d) -> stop %s, " OR_SET, url, who->name,
+			   (int)who->pid, who->name);
 }
 
 /* True when this one is in order. */
@@ -67,6 +64,7 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 {
 	auto_free char *host = NULL;
 	struct probe_holder who;
+	bool offline;
 	uint16_t port;
 
 	if (!endpoint_split(url, &host, &port) || !config_is_ip(host))
@@ -80,10 +78,11 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 		return false;
 	case PROBE_PORT_NOT_LOCAL:
 		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
-		doctor_fix(doctor_bad(r, config_is_offline() ? ERR_PENDING : ERR_CONFIG,
-				      "%s is not an address of this machine%s, so etcd cannot listen on %s", host,
-				      config_is_offline() ? ", which has no network" : "", url),
-			   "ip address shows which are; set ADDRESS in cluster.conf, then etcd-cluster setup");
+		offline = config_is_offline();
+		doctor_bad(r, offline ? ERR_PENDING : ERR_CONFIG,
+			   "%s is not an address of this machine%s, so etcd cannot listen on %s -> ip address shows "
+			   "which are; set ADDRESS in cluster.conf, then etcd-cluster setup",
+			   host, offline ? ", which has no network" : "", url);
 		return false;
 	case PROBE_PORT_REFUSED:
 	case PROBE_PORT_FREE:
@@ -92,30 +91,32 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 	return true;
 }
 
-/* An ADDRESS that is a name must lead to this machine. */
+/* An ADDRESS that is a name must resolve to this machine. */
 static void check_address(const struct machine *m, struct doctor_report *r)
 {
+	const char *name = m->conf.address;
 	struct probe_holder ignored;
 	struct err e = { 0 };
 	auto_strv char **found = NULL;
 
-	if (config_is_ip(m->conf.address))
+	if (config_is_ip(name))
 		return;
-	found = probe_resolve(m->conf.address, &e);
+	found = probe_resolve(name, &e);
 	if (!found) {
 		(void)err_hint(&e, "add it to DNS or /etc/hosts, or set ADDRESS in cluster.conf");
 		doctor_error(r, &e);
 		return;
 	}
-	for (size_t i = 0; found[i]; i++) {
-		if (probe_port(found[i], 0, &ignored) != PROBE_PORT_NOT_LOCAL) {
-			doctor_ok(r, "the name %s leads to this machine (%s)", m->conf.address, found[i]);
+	for (char **ip = found; *ip; ip++) {
+		if (probe_port(*ip, 0, &ignored) != PROBE_PORT_NOT_LOCAL) {
+			doctor_ok(r, "the name %s resolves to this machine (%s)", name, *ip);
 			return;
 		}
 	}
-	doctor_fix(doctor_bad(r, ERR_CONFIG, "the name %s leads to %s, which is not this machine", m->conf.address,
-			      found[0]),
-		   "correct DNS or /etc/hosts, or set ADDRESS in cluster.conf");
+	doctor_bad(r, ERR_CONFIG,
+		   "the name %s resolves to %s, which is not this machine -> correct DNS or /etc/hosts, or set ADDRESS "
+		   "in cluster.conf",
+		   name, found[0]);
 }
 
 void doctor_ports(const struct machine *m, pid_t own, struct doctor_report *r)
@@ -124,15 +125,31 @@ void doctor_ports(const struct machine *m, pid_t own, struct doctor_report *r)
 	auto_buf struct buf good = { 0 };
 
 	check_address(m, r);
-	for (size_t i = 0; urls && urls[i]; i++) {
-		if (check_port(urls[i], own, r))
-			buf_printf(&good, " %s", urls[i]);
-	}
+	for (char **url = urls; url && *url; url++)
+		if (check_port(*url, own, r))
+			buf_printf(&good, " %s", *url);
 	if (good.len > 0)
 		doctor_ok(r, own != 0 ? "etcd listens on%s" : "free to listen on:%s", buf_str(&good));
 }
 
 /* --- Disk and clock. */
+
+static void check_space(const char *dir, struct doctor_report *r)
+{
+#define MAKE_ROOM "make room there, or set DATA_DIR in cluster.conf"
+	unsigned long long bytes = 0;
+	struct err e = { 0 };
+
+	if (file_free_space(dir, &bytes, &e) < 0)
+		doctor_error(r, &e);
+	else if (bytes >= SPACE_LOW)
+		doctor_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
+	else if (bytes < SPACE_FIRST && !r->running) /* one that runs has made its log segments already */
+		doctor_bad(r, ERR_CONFIG, "only %llu MiB are free for %s; etcd needs %llu MiB to start -> " MAKE_ROOM,
+			   bytes / MIB, dir, SPACE_FIRST / MIB);
+	else
+		doctor_warn(r, "only %llu MiB are free for %s -> " MAKE_ROOM, bytes / MIB, dir);
+}
 
 void doctor_space(const struct machine *m, struct doctor_report *r)
 {
@@ -140,25 +157,8 @@ void doctor_space(const struct machine *m, struct doctor_report *r)
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs) && dirs[i]; i++) {
 		auto_free char *dir = layout_path(&m->at, dirs[i]);
-		unsigned long long bytes = 0;
-		struct err e = { 0 };
-		struct doctor_finding *f;
 
-		if (file_free_space(dir, &bytes, &e) < 0) {
-			doctor_error(r, &e);
-			continue;
-		}
-		if (bytes >= SPACE_LOW) {
-			doctor_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
-			continue;
-		}
-		/* An etcd that runs has made its log segments already. */
-		if (bytes < SPACE_FIRST && !r->running)
-			f = doctor_bad(r, ERR_CONFIG, "only %llu MiB are free for %s; etcd needs %llu to begin with",
-				       bytes / MIB, dir, SPACE_FIRST / MIB);
-		else
-			f = doctor_warn(r, "only %llu MiB are free for %s", bytes / MIB, dir);
-		doctor_fix(f, "make room there, or set DATA_DIR in cluster.conf");
+		check_space(dir, r);
 	}
 }
 
@@ -171,26 +171,24 @@ static void check_disk(const struct machine *m, struct doctor_report *r)
 	if (!file_is_dir(dir) || probe_disk(dir, &d, &ignored) < 0)
 		return; /* not there yet, or not for us: other findings say so */
 	if (d.p99_ms > FSYNC_P99_MS)
-		doctor_fix(doctor_warn(r,
-				       "the disk of %s is slow: a write takes %.1f ms to be safe (99 of 100 of %u), "
-				       "%.1f in the middle",
-				       dir, d.p99_ms, d.writes, d.median_ms),
-			   "put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms", FSYNC_P99_MS);
+		doctor_warn(r,
+			    "the disk of %s is slow: 99 of 100 writes reach it within %.1f ms (median %.1f ms, %u "
+			    "writes) -> put DATA_DIR or WAL_DIR on a faster disk; etcd wants less than %.0f ms",
+			    dir, d.p99_ms, d.median_ms, d.writes, FSYNC_P99_MS);
 	else
-		doctor_ok(r, "the disk of %s makes a write safe in %.1f ms (99 of 100)", dir, d.p99_ms);
+		doctor_ok(r, "the disk of %s is fast enough: 99 of 100 writes reach it within %.1f ms", dir, d.p99_ms);
 }
 
 static void check_clock(const struct machine *m, struct doctor_report *r)
 {
 	if (m->now < CLOCK_SANE)
-		doctor_fix(doctor_bad(r, ERR_CONFIG, "the clock is wrong: it is before 2025"),
-			   "timedatectl set-ntp true, or date --set=TIME");
+		doctor_bad(r, ERR_CONFIG,
+			   "the clock is wrong: it is before 2025 -> timedatectl set-ntp true, or date --set=TIME");
 	else if (probe_clock_synced() == 0)
-		doctor_fix(
-			doctor_warn(r, "nothing keeps the clock in step"),
-			"timedatectl set-ntp true (or apt install chrony); certificates and leases depend on the time");
+		doctor_warn(r, "no time service synchronises the clock -> timedatectl set-ntp true (or install "
+			       "chrony); certificates and leases depend on the time");
 	else
-		doctor_ok(r, "the clock is sane");
+		doctor_ok(r, "the clock is plausible");
 }
 
 /* --- Other etcds. */
@@ -204,14 +202,12 @@ static void check_others(const struct machine *m, struct doctor_report *r)
 
 	(void)probe_etcd(data, &others);
 	if (others.n > 0)
-		doctor_fix(doctor_warn(r, "%u other etcd run%s here (process %d)", others.n, others.n == 1 ? "s" : "",
-				       (int)others.first),
-			   "ps -fp %d", (int)others.first);
+		doctor_warn(r, "%u other etcd run%s here (process %d) -> ps -fp %d", others.n, others.n == 1 ? "s" : "",
+			    (int)others.first, (int)others.first);
 	if (file_exists(unit))
-		doctor_fix(doctor_warn(r, "%s hides the etcd.service of this package", unit),
-			   "systemctl revert etcd.service");
+		doctor_warn(r, "%s overrides the etcd.service of this package -> systemctl revert etcd.service", unit);
 	if (file_exists(package))
-		doctor_fix(doctor_warn(r, "the package etcd-server is installed, too"), "apt remove etcd-server");
+		doctor_warn(r, "the package etcd-server is installed, too -> apt remove etcd-server");
 }
 
 void doctor_host(const struct machine *m, struct doctor_report *r)

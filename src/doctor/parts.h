@@ -15,7 +15,7 @@ void doctor_release(const struct machine *m, struct doctor_report *r);
 /* Certificates and data directory, as the preflight wants them. */
 void doctor_pki(const struct machine *m, struct doctor_report *r);
 void doctor_data(const struct machine *m, struct doctor_report *r);
-/* What may wait until somebody asks: cluster.conf's owner, another release wanted, certificates that end soon, drift. */
+/* What is not urgent: who can write cluster.conf, another release wanted, certificates that end soon, drift. */
 void doctor_files(const struct machine *m, struct doctor_report *r);
 
 /* --- The machine around it (host.c). */
@@ -26,25 +26,27 @@ void doctor_space(const struct machine *m, struct doctor_report *r);
 /* Clock, disk, other etcds. */
 void doctor_host(const struct machine *m, struct doctor_report *r);
 
-/* --- The other machines (peers.c, ca.c). Without a list of members in the survey, those that cluster.conf names. */
+/* --- The other machines (peers.c, ca.c). Without a list of members in the survey, those of cluster.conf. */
 
-/* Names, routes, and whether their ports can be reached. servers: on how many of them the enrolment port accepts connections. */
+/* Names, routes, and ports. servers: on how many of them the enrolment port accepts connections. */
 void doctor_peers(const struct machine *m, const struct member_survey *s, size_t *servers, struct doctor_report *r);
-/* A CA host: its enrolment port, its key, and who did not enrol yet. A machine that needs certificates: its token, and the enrolment server. */
+/* A CA host: its enrolment port, its key, tokens for the others. Else: the token, and the enrolment server. */
 void doctor_ca(const struct machine *m, const struct member_survey *s, size_t servers, struct doctor_report *r);
 
 /* --- The running etcd (running.c, members.c, drift.c). */
 
-/* Process against files: is it the installed release, with the settings and the CA that are there now. */
+/* Whether the process has the installed release, and the settings and the CA of now. */
 void doctor_process(const struct machine *m, pid_t pid, struct doctor_report *r);
-/* What the survey of the members tells. */
+/* What the survey of the members means. */
 void doctor_members(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
 
 /*
- * This machine's own member against what the machine was and what the others say. True when it is no member (removed, of another
- * cluster, not added yet): that it does not answer is then no news.
+ * This machine's own member against the files of the machine and the list of the others. True when it is not a member
+ * (removed, of another cluster, not added yet): then its silence is not another finding.
  */
 bool doctor_own(const struct machine *m, const struct member_survey *s, const struct member *own,
 		struct doctor_report *r);
 /* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
 void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
+/* The listed member of this name, or NULL. */
+const struct member *doctor_listed(const struct member_survey *s, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The way from this machine to the others: their names, the routes, their ports.
+ * From this machine to the others: their names, the routes, their ports.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@ enum { CLIENT, PEER, ENROLL, PORTS };
 
 struct other {
 	char *name, *address;
-	char **found; /* strv: what the address leads to; NULL: it cannot be resolved */
+	char **found; /* strv: what the address resolves to; NULL: it cannot be resolved */
 	struct err unknown;
-	bool known; /* a member that has started: somebody ought to listen */
+	bool known; /* a member that has started, so its ports should be open */
 	bool answers;
 	uint16_t port[PORTS]; /* 0: not known */
 	int error[PORTS];
@@ -36,19 +36,22 @@ struct others {
 	size_t n;
 };
 
-static void add(struct others *all, const char *name, const char *address, uint16_t client, uint16_t peer,
-		uint16_t enroll)
+static struct other *add(const struct machine *m, struct others *all, const char *name, const char *address,
+			 uint16_t client, uint16_t peer)
 {
 	all->list = xrealloc(all->list, all->n + 1, sizeof(*all->list));
-	all->list[all->n++] = (struct other){ .name = xstrdup(name),
-					      .address = xstrdup(address),
-					      .port = { [CLIENT] = client, [PEER] = peer, [ENROLL] = enroll } };
+	all->list[all->n] =
+		(struct other){ .name = xstrdup(name),
+				.address = xstrdup(address),
+				.port = { [CLIENT] = client, [PEER] = peer, [ENROLL] = m->conf.enroll_port } };
+	return &all->list[all->n++];
 }
 
 static void add_listed(const struct machine *m, const struct member *one, struct others *all)
 {
 	auto_free char *host = NULL, *peer_host = NULL;
 	uint16_t client = 0, peer = 0;
+	struct other *other;
 
 	if (one->here || !one->listed)
 		return;
@@ -58,111 +61,102 @@ static void add_listed(const struct machine *m, const struct member *one, struct
 		client = 0;
 	if (!host && !peer_host)
 		return;
-	add(all, one->name[0] ? one->name : "the new member", peer_host ? peer_host : host, client, peer,
-	    m->conf.enroll_port);
-	all->list[all->n - 1].known = client != 0;
-	all->list[all->n - 1].answers = one->answers;
+	other = add(m, all, one->name[0] ? one->name : "the new member", peer_host ? peer_host : host, client, peer);
+	other->known = client != 0;
+	other->answers = one->answers;
 }
 
+/* Those that the cluster lists, else those of MEMBERS, else those of JOIN. */
 static void find_others(const struct machine *m, const struct member_survey *s, struct others *all)
 {
 	const struct config *c = &m->conf;
+	bool listed = false;
 
-	for (size_t i = 0; i < s->n; i++)
-		add_listed(m, &s->list[i], all);
-	for (size_t i = 0; all->n == 0 && i < s->n; i++) {
-		if (s->list[i].here && s->list[i].listed)
-			return; /* it is alone */
+	for (const struct member *one = s->list; one < s->list + s->n; one++) {
+		add_listed(m, one, all);
+		listed = listed || (one->here && one->listed);
 	}
-	for (size_t i = 0, n = all->n; n == 0 && i < c->n_members; i++) {
+	if (all->n > 0 || listed)
+		return;
+	for (size_t i = 0; i < c->n_members; i++)
 		if (strcmp(c->members[i].name, c->name) != 0)
-			add(all, c->members[i].name, c->members[i].address, c->client_port, c->peer_port,
-			    c->enroll_port);
-	}
-	for (size_t i = 0, n = all->n; n == 0 && c->join && c->join[i]; i++)
-		add(all, c->join[i], c->join[i], c->join_ports[i] ? c->join_ports[i] : c->client_port, 0,
-		    c->enroll_port);
+			(void)add(m, all, c->members[i].name, c->members[i].address, c->client_port, c->peer_port);
+	if (all->n > 0)
+		return;
+	for (size_t i = 0; c->join && c->join[i]; i++)
+		(void)add(m, all, c->join[i], c->join[i], c->join_ports[i] ? c->join_ports[i] : c->client_port, 0);
 }
 
-/* One for each address and port; returns how many. */
-static size_t make_targets(struct others *all, struct probe_target *targets)
+/* How many connections to try for one of its ports. */
+static size_t tries(const struct other *one, int port)
 {
-	size_t n = 0;
+	size_t n = one->port[port] ? strv_len(one->found) : 0;
 
-	for (size_t i = 0; i < all->n * PORTS; i++) {
-		struct other *one = &all->list[i / PORTS];
-
-		one->error[i % PORTS] = ENOENT;
-		for (size_t k = 0; one->port[i % PORTS] && one->found && one->found[k] && k < MAX_ADDRESSES; k++)
-			targets[n++] = (struct probe_target){ .address = one->found[k], .port = one->port[i % PORTS] };
-	}
-	return n;
+	return n < MAX_ADDRESSES ? n : MAX_ADDRESSES;
 }
 
 static void reach(struct others *all)
 {
-	struct probe_target *targets = xcalloc(all->n * PORTS * MAX_ADDRESSES + 1, sizeof(*targets));
-	size_t n;
+	struct probe_target *targets = xcalloc(all->n * PORTS * MAX_ADDRESSES + 1, sizeof(*targets)), *t = targets;
+	struct other *end = all->list + all->n;
 
-	for (size_t i = 0; i < all->n; i++)
-		all->list[i].found = probe_resolve(all->list[i].address, &all->list[i].unknown);
-	n = make_targets(all, targets);
-	probe_reach(targets, n, REACH_MS);
-	n = 0;
-	for (size_t i = 0; i < all->n * PORTS; i++) {
-		struct other *one = &all->list[i / PORTS];
-		int *error = &one->error[i % PORTS];
-
-		/* One address that is reached is enough. */
-		for (size_t k = 0; one->port[i % PORTS] && one->found && one->found[k] && k < MAX_ADDRESSES; k++, n++)
-			*error = *error == 0 ? 0 : targets[n].error;
+	for (struct other *one = all->list; one < end; one++) {
+		one->found = probe_resolve(one->address, &one->unknown);
+		for (int p = 0; p < PORTS; p++)
+			for (size_t k = 0; k < tries(one, p); k++)
+				*t++ = (struct probe_target){ .address = one->found[k], .port = one->port[p] };
+	}
+	probe_reach(targets, (size_t)(t - targets), REACH_MS);
+	t = targets;
+	for (struct other *one = all->list; one < end; one++) {
+		for (int p = 0; p < PORTS; p++) {
+			one->error[p] = ENOENT;
+			/* One address that is reached is enough. */
+			for (size_t k = 0; k < tries(one, p); k++, t++)
+				one->error[p] = one->error[p] == 0 ? 0 : t->error;
+		}
 	}
 	free(targets);
 }
 
-/* The ports of one machine, of those etcd needs, with this outcome: "2379, 2380". */
-static void ports_with(const struct other *one, int error, struct buf *out)
-{
-	for (size_t i = CLIENT; i <= PEER; i++) {
-		if (one->port[i] != 0 && one->error[i] == error)
-			buf_printf(out, "%s%u", out->len ? ", " : "", (unsigned int)one->port[i]);
-	}
-}
-
+/* The ports that etcd needs. */
 static void check_reach(const struct other *one, struct doctor_report *r)
 {
 	auto_buf struct buf good = { 0 }, refused = { 0 }, lost = { 0 };
 	int why = 0;
 
-	ports_with(one, 0, &good);
-	ports_with(one, ECONNREFUSED, &refused);
-	for (size_t i = CLIENT; i <= PEER; i++) {
-		if (one->port[i] == 0 || one->error[i] == 0 || one->error[i] == ECONNREFUSED)
+	for (int p = CLIENT; p <= PEER; p++) {
+		struct buf *ports = &lost;
+
+		if (one->port[p] == 0)
 			continue;
-		buf_printf(&lost, "%s%u", lost.len ? ", " : "", (unsigned int)one->port[i]);
-		why = one->error[i];
+		if (one->error[p] == 0)
+			ports = &good;
+		else if (one->error[p] == ECONNREFUSED)
+			ports = &refused;
+		else
+			why = one->error[p];
+		buf_printf(ports, "%s%u", ports->len ? ", " : "", (unsigned int)one->port[p]);
 	}
 	if (good.len > 0)
 		doctor_ok(r, "%s (%s) can be reached: port %s", one->name, one->address, buf_str(&good));
-	/* A name without an address was told by check_route. */
+	/* ENOENT: check_route has reported the name. */
 	if (lost.len > 0 && why != ENOENT)
-		doctor_fix(doctor_warn(r, "%s (%s) cannot be reached on port %s: %s", one->name, one->address,
-				       buf_str(&lost), strerror(why)),
-			   "is that machine on? If it is, open these ports in its firewall, and on the way there");
-	if (refused.len == 0)
-		return;
-	if (one->known && one->answers)
-		doctor_fix(doctor_warn(r, "%s (%s) refuses connections to port %s", one->name, one->address,
-				       buf_str(&refused)),
-			   "on that machine: etcd-cluster check");
-	else if (!one->known) /* one that is down is told as a member that is down */
+		doctor_warn(r,
+			    "%s (%s) cannot be reached on port %s: %s -> is that machine on? If it is, open these "
+			    "ports in its firewall, and on the way there",
+			    one->name, one->address, buf_str(&lost), strerror(why));
+	if (refused.len > 0 && one->known && one->answers)
+		doctor_warn(r, "%s (%s) refuses connections to port %s -> on that machine: etcd-cluster check",
+			    one->name, one->address, buf_str(&refused));
+	else if (refused.len > 0 && !one->known) /* a known member that is down is another finding */
 		doctor_ok(r, "%s (%s) is there; nobody listens on port %s yet", one->name, one->address,
 			  buf_str(&refused));
 }
 
 /*
- * etcd compares the address a peer's connection comes from with the names in its certificate (etcd-io/etcd#8797): on a machine with
- * two networks they may differ.
+ * etcd compares the source address of a peer's connection with the names in its certificate (etcd-io/etcd#8797): on a
+ * machine with two networks they may differ.
  */
 static void check_route(struct other *peer, const struct pki_entry *certificate, struct doctor_report *r)
 {
@@ -175,27 +169,30 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 	}
 	source = probe_source(peer->found[0]);
 	if (!source)
-		doctor_fix(doctor_warn(r, "there is no route to %s (%s)", peer->name, peer->found[0]),
-			   "ip route get %s", peer->found[0]);
+		doctor_warn(r, "there is no route to %s (%s) -> ip route get %s", peer->name, peer->found[0],
+			    peer->found[0]);
 	else if (certificate && certificate->present && !strv_has(certificate->info.sans, source))
-		doctor_fix(doctor_warn(r, "packets to %s leave from %s, which the peer certificate does not name",
-				       peer->name, source),
-			   "add %s to EXTRA_SANS in cluster.conf, then etcd-cluster setup", source);
+		doctor_warn(r,
+			    "packets to %s leave from %s, which is not in the peer certificate -> add %s to EXTRA_SANS "
+			    "in cluster.conf, then etcd-cluster setup",
+			    peer->name, source, source);
 }
 
-/* Two members are worse than one: either of them stops both. */
-static void check_count(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
+static void others_free(struct others *all)
 {
-	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(s).all == 0)
-		doctor_fix(doctor_warn(r, "MEMBERS in cluster.conf has two members: one that is down will stop both"),
-			   "have one, or three");
+	for (size_t i = 0; i < all->n; i++) {
+		free(all->list[i].name);
+		free(all->list[i].address);
+		strv_free(all->list[i].found);
+	}
+	free(all->list);
 }
 
 void doctor_peers(const struct machine *m, const struct member_survey *s, size_t *servers, struct doctor_report *r)
 {
+	cleanup(others_free) struct others all = { 0 };
 	const struct pki_entry *certificate = NULL;
 	struct pki_entry *certs = NULL;
-	struct others all = { 0 };
 	size_t n = 0;
 
 	*servers = 0;
@@ -212,12 +209,9 @@ void doctor_peers(const struct machine *m, const struct member_survey *s, size_t
 		check_reach(&all.list[i], r);
 		*servers += all.list[i].error[ENROLL] == 0;
 	}
-	check_count(m, s, r);
-	for (size_t i = 0; i < all.n; i++) {
-		free(all.list[i].name);
-		free(all.list[i].address);
-		strv_free(all.list[i].found);
-	}
-	free(all.list);
+	/* Two members are worse than one: if either is down, both stop. */
+	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(s).all == 0)
+		doctor_warn(r, "MEMBERS in cluster.conf has two members: if one is down, both stop -> have one, or "
+			       "three");
 	pki_list_free(certs, n);
 }

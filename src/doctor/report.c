@@ -3,50 +3,39 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Formatted, and safe to print. */
-static char *sentence(const char *fmt, va_list ap)
-{
-	char *text = NULL;
+#define ARROW " -> "
 
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = xstrdup(fmt);
+void doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class class, const char *fmt, ...)
+{
+	const char *arrow = strstr(fmt, ARROW);
+	auto_free char *sentence = xstrndup(fmt, arrow ? (size_t)(arrow - fmt) : strlen(fmt)), *text = NULL;
+	int length, all;
+	va_list ap;
+
+	va_start(ap, fmt);
+	length = vsnprintf(NULL, 0, sentence, ap);
+	va_end(ap);
+	va_start(ap, fmt);
+	all = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (length < 0 || all < length)
+		abort(); /* out of memory */
 	text_printable(text);
-	return text;
-}
-
-struct doctor_finding *doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class class,
-				  const char *fmt, ...)
-{
-	struct doctor_finding *f;
-	va_list ap;
-	char *what;
-
-	va_start(ap, fmt);
-	what = sentence(fmt, ap);
-	va_end(ap);
 	r->list = xrealloc(r->list, r->n + 1, sizeof(*r->list));
-	f = &r->list[r->n++];
-	*f = (struct doctor_finding){ .level = level, .class = class, .what = what, .fix = xstrdup("") };
-	return f;
-}
-
-void doctor_fix(struct doctor_finding *f, const char *fmt, ...)
-{
-	va_list ap;
-
-	free(f->fix);
-	va_start(ap, fmt);
-	f->fix = sentence(fmt, ap);
-	va_end(ap);
+	r->list[r->n++] = (struct doctor_finding){ .level = level,
+						   .class = class,
+						   .what = xstrndup(text, (size_t)length),
+						   .fix = xstrdup(arrow ? text + length + strlen(ARROW) : "") };
 }
 
 void doctor_error(struct doctor_report *r, const struct err *e)
 {
-	doctor_fix(doctor_bad(r, e->class, "%s", e->msg), "%s", e->hint);
+	doctor_bad(r, e->class, "%s -> %s", e->msg, e->hint);
 }
 
 void doctor_report_free(struct doctor_report *r)
@@ -74,7 +63,7 @@ int doctor_verdict(const struct doctor_report *r, struct err *e)
 		if (f->level != DOCTOR_BAD)
 			continue;
 		(void)err_set(e, r->running ? ERR_HEALTH : f->class, "%s", f->what);
-		return f->fix[0] ? err_hint(e, "%s", f->fix) : -1;
+		return err_hint(e, "%s", f->fix);
 	}
 	return 0;
 }

@@ -32,11 +32,10 @@ const char *doctor_level_name(enum doctor_level level);
 /* The first bad finding as an error (any of them is ERR_HEALTH while etcd runs), or 0. */
 int doctor_verdict(const struct doctor_report *r, struct err *e) MUST_CHECK;
 
-/* A finding; its fix is "" until doctor_fix sets it. The pointer is good until the next one is added. */
-struct doctor_finding *doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class class,
-				  const char *fmt, ...) ERR_PRINTF(4, 5);
-void doctor_fix(struct doctor_finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
-#define doctor_ok(r, ...)	  ((void)doctor_add(r, DOCTOR_OK, ERR_NONE, __VA_ARGS__))
+/* Adds a finding. The format is "what -> fix", or "what" alone; an arrow in one of the arguments does not count. */
+void doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class class, const char *fmt, ...)
+	ERR_PRINTF(4, 5);
+#define doctor_ok(r, ...)	  doctor_add(r, DOCTOR_OK, ERR_NONE, __VA_ARGS__)
 #define doctor_warn(r, ...)	  doctor_add(r, DOCTOR_WARN, ERR_NONE, __VA_ARGS__)
 #define doctor_bad(r, class, ...) doctor_add(r, DOCTOR_BAD, class, __VA_ARGS__)
 

@@ -13,7 +13,7 @@
 /* Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go, reservedInternalFDNum). */
 #define OPEN_FILES_LOW 8192
 
-#define RESTART "systemctl restart etcd"
+#define RESTART " -> systemctl restart etcd"
 
 /* /proc shows "... (deleted)" after the program file when it was replaced. */
 static void check_program(const struct machine *m, pid_t pid, struct doctor_report *r)
@@ -27,8 +27,7 @@ static void check_program(const struct machine *m, pid_t pid, struct doctor_repo
 	if (strcmp(want, have) == 0)
 		doctor_ok(r, "the running etcd (process %d) is the installed one", (int)pid);
 	else
-		doctor_fix(doctor_warn(r, "etcd runs from %s, installed is %s: a restart is pending", have, want),
-			   RESTART);
+		doctor_warn(r, "etcd runs from %s, installed is %s: a restart is pending" RESTART, have, want);
 }
 
 /* etcd reads this file at its start only, up to 3.7 (etcd-io/etcd#11555). */
@@ -38,24 +37,22 @@ static void check_ca_age(const struct machine *m, pid_t pid, struct doctor_repor
 	time_t started = probe_started(pid);
 	struct stat st;
 
-	/* Both in whole seconds: one of grace. */
+	/* Both in whole seconds, so one second may be lost. */
 	if (started > 0 && stat(ca, &st) == 0 && st.st_mtime > started + 1)
-		doctor_fix(doctor_warn(r, "%s has changed since etcd started, which reads it only then", ca), RESTART);
+		doctor_warn(r, "%s has changed since etcd started, and etcd reads it only then" RESTART, ca);
 }
 
-static bool env_has(char *const *env, const char *root, const char *key, const char *value)
+static bool env_has(char *const *env, const char *root, const struct keyfile_entry *want)
 {
-	size_t len = strlen(key), skip = strlen(root);
+	size_t len = strlen(want->key);
 
-	for (size_t i = 0; env[i]; i++) {
-		const char *have = env[i] + len + 1;
+	for (; *env; env++) {
+		const char *have = *env + len + 1;
 
-		if (strncmp(env[i], key, len) != 0 || env[i][len] != '=')
+		if (strncmp(*env, want->key, len) != 0 || (*env)[len] != '=')
 			continue;
 		/* An etcd below --root was given our paths with the root in front. */
-		if (skip > 0 && strncmp(have, root, skip) == 0)
-			have += skip;
-		return strcmp(have, value) == 0;
+		return strcmp(text_starts(have, root) ? have + strlen(root) : have, want->value) == 0;
 	}
 	return false;
 }
@@ -69,10 +66,9 @@ static void check_settings(const struct machine *m, pid_t pid, struct doctor_rep
 	if (!running || keyfile_read(m->at.etcd_env, &file, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < file.n; i++) {
-		if (env_has(running, m->at.root, file.entries[i].key, file.entries[i].value))
+		if (env_has(running, m->at.root, &file.entries[i]))
 			continue;
-		doctor_fix(doctor_warn(r, "etcd runs with another %s than %s has", file.entries[i].key, m->at.etcd_env),
-			   RESTART);
+		doctor_warn(r, "etcd runs with another %s than %s has" RESTART, file.entries[i].key, m->at.etcd_env);
 		return;
 	}
 	doctor_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
@@ -86,6 +82,7 @@ void doctor_process(const struct machine *m, pid_t pid, struct doctor_report *r)
 	check_settings(m, pid, r);
 	check_ca_age(m, pid, r);
 	if (files >= 0 && files < OPEN_FILES_LOW)
-		doctor_fix(doctor_warn(r, "etcd may open only %lld files at once", files),
-			   "systemctl edit etcd: [Service] LimitNOFILE=65536");
+		doctor_warn(r,
+			    "etcd may open only %lld files at once -> systemctl edit etcd: [Service] LimitNOFILE=65536",
+			    files);
 }

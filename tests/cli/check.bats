@@ -93,7 +93,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	mkdir -p "$root/var/lib/etcd-cluster"
 	chmod 0755 "$root/var/lib/etcd-cluster"
 	run helper check
-	[[ "$output" == *"nobody vouches for etcd-v3.6.14-linux-"*"releases.sha256.d"* ]]
+	[[ "$output" == *"no table has the digest of etcd-v3.6.14-linux-"*"releases.sha256.d"* ]]
 	[[ "$output" == *"can be read by others (mode 0755)"*"-> chmod 0700 $root/var/lib/etcd-cluster"* ]]
 	printf '%064d  etcd-v3.6.14-linux-amd64.tar.gz\n%064d  etcd-v3.6.14-linux-arm64.tar.gz\n' 0 0 \
 		>"$root/usr/share/etcd-cluster/releases.sha256"
@@ -105,7 +105,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 	mkdir -p "$root/etc/systemd/system" "$root/usr/share/doc/etcd-server"
 	touch "$root/etc/systemd/system/etcd.service"
 	run helper check
-	[[ "$output" == *"etcd.service hides"*"systemctl revert"* ]]
+	[[ "$output" == *"etcd.service overrides"*"systemctl revert"* ]]
 	[[ "$output" == *"etcd-server is installed"*"apt remove etcd-server"* ]]
 }
 

@@ -190,8 +190,8 @@ END
 	run helper n3 check
 	[[ "$output" == *"was removed from the cluster"* ]]
 	run -0 helper n1 status
-	[[ "$output" == *"MEMBERS in cluster.conf has n3 (127.0.0.3), which is no member"*"etcd-cluster join 127.0.0.1"* ]]
-	[[ "$output" == *"two voting members bear no failure"* ]]
+	[[ "$output" == *"MEMBERS in cluster.conf has n3 (127.0.0.3), which is not a member"*"etcd-cluster join 127.0.0.1"* ]]
+	[[ "$output" == *"two voting members tolerate no failure"* ]]
 }
 
 @test "a member whose address in the member list is wrong" {

@@ -106,7 +106,7 @@ has_none() {
 	[[ "$output" == *"bad   this machine's member "*" was removed from the cluster"*"etcd-cluster join 10.77.57."[12]* ]]
 	[[ "$(on n3 'etcd-cluster status --json' 2>/dev/null)" == *'"removed":true'* ]]
 	look n1 0
-	[[ "$output" == *"MEMBERS in cluster.conf has n3 (10.77.57.3), which is no member of the cluster"* ]]
+	[[ "$output" == *"MEMBERS in cluster.conf has n3 (10.77.57.3), which is not a member of the cluster"* ]]
 	on n1 exits 0 'etcd-cluster check'
-	[[ "$output" == *"two voting members bear no failure"* ]]
+	[[ "$output" == *"two voting members tolerate no failure"* ]]
 }

@@ -201,7 +201,8 @@ static void a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others(void **
 	put_file("/etc/etcd/pki/ca.key", "");
 	r = look_around(taken, &s, NULL);
 	assert_finding(&r, DOCTOR_BAD, want, "ENROLL_PORT");
-	assert_finding(&r, DOCTOR_WARN, "n2, n3 of MEMBERS got no certificates yet, and the tokens here do for 0",
+	assert_finding(&r, DOCTOR_WARN,
+		       "n2, n3 of MEMBERS have no certificates yet, and the tokens here are good for 0",
 		       "etcd-cluster token new --uses 2");
 	assert_finding(&r, DOCTOR_OK, "no other machine is a CA host", "ca export");
 	doctor_report_free(&r);
@@ -209,7 +210,7 @@ static void a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others(void **
 	s = three(list);
 	r = look_around(free_port, &s, &servers);
 	assert_finding(&r, DOCTOR_OK, "the enrolment port 10221 is free", "");
-	assert_null(find(&r, "of MEMBERS got no certificates"));
+	assert_null(find(&r, "of MEMBERS have no certificates"));
 	assert_null(find(&r, "no other machine is a CA host"));
 	doctor_report_free(&r);
 }
@@ -243,14 +244,17 @@ static void the_verdict_is_the_first_bad_one(void **state)
 
 	(void)state;
 	doctor_ok(&r, "fine");
-	doctor_fix(doctor_warn(&r, "odd"), "look");
+	doctor_warn(&r, "odd -> look");
 	assert_ok(doctor_verdict(&r, e));
-	doctor_fix(doctor_bad(&r, ERR_VERIFY, "%s\033[1m", "broken"), "fix it");
-	(void)doctor_bad(&r, ERR_CONFIG, "later");
+	doctor_bad(&r, ERR_VERIFY, "%s\033[1m -> fix %s", "broken", "it");
+	doctor_bad(&r, ERR_CONFIG, "later: %s", "an -> arrow");
 	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "broken?[1m");
 	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "fix it");
 	r.running = true;
 	assert_err(doctor_verdict(&r, e), ERR_HEALTH, "broken");
+	assert_string_equal(r.list[2].fix, "fix it");
+	assert_string_equal(r.list[3].what, "later: an -> arrow");
+	assert_string_equal(r.list[3].fix, "");
 	doctor_report_free(&r);
 }
 

@@ -195,7 +195,7 @@ static void members_that_cluster_conf_does_not_know(void **state)
 	list[2].peer_urls = at[3];
 	list[1].peer_urls = at[1];
 	r = judge(MEMBERS, &s);
-	assert_finding(&r, DOCTOR_WARN, "MEMBERS in cluster.conf has n3 (10.0.0.3), which is no member",
+	assert_finding(&r, DOCTOR_WARN, "MEMBERS in cluster.conf has n3 (10.0.0.3), which is not a member",
 		       "etcd-cluster join");
 	assert_finding(&r, DOCTOR_WARN, "n9 (https://10.0.0.9:2380) is a member, but MEMBERS", "add it to MEMBERS");
 	doctor_report_free(&r);
