@@ -38,13 +38,14 @@ enum cmd_kind {
 
 /* Short texts are arrays: a pointer would cost a relocation more. */
 struct cmd_option {
-	char name[20]; /* without the dashes; "" ends the table */
-	char arg[16];  /* placeholder of its value; "": it takes none */
 	const char *help;
 	unsigned short field; /* offset in struct cmd_args of a const char * for a value, else of a bool */
 	unsigned char kind;   /* enum cmd_kind */
 	bool required;
+	char arg[16];  /* placeholder of its value; "": it takes none */
+	char name[20]; /* without the dashes; "" ends the table */
 };
+/* NOLINTBEGIN(bugprone-macro-parentheses): a string in parentheses does not initialise an array. */
 /* clang-format off */
 #define CMD_FLAG(name_, field_, help_) { .name = name_, .help = help_, .field = offsetof(struct cmd_args, field_) }
 #define CMD_VALUE(name_, arg_, kind_, field_, help_) \
@@ -55,6 +56,7 @@ struct cmd_option {
 	  .required = true }
 #define CMD_END { .name = "" }
 /* clang-format on */
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define CMD_OPTION_SAN CMD_VALUE("san", "X,...", CMD_TEXT, san, "Further names for the certificate.")
 

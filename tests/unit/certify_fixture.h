@@ -9,7 +9,6 @@
 #include "flow/certify.h"
 #include "pki/check.h"
 #include "pki/list.h"
-#include "pki/check.h"
 #include "pki/profile.h"
 
 /* Output of a shell command run in /etc/etcd of the machine; it must succeed. The caller frees. */
