@@ -31,7 +31,7 @@ void channel_free(struct channel **c)
 	if (!*c)
 		return;
 	x509_cert_free_ptr(&(*c)->cert);
-	if ((*c)->tls && SSL_is_init_finished((*c)->tls))
+	if (SSL_is_init_finished((*c)->tls))
 		(void)SSL_shutdown((*c)->tls);
 	SSL_free((*c)->tls);
 	ERR_clear_error();
@@ -41,7 +41,7 @@ void channel_free(struct channel **c)
 
 const char *channel_id(const struct channel *c)
 {
-	return c->cert || !c->known ? NULL : c->id;
+	return c->known ? c->id : NULL;
 }
 
 x509_cert *channel_cert(const struct channel *c)

@@ -166,6 +166,8 @@ const char *grpc_url(const struct grpc *g)
 	return g->url;
 }
 
+#define distrust(e, ...) grpc_fail(e, GRPC_UNAUTHENTICATED, __VA_ARGS__)
+
 /* The server's certificate did not verify. */
 static int fail_verify(const struct grpc *g, struct err *e)
 {
@@ -174,23 +176,21 @@ static int fail_verify(const struct grpc *g, struct err *e)
 	(void)curl_easy_getinfo(g->curl, CURLINFO_SSL_VERIFYRESULT, &result);
 	switch (result) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "its certificate has expired");
+		return distrust(e, "its certificate has expired");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "its certificate is not valid yet: is a clock wrong?");
+		return distrust(e, "its certificate is not valid yet: is a clock wrong?");
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "its certificate is not from the CA in %s", g->ca_file);
+		return distrust(e, "its certificate is not from the CA in %s", g->ca_file);
 	case X509_V_OK:
 	case X509_V_ERR_UNSPECIFIED: /* libcurl's initial value */
 		/* The chain verifies: curl did not find the name or address in the certificate. */
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "its certificate is for another name or address (%s)",
-				 g->why);
+		return distrust(e, "its certificate is for another name or address (%s)", g->why);
 	default:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "its certificate is refused: %s",
-				 X509_verify_cert_error_string(result));
+		return distrust(e, "its certificate is refused: %s", X509_verify_cert_error_string(result));
 	}
 }
 
@@ -205,10 +205,9 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return fail_verify(g, e);
 	case CURLE_SSL_CERTPROBLEM:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "%s and %s are no usable pair (%s)", g->cert_file,
-				 g->key_file, why);
+		return distrust(e, "%s and %s are not a usable pair (%s)", g->cert_file, g->key_file, why);
 	case CURLE_SSL_CACERT_BADFILE:
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "%s holds no usable CA certificate (%s)", g->ca_file, why);
+		return distrust(e, "%s holds no usable CA certificate (%s)", g->ca_file, why);
 	case CURLE_OPERATION_TIMEDOUT:
 		/* Not CURLINFO_APPCONNECT_TIME, which is 0 for a connection that was there already. */
 		(void)curl_easy_getinfo(g->curl, CURLINFO_PRETRANSFER_TIME, &connected);
@@ -223,9 +222,9 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 	}
 	/* With TLS 1.3 the server refuses our certificate after the handshake, by an alert in place of an answer. */
 	if (strstr(why, " alert "))
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "it refuses our certificate %s (%s)", g->cert_file, why);
+		return distrust(e, "it refuses our certificate %s (%s)", g->cert_file, why);
 	if (strstr(why, "wrong version number") || strstr(why, "packet length too long"))
-		return grpc_fail(e, GRPC_UNAUTHENTICATED, "it does not speak TLS");
+		return distrust(e, "it does not speak TLS");
 	/* That alert can be overtaken by a reset, when the server closes with our request unread. */
 	if (!answered &&
 	    (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_HTTP2 || rc == CURLE_GOT_NOTHING))

@@ -201,18 +201,12 @@ enum rpc_refusal rpc_refusal(const struct err *e)
 		const char *words;
 		enum rpc_refusal is;
 	} known[] = {
-		{ "Peer URLs already exists", RPC_EXISTS },
-		{ "member ID already exist", RPC_EXISTS },
 		{ "unhealthy cluster", RPC_UNHEALTHY },
 		{ "too many learner members", RPC_TOO_MANY_LEARNERS },
 		{ "in sync with leader", RPC_NOT_IN_SYNC },
-		{ "can only promote a learner", RPC_NOT_LEARNER },
 		{ "rpc not supported for learner", RPC_ASKED_LEARNER },
-		{ "not enough started members", RPC_TOO_FEW_STARTED },
 	};
 
-	if (e->rpc == GRPC_NOT_FOUND)
-		return RPC_NO_SUCH_MEMBER;
 	if (e->rpc == GRPC_FAILED_PRECONDITION || e->rpc == GRPC_UNAVAILABLE) {
 		for (size_t i = 0; i < ARRAY_LEN(known); i++)
 			if (strstr(e->msg, known[i].words))

@@ -70,16 +70,12 @@ int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
 
 /* Why a change failed: by the gRPC code, and where etcd uses one code for many things, by its text (3.4 to 3.7). */
 enum rpc_refusal {
-	RPC_REFUSED,	       /* for another reason, which a person must judge */
+	RPC_REFUSED,	       /* for any other reason, as an address that is taken or a quorum that would be lost */
 	RPC_UNKNOWN_OUTCOME,   /* no answer, or one of a cluster in trouble: it may have taken effect */
-	RPC_EXISTS,	       /* a member has this peer URL */
-	RPC_NO_SUCH_MEMBER,    /* never there, or removed */
 	RPC_UNHEALTHY,	       /* a member is down, or connected less than 5 s ago; etcd refuses changes meanwhile */
 	RPC_TOO_MANY_LEARNERS, /* another member is being added */
 	RPC_NOT_IN_SYNC,       /* the learner does not have all data yet */
-	RPC_NOT_LEARNER,       /* it votes already */
 	RPC_ASKED_LEARNER,     /* the member asked is a learner itself */
-	RPC_TOO_FEW_STARTED,   /* the quorum would be lost */
 };
 enum rpc_refusal rpc_refusal(const struct err *e);
 

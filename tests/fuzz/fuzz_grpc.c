@@ -15,10 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int decode(void *arg, const uint8_t *message, size_t len, struct err *e)
 {
 	static const ProtobufCMessageDescriptor *const types[] = {
-		&etcdserverpb__status_reply__descriptor,
-		&etcdserverpb__member_list_reply__descriptor,
-		&etcdserverpb__member_add_reply__descriptor,
-		&etcdserverpb__alarm_reply__descriptor,
+		&etcdserverpb__status_reply__descriptor,     &etcdserverpb__member_list_reply__descriptor,
+		&etcdserverpb__member_add_reply__descriptor, &etcdserverpb__alarm_reply__descriptor,
 		&etcdserverpb__header_reply__descriptor,
 	};
 

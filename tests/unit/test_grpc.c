@@ -274,8 +274,8 @@ static void our_own_files_are_checked_first(void **state)
 	assert_err(open_with("http://127.0.0.1:1", no_match, e), ERR_CONFIG, "not an https:// address");
 	assert_err(open_with(url, "/nonexistent/x.crt", e), ERR_CONFIG, "/nonexistent/x.crt: No such file");
 	assert_err(open_with(url, NULL, e), ERR_CONFIG, "no certificate");
-	assert_err(open_with(url, no_match, e), ERR_HEALTH, "no usable pair");
-	assert_err(open_with(url, no_cert, e), ERR_HEALTH, "no usable pair");
+	assert_err(open_with(url, no_match, e), ERR_HEALTH, "not a usable pair");
+	assert_err(open_with(url, no_cert, e), ERR_HEALTH, "not a usable pair");
 	fake_stop(&p);
 }
 

