@@ -60,7 +60,9 @@ struct probe_target {
 /* Tries all of them at once, and fills error within timeout_ms and what the resolver takes (probe_reach.c). */
 void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms);
 
-/* The first found of these addresses (strv) that accepts a TCP connection on the port, tried at once; NULL: none did. */
+/*
+ * The first found of these addresses (strv) that accepts a TCP connection on the port, tried at once; NULL: none did.
+ */
 const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms);
 
 /* --- Processes (probe_process.c). */

@@ -83,7 +83,7 @@ static void check_stopped(const struct machine *m, struct doctor_report *r)
 			   "50");
 }
 
-/* Asks the members. The pid of this machine's etcd; in a container root may not see its files, but an answer proves it. */
+/* Asks the members. The pid of this machine's etcd: root in a container may not see its files; an answer proves it. */
 static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *unasked)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);

@@ -50,7 +50,9 @@ long long doctor_quota(const struct machine *m, const struct member *member);
 /* 0 when this machine is healthy or idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
 
-/* What etcd.service checks before each start: release, certificates, data directory. Offline, reads a few files only. */
+/*
+ * What etcd.service checks before each start: release, certificates, data directory. Offline, reads a few files only.
+ */
 void doctor_start(const struct machine *m, struct doctor_report *r);
 
 /* Whether etcd can be started with this release and these certificates. */

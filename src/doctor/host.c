@@ -13,7 +13,10 @@
 
 #define MIB (1ULL << 20)
 
-/* etcd makes two log segments of 64 MB ahead of use (server/storage/wal, SegmentSizeBytes), and then needs room for its database. */
+/*
+ * etcd makes two log segments of 64 MB ahead of use (server/storage/wal, SegmentSizeBytes), and then needs room for
+ * its database.
+ */
 #define SPACE_FIRST (160 * MIB)
 #define SPACE_LOW   (256 * MIB)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of an examination (doctor/examine.h). Each adds its findings to the report; what is in order gets an "ok" one.
+ * The parts of an examination (doctor/examine.h). Each adds its findings to the report; what is in order gets an "ok"
+ * one.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ void doctor_files(const struct machine *m, struct doctor_report *r);
 
 /* --- The machine around it (host.c). */
 
-/* The ports etcd listens on, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */
+/* The ports of etcd, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */
 void doctor_ports(const struct machine *m, pid_t own, struct doctor_report *r);
 void doctor_space(const struct machine *m, struct doctor_report *r);
 /* Clock, disk, other etcds. */

@@ -10,7 +10,10 @@
 #include "config/machine.h"
 #include "doctor/parts.h"
 
-/* Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go, reservedInternalFDNum). */
+/*
+ * Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go,
+ * reservedInternalFDNum).
+ */
 #define OPEN_FILES_LOW 8192
 
 #define RESTART " -> systemctl restart etcd"

@@ -8,9 +8,9 @@
 #include "pki/pair.h"
 
 /*
- * Asks for a certificate for each key that is not NULL. What comes back must be what cluster.conf wants of this machine, for these keys, from one CA:
- * the one in `ca`, or, when that has no certificate, the one that comes along. Errors are those of enroll_request, and ERR_VERIFY.
- * Changes no file. The caller frees the answer in any case.
+ * Asks for a certificate for each key that is not NULL. What comes back must be what cluster.conf wants of this
+ * machine, for these keys, from one CA: the one in `ca`, or, when that has no certificate, the one that comes along.
+ * Errors are those of enroll_request, and ERR_VERIFY. Changes no file. The caller frees the answer in any case.
  */
 int enroll_certs(const struct machine *m, const struct pki_pair *ca, x509_key *const keys[PKI_LEAVES],
 		 struct pki_made *a, struct err *e) MUST_CHECK;

@@ -15,9 +15,10 @@ struct enroll_leaf {
 };
 
 /*
- * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS. Servers, in this order until one sends them: that of <pki>/ca.host, MEMBERS, JOIN, the
- * members that etcd began with; never this machine itself. Proof: peer.crt and peer.key, where they are there with their ca.crt (also expired); then
- * the token of ENROLL_TOKEN_FILE. Changes no file. The caller verifies the answer, and frees it, also after a failure.
+ * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS. Servers, in this order until one sends them: that of
+ * <pki>/ca.host, MEMBERS, JOIN, the members that etcd began with; never this machine itself. Proof: peer.crt and
+ * peer.key, where they are there with their ca.crt (also expired); then the token of ENROLL_TOKEN_FILE. Changes no
+ * file. The caller verifies the answer, and frees it, also after a failure.
  *   ERR_PENDING  nobody answers, a server is busy, or clocks differ: try again
  *   ERR_CONFIG   there is neither certificate nor token, one of them is unfit, or there is nobody to ask
  *   ERR_VERIFY   a server refuses (in its own words), does not know the token, or is not who it should be

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Question and answer of an enrolment, as text: KEY=VALUE lines (adapter/keyfile.h). Unknown keys are ignored, so that a later version may
- * say more.
+ * Question and answer of an enrolment, as text: KEY=VALUE lines (adapter/keyfile.h). Unknown keys are ignored, so that
+ * a later version may say more.
  */
 #pragma once
 
@@ -29,8 +29,9 @@ void enroll_question_fill(const struct config *conf, time_t now, struct enroll_q
 int enroll_question_put(const struct enroll_question *q, struct buf *out, struct err *e) MUST_CHECK;
 
 /*
- * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time, and some CSR; whether any of it
- * is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a failure.
+ * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time,
+ * and some CSR; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a
+ * failure.
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
 

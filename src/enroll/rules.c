@@ -206,7 +206,8 @@ static int check_limits(const struct enroll_ask *ask, const struct enroll_facts 
 		rc = err_set(e, ERR_VERIFY, "this token is for those in MEMBERS of the CA host, and %s is not",
 			     ask->name);
 	else if (t->expires <= f->now)
-		rc = err_set(e, ERR_VERIFY, "this token has expired: it was good until %s", clock_minute(t->expires).text);
+		rc = err_set(e, ERR_VERIFY, "this token has expired: it was good until %s",
+			     clock_minute(t->expires).text);
 	return rc < 0 ? err_hint(e, NEW_TOKEN) : 0;
 }
 
@@ -231,7 +232,10 @@ static int check_alive(const struct enroll_ask *ask, const struct enroll_facts *
 		(void)err_set(e, ERR_VERIFY, "a member of the cluster is called %s already, and it answers", ask->name);
 		return err_hint(e, "write another NAME= in cluster.conf; or, on that member: etcd-cluster leave");
 	}
-	/* Before the cluster has been there, nobody can be asked. One of MEMBERS at its address may be what the quorum is waiting for. */
+	/*
+	 * Before the cluster has been there, nobody can be asked. One of MEMBERS at its address may be what the quorum is
+	 * waiting for.
+	 */
 	if (f->view != ENROLL_UNKNOWN || !f->formed || (!f->record && member_called(f->conf, ask->name)))
 		return 0;
 	(void)err_set(e, ERR_PENDING, "the CA host cannot ask a quorum whether a member is called %s already",

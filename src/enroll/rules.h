@@ -42,12 +42,15 @@ struct enroll_facts {
 };
 
 /*
- * 1: sign, and with a token this is a use of it (token_store_use). 0: sign; the token's use was counted already, or there is none.
- * -1: no. ERR_PENDING: it may be otherwise later (clocks, etcd does not answer); ERR_VERIFY: refused for good. Message and hint are for the
- * machine that asks, and hold nothing that it did not say or may not know.
+ * 1: sign, and with a token this is a use of it (token_store_use). 0: sign; the token's use was counted already, or
+ * there is none. -1: no. ERR_PENDING: it may be otherwise later (clocks, etcd does not answer); ERR_VERIFY: refused
+ * for good. Message and hint are for the machine that asks, and hold nothing that it did not say or may not know.
  */
 int enroll_rules(const struct enroll_ask *ask, const struct enroll_facts *f, struct err *e) MUST_CHECK;
 
-/* MEMBERS in one form, "n1=10.0.0.1,n2=10.0.0.2", and "CLIENT_PORT,PEER_PORT": what both sides compare. The caller frees. */
+/*
+ * MEMBERS in one form, "n1=10.0.0.1,n2=10.0.0.2", and "CLIENT_PORT,PEER_PORT": what both sides compare. The caller
+ * frees.
+ */
 char *enroll_members_text(const struct config *c);
 char *enroll_ports_text(const struct config *c);

@@ -16,7 +16,7 @@
 char *enroll_source(const struct sockaddr_storage *from);
 
 /*
- * Serves the machine at `source` on the descriptor, which must not block. 0: it has its certificates, which is logged here. -1: it has not,
- * and why, in words for the log of this host; it was told if it is somebody who may know.
+ * Serves the machine at `source` on the descriptor, which must not block. 0: it has its certificates, which is logged
+ * here. -1: it has not, and why, in words for the log of this host; it was told if it is somebody who may know.
  */
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e) MUST_CHECK;

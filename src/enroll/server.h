@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The enrolment server: takes connections and has each answered by a child of its own, so that none can hold up, exhaust or crash the others.
+ * The enrolment server: takes connections and has each answered by a child of its own, so that none can hold up,
+ * exhaust or crash the others.
  */
 #pragma once
 
@@ -11,8 +12,8 @@
 #define ENROLL_MAX_SOURCE 4
 
 /*
- * Serves the listening socket until a signal (TERM, INT) ends it, or nobody has come for idle_seconds (0: for ever). Every child opens the machine
- * anew, so that what cluster.conf says now is what counts. Refusals are logged once for each source and reason, with a count
- * after a minute. Its memory does not grow.
+ * Serves the listening socket until a signal (TERM, INT) ends it, or nobody has come for idle_seconds (0: for ever).
+ * Every child opens the machine anew, so that what cluster.conf says now is what counts. Refusals are logged once for
+ * each source and reason, with a count after a minute. Its memory does not grow.
  */
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;

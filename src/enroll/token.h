@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The enrolment token: one line of text that a machine and the CA host both have, and nobody else. Which texts will do, and what
- * is made of one.
+ * The enrolment token: one line of text that a machine and the CA host both have, and nobody else. Which texts will
+ * do, and what is made of one.
  */
 #pragma once
 
@@ -28,8 +28,8 @@ void token_forget(struct token *t);
 /*
  * Refuses (ERR_CONFIG) a text that does not look like 128 random bits:
  *   - printable ASCII without blanks, at most 256 characters;
- *   - long enough for its alphabet: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and digits, 22 in upper and
- *     lower case; final = and, between hex digits, the separators : - . _ do not count;
+ *   - long enough for its alphabet: 32 hex digits, 39 decimal digits, 28 letters of one case, 25 letters and digits,
+ *     22 in upper and lower case; final = and, between hex digits, the separators : - . _ do not count;
  *   - at least 9 different characters, 8 of hex digits, 5 of decimal ones;
  *   - it does not repeat a part of itself or count up;
  *   - no UUID with its hyphens: six of its 128 bits are fixed. Without hyphens it looks like 32 hex digits and passes.
@@ -46,13 +46,17 @@ void token_derive(const char *text, struct token *t);
 bool token_is_id(const char *id);
 
 /*
- * The token in this file (a path as seen from here, see layout_path), white space around it cut off. 1 read, 0 there is no such file or it is
- * empty, -1: not a regular file of root (or of us) that nobody else can read or change (ERR_VERIFY), or a text that will not do (ERR_CONFIG).
+ * The token in this file (a path as seen from here, see layout_path), white space around it cut off. 1 read, 0 there
+ * is no such file or it is empty, -1: not a regular file of root (or of us) that nobody else can read or change
+ * (ERR_VERIFY), or a text that will not do (ERR_CONFIG).
  */
 int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
 
 /* The same for ENROLL_TOKEN_FILE. */
 int token_read_file(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
 
-/* Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only file system, -1. */
+/*
+ * Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only
+ * file system, -1.
+ */
 int token_wipe_file(const struct machine *m, struct err *e) MUST_CHECK;

@@ -15,11 +15,15 @@ struct token_order {
 };
 
 /*
- * Makes a token, stores it and opens the enrolment port. text gets the secret, which is stored nowhere; in a dry run it stays empty. *t says what it is
- * good for; the caller frees it in any case. 1, or -1 (ERR_CONFIG): this is not a CA host, nobody could reach it, or the order contradicts cluster.conf.
+ * Makes a token, stores it and opens the enrolment port. text gets the secret, which is stored nowhere; in a dry run
+ * it stays empty. *t says what it is good for; the caller frees it in any case. 1, or -1 (ERR_CONFIG): this is not a
+ * CA host, nobody could reach it, or the order contradicts cluster.conf.
  */
 int token_issue(const struct machine *m, const struct token_order *order, char text[TOKEN_TEXT], struct token_entry *t,
 		struct err *e) MUST_CHECK;
 
-/* Removes one; who has enrolled with it stays. Closes the enrolment port when nobody is expected any more. 1 done, -1 (ERR_CONFIG): there is no such token. */
+/*
+ * Removes one; who has enrolled with it stays. Closes the enrolment port when nobody is expected any more. 1 done, -1
+ * (ERR_CONFIG): there is no such token.
+ */
 int token_revoke(const struct machine *m, const char *id, struct err *e) MUST_CHECK;

@@ -245,8 +245,8 @@ int token_store_sweep(const struct machine *m, struct err *e)
 }
 
 /*
- * <enroll>/taken: ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at every boot, long after
- * the token was used up and removed: it must not become good for another round.
+ * <enroll>/taken: ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at
+ * every boot, long after the token was used up and removed: it must not become good for another round.
  */
 static int was_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
 {

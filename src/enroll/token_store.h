@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * On a CA host: the tokens that may be used, one file each, /etc/etcd/enroll/tokens/ID. The file has the key that was made of the text, not
- * the text. It also says who used the token: that is in one file, so that a kill leaves either both, the use and its user, or neither.
+ * On a CA host: the tokens that may be used, one file each, /etc/etcd/enroll/tokens/ID. The file has the key that was
+ * made of the text, not the text. It also says who used the token: that is in one file, so that a kill leaves either
+ * both, the use and its user, or neither.
  */
 #pragma once
 
@@ -43,8 +44,9 @@ const struct token_use *token_used_by(const struct token_entry *t, const char *n
 unsigned int token_left(const struct token_entry *t, time_t now);
 
 /*
- * Makes the directories, and takes the lock <enroll>/lock: one at a time among the enrolment server, the verbs and setup. Hold it from token_store_find
- * to token_store_use. Removes what a killed one left half-written. Returns a descriptor to close.
+ * Makes the directories, and takes the lock <enroll>/lock: one at a time among the enrolment server, the verbs and
+ * setup. Hold it from token_store_find to token_store_use. Removes what a killed one left half-written. Returns a
+ * descriptor to close.
  */
 int token_store_lock(const struct machine *m, struct err *e) MUST_CHECK;
 
@@ -61,18 +63,22 @@ int token_store_use(const struct machine *m, struct token_entry *t, const char *
 /* Overwrites and removes it. 1 done, 0 there is none, -1. Needs the lock. */
 int token_store_remove(const struct machine *m, const char *id, struct err *e) MUST_CHECK;
 
-/* All of them, by id. A file that cannot be understood is an error. The caller frees with token_list_free, also after a failure. */
+/*
+ * All of them, by id. A file that cannot be understood is an error. The caller frees with token_list_free, also after
+ * a failure.
+ */
 int token_store_list(const struct machine *m, struct token_entry **list, size_t *n, struct err *e) MUST_CHECK;
 void token_list_free(struct token_entry *list, size_t n);
 
 /*
- * Removes those that have expired, and those that were used up an hour ago: until then a machine whose answer got lost can ask again, with
- * the same key. Returns how many went, or -1. Needs the lock.
+ * Removes those that have expired, and those that were used up an hour ago: until then a machine whose answer got lost
+ * can ask again, with the same key. Returns how many went, or -1. Needs the lock.
  */
 int token_store_sweep(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * ROLE=cluster on the CA host: takes the token of ENROLL_TOKEN_FILE into the store, for seven days and as many machines as MEMBERS has others, and wipes
- * the file. A token that was taken so before is only wiped, whatever has become of it. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
+ * ROLE=cluster on the CA host: takes the token of ENROLL_TOKEN_FILE into the store, for seven days and as many
+ * machines as MEMBERS has others, and wipes the file. A token that was taken so before is only wiped, whatever has
+ * become of it. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
  */
 int token_store_form(const struct machine *m, struct err *e) MUST_CHECK;
