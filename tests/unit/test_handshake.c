@@ -23,16 +23,21 @@ static struct handshake to(const struct fake_etcd *p, char **ca, char **cert, ch
 static void the_certificate_and_the_clock_are_read(void **state)
 {
 	struct fake_etcd p = fake_start("server", "close");
-	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL, *served = cert_path("server", "crt");
 	struct handshake h = to(&p, &ca, &cert, &key);
+	auto_cert x509_cert *on_disk = x509_cert_read(served, NULL);
 	struct handshake_seen seen;
+	struct x509_info want;
 
 	(void)state;
+	assert_non_null(on_disk);
+	x509_describe(on_disk, &want);
 	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
 	assert_true(seen.leaf.not_after > time(NULL));
 	assert_true(seen.has_clock);
 	assert_in_range(seen.ahead_ms, 590000, 602000);
-	assert_non_null(seen.leaf.serial);
+	assert_string_equal(seen.leaf.serial, want.serial);
+	x509_info_free(&want);
 	handshake_seen_free(&seen);
 	h.clock = false;
 	assert_int_equal(handshake_look(&h, &seen, NULL), 1);
