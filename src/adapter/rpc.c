@@ -62,12 +62,6 @@ static char **safe_strv(char *const *list, size_t n)
 	return v;
 }
 
-static void copy_version(char *to, size_t room, const char *from)
-{
-	(void)snprintf(to, room, "%s", from);
-	text_printable(to);
-}
-
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 {
 	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
@@ -88,17 +82,10 @@ int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 		.db_size_in_use = r->db_size_in_use,
 		.db_quota = r->db_size_quota,
 		.is_learner = r->is_learner,
-		.errors = safe_strv(r->errors, r->n_errors),
 	};
-	copy_version(out->version, sizeof(out->version), r->version);
-	copy_version(out->storage_version, sizeof(out->storage_version), r->storage_version);
+	(void)snprintf(out->version, sizeof(out->version), "%s", r->version);
+	text_printable(out->version);
 	return 0;
-}
-
-void rpc_status_free(struct rpc_status *s)
-{
-	strv_free(s->errors);
-	*s = (struct rpc_status){ 0 };
 }
 
 static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header, Etcdserverpb__Member *const *list,

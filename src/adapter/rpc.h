@@ -19,15 +19,12 @@ struct rpc_status {
 	uint64_t raft_term, raft_index, raft_applied_index;
 	int64_t revision;
 	int64_t db_size, db_size_in_use;
-	int64_t db_quota;	  /* 3.6 and later; else 0 */
-	char version[32];	  /* "3.6.14" */
-	char storage_version[32]; /* 3.6 and later; else "" */
+	int64_t db_quota; /* 3.6 and later; else 0 */
+	char version[32]; /* "3.6.14" */
 	bool is_learner;
-	char **errors; /* strv of alarms and the like in etcd's words, or NULL */
 };
 
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e) MUST_CHECK;
-void rpc_status_free(struct rpc_status *s);
 
 struct rpc_member {
 	uint64_t id;

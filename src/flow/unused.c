@@ -44,7 +44,7 @@ static int is_empty(const struct machine *m, const struct identity *id, struct e
 	auto_free char *url = config_url("127.0.0.1", m->conf.client_port);
 	auto_grpc struct grpc *g = endpoint_open(m, url, CONNECT_MS, ASK_MS, e);
 	struct rpc_members list cleanup(rpc_members_free) = { 0 };
-	struct rpc_status status cleanup(rpc_status_free) = { 0 };
+	struct rpc_status status = { 0 };
 
 	if (!g || rpc_status(g, &status, e) < 0 || rpc_member_list(g, false, &list, e) < 0) {
 		e->class = ERR_CONFIG;

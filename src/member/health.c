@@ -29,7 +29,6 @@ int member_probe(const struct machine *m, unsigned int timeout_ms, struct member
 	h->healthy = rpc_health(g, status.is_learner, &unhealthy) == 0;
 	if (!h->healthy)
 		log_debug("not healthy yet: %s", unhealthy.msg);
-	rpc_status_free(&status);
 	return 0;
 }
 
@@ -39,7 +38,6 @@ void member_survey_free(struct member_survey *s)
 		free(s->list[i].name);
 		free(s->list[i].url);
 		strv_free(s->list[i].peer_urls);
-		rpc_status_free(&s->list[i].status);
 	}
 	free(s->list);
 	free(s->alarms);
@@ -210,7 +208,7 @@ static size_t find_here(const struct poll *r, const struct rpc_members *list, ui
 	return list->n;
 }
 
-/* Appends a member with what its answer shows. id 0: not known. a NULL: not asked. Takes status.errors of a. */
+/* Appends a member with what its answer shows. id 0: not known. a NULL: not asked. */
 static struct member *add_member(struct member_survey *s, uint64_t id, const char *name, const char *url,
 				 struct poll_answer *a)
 {
@@ -231,7 +229,6 @@ static struct member *add_member(struct member_survey *s, uint64_t id, const cha
 		one.ahead_ms = a->ahead_ms;
 		one.status = a->status;
 		one.learner = a->status.is_learner;
-		a->status.errors = NULL;
 	}
 	if (one.answers)
 		one.id = one.status.member_id;

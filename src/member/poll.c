@@ -119,7 +119,6 @@ void poll_free(struct poll *r)
 		struct poll_answer *one = &r->list[i];
 
 		grpc_close(&one->g);
-		rpc_status_free(&one->status);
 		rpc_members_free(&one->list);
 		free(one->url);
 	}
