@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -216,11 +215,32 @@ const char *keyfile_get(const struct keyfile *k, const char *key)
 	return NULL;
 }
 
+char *keyfile_copy(const struct keyfile *k, const char *key)
+{
+	const char *value = keyfile_get(k, key);
+
+	return value ? xstrdup(value) : NULL;
+}
+
+bool keyfile_time(const struct keyfile *k, const char *key, time_t *out)
+{
+	const char *value = keyfile_get(k, key);
+	uint64_t seconds;
+
+	if (!value || !text_parse_u64(value, 0, INT64_MAX, &seconds))
+		return false;
+	*out = (time_t)seconds;
+	return true;
+}
+
 int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e)
 {
 	size_t key_len = key_length(key);
-	const char *what = forbidden(value), *quote = "";
+	const char *what, *quote = "";
 
+	if (!value)
+		return 0;
+	what = forbidden(value);
 	if (key_len == 0 || key[key_len] != '\0')
 		return err_set(e, ERR_CONFIG, "a key of an environment file may have letters, digits and _ only");
 	if (what)

@@ -13,7 +13,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -50,8 +52,14 @@ void keyfile_free(struct keyfile *k);
 /* The value of key, or NULL. */
 const char *keyfile_get(const struct keyfile *k, const char *key);
 
+/* A copy of it, or NULL. The caller frees. */
+char *keyfile_copy(const struct keyfile *k, const char *key);
+
+/* The value of key as seconds since 1970; false when there is none or it is no such number. */
+bool keyfile_time(const struct keyfile *k, const char *key, time_t *out);
+
 /*
- * Appends `KEY=value` and a newline to out, quoted when it has to be, as keyfile_parse reads it. A value that no such
- * line can have is ERR_CONFIG.
+ * Appends `KEY=value` and a newline to out, quoted when it has to be, as keyfile_parse reads it; nothing for NULL. A
+ * value that no such line can have is ERR_CONFIG.
  */
 int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e) MUST_CHECK;

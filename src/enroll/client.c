@@ -26,8 +26,7 @@
 /* What this machine can show, and what it asks for. */
 struct visit {
 	const struct machine *m;
-	const struct enroll_leaf *leaves;
-	size_t n;
+	x509_key *const *keys; /* PKI_LEAVES; NULL: not wanted */
 	bool has_pair, has_token;
 	struct token token;
 	char *ca, *cert, *key;
@@ -65,12 +64,14 @@ static int prepare_question(struct visit *v, struct err *e)
 	auto_question struct enroll_question q;
 
 	enroll_question_fill(&v->m->conf, v->m->now, &q);
-	for (size_t i = 0; i < v->n; i++) {
+	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_buf struct buf csr = { 0 };
 
-		if (x509_csr_put(v->leaves[i].key, &csr, e) < 0)
+		if (!v->keys[i])
+			continue;
+		if (x509_csr_put(v->keys[i], &csr, e) < 0)
 			return -1;
-		q.csr[v->leaves[i].profile] = xstrdup(csr.data);
+		q.csr[i] = xstrdup(csr.data);
 	}
 	return enroll_question_put(&q, &v->question, e);
 }
@@ -129,14 +130,6 @@ static char **servers_of(const struct machine *m, struct err *e)
 	return servers;
 }
 
-/* On loopback the kernel would connect from 127.0.0.1 for everybody, and the server checks the source address. */
-static const char *own_end(const struct machine *m)
-{
-	const char *address = m->conf.address;
-
-	return config_is_loopback(address) ? address : NULL;
-}
-
 /* Question and answer over a connection. 0 with *r filled, -1. */
 static int talk(const struct visit *v, bool pair, int fd, const char *host, struct enroll_reply *r, struct err *e)
 {
@@ -163,30 +156,18 @@ static int judge(const struct visit *v, const struct enroll_reply *r, struct err
 			      r->message ? r->message : "it refuses without a reason");
 		return r->hint && r->hint[0] ? err_hint(e, "%s", r->hint) : -1;
 	}
-	for (size_t i = 0; i < v->n; i++)
-		if (r->cert[v->leaves[i].profile].len == 0)
-			return err_set(e, ERR_VERIFY, "it sent no certificate for %s",
-				       pki_profile(v->leaves[i].profile)->name);
-	return r->ca_pem.len > 0 ? 0 : err_set(e, ERR_VERIFY, "it did not send its CA certificate");
-}
-
-/* A token that the server does not take: its ID, which may be shown, and how to get another. */
-static int hint_token(const struct visit *v, struct err *e)
-{
-	const char *file = v->m->conf.enroll_token_file;
-
-	if (e->class != ERR_VERIFY)
-		return -1;
-	return err_hint(e,
-			"%s has token %s; on the CA host: etcd-cluster token list (new makes one); put the right one "
-			"into %s, then: etcd-cluster setup",
-			file, v->token.id, file);
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (v->keys[i] && r->made.cert[i].len == 0)
+			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
+	return r->made.ca_pem.len > 0 ? 0 : err_set(e, ERR_VERIFY, "it did not send its CA certificate");
 }
 
 /* One visit to one server. 1 got all, 0 nobody there, -1. */
 static int visit(const struct visit *v, const char *server, bool pair, struct pki_made *a, struct err *e)
 {
-	struct dial to = { .from = own_end(v->m) };
+	const struct config *conf = &v->m->conf;
+	/* On loopback the kernel would connect from 127.0.0.1 for everybody, and the server checks the source address. */
+	struct dial to = { .from = config_is_loopback(conf->address) ? conf->address : NULL };
 	auto_free char *host = NULL, *url = xasprintf("https://%s", server);
 	auto_reply struct enroll_reply r = { 0 };
 	auto_close int fd = -1;
@@ -198,30 +179,23 @@ static int visit(const struct visit *v, const char *server, bool pair, struct pk
 	rc = dial(&to, clock_ms() + CONNECT_MS, &fd, e);
 	if (rc <= 0)
 		return rc;
-	if (talk(v, pair, fd, host, &r, e) < 0 || judge(v, &r, e) < 0)
-		return pair ? -1 : hint_token(v, e);
-	a->ca_pem = r.ca_pem;
-	memcpy(a->cert, r.cert, sizeof(a->cert));
-	r.ca_pem = (struct buf){ 0 };
-	memset(r.cert, 0, sizeof(r.cert));
+	if (talk(v, pair, fd, host, &r, e) < 0 || judge(v, &r, e) < 0) {
+		if (pair || e->class != ERR_VERIFY)
+			return -1;
+		/* The token's ID may be shown. */
+		return err_hint(e,
+				"%s has token %s; on the CA host: etcd-cluster token list (new makes one); put the "
+				"right one into %s, then: etcd-cluster setup",
+				conf->enroll_token_file, v->token.id, conf->enroll_token_file);
+	}
+	*a = r.made;
+	r.made = (struct pki_made){ 0 };
 	a->server = xstrdup(server);
 	return 1;
 }
 
 /* Which failure to report: what heals by itself, over what a person must do, over a server that did not answer. */
-static int weight(const struct err *e)
-{
-	switch (e->class) {
-	case ERR_NONE:
-		return 0;
-	case ERR_FAIL:
-		return 1;
-	case ERR_PENDING:
-		return 3;
-	default:
-		return 2;
-	}
-}
+static const int weight[] = { [ERR_FAIL] = 1, [ERR_CONFIG] = 2, [ERR_VERIFY] = 2, [ERR_HEALTH] = 2, [ERR_PENDING] = 3 };
 
 /* 1 got all; 0 it does not speak to us; -1 it does, but not with this proof. The worst failure is kept. */
 static int try(const struct visit *v, const char *server, bool pair, struct pki_made *a, struct err *worst)
@@ -233,15 +207,14 @@ static int try(const struct visit *v, const char *server, bool pair, struct pki_
 		return rc;
 	(void)err_wrap(&e, "the enrolment server %s", server);
 	log_debug("%s", e.msg);
-	if (weight(&e) > weight(worst))
+	if (weight[e.class] > weight[worst->class])
 		*worst = e;
 	return e.class == ERR_FAIL ? 0 : -1;
 }
 
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
-		   struct err *e)
+int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a, struct err *e)
 {
-	auto_visit struct visit v = { .m = m, .leaves = leaves, .n = n };
+	auto_visit struct visit v = { .m = m, .keys = keys };
 	auto_strv char **servers = NULL;
 	struct err worst = { 0 };
 
@@ -259,7 +232,7 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 		if (rc > 0)
 			return 0;
 	}
-	if (weight(&worst) > 1) {
+	if (weight[worst.class] > 1) {
 		*e = worst;
 		return -1;
 	}
@@ -268,9 +241,4 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 		      worst.class == ERR_NONE ? servers[0] : "");
 	return err_hint(e, "setup tries again by itself; the enrolment server is on the CA host, port %u",
 			(unsigned int)m->conf.enroll_port);
-}
-
-int enroll_done(const struct machine *m, struct err *e)
-{
-	return token_wipe_file(m, e);
 }

@@ -8,23 +8,14 @@
 #include "config/machine.h"
 #include "pki/made.h"
 
-/* A certificate that is wanted: for which purpose, and for whose key. */
-struct enroll_leaf {
-	enum pki_leaf profile;
-	x509_key *key;
-};
-
 /*
- * Asks for certificates with m's NAME, ADDRESS and EXTRA_SANS. Servers, in this order until one sends them: that of
- * <pki>/ca.host, MEMBERS, JOIN, the members that etcd began with; never this machine itself. Proof: peer.crt and
- * peer.key, where they are there with their ca.crt (also expired); then the token of ENROLL_TOKEN_FILE. Changes no
- * file. The caller verifies the answer, and frees it, also after a failure.
+ * Asks for a certificate for each key that is not NULL, with m's NAME, ADDRESS and EXTRA_SANS. Servers, in this order
+ * until one sends them: that of <pki>/ca.host, MEMBERS, JOIN, the members that etcd began with; never this machine
+ * itself. Proof: peer.crt and peer.key, where they are there with their ca.crt (also expired); then the token of
+ * ENROLL_TOKEN_FILE. Changes no file. The caller verifies the answer, and frees it, also after a failure.
  *   ERR_PENDING  nobody answers, a server is busy, or clocks differ: try again
  *   ERR_CONFIG   there is neither certificate nor token, one of them is unfit, or there is nobody to ask
  *   ERR_VERIFY   a server refuses (in its own words), does not know the token, or is not who it should be
  */
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
+int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a,
 		   struct err *e) MUST_CHECK;
-
-/* The certificates are in place: wipes the token file, if there is one. 1 wiped, 0 there was none, -1. */
-int enroll_done(const struct machine *m, struct err *e) MUST_CHECK;

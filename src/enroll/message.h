@@ -5,17 +5,15 @@
  */
 #pragma once
 
-#include <time.h>
-
 #include "config/config.h"
-#include "pki/profile.h"
+#include "pki/made.h"
 
 /* What a machine asks for. */
 struct enroll_question {
 	char *name, *address;
 	char **sans;	       /* strv, EXTRA_SANS, or NULL */
 	time_t now;	       /* by its clock */
-	char *members, *ports; /* with ROLE=cluster: enroll_members_text, enroll_ports_text; else NULL */
+	char *members, *ports; /* of the cluster that it is about to form (ROLE=cluster), as below; else NULL */
 	char *cluster_token;   /* likewise */
 	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
 };
@@ -35,13 +33,19 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
 
+/*
+ * MEMBERS in one form, "n1=10.0.0.1,n2=10.0.0.2", and "CLIENT_PORT,PEER_PORT": what both sides compare. The caller
+ * frees.
+ */
+char *enroll_members_text(const struct config *c);
+char *enroll_ports_text(const struct config *c);
+
 enum enroll_status { ENROLL_OK, ENROLL_REFUSED, ENROLL_BUSY };
 
 struct enroll_reply {
 	enum enroll_status status;
 	char *message, *hint; /* plain words and what to type when it is not ENROLL_OK; "" else */
-	struct buf ca_pem;
-	struct buf cert[PKI_LEAVES]; /* PEM */
+	struct pki_made made; /* all but server */
 };
 
 #define auto_reply cleanup(enroll_reply_free)

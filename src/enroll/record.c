@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/record.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "base/mem.h"
-#include "base/text.h"
 #include "config/check.h"
 
 void enroll_record_free(struct enroll_record *r)
@@ -38,8 +35,6 @@ int enroll_record_read(const struct machine *m, const char *name, struct enroll_
 {
 	auto_keyfile struct keyfile k = { 0 };
 	auto_free char *path = path_of(m, name);
-	const char *time;
-	uint64_t at;
 
 	*r = (struct enroll_record){ 0 };
 	if (keyfile_read(path, &k, e) < 0)
@@ -50,12 +45,10 @@ int enroll_record_read(const struct machine *m, const char *name, struct enroll_
 	r->former = value_of(&k, "FORMER");
 	r->token = value_of(&k, "TOKEN");
 	r->serials = value_of(&k, "SERIALS");
-	time = keyfile_get(&k, "TIME");
-	if (strcmp(r->name, name) != 0 || !*r->key || !time || !text_parse_u64(time, 0, INT64_MAX, &at)) {
+	if (strcmp(r->name, name) != 0 || !*r->key || !keyfile_time(&k, "TIME", &r->time)) {
 		(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
 		return err_hint(e, "remove it; the machine then needs a new token to enrol again");
 	}
-	r->time = (time_t)at;
 	return 1;
 }
 
@@ -67,8 +60,10 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 
 	buf_puts(&text, "# A machine that got its certificates from this one.\n");
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
-	    keyfile_put(&text, "KEY", r->key, e) < 0 || keyfile_put(&text, "FORMER", r->former, e) < 0 ||
-	    keyfile_put(&text, "TOKEN", r->token, e) < 0 || keyfile_put(&text, "SERIALS", r->serials, e) < 0)
+	    keyfile_put(&text, "KEY", r->key, e) < 0 ||
+	    keyfile_put(&text, "FORMER", r->former ? r->former : "", e) < 0 ||
+	    keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 ||
+	    keyfile_put(&text, "SERIALS", r->serials, e) < 0)
 		return -1;
 	buf_printf(&text, "TIME=%lld\n", (long long)r->time);
 	if (file_mkdirs(dir, FILE_MODE(0700), e) < 0)

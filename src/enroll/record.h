@@ -26,7 +26,7 @@ void enroll_record_free(struct enroll_record *r);
  */
 int enroll_record_read(const struct machine *m, const char *name, struct enroll_record *r, struct err *e) MUST_CHECK;
 
-/* Puts it in place of the one before. Needs token_store_lock. */
+/* Puts it in place of the one before; NULL counts as "". Needs token_store_lock. */
 int enroll_record_write(const struct machine *m, const struct enroll_record *r, struct err *e) MUST_CHECK;
 
 /* Forgets a removed machine: its certificate is refused once etcd does not list it. 1 done, 0 there was none, -1. */

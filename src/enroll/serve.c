@@ -2,20 +2,16 @@
 #include "enroll/serve.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adapter/channel.h"
-#include "adapter/dial.h"
+#include "adapter/probe.h"
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "config/machine.h"
-#include "enroll/message.h"
 #include "enroll/rules.h"
-#include "enroll/token_store.h"
 #include "member/endpoint.h"
 #include "member/health.h"
 #include "member/identity.h"
@@ -27,19 +23,14 @@
 /* One visitor, and all that is known about it. */
 struct visitor {
 	const struct machine *m;
-	const char *source;
 	struct channel *channel;
 	struct enroll_question q;
 	x509_key *keys[PKI_LEAVES]; /* that it proved to have; NULL: not asked for */
-	char *key;		    /* fingerprint of its peer key */
 	struct pki_pair ca;
+	struct enroll_facts facts; /* its token, cert and record are these three */
 	struct token_entry token;
 	struct x509_info cert;
-	char *cert_key;
 	struct enroll_record record;
-	bool formed;
-	enum enroll_view view;
-	char **addresses, **others;
 	struct buf serials;
 };
 
@@ -51,14 +42,14 @@ static void visitor_free(struct visitor *v)
 	enroll_question_free(&v->q);
 	for (int i = 0; i < PKI_LEAVES; i++)
 		x509_key_free_ptr(&v->keys[i]);
-	free(v->key);
 	pki_pair_free(&v->ca);
+	free(v->facts.key);
+	free(v->facts.cert_key);
+	strv_free(v->facts.addresses);
+	strv_free(v->facts.others);
 	token_entry_free(&v->token);
 	x509_info_free(&v->cert);
-	free(v->cert_key);
 	enroll_record_free(&v->record);
-	strv_free(v->addresses);
-	strv_free(v->others);
 	buf_free(&v->serials);
 }
 
@@ -97,12 +88,10 @@ static int let_in(struct visitor *v, int fd, struct err *e)
 	const char *server = pki_profile(PKI_SERVER)->name;
 	auto_free char *ca = machine_pki_path(v->m, "ca", "crt"), *cert = machine_pki_path(v->m, server, "crt"),
 		       *key = machine_pki_path(v->m, server, "key");
-	bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
-	const struct channel_side side = { .find = find_token,
-					   .arg = v,
-					   .ca = pair ? ca : NULL,
-					   .cert = pair ? cert : NULL,
-					   .cert_key = pair ? key : NULL };
+	const bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
+	const struct channel_side side = {
+		.find = find_token, .arg = v, .ca = ca, .cert = pair ? cert : NULL, .cert_key = key
+	};
 
 	v->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
 	return v->channel ? 0 : -1;
@@ -128,147 +117,118 @@ static int read_question(struct visitor *v, long long deadline, struct err *e)
 static int identify(struct visitor *v, struct err *e)
 {
 	x509_cert *cert = channel_cert(v->channel);
+	struct enroll_facts *f = &v->facts;
 
 	if (v->keys[PKI_PEER])
-		v->key = x509_key_fingerprint(v->keys[PKI_PEER]);
+		f->key = x509_key_fingerprint(v->keys[PKI_PEER]);
 	if (!cert)
-		return v->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
+		return f->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
 	x509_describe(cert, &v->cert);
-	v->cert_key = x509_spki_fingerprint(cert);
+	f->cert = &v->cert;
+	f->cert_key = x509_spki_fingerprint(cert);
 	/* No other profile carries that name (pki/profile.h), and only members get this one. */
 	if (strcmp(v->cert.cn, PKI_PEER_CN) != 0)
 		return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", v->cert.cn);
-	if (!v->key)
-		v->key = xstrdup(v->cert_key);
+	if (!f->key)
+		f->key = xstrdup(f->cert_key);
 	return 0;
 }
 
 /* Adds the IP literals that a name stands for; one that cannot be resolved stands for none. */
 static void resolve(const char *name, char ***addresses)
 {
-	const struct addrinfo want = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *all = NULL;
+	struct err unknown = { 0 };
+	auto_strv char **found = name[0] == '*' ? NULL : probe_resolve(name, &unknown);
 
-	if (name[0] == '*' || getaddrinfo(name, NULL, &want, &all) != 0)
-		return;
-	for (const struct addrinfo *a = all; a; a = a->ai_next) {
-		struct sockaddr_storage from = { 0 };
-		auto_free char *text = NULL;
-
-		memcpy(&from, a->ai_addr, a->ai_addrlen);
-		text = enroll_source(&from);
-		strv_add(addresses, text);
-	}
-	freeaddrinfo(all);
+	strv_add_all(addresses, found);
 }
 
 /* A member without a name has not started yet: it may be the one that asks. */
-static void add_others(struct visitor *v, const struct member *one)
+static void add_other(char ***others, const struct member *one)
 {
 	if (!one->name[0])
 		return;
-	strv_add(&v->others, one->name);
+	strv_add(others, one->name);
 	for (char **u = one->peer_urls; u && *u; u++) {
 		auto_free char *host = NULL;
 		uint16_t port;
 
 		if (endpoint_split(*u, &host, &port))
-			strv_add(&v->others, host);
+			strv_add(others, host);
 	}
 }
 
 /* What etcd knows of the name; ENROLL_UNKNOWN when nobody can be asked. */
 static enum enroll_view look(struct visitor *v)
 {
-	struct member_survey s = { 0 };
+	cleanup(member_survey_free) struct member_survey s = { 0 };
+	enum enroll_view view = ENROLL_STRANGER;
 	struct err why = { 0 };
-	enum enroll_view view = ENROLL_UNKNOWN;
 
-	if (member_survey(v->m, SURVEY_MS, &s, &why) == 0 && s.agreed) {
-		view = ENROLL_STRANGER;
-		for (size_t i = 0; i < s.n; i++) {
-			if (!s.list[i].listed)
-				continue;
-			if (strcmp(s.list[i].name, v->q.name) == 0)
-				view = s.list[i].answers ? ENROLL_ALIVE : ENROLL_MEMBER;
-			else
-				add_others(v, &s.list[i]);
-		}
+	if (member_survey(v->m, SURVEY_MS, &s, &why) < 0 || !s.agreed)
+		return ENROLL_UNKNOWN;
+	for (const struct member *one = s.list; one < s.list + s.n; one++) {
+		if (!one->listed)
+			continue;
+		if (strcmp(one->name, v->q.name) == 0)
+			view = one->answers ? ENROLL_ALIVE : ENROLL_MEMBER;
+		else
+			add_other(&v->facts.others, one);
 	}
-	member_survey_free(&s);
 	return view;
 }
 
 /* What others have to be asked for, which takes time: without the lock. */
 static int ask_around(struct visitor *v, struct err *e)
 {
-	struct identity id = { 0 };
+	cleanup(identity_free) struct identity id = { 0 };
 	int rc = identity_read(v->m, &id, e);
 
-	identity_free(&id);
 	if (rc < 0)
 		return -1;
-	v->formed = rc > 0;
-	v->view = v->formed ? look(v) : ENROLL_UNKNOWN;
-	resolve(v->q.address, &v->addresses);
+	v->facts.formed = rc > 0;
+	v->facts.view = rc > 0 ? look(v) : ENROLL_UNKNOWN;
+	resolve(v->q.address, &v->facts.addresses);
 	for (char **s = v->q.sans; s && *s; s++)
-		resolve(*s, &v->addresses);
+		resolve(*s, &v->facts.addresses);
 	return 0;
 }
 
 /* 1: and a use of the token, 0, -1: as enroll_rules. */
 static int decide(struct visitor *v, struct err *e)
 {
-	const struct enroll_ask ask = { .name = v->q.name,
-					.address = v->q.address,
-					.sans = v->q.sans,
-					.key = v->key,
-					.time = v->q.now,
-					.members = v->q.members,
-					.cluster_token = v->q.cluster_token,
-					.ports = v->q.ports };
-	struct enroll_facts facts = { .conf = &v->m->conf,
-				      .now = v->m->now,
-				      .formed = v->formed,
-				      .cert = v->cert_key ? &v->cert : NULL,
-				      .cert_key = v->cert_key,
-				      .token = v->cert_key ? NULL : &v->token,
-				      .source = v->source,
-				      .addresses = v->addresses,
-				      .view = v->view,
-				      .others = v->others };
-	int rc = v->cert_key ? 1 : token_store_find(v->m, channel_id(v->channel), &v->token, e);
+	int rc = v->facts.cert ? 1 : token_store_find(v->m, channel_id(v->channel), &v->token, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(v->channel));
 	rc = rc < 0 ? -1 : enroll_record_read(v->m, v->q.name, &v->record, e);
 	if (rc < 0)
 		return -1;
-	facts.record = rc > 0 ? &v->record : NULL;
-	return enroll_rules(&ask, &facts, e);
+	v->facts.token = v->facts.cert ? NULL : &v->token;
+	v->facts.record = rc > 0 ? &v->record : NULL;
+	return enroll_rules(&v->q, &v->facts, e);
 }
 
 static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile((enum pki_leaf)i);
+		const struct pki_profile *p = pki_profile(i);
+		cleanup(x509_info_free) struct x509_info info = { 0 };
 		auto_cert x509_cert *cert = NULL;
-		struct x509_info info;
 		auto_want struct pki_want want = { 0 };
 
 		if (!v->keys[i])
 			continue;
 		pki_want_for(v->q.name, v->q.address, v->q.sans, p, &want);
-		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->cert[i], e) < 0)
+		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->made.cert[i], e) < 0)
 			return -1;
-		cert = x509_cert_parse(&r->cert[i], p->name, e);
+		cert = x509_cert_parse(&r->made.cert[i], p->name, e);
 		if (!cert)
 			return -1;
 		x509_describe(cert, &info);
 		buf_printf(&v->serials, "%s%s:%s", v->serials.len > 0 ? " " : "", p->verb, info.serial);
-		x509_info_free(&info);
 	}
-	buf_add(&r->ca_pem, v->ca.pem.data, v->ca.pem.len);
+	buf_add(&r->made.ca_pem, v->ca.pem.data, v->ca.pem.len);
 	return 0;
 }
 
@@ -276,6 +236,7 @@ static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
 {
 	auto_close int lock = token_store_lock(v->m, e);
+	const struct enroll_facts *f = &v->facts;
 	struct err litter = { 0 };
 	int use;
 
@@ -286,16 +247,14 @@ static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
 	use = decide(v, e);
 	if (use < 0 || sign(v, r, e) < 0)
 		return -1;
-	if (use > 0 && token_store_use(v->m, &v->token, v->q.name, v->key, e) < 0)
+	if (use > 0 && token_store_use(v->m, &v->token, v->q.name, f->key, e) < 0)
 		return -1;
-	char none[] = "";
-	const bool rekeyed = v->cert_key && strcmp(v->cert_key, v->key) != 0;
-	char *token = v->cert_key ? v->record.token : v->token.token.id;
 	const struct enroll_record record = { .name = v->q.name,
 					      .address = v->q.address,
-					      .key = v->key,
-					      .former = rekeyed ? v->cert_key : none,
-					      .token = token ? token : none,
+					      .key = f->key,
+					      .former =
+						      f->cert && strcmp(f->cert_key, f->key) != 0 ? f->cert_key : NULL,
+					      .token = f->cert ? v->record.token : v->token.token.id,
 					      .serials = v->serials.data,
 					      .time = v->m->now };
 
@@ -311,47 +270,41 @@ static int load_ca(struct visitor *v, struct err *e)
 	return pki_check_ca(v->m, &v->ca, e);
 }
 
-/* The reasons of the rules are for the visitor; troubles of this host are for its own log. */
-static void explain(struct enroll_reply *r, const struct err *why)
-{
-	r->status = why->class == ERR_VERIFY ? ENROLL_REFUSED : ENROLL_BUSY;
-	if (why->class == ERR_VERIFY || why->class == ERR_PENDING) {
-		r->message = xstrdup(why->msg);
-		r->hint = xstrdup(why->hint);
-	} else {
-		r->message = xstrdup("the CA host has a problem; its journal names it");
-	}
-}
-
 static int answer(struct visitor *v, const struct enroll_reply *r, long long deadline, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
 
-	if (enroll_reply_put(r, &text, e) < 0)
-		return -1;
-	return channel_send(v->channel, &text, deadline, e);
+	return enroll_reply_put(r, &text, e) < 0 ? -1 : channel_send(v->channel, &text, deadline, e);
+}
+
+/* The reasons of the rules are for the visitor; troubles of this host are for its own log. */
+static void refuse(struct visitor *v, struct err *why, long long deadline)
+{
+	static char trouble[] = "the CA host has a problem; its journal names it";
+	const bool told = why->class == ERR_VERIFY || why->class == ERR_PENDING;
+	const struct enroll_reply no = { .status = why->class == ERR_VERIFY ? ENROLL_REFUSED : ENROLL_BUSY,
+					 .message = told ? why->msg : trouble,
+					 .hint = told ? why->hint : NULL };
+	struct err deaf = { 0 };
+
+	if (answer(v, &no, deadline, &deaf) < 0)
+		log_debug("%s", deaf.msg);
 }
 
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
 {
 	const long long deadline = clock_ms() + 1000LL * ENROLL_WHOLE_SECONDS;
-	auto_visitor struct visitor v = { .m = m, .source = source };
+	auto_visitor struct visitor v = { .m = m, .facts = { .conf = &m->conf, .now = m->now, .source = source } };
 	auto_reply struct enroll_reply r = { 0 };
-	struct err deaf = { 0 };
 
 	if (let_in(&v, fd, e) < 0)
 		return -1;
 	if (read_question(&v, deadline, e) < 0 || load_ca(&v, e) < 0 || identify(&v, e) < 0 || ask_around(&v, e) < 0 ||
 	    grant(&v, &r, e) < 0) {
-		struct enroll_reply no = { 0 };
-
-		explain(&no, e);
-		if (answer(&v, &no, deadline, &deaf) < 0)
-			log_debug("%s", deaf.msg);
-		enroll_reply_free(&no);
+		refuse(&v, e, deadline);
 		return v.q.name ? err_wrap(e, "as %s", v.q.name) : -1;
 	}
 	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", v.q.name, v.q.address, source,
-		 v.cert_key ? "a certificate" : "the token ", v.cert_key ? "" : v.token.token.id, v.serials.data);
+		 v.facts.cert ? "a certificate" : "the token ", v.facts.cert ? "" : v.token.token.id, v.serials.data);
 	return answer(&v, &r, deadline, e);
 }

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "enroll/certs.h"
+#include "enroll/client.h"
 #include "enroll/token.h"
 #include "flow/form.h"
 #include "pki/check.h"
@@ -279,6 +279,24 @@ static void log_made(const struct pki_run *w)
 		log_warn("these certificates end with their CA, on %s", clock_day(w->ca.info.not_after).text);
 }
 
+/* From a CA host; verified before they are used. */
+static int enroll(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e)
+{
+	if (enroll_request(w->m, keys, &w->made, e) < 0)
+		return -1;
+	if (pki_made_verify(w->m, &w->ca, keys, &w->made, e) == 0)
+		return 0;
+	e->class = ERR_VERIFY;
+	e->hint[0] = '\0'; /* it would be about files that are in place */
+	(void)err_wrap(e, "the answer of the CA host at %s is not used", w->made.server);
+	if (!w->ca.cert)
+		return err_hint(e, "compare cluster.conf and the clock of both machines, then: etcd-cluster setup");
+	return err_hint(e,
+			"if the CA was made anew there: move %s away and enrol again with a new token (etcd-cluster "
+			"token new)",
+			w->m->at.pki);
+}
+
 /* A certificate for every leaf that needs one, in memory: signed here, or by a CA host. */
 static int make_certs(struct pki_run *w, struct err *e)
 {
@@ -288,7 +306,7 @@ static int make_certs(struct pki_run *w, struct err *e)
 		if (w->todo[i] != PKI_FINE)
 			keys[i] = w->fresh[i] ? w->fresh[i] : w->leaf[i].key;
 	if (from_ca_host(w))
-		return enroll_certs(w->m, &w->ca, keys, &w->made, e);
+		return enroll(w, keys, e);
 	return pki_sign_here(w, keys, e);
 }
 
@@ -333,7 +351,7 @@ static int execute(struct pki_run *w, enum plan plan, const struct order *o, str
 			return rc;
 	}
 	/* A used token is of no use to anybody but a thief. */
-	if (!w->m->dry_run && from_ca_host(w) && enroll_done(w->m, &lost) < 0)
+	if (!w->m->dry_run && from_ca_host(w) && token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_LEVEL_WARN, &lost);
 	return rc;
 }

@@ -43,19 +43,18 @@ static x509_key *key_of(const struct machine *m, const char *name, struct err *e
 	return key;
 }
 
-static int ask(const struct machine *m, struct enroll_leaf *leaves, struct err *e)
+static int ask(const struct machine *m, x509_key *keys[PKI_LEAVES], struct err *e)
 {
 	auto_made struct pki_made answer = { 0 };
 
 	if (file_mkdirs(m->at.pki, FILE_MODE(0700), e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		leaves[i].profile = wanted[i];
-		leaves[i].key = key_of(m, pki_profile(wanted[i])->name, e);
-		if (!leaves[i].key)
+		keys[wanted[i]] = key_of(m, pki_profile(wanted[i])->name, e);
+		if (!keys[wanted[i]])
 			return -1;
 	}
-	if (enroll_request(m, leaves, ARRAY_LEN(wanted), &answer, e) < 0 || put(m, "ca", "crt", &answer.ca_pem, e) < 0)
+	if (enroll_request(m, keys, &answer, e) < 0 || put(m, "ca", "crt", &answer.ca_pem, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		if (put(m, pki_profile(wanted[i])->name, "crt", &answer.cert[wanted[i]], e) < 0)
@@ -67,7 +66,7 @@ static int ask(const struct machine *m, struct enroll_leaf *leaves, struct err *
 int main(int argc, char **argv)
 {
 	const struct machine_options o = { .root = argv[1] };
-	struct enroll_leaf leaves[ARRAY_LEN(wanted)] = { 0 };
+	x509_key *keys[PKI_LEAVES] = { NULL };
 	struct machine m = { 0 };
 	struct err e = { 0 };
 	int rc = -1;
@@ -77,9 +76,9 @@ int main(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
-		rc = argc == 3 ? enroll_open(&m, &e) : ask(&m, leaves, &e);
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-		x509_key_free_ptr(&leaves[i].key);
+		rc = argc == 3 ? enroll_open(&m, &e) : ask(&m, keys, &e);
+	for (int i = 0; i < PKI_LEAVES; i++)
+		x509_key_free_ptr(&keys[i]);
 	machine_free(&m);
 	if (rc < 0)
 		log_error(LOG_LEVEL_ERR, &e);

@@ -18,22 +18,13 @@ static struct {
 	enum behaviour does;
 	const struct machine *ca; /* the CA host */
 	const char *name;	  /* host and port */
-	int calls, done;
+	int calls;
 	size_t n;
-	enum pki_leaf asked[PKI_LEAVES];
 	struct buf keys; /* the keys of the requests, as PEM */
 } server;
 
-int enroll_done(const struct machine *m, struct err *e)
-{
-	(void)m;
-	(void)e;
-	server.done++;
-	return 0;
-}
-
 /* One certificate. */
-static int sign(const struct machine *m, const struct pki_pair *ca, const struct enroll_leaf *leaf, struct buf *out,
+static int sign(const struct machine *m, const struct pki_pair *ca, int leaf, x509_key *key, struct buf *out,
 		struct err *e)
 {
 	auto_key x509_key *another = x509_key_new(X509_ECDSA_P256, e);
@@ -43,24 +34,27 @@ static int sign(const struct machine *m, const struct pki_pair *ca, const struct
 	int rc;
 
 	signer.now = server.does == OLD ? m->now - 700LL * DAY : m->now;
-	pki_want_for(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf->profile), &want);
-	rc = pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : leaf->key, out, e);
+	pki_want_for(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf), &want);
+	rc = pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : key, out, e);
 	pki_want_free(&want);
 	return rc;
 }
 
-int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, size_t n, struct pki_made *a,
-		   struct err *e)
+int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a, struct err *e)
 {
 	auto_free char *token = layout_path(&m->at, m->conf.enroll_token_file);
 	auto_pair struct pki_pair ca = { 0 }, other = { 0 };
+	int last = 0;
 
 	server.calls++;
-	server.n = n;
+	server.n = 0;
 	buf_free(&server.keys);
-	for (size_t i = 0; i < n; i++) {
-		server.asked[i] = leaves[i].profile;
-		x509_key_pem(leaves[i].key, &server.keys);
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (!keys[i])
+			continue;
+		x509_key_pem(keys[i], &server.keys);
+		server.n++;
+		last = i;
 	}
 	if (!file_exists(m->at.pki) && !file_exists(token))
 		return err_set(e, ERR_CONFIG, "no token");
@@ -71,9 +65,9 @@ int enroll_request(const struct machine *m, const struct enroll_leaf *leaves, si
 	if (pki_pair_load(server.ca, "ca", false, &ca, e) < 0 || pki_sign_ca(server.ca, &other, e) < 0)
 		return -1;
 	a->server = xstrdup(server.name);
-	for (size_t i = 0; i < n; i++)
-		if ((i < n - 1 || server.does != LACKS_ONE) &&
-		    sign(m, server.does == OTHER_CA ? &other : &ca, &leaves[i], &a->cert[leaves[i].profile], e) < 0)
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (keys[i] && (i != last || server.does != LACKS_ONE) &&
+		    sign(m, server.does == OTHER_CA ? &other : &ca, i, keys[i], &a->cert[i], e) < 0)
 			return -1;
 	if (server.does == GARBAGE)
 		buf_puts(&a->ca_pem, "not a certificate");

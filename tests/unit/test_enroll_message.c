@@ -170,9 +170,14 @@ static void invalid_questions_are_refused(void **state)
 		{ "garbage\n", "no =" },
 		{ "VERSION=1\nNAME=N2!\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "NAME=N2!" },
 		{ "VERSION=1\nNAME=../x\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "NAME=../x" },
-		{ "VERSION=1\nNAME=n2\nADDRESS=0.0.0.0\nTIME=1\nCSR_PEER=A\n", "ADDRESS=0.0.0.0" },
+		{ "VERSION=1\nNAME=\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "is empty" },
+		{ "VERSION=1\nNAME=10.0.0.1\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "NAME=10.0.0.1" },
+		{ "VERSION=1\nNAME=N1\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "upper-case" },
+		{ "VERSION=1\nNAME=n2\nADDRESS=10.0.0.4,10.0.0.1\nTIME=1\nCSR_PEER=A\n", "ADDRESS=10.0.0.4,10.0.0.1" },
+		{ "VERSION=1\nNAME=n2\nADDRESS=0.0.0.0\nTIME=1\nCSR_PEER=A\n", "nobody can dial" },
 		{ "VERSION=1\nNAME=n2\nADDRESS=10.0.0.2\nTIME=-1\nCSR_PEER=A\n", "TIME" },
 		{ GOOD "SANS=\"a b|c\"\nCSR_PEER=A\n", "SANS" },
+		{ GOOD "SANS=*.*\nCSR_PEER=A\n", "SANS" },
 	};
 
 	(void)state;
@@ -198,15 +203,15 @@ static void an_answer_arrives_unchanged(void **state)
 	auto_buf struct buf text = { 0 };
 
 	(void)state;
-	x509_cert_pem(one, &r.ca_pem);
-	x509_cert_pem(two, &r.ca_pem);
-	x509_cert_pem(cert, &r.cert[PKI_PEER]);
+	x509_cert_pem(one, &r.made.ca_pem);
+	x509_cert_pem(two, &r.made.ca_pem);
+	x509_cert_pem(cert, &r.made.cert[PKI_PEER]);
 	assert_ok(enroll_reply_put(&r, &text, e));
 	assert_ok(enroll_reply_get(&text, &got, e));
 	assert_int_equal(got.status, ENROLL_OK);
-	assert_string_equal(got.ca_pem.data, r.ca_pem.data);
-	assert_string_equal(got.cert[PKI_PEER].data, r.cert[PKI_PEER].data);
-	assert_int_equal(got.cert[PKI_SERVER].len, 0);
+	assert_string_equal(got.made.ca_pem.data, r.made.ca_pem.data);
+	assert_string_equal(got.made.cert[PKI_PEER].data, r.made.cert[PKI_PEER].data);
+	assert_int_equal(got.made.cert[PKI_SERVER].len, 0);
 }
 
 static void a_refusal_arrives_without_special_characters(void **state)

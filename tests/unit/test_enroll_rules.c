@@ -104,35 +104,41 @@ static void scene_free(struct scene *s)
 	strv_free(s->others);
 }
 
+/* For a field that owns its text. */
+static char *text_of(const char *text, const char *otherwise)
+{
+	return (char *)(uintptr_t)(text ? text : otherwise);
+}
+
 static void a_request_is_decided(void **state)
 {
 	const struct line *l = *state;
 	cleanup(scene_free) struct scene s = { .sans = NULL };
 	bool cert = l->way == CERT || l->way == CERT_N4;
-	struct enroll_ask ask = { .name = l->name ? l->name : "n2",
-				  .address = l->address ? l->address : "10.0.0.2",
-				  .key = l->key ? l->key : K1,
-				  .time = (time_t)(NOW + l->clock),
-				  .members = l->members,
-				  .cluster_token = l->cluster_token,
-				  .ports = l->ports };
+	struct enroll_question q = { .name = text_of(l->name, "n2"),
+				     .address = text_of(l->address, "10.0.0.2"),
+				     .now = (time_t)(NOW + l->clock),
+				     .members = text_of(l->members, NULL),
+				     .cluster_token = text_of(l->cluster_token, NULL),
+				     .ports = text_of(l->ports, NULL) };
 	struct enroll_facts f = { .conf = &s.conf,
 				  .now = NOW,
 				  .formed = l->formed,
+				  .key = text_of(l->key, K1),
 				  .source = l->source ? l->source : "10.0.0.2",
 				  .view = l->view,
 				  .token = cert ? NULL : &s.token,
 				  .cert = cert ? &s.cert : NULL,
-				  .cert_key = cert ? K1 : NULL,
+				  .cert_key = cert ? text_of(K1, NULL) : NULL,
 				  .record = l->past == NOTHING ? NULL : &s.record };
 	struct err er = { 0 };
 	int rc;
 
 	set_scene(&s, l);
-	ask.sans = s.sans;
+	q.sans = s.sans;
 	f.addresses = s.addresses;
 	f.others = s.others;
-	rc = enroll_rules(&ask, &f, &er);
+	rc = enroll_rules(&q, &f, &er);
 	if (rc < 0)
 		rc = -(int)er.class;
 	if (rc != l->want || (l->text && !strstr(er.msg, l->text) && !strstr(er.hint, l->text)))
