@@ -60,19 +60,24 @@ char **aside_parts(const struct machine *m)
 	return parts;
 }
 
-int aside_data(const struct machine *m, struct err *e)
+/* 1 when work returned that for any of the parts, else 0; its first -1 ends it. */
+static int each_part(const struct machine *m, int (*work)(const struct machine *m, const char *part, struct err *e),
+		     struct err *e)
 {
 	auto_strv char **parts = aside_parts(m);
-	int moved = 0;
+	int all = 0;
 
-	for (size_t i = 0; parts[i]; i++) {
-		int rc = aside_move(m, parts[i], e);
+	for (size_t i = 0; all >= 0 && parts[i]; i++) {
+		int rc = work(m, parts[i], e);
 
-		if (rc < 0)
-			return -1;
-		moved |= rc;
+		all = rc < 0 ? -1 : all | rc;
 	}
-	return moved;
+	return all;
+}
+
+int aside_data(const struct machine *m, struct err *e)
+{
+	return each_part(m, aside_move, e);
 }
 
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e)
@@ -91,12 +96,10 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 /* --- Copies. */
 
 /* Runs a tool on path as user etcd. An exit code that is not 0: "cannot WHAT PATH: its first line". */
-static int run_as_etcd(const struct machine *m, const char *what, const char *path, const struct proc_run *tool,
-		       struct err *e)
+static int run_as_etcd(const struct machine *m, const char *what, const char *path, struct proc_run run, struct err *e)
 {
 	const struct file_mode etcd = machine_mode_etcd(m, 0700);
 	auto_buf struct buf diag = { 0 };
-	struct proc_run run = *tool;
 	int rc;
 
 	run.tied = true;
@@ -110,50 +113,36 @@ static int run_as_etcd(const struct machine *m, const char *what, const char *pa
 	return rc;
 }
 
-/* Its size in bytes, holes counted. */
-static int measure(const struct machine *m, const char *dir, unsigned long long *bytes, struct err *e)
-{
-	const char *const argv[] = { "du", "--summarize", "--bytes", "--", dir, NULL };
-	auto_buf struct buf out = { 0 };
-
-	if (run_as_etcd(m, "measure", dir, &(struct proc_run){ .argv = argv, .timeout = SIZE_SECONDS, .out = &out },
-			e) < 0)
-		return -1;
-	*bytes = strtoull(buf_str(&out), NULL, 10);
-	return 0;
-}
-
 static int check_room(const struct machine *m, const char *from, struct err *e)
 {
-	unsigned long long need = 0, room = 0;
+	const char *const argv[] = { "du", "--summarize", "--bytes", "--", from, NULL }; /* holes counted */
+	auto_buf struct buf out = { 0 };
+	const struct proc_run du = { .argv = argv, .timeout = SIZE_SECONDS, .out = &out };
+	unsigned long long need, room = 0;
 
-	if (measure(m, from, &need, e) < 0 || file_free_space(from, &room, e) < 0)
+	if (run_as_etcd(m, "measure", from, du, e) < 0 || file_free_space(from, &room, e) < 0)
 		return -1;
-	if (room >= need + MARGIN)
+	need = strtoull(buf_str(&out), NULL, 10) + MARGIN;
+	if (room >= need)
 		return 0;
 	(void)err_set(e, ERR_CONFIG,
 		      "a copy of %s takes %llu MiB, and its file system has only %llu MiB left: nothing was changed",
-		      from, (need + MARGIN) >> 20, room >> 20);
+		      from, need >> 20, room >> 20);
 	return err_hint(e, "make room there, then run this again");
 }
 
 int aside_copy_room(const struct machine *m, struct err *e)
 {
-	auto_strv char **parts = aside_parts(m);
-
-	for (size_t i = 0; parts[i]; i++)
-		if (check_room(m, parts[i], e) < 0)
-			return -1;
-	return 0;
+	return each_part(m, check_room, e);
 }
 
 static int copy_part(const struct machine *m, const char *from, struct err *e)
 {
 	auto_free char *to = aside_name(m, from), *partial = xasprintf("%s.aside-partial", from);
 	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", from, partial, NULL };
+	const struct proc_run cp = { .argv = argv, .timeout = COPY_SECONDS };
 
-	if (file_remove_tree(partial, e) < 0 ||
-	    run_as_etcd(m, "copy", from, &(struct proc_run){ .argv = argv, .timeout = COPY_SECONDS }, e) < 0 ||
+	if (file_remove_tree(partial, e) < 0 || run_as_etcd(m, "copy", from, cp, e) < 0 ||
 	    file_sync_tree(partial, e) < 0 || file_rename(partial, to, e) < 0)
 		return -1;
 	log_info("a copy of %s is in %s", from, to);
@@ -162,10 +151,5 @@ static int copy_part(const struct machine *m, const char *from, struct err *e)
 
 int aside_copy(const struct machine *m, struct err *e)
 {
-	auto_strv char **parts = aside_parts(m);
-
-	for (size_t i = 0; parts[i]; i++)
-		if (copy_part(m, parts[i], e) < 0)
-			return -1;
-	return 0;
+	return each_part(m, copy_part, e);
 }
