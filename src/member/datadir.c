@@ -126,27 +126,6 @@ static int aside_hint(const struct machine *m, struct err *e)
 	return err_hint(e, "to keep it and start empty: %s", buf_str(&command));
 }
 
-/* The identity is known, the data is not there. */
-static int refuse_lost(const struct machine *m, const struct identity *id, const char *data, struct err *e)
-{
-	(void)err_set(e, ERR_CONFIG,
-		      "%s is %s, but this machine is member " ID_FMT " (%s) of cluster " ID_FMT
-		      ": starting empty under its old ID can erase acknowledged writes",
-		      data, file_exists(data) ? "empty" : "missing", id->member_id, id->name, id->cluster_id);
-	return err_hint(e, "mount the disk or put the data back; to give it up and start empty: mv %s %s.lost",
-			m->at.member_id, m->at.member_id);
-}
-
-static int refuse_foreign(const struct machine *m, const struct identity *id, struct wal_ids found, const char *data,
-			  struct err *e)
-{
-	(void)err_set(e, ERR_CONFIG,
-		      "%s contains the data of member " ID_FMT " of cluster " ID_FMT ", but %s names member " ID_FMT
-		      " of cluster " ID_FMT,
-		      data, found.member, found.cluster, m->at.member_id, id->member_id, id->cluster_id);
-	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
-}
-
 /* There is data and no member-id: it must be that of the member that was added, or that cluster.conf forms. */
 static int check_unclaimed(const struct machine *m, const struct joining *j, struct wal_ids found, const char *data,
 			   struct err *e)
@@ -190,11 +169,21 @@ int datadir_check(const struct machine *m, struct err *e)
 		/* etcd has run here as the added member, though member-id was never written. */
 		id = (struct identity){ j.cluster_id, j.member_id, xstrdup(m->conf.name) };
 	}
-	if (!has_data)
-		return refuse_lost(m, &id, data, e);
-	if (found.cluster != id.cluster_id || found.member != id.member_id)
-		return refuse_foreign(m, &id, found, data, e);
-	return 0;
+	if (!has_data) {
+		(void)err_set(e, ERR_CONFIG,
+			      "%s is %s, but this machine is member " ID_FMT " (%s) of cluster " ID_FMT
+			      ": starting empty under its old ID can erase acknowledged writes",
+			      data, file_exists(data) ? "empty" : "missing", id.member_id, id.name, id.cluster_id);
+		return err_hint(e, "mount the disk or put the data back; to give it up and start empty: mv %s %s.lost",
+				m->at.member_id, m->at.member_id);
+	}
+	if (found.cluster == id.cluster_id && found.member == id.member_id)
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "%s contains the data of member " ID_FMT " of cluster " ID_FMT ", but %s names member " ID_FMT
+		      " of cluster " ID_FMT,
+		      data, found.member, found.cluster, m->at.member_id, id.member_id, id.cluster_id);
+	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
 }
 
 /* Makes one directory, or fixes its owner and mode. 1 changed, 0 nothing to do. */
@@ -236,13 +225,11 @@ int datadir_prepare(const struct machine *m, struct err *e)
 	const char *const dirs[] = { m->conf.data_dir, m->conf.wal_dir };
 	int changed = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(dirs) && dirs[i]; i++) {
+	for (size_t i = 0; changed >= 0 && i < ARRAY_LEN(dirs) && dirs[i]; i++) {
 		auto_free char *path = layout_path(&m->at, dirs[i]);
 		int rc = prepare_dir(m, path, e);
 
-		if (rc < 0)
-			return -1;
-		changed |= rc;
+		changed = rc < 0 ? -1 : changed | rc;
 	}
 	return changed;
 }
