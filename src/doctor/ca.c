@@ -18,31 +18,24 @@ static void check_port(const struct machine *m, struct doctor_report *r)
 	const char *address = config_is_ip(m->conf.address) ? m->conf.address : "0.0.0.0";
 	unsigned int port = m->conf.enroll_port;
 	struct probe_holder who;
+	enum probe_port state = probe_port(address, m->conf.enroll_port, &who);
 
-	switch (probe_port(address, m->conf.enroll_port, &who)) {
-	case PROBE_PORT_TAKEN:
-		if (who.pid == 0 || strcmp(who.name, "systemd") == 0 || strcmp(who.name, "etcd-cluster") == 0)
-			doctor_ok(r, "the enrolment port %u is open", port);
-		else
-			doctor_bad(r, ERR_CONFIG,
-				   "the enrolment port %u is taken by %s (process %d) -> stop %s, or set ENROLL_PORT "
-				   "in cluster.conf, the same on every machine",
-				   port, who.name, (int)who.pid, who.name);
-		return;
-	case PROBE_PORT_FREE:
-		if (m->live && r->running)
-			doctor_warn(r,
-				    "nobody listens on the enrolment port %u of this CA host, so no machine can get or "
-				    "renew certificates -> etcd-cluster setup; systemctl status "
-				    "etcd-cluster-enroll.socket",
-				    port);
-		else
-			doctor_ok(r, "the enrolment port %u is free", port);
-		return;
-	case PROBE_PORT_NOT_LOCAL:
-	case PROBE_PORT_REFUSED:
-		return; /* doctor_ports has reported it */
-	}
+	if (state == PROBE_PORT_TAKEN &&
+	    (who.pid == 0 || strcmp(who.name, "systemd") == 0 || strcmp(who.name, "etcd-cluster") == 0))
+		doctor_ok(r, "the enrolment port %u is open", port);
+	else if (state == PROBE_PORT_TAKEN)
+		doctor_bad(r, ERR_CONFIG,
+			   "the enrolment port %u is taken by %s (process %d) -> stop %s, or set ENROLL_PORT in "
+			   "cluster.conf, the same on every machine",
+			   port, who.name, (int)who.pid, who.name);
+	else if (state == PROBE_PORT_FREE && m->live && r->running)
+		doctor_warn(r,
+			    "nobody listens on the enrolment port %u of this CA host, so no machine can get or renew "
+			    "certificates -> etcd-cluster setup; systemctl status etcd-cluster-enroll.socket",
+			    port);
+	else if (state == PROBE_PORT_FREE)
+		doctor_ok(r, "the enrolment port %u is free", port);
+	/* Else doctor_ports has reported it. */
 }
 
 /* How many more machines can enrol with the tokens. */
@@ -110,29 +103,23 @@ static void check_asking(const struct machine *m, bool none_yet, size_t servers,
 			    port, port);
 }
 
-void doctor_ca(const struct machine *m, const struct member_survey *s, size_t servers, struct doctor_report *r)
+void doctor_ca(const struct machine *m, struct doctor_exam *x)
 {
 	enum pki_origin origin = pki_origin(m);
+	struct doctor_report *r = &x->report;
 
-	switch (origin) {
-	case PKI_NEW_CA:
-	case PKI_CA:
-		if (member_count_votes(s).all <= 1 && m->conf.n_members <= 1 && tokens_left(m, r) == 0)
-			return;
-		check_port(m, r);
-		if (origin == PKI_CA && m->conf.role == ROLE_CLUSTER)
-			check_awaited(m, s, r);
-		/* "ok", because the copy may lie in a safe. */
-		if (servers == 0)
-			doctor_ok(r, "no other machine is a CA host: if this one is lost, no certificate can be "
-				     "renewed and no machine can join -> keep a copy of the CA: etcd-cluster ca export "
-				     "--passphrase-file FILE TO; on a second CA host: etcd-cluster ca import");
+	if (origin == PKI_ENROLLED || origin == PKI_TO_ENROLL)
+		check_asking(m, origin == PKI_TO_ENROLL, x->servers, r);
+	if (origin != PKI_NEW_CA && origin != PKI_CA)
 		return;
-	case PKI_ENROLLED:
-	case PKI_TO_ENROLL:
-		check_asking(m, origin == PKI_TO_ENROLL, servers, r);
+	if (member_count_votes(&x->survey).all <= 1 && m->conf.n_members <= 1 && tokens_left(m, r) == 0)
 		return;
-	case PKI_COPIED:
-		return;
-	}
+	check_port(m, r);
+	if (origin == PKI_CA && m->conf.role == ROLE_CLUSTER)
+		check_awaited(m, &x->survey, r);
+	/* "ok", because the copy may lie in a safe. */
+	if (x->servers == 0)
+		doctor_ok(r, "no other machine is a CA host: if this one is lost, no certificate can be renewed and no "
+			     "machine can join -> keep a copy of the CA: etcd-cluster ca export --passphrase-file FILE "
+			     "TO; on a second CA host: etcd-cluster ca import");
 }

@@ -10,11 +10,6 @@
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 
-static bool has_peer(const struct member *one, const char *url)
-{
-	return strv_has(one->peer_urls, url);
-}
-
 static const char *peer_of(const struct member *one)
 {
 	return one->peer_urls && one->peer_urls[0] ? one->peer_urls[0] : "no address";
@@ -81,7 +76,7 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 			   own->id, own->status.cluster_id, s->home_member, s->home_cluster, m->at.member_id);
 	if (check_removed(m, s, own, r))
 		return true;
-	if (own->listed && own->peer_urls && !has_peer(own, peer))
+	if (own->listed && own->peer_urls && !strv_has(own->peer_urls, peer))
 		doctor_warn(r,
 			    "the cluster dials this member at %s, cluster.conf says %s -> etcd-cluster setup, which "
 			    "updates the cluster; or correct ADDRESS in cluster.conf",
@@ -97,7 +92,7 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 static const struct member *by_peer(const struct member_survey *s, const char *url)
 {
 	for (const struct member *one = s->list; one < s->list + s->n; one++)
-		if (one->listed && has_peer(one, url))
+		if (one->listed && strv_has(one->peer_urls, url))
 			return one;
 	return NULL;
 }
@@ -109,7 +104,7 @@ static void check_expected(const struct machine *m, const struct member_survey *
 	auto_free char *url = config_url(want->address, m->conf.peer_port);
 	const struct member *is = doctor_listed(s, want->name), *there = by_peer(s, url);
 
-	if (is && has_peer(is, url))
+	if (is && strv_has(is->peer_urls, url))
 		return;
 	if (is)
 		doctor_warn(r,
@@ -134,7 +129,7 @@ static bool is_expected(const struct machine *m, const struct member *one)
 	for (size_t i = 0; i < m->conf.n_members; i++) {
 		auto_free char *url = config_url(m->conf.members[i].address, m->conf.peer_port);
 
-		if (strcmp(m->conf.members[i].name, one->name) == 0 || has_peer(one, url))
+		if (strcmp(m->conf.members[i].name, one->name) == 0 || strv_has(one->peer_urls, url))
 			return true;
 	}
 	return false;

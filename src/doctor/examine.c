@@ -102,13 +102,11 @@ static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *una
 /* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
 static void look_around(const struct machine *m, pid_t pid, struct doctor_exam *x)
 {
-	size_t servers = 0;
-
 	doctor_ports(m, pid, &x->report);
 	doctor_space(m, &x->report);
 	doctor_host(m, &x->report);
-	doctor_peers(m, &x->survey, &servers, &x->report);
-	doctor_ca(m, &x->survey, servers, &x->report);
+	doctor_peers(m, x);
+	doctor_ca(m, x);
 	if (!x->report.running)
 		check_stopped(m, &x->report);
 }
@@ -118,11 +116,12 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	struct err unasked = { 0 };
 	pid_t pid = ask(m, x, &unasked);
 
+	pki_list(m, &x->certs, &x->n_certs);
 	if (thorough)
 		doctor_start(m, &x->report);
 	else
 		doctor_release(m, &x->report);
-	doctor_files(m, &x->report);
+	doctor_files(m, x);
 	if (thorough)
 		look_around(m, pid, x);
 	if (pid > 0)
@@ -157,7 +156,6 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 		return;
 	}
 	examine(m, thorough, x);
-	pki_list(m, &x->certs, &x->n_certs);
 }
 
 void doctor_exam_free(struct doctor_exam *x)

@@ -22,6 +22,7 @@ struct doctor_exam {
 	struct member_survey survey; /* empty when nobody could be asked */
 	struct pki_entry *certs;
 	size_t n_certs;
+	size_t servers;		     /* other machines that accept connections to the enrolment port */
 	struct doctor_report report; /* with the "ok" findings */
 };
 

@@ -9,10 +9,8 @@
 #include "member/datadir.h"
 #include "member/env.h"
 #include "pki/check.h"
-#include "pki/list.h"
 #include "pki/pair.h"
 #include "release/digests.h"
-#include "release/release.h"
 
 void doctor_release(const struct machine *m, struct doctor_report *r)
 {
@@ -123,80 +121,52 @@ static void check_wanted(const struct machine *m, const struct release *now, str
 		    m->conf.release, now->name, m->conf.release);
 }
 
-static void report_env(const struct machine *m, enum env_state state, struct doctor_report *r)
-{
-	const char *env = m->at.etcd_env;
-
-	switch (state) {
-	case ENV_CURRENT:
-		doctor_ok(r, "%s matches cluster.conf", env);
-		break;
-	case ENV_ABSENT:
-		doctor_bad(r, ERR_CONFIG, "%s is missing -> etcd-cluster setup", env);
-		break;
-	case ENV_STALE:
-		doctor_warn(r,
-			    "cluster.conf or the release has changed since %s was made -> etcd-cluster setup && "
-			    "systemctl restart etcd",
-			    env);
-		break;
-	case ENV_EDITED:
-		doctor_warn(r,
-			    "%s was edited by hand, so setup leaves it alone -> write the change as an ETCD_* line in "
-			    "%s, then rm %s && etcd-cluster setup",
-			    env, m->at.conf, env);
-		break;
-	}
-}
-
 static void check_env(const struct machine *m, const struct release *now, struct doctor_report *r)
 {
 	struct err e = { 0 };
+	const char *env = m->at.etcd_env;
 	auto_free char *peer_cn = pki_peer_cn(m, &e);
-	struct env_input in = { .version = now->version, .peer_cn = peer_cn };
 	auto_strv char **options = NULL;
 	enum env_state state = ENV_CURRENT;
 
 	if (!peer_cn)
 		return; /* doctor_pki has reported it */
-	if (release_options(now, &options, &e) < 0) {
+	if (release_options(now, &options, &e) < 0 ||
+	    env_drift(m, &(struct env_input){ .version = now->version, .options = options, .peer_cn = peer_cn }, &state,
+		      &e) < 0)
 		doctor_error(r, &e);
-		return;
-	}
-	in.options = options;
-	if (env_drift(m, &in, &state, &e) < 0)
-		doctor_error(r, &e);
+	else if (state == ENV_ABSENT)
+		doctor_bad(r, ERR_CONFIG, "%s is missing -> etcd-cluster setup", env);
+	else if (state == ENV_STALE)
+		doctor_warn(r,
+			    "cluster.conf or the release has changed since %s was made -> etcd-cluster setup && "
+			    "systemctl restart etcd",
+			    env);
+	else if (state == ENV_EDITED)
+		doctor_warn(r,
+			    "%s was edited by hand, so setup leaves it alone -> write the change as an ETCD_* line in "
+			    "%s, then rm %s && etcd-cluster setup",
+			    env, m->at.conf, env);
 	else
-		report_env(m, state, r);
+		doctor_ok(r, "%s matches cluster.conf", env);
 }
 
-static void check_certificates(const struct machine *m, struct doctor_report *r)
+void doctor_files(const struct machine *m, struct doctor_exam *x)
 {
-	struct pki_entry *list = NULL;
-	size_t n = 0;
+	struct doctor_report *r = &x->report;
 
-	pki_list(m, &list, &n);
-	for (const struct pki_entry *one = list; one < list + n; one++) {
+	check_conf(m, r);
+	check_mode(m, r);
+	check_digest(m, r);
+	if (x->has_release) {
+		check_wanted(m, &x->release, r);
+		check_env(m, &x->release, r);
+	}
+	for (const struct pki_entry *one = x->certs; one < x->certs + x->n_certs; one++) {
 		if (one->problem)
 			doctor_warn(r, "certificate %s: %s -> %s", one->name, one->problem, one->fix ? one->fix : "");
 		else if (one->present)
 			doctor_ok(r, "certificate %s is good for %lld more days", one->name,
 				  pki_days_left(m, one->info.not_after));
 	}
-	pki_list_free(list, n);
-}
-
-void doctor_files(const struct machine *m, struct doctor_report *r)
-{
-	cleanup(release_free) struct release now = { 0 };
-	struct err e = { 0 };
-
-	check_conf(m, r);
-	check_mode(m, r);
-	check_digest(m, r);
-	if (release_current(m, &now, &e) > 0) {
-		check_wanted(m, &now, r);
-		check_env(m, &now, r);
-	}
-	check_certificates(m, r);
 }

@@ -45,41 +45,25 @@ static char **listen_urls(const struct machine *m)
 		const char *value = have ? keyfile_get(&env, keys[i]) : fallback[i];
 		auto_strv char **parts = value ? text_split(value, ",") : NULL;
 
-		for (char **part = parts; part && *part; part++)
-			strv_add(&urls, *part);
+		strv_add_all(&urls, parts);
 	}
 	return urls;
-}
-
-static void report_taken(const char *url, const struct probe_holder *who, struct doctor_report *r)
-{
-#define OR_SET "or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf"
-	if (who->pid == 0)
-		doctor_bad(r, ERR_CONFIG,
-			   "%s is taken by another program -> as root, ss -tlnp shows which; stop it, " OR_SET, url);
-	else
-		doctor_bad(r, ERR_CONFIG, "%s is taken by %s (process %d) -> stop %s, " OR_SET, url, who->name,
-			   (int)who->pid, who->name);
 }
 
 /* True when this one is in order. */
 static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 {
+#define OR_SET "or set CLIENT_PORT, PEER_PORT or METRICS_URL in cluster.conf"
 	auto_free char *host = NULL;
 	struct probe_holder who;
+	enum probe_port state;
 	bool offline;
 	uint16_t port;
 
 	if (!endpoint_split(url, &host, &port) || !config_is_ip(host))
 		return true; /* a DNS name: check_address resolves it */
-	switch (probe_port(host, port, &who)) {
-	case PROBE_PORT_TAKEN:
-		/* Not knowing who has it, while our etcd runs: it is our etcd. */
-		if (own != 0 && (who.pid == own || who.pid == 0))
-			return true;
-		report_taken(url, &who, r);
-		return false;
-	case PROBE_PORT_NOT_LOCAL:
+	state = probe_port(host, port, &who);
+	if (state == PROBE_PORT_NOT_LOCAL) {
 		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
 		offline = config_is_offline();
 		doctor_bad(r, offline ? ERR_PENDING : ERR_CONFIG,
@@ -87,11 +71,17 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 			   "which are; set ADDRESS in cluster.conf, then etcd-cluster setup",
 			   host, offline ? ", which has no network" : "", url);
 		return false;
-	case PROBE_PORT_REFUSED:
-	case PROBE_PORT_FREE:
-		break;
 	}
-	return true;
+	/* Not knowing who has it, while our etcd runs: it is our etcd. */
+	if (state != PROBE_PORT_TAKEN || (own != 0 && (who.pid == own || who.pid == 0)))
+		return true;
+	if (who.pid == 0)
+		doctor_bad(r, ERR_CONFIG,
+			   "%s is taken by another program -> as root, ss -tlnp shows which; stop it, " OR_SET, url);
+	else
+		doctor_bad(r, ERR_CONFIG, "%s is taken by %s (process %d) -> stop %s, " OR_SET, url, who.name,
+			   (int)who.pid, who.name);
+	return false;
 }
 
 /* An ADDRESS that is a name must resolve to this machine. */
@@ -137,31 +127,26 @@ void doctor_ports(const struct machine *m, pid_t own, struct doctor_report *r)
 
 /* --- Disk and clock. */
 
-static void check_space(const char *dir, struct doctor_report *r)
-{
-#define MAKE_ROOM "make room there, or set DATA_DIR in cluster.conf"
-	unsigned long long bytes = 0;
-	struct err e = { 0 };
-
-	if (file_free_space(dir, &bytes, &e) < 0)
-		doctor_error(r, &e);
-	else if (bytes >= SPACE_LOW)
-		doctor_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
-	else if (bytes < SPACE_FIRST && !r->running) /* one that runs has made its log segments already */
-		doctor_bad(r, ERR_CONFIG, "only %llu MiB are free for %s; etcd needs %llu MiB to start -> " MAKE_ROOM,
-			   bytes / MIB, dir, SPACE_FIRST / MIB);
-	else
-		doctor_warn(r, "only %llu MiB are free for %s -> " MAKE_ROOM, bytes / MIB, dir);
-}
-
 void doctor_space(const struct machine *m, struct doctor_report *r)
 {
+#define MAKE_ROOM "make room there, or set DATA_DIR in cluster.conf"
 	const char *const dirs[] = { m->conf.data_dir, m->conf.wal_dir };
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs) && dirs[i]; i++) {
 		auto_free char *dir = layout_path(&m->at, dirs[i]);
+		unsigned long long bytes = 0;
+		struct err e = { 0 };
 
-		check_space(dir, r);
+		if (file_free_space(dir, &bytes, &e) < 0)
+			doctor_error(r, &e);
+		else if (bytes >= SPACE_LOW)
+			doctor_ok(r, "%llu MiB are free for %s", bytes / MIB, dir);
+		else if (bytes < SPACE_FIRST && !r->running) /* one that runs has made its log segments already */
+			doctor_bad(r, ERR_CONFIG,
+				   "only %llu MiB are free for %s; etcd needs %llu MiB to start -> " MAKE_ROOM,
+				   bytes / MIB, dir, SPACE_FIRST / MIB);
+		else
+			doctor_warn(r, "only %llu MiB are free for %s -> " MAKE_ROOM, bytes / MIB, dir);
 	}
 }
 

@@ -34,17 +34,17 @@ long long doctor_quota(const struct machine *m, const struct member *member)
 	return QUOTA_DEFAULT;
 }
 
-static const struct member *leader_of(const struct member_survey *s)
+static const struct member *by_id(const struct member_survey *s, uint64_t id)
 {
 	for (const struct member *one = s->list; one < s->list + s->n; one++)
-		if (one->answers && one->id == s->leader)
+		if (one->id == id)
 			return one;
 	return NULL;
 }
 
 uint64_t doctor_member_lag(const struct member_survey *s, const struct member *one)
 {
-	const struct member *leader = leader_of(s);
+	const struct member *leader = by_id(s, s->leader);
 	uint64_t newest = one->status.raft_index;
 
 	if (leader && leader->status.raft_index > newest)
@@ -139,7 +139,7 @@ static void check_served(const struct machine *m, const struct member *one, stru
 static void check_one(const struct machine *m, const struct member_survey *s, const struct member *one,
 		      struct doctor_report *r)
 {
-	const struct member *leader = leader_of(s);
+	const struct member *leader = by_id(s, s->leader);
 
 	if (one->learner && one->answers)
 		doctor_warn(r,
@@ -150,7 +150,7 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 	if (!one->answers)
 		return;
 	check_size(m, one, r);
-	if (!leader)
+	if (!leader || !leader->answers)
 		return;
 	if (doctor_member_lag(s, one) > LAG_ENTRIES)
 		doctor_warn(r,
@@ -162,23 +162,18 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 			    name_of(one), one->status.version, leader->status.version);
 }
 
-static const char *name_by_id(const struct member_survey *s, uint64_t id)
-{
-	for (const struct member *one = s->list; one < s->list + s->n; one++)
-		if (one->id == id)
-			return name_of(one);
-	return "?";
-}
-
 static void check_alarms(const struct member_survey *s, struct doctor_report *r)
 {
-	for (const struct rpc_alarm *alarm = s->alarms; alarm < s->alarms + s->n_alarms; alarm++)
+	for (const struct rpc_alarm *alarm = s->alarms; alarm < s->alarms + s->n_alarms; alarm++) {
+		const struct member *one = by_id(s, alarm->member_id);
+
 		doctor_bad(r, ERR_HEALTH, "member %s (" ID_FMT ") has raised the alarm %s -> %s",
-			   name_by_id(s, alarm->member_id), alarm->member_id, rpc_alarm_name(alarm->kind),
+			   one ? name_of(one) : "?", alarm->member_id, rpc_alarm_name(alarm->kind),
 			   alarm->kind == RPC_ALARM_NOSPACE ? "etcdctl.sh compact REVISION, etcdctl.sh defrag, then "
 							      "etcdctl.sh alarm disarm"
 							    : "take a snapshot from another member; then, on this "
 							      "one: etcd-cluster leave, etcd-cluster join ADDRESS");
+	}
 }
 
 /* --- Clocks. */

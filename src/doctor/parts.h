@@ -5,9 +5,7 @@
  */
 #pragma once
 
-#include "config/machine.h"
-#include "doctor/report.h"
-#include "member/health.h"
+#include "doctor/examine.h"
 
 /* --- Files (files.c). */
 
@@ -17,7 +15,7 @@ void doctor_release(const struct machine *m, struct doctor_report *r);
 void doctor_pki(const struct machine *m, struct doctor_report *r);
 void doctor_data(const struct machine *m, struct doctor_report *r);
 /* What is not urgent: who can write cluster.conf, another release wanted, certificates that end soon, drift. */
-void doctor_files(const struct machine *m, struct doctor_report *r);
+void doctor_files(const struct machine *m, struct doctor_exam *x);
 
 /* --- The machine around it (host.c). */
 
@@ -29,10 +27,10 @@ void doctor_host(const struct machine *m, struct doctor_report *r);
 
 /* --- The other machines (peers.c, ca.c). Without a list of members in the survey, those of cluster.conf. */
 
-/* Names, routes, and ports. servers: on how many of them the enrolment port accepts connections. */
-void doctor_peers(const struct machine *m, const struct member_survey *s, size_t *servers, struct doctor_report *r);
+/* Names, routes, and ports. Fills servers. */
+void doctor_peers(const struct machine *m, struct doctor_exam *x);
 /* A CA host: its enrolment port, its key, tokens for the others. Else: the token, and the enrolment server. */
-void doctor_ca(const struct machine *m, const struct member_survey *s, size_t servers, struct doctor_report *r);
+void doctor_ca(const struct machine *m, struct doctor_exam *x);
 
 /* --- The running etcd (running.c, members.c, drift.c). */
 

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
-#include "pki/list.h"
 
 /* For all connections together; they are tried at once. */
 #define REACH_MS 2000
@@ -171,7 +170,7 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 	if (!source)
 		doctor_warn(r, "there is no route to %s (%s) -> ip route get %s", peer->name, peer->found[0],
 			    peer->found[0]);
-	else if (certificate && certificate->present && !strv_has(certificate->info.sans, source))
+	else if (certificate && !strv_has(certificate->info.sans, source))
 		doctor_warn(r,
 			    "packets to %s leave from %s, which is not in the peer certificate -> add %s to EXTRA_SANS "
 			    "in cluster.conf, then etcd-cluster setup",
@@ -188,30 +187,23 @@ static void others_free(struct others *all)
 	free(all->list);
 }
 
-void doctor_peers(const struct machine *m, const struct member_survey *s, size_t *servers, struct doctor_report *r)
+void doctor_peers(const struct machine *m, struct doctor_exam *x)
 {
 	cleanup(others_free) struct others all = { 0 };
 	const struct pki_entry *certificate = NULL;
-	struct pki_entry *certs = NULL;
-	size_t n = 0;
 
-	*servers = 0;
-	find_others(m, s, &all);
-	if (all.n > 0) {
-		pki_list(m, &certs, &n);
-		reach(&all);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(certs[i].name, "peer") == 0)
-			certificate = &certs[i];
+	find_others(m, &x->survey, &all);
+	reach(&all);
+	for (size_t i = 0; i < x->n_certs; i++)
+		if (x->certs[i].present && strcmp(x->certs[i].name, "peer") == 0)
+			certificate = &x->certs[i];
 	for (size_t i = 0; i < all.n; i++) {
-		check_route(&all.list[i], certificate, r);
-		check_reach(&all.list[i], r);
-		*servers += all.list[i].error[ENROLL] == 0;
+		check_route(&all.list[i], certificate, &x->report);
+		check_reach(&all.list[i], &x->report);
+		x->servers += all.list[i].error[ENROLL] == 0;
 	}
 	/* Two members are worse than one: if either is down, both stop. */
-	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(s).all == 0)
-		doctor_warn(r, "MEMBERS in cluster.conf has two members: if one is down, both stop -> have one, or "
-			       "three");
-	pki_list_free(certs, n);
+	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(&x->survey).all == 0)
+		doctor_warn(&x->report, "MEMBERS in cluster.conf has two members: if one is down, both stop -> have "
+					"one, or three");
 }

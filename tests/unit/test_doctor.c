@@ -79,17 +79,20 @@ static int silent_listener(uint16_t *port, int full[2])
 /* *servers: the expected number of other enrolment servers; on return the real one. NULL: the number that was found. */
 static struct doctor_report look_around(const char *conf, const struct member_survey *s, size_t *servers)
 {
-	struct doctor_report r = { .running = true };
-	size_t n = 0;
+	struct doctor_exam x = { .survey = *s, .report.running = true };
 	struct machine m;
+	size_t n;
 
 	open_machine(&m, conf);
-	doctor_peers(&m, s, &n, &r);
-	doctor_ca(&m, s, servers ? *servers : n, &r);
-	if (servers)
+	doctor_peers(&m, &x);
+	n = x.servers;
+	if (servers) {
+		x.servers = *servers;
 		*servers = n;
+	}
+	doctor_ca(&m, &x);
 	machine_free(&m);
-	return r;
+	return x.report;
 }
 
 static void the_ports_of_the_others_are_tried(void **state)
