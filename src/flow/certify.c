@@ -129,14 +129,6 @@ struct order {
 	bool force, local;
 };
 
-enum plan {
-	PLAN_NOTHING,
-	PLAN_CHECK, /* copied certificates: nothing can be issued here */
-	PLAN_LATER, /* what is due comes from the CA host, which is not asked now; until then the present ones will do */
-	PLAN_WAIT,  /* the same, but etcd cannot run with the present ones */
-	PLAN_ISSUE,
-};
-
 /* Everything that etcd and its administrator need is there and would do today. */
 static bool usable(const struct pki_run *w)
 {
@@ -158,34 +150,20 @@ static enum pki_todo most(const struct pki_run *w)
 	return top;
 }
 
-/* What one leaf needs, and why. */
-static enum pki_todo decide_leaf(const struct pki_run *w, int i, bool force, char **why)
+/* What each leaf needs, and why. */
+static void decide(struct pki_run *w, const struct order *o)
 {
-	enum pki_todo todo;
-
-	if (w->origin == PKI_NEW_CA) {
-		*why = xstrdup("is missing");
-		return PKI_REKEY;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		if (o->names && !strv_has(o->names, pki_profile(i)->name))
+			continue;
+		w->todo[i] = w->origin == PKI_NEW_CA
+				     ? PKI_REKEY
+				     : pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], &w->why[i]);
+		if (w->todo[i] == PKI_FINE && o->force) {
+			w->todo[i] = PKI_RENEW;
+			w->why[i] = xstrdup("is not due, but asked for");
+		}
 	}
-	todo = pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], why);
-	if (todo != PKI_FINE || !force)
-		return todo;
-	*why = xstrdup("is not due, but asked for");
-	return PKI_RENEW;
-}
-
-static enum plan decide(struct pki_run *w, const struct order *o)
-{
-	if (w->origin == PKI_COPIED)
-		return PLAN_CHECK;
-	for (int i = 0; i < PKI_LEAVES; i++)
-		if (!o->names || strv_has(o->names, pki_profile(i)->name))
-			w->todo[i] = decide_leaf(w, i, o->force, &w->why[i]);
-	if (most(w) == PKI_FINE)
-		return PLAN_NOTHING;
-	if (!o->local || !from_ca_host(w))
-		return PLAN_ISSUE;
-	return w->origin == PKI_ENROLLED && usable(w) ? PLAN_LATER : PLAN_WAIT;
 }
 
 static void log_plan(const struct pki_run *w)
@@ -253,11 +231,8 @@ static int first_keys(struct pki_run *w, struct err *e)
 {
 	auto_token struct token token = { 0 };
 	int rc = token_read_file(w->m, &token, e);
-	bool any = false;
 
-	for (int i = 0; i < PKI_LEAVES; i++)
-		any = any || w->fresh[i];
-	if (rc <= 0 || !any)
+	if (rc <= 0 || most(w) != PKI_REKEY)
 		return rc < 0 ? -1 : 0;
 	if (pki_put_generation(w, e) < 0)
 		return -1;
@@ -331,18 +306,21 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 }
 
 /* 1 something was issued (dry run: would be), 0 nothing, -1. */
-static int execute(struct pki_run *w, enum plan plan, const struct order *o, struct err *e)
+static int execute(struct pki_run *w, const struct order *o, struct err *e)
 {
 	struct err lost = { 0 };
 	int rc = 0;
 
-	if (plan == PLAN_CHECK)
+	if (w->origin == PKI_COPIED)
 		return check_copied(w, o->force, e);
-	if (plan == PLAN_WAIT)
-		return err_set(e, ERR_PENDING, "the CA host has to be asked for the certificates of this machine");
-	if (plan == PLAN_LATER)
-		return 0;
-	if (plan == PLAN_ISSUE) {
+	decide(w, o);
+	if (most(w) != PKI_FINE) {
+		/* The CA host is not asked now. The present certificates may do until then. */
+		if (o->local && w->origin == PKI_ENROLLED && usable(w))
+			return 0;
+		if (o->local && from_ca_host(w))
+			return err_set(e, ERR_PENDING,
+				       "the CA host has to be asked for the certificates of this machine");
 		log_plan(w);
 		if (w->m->dry_run)
 			return 1;
@@ -366,7 +344,7 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	w.origin = pki_origin(m);
 	if (check_origin(&w, o->local, e) < 0)
 		return -1;
-	issued = execute(&w, decide(&w, o), o, e);
+	issued = execute(&w, o, e);
 	if (issued < 0 || m->dry_run)
 		return issued;
 	repaired = fix_modes(m, e);
