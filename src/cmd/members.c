@@ -2,18 +2,14 @@
  *
  * The verbs that take members out of a cluster or repair it.
  */
+#include "flow/members.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "flow/leave.h"
-#include "flow/recover.h"
-#include "flow/remove.h"
-#include "flow/replace.h"
 
 static int leave(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const struct leave_options how = { .last = a->last, .ca_elsewhere = a->ca_elsewhere };
-	int rc = leave_run(m, &how, e);
+	int rc = leave_run(m, a->last, a->ca_elsewhere, e);
 
 	if (rc == 0)
 		log_info("nothing to do: this machine is not a member of a cluster");
@@ -38,9 +34,7 @@ const struct cmd_verb cmd_leave = {
 
 static int run_remove(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	const struct remove_options how = { .force = a->force, .member = a->words[0] };
-
-	return remove_run(m, &how, e);
+	return remove_run(m, a->words[0], a->force, e);
 }
 
 static const struct cmd_option remove_options[] = {

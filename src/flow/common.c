@@ -6,10 +6,13 @@
 #include "base/mem.h"
 #include "service/service.h"
 
+#define ASK_MS	3000
 #define LOOK_MS 100
 
-int common_check_quorum(const struct member_survey *s, struct err *e)
+int common_survey(const struct machine *m, struct member_survey *s, struct err *e)
 {
+	if (member_survey(m, ASK_MS, s, e) < 0)
+		return -1;
 	if (s->agreed)
 		return 0;
 	(void)err_set(

@@ -7,8 +7,8 @@
 #include "config/machine.h"
 #include "member/health.h"
 
-/* 0 when the surveyed members can agree to a removal, else -1 (ERR_HEALTH). */
-int common_check_quorum(const struct member_survey *s, struct err *e) MUST_CHECK;
+/* member_survey; and ERR_HEALTH, with the answers in s, when the members cannot agree to a removal now. */
+int common_survey(const struct machine *m, struct member_survey *s, struct err *e) MUST_CHECK;
 
 /*
  * Stops etcd.service. An etcd on DATA_DIR that systemd did not start has that many seconds to end by itself; one that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/leave.h"
+#include "flow/members.h"
 
 #include "adapter/probe.h"
 #include "base/log.h"
@@ -18,7 +18,7 @@
 #include "service/outcome.h"
 #include "service/service.h"
 
-#define ASK_MS	 3000
+#define MOVE_MS	 3000
 #define REACH_MS 2000
 
 /* A removed member ends by itself within a second; a leader that cannot reach its peers takes 7 s (etcd 3.4). */
@@ -26,7 +26,7 @@
 
 struct leaving {
 	const struct machine *m;
-	const struct leave_options *how;
+	bool last;
 	uint64_t cluster_id, member_id; /* what this machine is; 0: nothing */
 	struct member_survey s;
 	const struct member *own; /* in the list; NULL: it was removed already */
@@ -35,6 +35,12 @@ struct leaving {
 static void leaving_free(struct leaving *l)
 {
 	member_survey_free(&l->s);
+}
+
+/* In the list, and not this machine's. */
+static bool is_other(const struct leaving *l, const struct member *one)
+{
+	return one->listed && one != l->own;
 }
 
 /* --- Before anything is changed. */
@@ -53,29 +59,19 @@ static int who_am_i(struct leaving *l, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-static bool anybody_answers(const struct leaving *l)
-{
-	for (size_t i = 0; i < l->s.n; i++)
-		if (l->s.list[i].answers)
-			return true;
-	return false;
-}
-
 static int ask(struct leaving *l, struct err *e)
 {
-	/* A killed `leave --last` goes on: its cluster may have nobody left to ask, and no certificates to ask with. */
-	bool resumes = l->how->last && l->m->conf.role == ROLE_NONE;
+	/* A killed `leave --last` goes on: its cluster may have nobody left to answer, and no certificates to ask with. */
+	const bool resumes = l->last && l->m->conf.role == ROLE_NONE;
 
-	if (member_survey(l->m, ASK_MS, &l->s, e) < 0) {
-		if (!resumes || file_exists(l->m->at.pki))
+	if (common_survey(l->m, &l->s, e) < 0) {
+		const bool nobody = l->s.n > 0 ? l->s.cluster_id == 0 : !file_exists(l->m->at.pki);
+
+		if (!resumes || !nobody)
 			return -1;
 		err_clear(e);
 		return 0;
 	}
-	if (resumes && !anybody_answers(l))
-		return 0;
-	if (common_check_quorum(&l->s, e) < 0)
-		return -1;
 	if (l->s.cluster_id != l->cluster_id) {
 		(void)err_set(e, ERR_CONFIG,
 			      "the members that answer are of cluster " ID_FMT ", this machine is a member of " ID_FMT,
@@ -91,23 +87,22 @@ static bool has_other_ca_host(const struct leaving *l)
 {
 	auto_strv char **hosts = NULL;
 
-	for (size_t i = 0; i < l->s.n; i++) {
-		const struct member *one = &l->s.list[i];
+	for (const struct member *one = l->s.list; one < l->s.list + l->s.n; one++) {
 		auto_free char *host = NULL;
 		uint16_t port;
 
-		if (one->listed && one != l->own && one->peer_urls && endpoint_split(one->peer_urls[0], &host, &port))
+		if (is_other(l, one) && one->peer_urls && endpoint_split(one->peer_urls[0], &host, &port))
 			strv_add(&hosts, host);
 	}
 	return probe_listening(hosts, l->m->conf.enroll_port, REACH_MS);
 }
 
 /* The others need the CA key: to renew certificates, and to let machines join. */
-static int check_ca(const struct leaving *l, struct err *e)
+static int check_ca(const struct leaving *l, bool elsewhere, struct err *e)
 {
 	auto_free char *key = machine_pki_path(l->m, "ca", "key");
 
-	if (l->how->ca_elsewhere || !file_exists(key) || has_other_ca_host(l))
+	if (elsewhere || !file_exists(key) || has_other_ca_host(l))
 		return 0;
 	(void)err_set(e, ERR_CONFIG,
 		      "the CA key is on this machine, and no other member has its enrolment port %u open: without the "
@@ -120,22 +115,22 @@ static int check_ca(const struct leaving *l, struct err *e)
 /* No other voter, and no learner that is about to become one. */
 static bool is_alone(const struct leaving *l)
 {
-	for (size_t i = 0; i < l->s.n; i++)
-		if (l->s.list[i].listed && &l->s.list[i] != l->own)
+	for (const struct member *one = l->s.list; one < l->s.list + l->s.n; one++)
+		if (is_other(l, one))
 			return false;
 	return true;
 }
 
-static int check_leaving(const struct leaving *l, struct err *e)
+static int check_leaving(const struct leaving *l, bool ca_elsewhere, struct err *e)
 {
-	if (!l->own || (l->how->last && is_alone(l)))
+	if (!l->own || (l->last && is_alone(l)))
 		return 0;
-	if (l->how->last) {
+	if (l->last) {
 		(void)err_set(e, ERR_CONFIG, "%s is not the only member of its cluster", l->own->name);
 		return err_hint(e, "etcd-cluster leave");
 	}
 	if (removal_check(&l->s, l->own, e) == 0)
-		return check_ca(l, e);
+		return check_ca(l, ca_elsewhere, e);
 	if (e->class != ERR_CONFIG)
 		return -1;
 	return err_hint(e,
@@ -153,16 +148,13 @@ static void hand_over(const struct leaving *l)
 	auto_grpc struct grpc *g = NULL;
 	struct err ignored = { 0 };
 
-	for (size_t i = 0; i < l->s.n; i++) {
-		const struct member *one = &l->s.list[i];
-
-		if (one != l->own && one->listed && one->healthy && !one->learner &&
+	for (const struct member *one = l->s.list; one < l->s.list + l->s.n; one++)
+		if (is_other(l, one) && one->healthy && !one->learner &&
 		    (!heir || one->status.raft_applied_index > heir->status.raft_applied_index))
 			heir = one;
-	}
 	if (!heir || l->own->id != l->s.leader)
 		return;
-	g = endpoint_open(l->m, l->own->url, 0, ASK_MS, &ignored);
+	g = endpoint_open(l->m, l->own->url, 0, MOVE_MS, &ignored);
 	if (!g || rpc_move_leader(g, heir->id, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 	else
@@ -171,7 +163,7 @@ static void hand_over(const struct leaving *l)
 
 static int take_out(const struct leaving *l, struct err *e)
 {
-	if (l->how->last)
+	if (l->last)
 		return 0; /* etcd does not remove its last member; the cluster ends when its data is moved aside */
 	if (!l->own) {
 		log_info("this machine's member " ID_FMT " was removed from the cluster already", l->member_id);
@@ -191,26 +183,10 @@ static int take_out(const struct leaving *l, struct err *e)
 
 /* --- On this machine. */
 
-/* From here on setup leaves this machine alone, whatever kills this run. */
-static int be_idle(const struct machine *m, struct err *e)
-{
-	static const struct config_answer none[] = { { "ROLE", "none" } };
-
-	return config_edit(&m->at, none, ARRAY_LEN(none), m->dry_run, e) < 0 ? -1 : 0;
-}
-
-/* Without systemd, etcd ends by itself when it learns that it was removed. */
-static int stop(const struct machine *m, struct err *e)
-{
-	if (service_retry(m, false, e) < 0 || service_enroll_port(m, false, e) < 0)
-		return -1;
-	return common_stop(m, END_SECONDS, e);
-}
-
 /* With the last member its cluster ends, and its CA would be in the way of the next cluster's. */
 static int put_aside(const struct leaving *l, struct err *e)
 {
-	if (aside_membership(l->m, true, l->how->last, e) < 0)
+	if (aside_membership(l->m, true, l->last, e) < 0)
 		return -1;
 	return l->m->dry_run || outcome_write(l->m, OUTCOME_IDLE, NULL, e) >= 0 ? 0 : -1;
 }
@@ -228,18 +204,25 @@ static int check_role(const struct machine *m, struct err *e)
 	return 0;
 }
 
-int leave_run(const struct machine *m, const struct leave_options *how, struct err *e)
+int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err *e)
 {
-	struct leaving l cleanup(leaving_free) = { .m = m, .how = how };
+	static const struct config_answer none = { "ROLE", "none" };
+	struct leaving l cleanup(leaving_free) = { .m = m, .last = last };
 
 	if (who_am_i(&l, e) < 0)
 		return -1;
 	if (l.member_id == 0)
 		return 0;
-	if (ask(&l, e) < 0 || check_leaving(&l, e) < 0 || take_out(&l, e) < 0 || be_idle(m, e) < 0 || stop(m, e) < 0 ||
-	    put_aside(&l, e) < 0 || check_role(m, e) < 0)
+	if (ask(&l, e) < 0 || check_leaving(&l, ca_elsewhere, e) < 0 || take_out(&l, e) < 0)
 		return -1;
-	if (how->last)
+	/* From here on setup leaves this machine alone, whatever kills this run. */
+	if (config_edit(&m->at, &none, 1, m->dry_run, e) < 0 || service_retry(m, false, e) < 0 ||
+	    service_enroll_port(m, false, e) < 0)
+		return -1;
+	/* Without systemd, etcd ends by itself when it learns that it was removed. */
+	if (common_stop(m, END_SECONDS, e) < 0 || put_aside(&l, e) < 0 || check_role(m, e) < 0)
+		return -1;
+	if (last)
 		log_info("cluster " ID_FMT " is given up; its data and certificates are moved aside", l.cluster_id);
 	else if (l.own)
 		removal_report(&l.s, l.own);

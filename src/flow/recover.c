@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/recover.h"
+#include "flow/members.h"
 
 #include <string.h>
 
@@ -75,30 +75,28 @@ static void add_other(struct recovery *r, const char *url)
 		strv_add_once(&r->others, url);
 }
 
+static void add_host(struct recovery *r, const char *address)
+{
+	auto_free char *url = config_url(address, r->m->conf.peer_port);
+
+	add_other(r, url);
+}
+
 /* No list could be had: those that etcd.env and cluster.conf name. */
 static void others_by_files(struct recovery *r)
 {
 	const char *initial = keyfile_get(&r->env, "ETCD_INITIAL_CLUSTER");
-	auto_strv char **parts = initial ? text_split(initial, ",") : NULL;
+	auto_strv char **parts = initial ? text_split(initial, ",=") : NULL;
 	const struct config *c = &r->m->conf;
 
-	for (size_t i = 0; parts && parts[i]; i++) {
-		const char *url = strchr(parts[i], '=');
-
-		if (url)
-			add_other(r, url + 1);
-	}
-	for (size_t i = 0; i < c->n_members; i++) {
-		auto_free char *url = config_url(c->members[i].address, c->peer_port);
-
+	for (char **part = parts; part && *part; part++)
+		if (strstr(*part, "://")) /* else it is a name */
+			add_other(r, *part);
+	for (size_t i = 0; i < c->n_members; i++)
 		if (strcmp(c->members[i].name, c->name) != 0)
-			add_other(r, url);
-	}
-	for (size_t i = 0; c->join && c->join[i]; i++) {
-		auto_free char *url = config_url(c->join[i], c->peer_port);
-
-		add_other(r, url);
-	}
+			add_host(r, c->members[i].address);
+	for (char **join = c->join; join && *join; join++)
+		add_host(r, *join);
 }
 
 static int refuse_alive(const char *who, struct err *e)
@@ -115,9 +113,7 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 {
 	bool listed = false;
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct member *one = &s->list[i];
-
+	for (const struct member *one = s->list; one < s->list + s->n; one++) {
 		listed |= one->listed;
 		if (one->here && one->learner) {
 			(void)err_set(e, ERR_CONFIG, "this machine is a learner, which may not have all data yet");
@@ -129,8 +125,8 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 			continue;
 		if (one->answers)
 			return refuse_alive(one->name[0] ? one->name : one->url, e);
-		for (size_t j = 0; one->peer_urls && one->peer_urls[j]; j++)
-			add_other(r, one->peer_urls[j]);
+		for (char **url = one->peer_urls; url && *url; url++)
+			add_other(r, *url);
 	}
 	if (!listed)
 		others_by_files(r);
@@ -163,12 +159,11 @@ static const struct member *only_member(const struct member_survey *s)
 {
 	const struct member *only = NULL;
 
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->list[i].listed)
-			continue;
-		if (only || !s->list[i].here)
+	for (const struct member *one = s->list; one < s->list + s->n; one++) {
+		if (one->listed && !one->here)
 			return NULL;
-		only = &s->list[i];
+		if (one->listed)
+			only = one;
 	}
 	return only && only->healthy && !only->learner ? only : NULL;
 }
@@ -226,16 +221,14 @@ static char **environment(const struct recovery *r)
 static int died(const char *log, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
+	auto_strv char **lines = NULL;
 	struct err unread = { 0 };
-	const char *last;
 
 	if (file_read(log, 16U << 20, &text, &unread) < 0)
 		return err_set(e, ERR_FAIL, "etcd ended at once");
-	while (text.len > 0 && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
-	last = strrchr(buf_str(&text), '\n');
+	lines = text_lines(buf_str(&text));
 	return err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
-		       last ? last + 1 : buf_str(&text));
+		       lines ? lines[strv_len(lines) - 1] : "");
 }
 
 static int survey_alone(struct recovery *r, struct err *e)

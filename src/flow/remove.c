@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/remove.h"
+#include "flow/members.h"
 
 #include <string.h>
 
@@ -11,8 +11,6 @@
 #include "flow/common.h"
 #include "member/membership.h"
 #include "member/removal.h"
-
-#define ASK_MS 3000
 
 /* One lost packet does not make a member dead: it is looked at this often, a second apart. */
 #define LOOKS 3
@@ -46,22 +44,22 @@ static int refuse_answering(const struct member *one, struct err *e)
 }
 
 /* One look: who it is, and everything that speaks against its removal. 1 it may go, 0 it is not there, -1. */
-static int look(const struct machine *m, const struct remove_options *how, struct member_survey *s,
+static int look(const struct machine *m, const char *member, bool force, struct member_survey *s,
 		const struct member **one, struct err *e)
 {
 	int rc;
 
 	member_survey_free(s);
-	if (member_survey(m, ASK_MS, s, e) < 0 || common_check_quorum(s, e) < 0)
+	if (common_survey(m, s, e) < 0)
 		return -1;
-	rc = removal_pick(s, how->member, one, e);
+	rc = removal_pick(s, member, one, e);
 	if (rc <= 0)
-		return rc < 0 ? -1 : not_there(m, s, how->member, e);
+		return rc < 0 ? -1 : not_there(m, s, member, e);
 	if ((*one)->here) {
-		(void)err_set(e, ERR_CONFIG, "%s is this machine", how->member);
+		(void)err_set(e, ERR_CONFIG, "%s is this machine", member);
 		return err_hint(e, "etcd-cluster leave");
 	}
-	if ((*one)->answers && !how->force)
+	if ((*one)->answers && !force)
 		return refuse_answering(*one, e);
 	return removal_check(s, *one, e) < 0 ? -1 : 1;
 }
@@ -77,16 +75,16 @@ static int forget(const struct machine *m, const char *name, struct err *e)
 	return lock < 0 || enroll_record_drop(m, name, e) < 0 ? -1 : 0;
 }
 
-int remove_run(const struct machine *m, const struct remove_options *how, struct err *e)
+int remove_run(const struct machine *m, const char *member, bool force, struct err *e)
 {
 	cleanup(member_survey_free) struct member_survey s = { 0 };
 	const struct member *one = NULL;
 	auto_free char *what = NULL;
-	int rc = look(m, how, &s, &one, e);
+	int rc = look(m, member, force, &s, &one, e);
 
 	for (int i = 1; rc > 0 && one && i < LOOKS && one->url[0] != '\0' && !one->answers && !m->dry_run; i++) {
 		clock_sleep(1000);
-		rc = look(m, how, &s, &one, e);
+		rc = look(m, member, force, &s, &one, e);
 	}
 	if (rc <= 0 || !one)
 		return rc;

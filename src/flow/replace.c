@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/replace.h"
+#include "flow/members.h"
 
 #include <string.h>
 
@@ -14,8 +14,6 @@
 #include "member/identity.h"
 #include "member/joining.h"
 #include "member/removal.h"
-
-#define ASK_MS 3000
 
 static int check_words(const struct machine *m, const char *member, struct err *e)
 {
@@ -36,8 +34,7 @@ static int check_words(const struct machine *m, const char *member, struct err *
 /* 1 when something of the former member is left (*id 0: only data). 0: nothing is, or setup goes on with a join. */
 static int find_former(const struct machine *m, uint64_t *id, struct err *e)
 {
-	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
-	auto_free char *member = xasprintf("%s/member", data);
+	auto_strv char **data = aside_parts(m);
 	cleanup(identity_free) struct identity was = { 0 };
 	auto_joining struct joining journal = { 0 };
 	int rc = identity_read(m, &was, e);
@@ -46,7 +43,7 @@ static int find_former(const struct machine *m, uint64_t *id, struct err *e)
 	if (rc != 0)
 		return rc;
 	rc = joining_read(m, &journal, e);
-	return rc < 0 ? -1 : rc == 0 && file_exists(member);
+	return rc < 0 ? -1 : rc == 0 && file_exists(data[0]);
 }
 
 /* 1 the others can do without it, 0 it answers, -1. */
@@ -55,7 +52,7 @@ static int ask_others(const struct machine *m, uint64_t id, struct err *e)
 	cleanup(member_survey_free) struct member_survey s = { 0 };
 	const struct member *own = NULL;
 
-	if (member_survey(m, ASK_MS, &s, e) < 0 || common_check_quorum(&s, e) < 0)
+	if (common_survey(m, &s, e) < 0)
 		return -1;
 	if (id != 0)
 		own = removal_by_id(&s, id);

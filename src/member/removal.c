@@ -55,9 +55,7 @@ int removal_pick(const struct member_survey *s, const char *what, const struct m
 	bool is_id = text_parse_hex(what, &id);
 
 	*one = NULL;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct member *it = &s->list[i];
-
+	for (const struct member *it = s->list; it < s->list + s->n; it++) {
 		if (!it->listed || (strcmp(it->name, what) != 0 && !(is_id && it->id == id)))
 			continue;
 		if (*one) {

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a person changes about the members of a cluster. Killed anywhere and run again, each goes on.
+ */
+#pragma once
+
+#include "config/machine.h"
+
+/*
+ * This machine leaves its cluster (leave.c): removes its member, stops etcd, writes ROLE=none and moves data, identity
+ * and etcd.env aside; certificates stay. The other members agree first, then etcd is stopped: a cluster of two whose
+ * one member has stopped cannot agree to anything. last: the only member gives its cluster up, and the certificates,
+ * with the CA, are moved aside as well. ca_elsewhere: the person confirms that the CA key is kept in another place,
+ * too. Refused when the others need its vote, and for the last voter without `last`. 1 done, 0 this machine is not a
+ * member, -1.
+ */
+int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err *e) MUST_CHECK;
+
+/*
+ * From any healthy machine, removes a dead member (its name, or its ID in hex) when the others can do without it; that
+ * is never forced (remove.c). One that answers, or answers again within seconds, is refused without force: it can leave
+ * by itself. On a CA host its enrolment is forgotten. 1 done, 0 it is not a member, -1.
+ */
+int remove_run(const struct machine *m, const char *member, bool force, struct err *e) MUST_CHECK;
+
+/*
+ * A rebuilt machine takes the place of the dead member that it was (replace.c). Moves aside what is left of the former
+ * member (a member-id without its data, data that etcd does not start on), but only when the others have a quorum and
+ * do not need it. Then runs setup (flow/setup.h) with replace allowed: the dead member is removed, and the machine
+ * joins as a new member of the same name. Results are those of setup_run.
+ */
+int replace_run(const struct machine_options *where, const char *member, struct err *e) MUST_CHECK;
+
+/*
+ * After so many members are lost for ever that the rest has no quorum (recover.c): makes this machine's member the only
+ * one of its cluster (etcd's --force-new-cluster) and starts it. cluster_id is what the person typed: it must be that
+ * of the data here. Refused while there is a quorum or any other member can be reached. The data is copied first. 1
+ * done, 0 it is a healthy cluster of one already, -1.
+ */
+int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e) MUST_CHECK;
