@@ -28,13 +28,11 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 		url = config_url(address, port ? port : m->conf.client_port);
 		strv_add(&urls, url);
 	}
-	if (poll_all(m, urls, LOOK_MS, r) == 0) {
-		(void)poll_fail(r, e);
-		return 0;
-	}
+	(void)poll_all(m, urls, LOOK_MS, r);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->list[i].answers)
 			return r->list[i].status.cluster_id;
+	(void)poll_fail(r, e);
 	return 0;
 }
 

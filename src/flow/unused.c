@@ -110,25 +110,18 @@ static int give_up(const struct machine *m, bool keep_ca, const char *marker, st
 	return put_aside(m, keep_ca, marker, e);
 }
 
-static bool concerned(const struct machine *m, bool joins)
-{
-	const struct config *c = &m->conf;
-
-	if (file_exists(m->at.joining))
-		return false;
-	return joins || c->role == ROLE_JOIN || (c->role == ROLE_CLUSTER && c->n_members > 1);
-}
-
 int unused_give_up(const struct machine *m, bool joins, bool local, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
-	const bool keep_ca = !joins && config_makes_ca(&m->conf);
+	const struct config *c = &m->conf;
+	const bool others = joins || c->role == ROLE_JOIN || (c->role == ROLE_CLUSTER && c->n_members > 1);
+	const bool keep_ca = !joins && config_makes_ca(c);
 	/* Written before the first thing is moved: the next run finishes a killed one. */
 	auto_free char *marker = xasprintf("%s.given-up", m->at.member_id);
 	struct err foreign = { 0 };
 	int rc;
 
-	if (!concerned(m, joins))
+	if (!others || file_exists(m->at.joining))
 		return 0;
 	if (!local && file_exists(marker))
 		return put_aside(m, keep_ca, marker, e);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -250,7 +249,6 @@ static void blame_learner(const struct rpc_members *list, struct err *e)
  */
 static int change(const struct machine *m, struct change *c, struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = 500L * 1000 * 1000 };
 	const long long end = clock_ms() + SETTLE_SECONDS * 1000LL;
 	char **urls = endpoint_all(m);
 	bool answered, listed = false;
@@ -268,7 +266,7 @@ static int change(const struct machine *m, struct change *c, struct err *e)
 		if (refusal == RPC_TOO_MANY_LEARNERS)
 			blame_learner(&c->list, e);
 		if (refusal == RPC_UNHEALTHY && !blame_dead(m, &c->list, e) && clock_ms() < end)
-			(void)nanosleep(&pause, NULL);
+			clock_sleep(500);
 		else if (listed || (refusal != RPC_UNKNOWN_OUTCOME && refusal != RPC_ASKED_LEARNER))
 			break;
 		urls = membership_urls(&c->list);
