@@ -77,22 +77,15 @@ static int put_text(struct buf *out, const char *key, const char *text, struct e
 	return keyfile_put(out, key, copy, e);
 }
 
-static int render(enum outcome_state state, const struct err *why, struct buf *out, struct err *e)
-{
-	buf_printf(out, "STATE=%s\nEXIT=%d\n", names[state], why ? (int)why->class : 0);
-	if (!why)
-		return 0;
-	if (put_text(out, "MESSAGE", why->msg, e) < 0)
-		return -1;
-	return put_text(out, "HINT", why->hint, e);
-}
-
 int outcome_write(const struct machine *m, enum outcome_state state, const struct err *why, struct err *e)
 {
 	auto_free char *path = path_of(m);
 	auto_buf struct buf text = { 0 };
 
-	if (render(state, why, &text, e) < 0 || file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)
+	buf_printf(&text, "STATE=%s\nEXIT=%d\n", names[state], why ? (int)why->class : 0);
+	if (why && (put_text(&text, "MESSAGE", why->msg, e) < 0 || put_text(&text, "HINT", why->hint, e) < 0))
+		return -1;
+	if (file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)
 		return -1;
 	return machine_write(m, path, FILE_MODE(0644), &text, e);
 }
