@@ -14,7 +14,6 @@
 #include "member/endpoint.h"
 #include "member/joining.h"
 #include "member/membership.h"
-#include "member/poll.h"
 #include "member/removal.h"
 #include "release/release.h"
 #include "service/service.h"
@@ -38,14 +37,13 @@
 /* What a joining machine has learned. */
 struct joiner {
 	const struct machine *m;
-	bool replace;
 	char *peer; /* our peer URL */
 	struct joining journal;
 	bool resumes; /* the journal knows our member */
 	int has_data; /* as datadir_look says */
 	uint64_t data_cluster, data_member;
 	struct rpc_members list;
-	struct poll there; /* the members, asked */
+	struct member_survey there; /* the members, asked */
 };
 
 static const char *address_of(const struct rpc_member *one)
@@ -57,7 +55,7 @@ static void joiner_free(struct joiner *j)
 {
 	joining_free(&j->journal);
 	rpc_members_free(&j->list);
-	poll_free(&j->there);
+	member_survey_free(&j->there);
 	free(j->peer);
 }
 
@@ -99,44 +97,30 @@ static int look_here(struct joiner *j, struct err *e)
 
 static int look_there(struct joiner *j, struct err *e)
 {
-	if (membership_list(j->m, &j->list, e) < 0)
+	if (membership_list(j->m, &j->list, e) < 0 || member_survey(j->m, LOOK_MS, &j->there, e) < 0)
 		return later(e);
-	(void)poll_all(j->m, membership_urls(&j->list), LOOK_MS, &j->there);
 	return 0;
 }
 
-/* What member id has answered, or NULL. */
-static const struct poll_answer *answer_of(const struct poll *there, uint64_t id)
+static bool answers(const struct joiner *j, uint64_t id)
 {
-	for (size_t i = 0; i < there->n; i++)
-		if (there->list[i].answers && there->list[i].status.member_id == id)
-			return &there->list[i];
-	return NULL;
+	const struct member *one = removal_by_id(&j->there, id);
+
+	return one && one->answers;
 }
 
 /* Only a member that was silent for some seconds counts as dead, since it is removed for good. */
-static bool is_dead(const struct joiner *j, const struct rpc_member *one)
+static bool is_dead(struct joiner *j, uint64_t id)
 {
-	struct rpc_member copy = *one;
-	const struct rpc_members just = { .list = &copy, .n = 1 };
+	struct err unasked = { 0 };
 
-	if (answer_of(&j->there, one->id))
-		return false;
-	for (int look = 1; look < DEAD_LOOKS; look++) {
-		cleanup(poll_free) struct poll again = { 0 };
-
+	for (int look = 1; look < DEAD_LOOKS && !answers(j, id); look++) {
 		clock_sleep(1000);
-		if (poll_all(j->m, membership_urls(&just), LOOK_MS, &again) > 0)
-			return false;
+		member_survey_free(&j->there);
+		if (member_survey(j->m, LOOK_MS, &j->there, &unasked) < 0)
+			log_debug("%s", unasked.msg);
 	}
-	return true;
-}
-
-/* The data is that of the member that the journal names. */
-static bool data_is_journalled(const struct joiner *j)
-{
-	return j->has_data && j->resumes && j->data_cluster == j->journal.cluster_id &&
-	       j->data_member == j->journal.member_id;
+	return !answers(j, id);
 }
 
 static int check_version(const struct joiner *j, struct err *e)
@@ -186,23 +170,6 @@ static int claim_data(struct joiner *j, struct err *e)
 	return err_hint(e, "set NAME and ADDRESS in %s to what they were, or name another DATA_DIR", j->m->at.conf);
 }
 
-/* A voter that knows a leader takes part. */
-static struct member_votes count_votes(const struct joiner *j)
-{
-	struct member_votes v = { 0 };
-
-	for (size_t i = 0; i < j->list.n; i++) {
-		const struct poll_answer *one = answer_of(&j->there, j->list.list[i].id);
-
-		if (j->list.list[i].is_learner)
-			continue;
-		v.all++;
-		v.healthy += one && one->status.leader != 0;
-	}
-	v.quorum = v.all / 2 + 1;
-	return v;
-}
-
 static int remove_member(struct joiner *j, uint64_t id, struct err *e)
 {
 	if (j->m->dry_run)
@@ -213,9 +180,7 @@ static int remove_member(struct joiner *j, uint64_t id, struct err *e)
 /* Removes a dead member when the others are a quorum without it. */
 static int remove_dead(struct joiner *j, const struct rpc_member *dead, struct err *e)
 {
-	struct member_votes votes = count_votes(j);
-
-	if (removal_judge(votes, !dead->is_learner, false, dead->name, e) < 0)
+	if (removal_judge(member_count_votes(&j->there), !dead->is_learner, false, dead->name, e) < 0)
 		return later(e);
 	log_info("removing the dead member " ID_FMT " (%s, %s)", dead->id, dead->name, address_of(dead));
 	return remove_member(j, dead->id, e);
@@ -224,14 +189,14 @@ static int remove_dead(struct joiner *j, const struct rpc_member *dead, struct e
 /* one has our name or our address. Removed when it is our own dead learner, or dead and replaced by this machine. */
 static int make_way(struct joiner *j, const struct rpc_member *one, bool ours, struct err *e)
 {
-	bool answers;
+	bool alive;
 
-	if (ours || (j->replace && is_dead(j, one)))
+	if (ours || (j->m->conf.replace && is_dead(j, one->id)))
 		return remove_dead(j, one, e);
-	answers = j->replace || answer_of(&j->there, one->id);
+	alive = j->m->conf.replace || answers(j, one->id);
 	(void)err_set(e, ERR_CONFIG, "the cluster has a member %s (" ID_FMT ") at %s already%s", one->name, one->id,
-		      address_of(one), answers ? ", and it answers" : "; it does not answer");
-	if (answers)
+		      address_of(one), alive ? ", and it answers" : "; it does not answer");
+	if (alive)
 		return err_hint(e, "choose another NAME or ADDRESS in %s", j->m->at.conf);
 	return err_hint(e, "to replace it: etcd-cluster replace %s", one->name);
 }
@@ -262,8 +227,8 @@ static int clear_way(struct joiner *j, struct err *e)
 	const struct rpc_member *namesake = membership_by_name(&j->list, j->m->conf.name);
 
 	if (here && membership_has_started(here)) {
-		const bool answers = here->is_learner ? !is_dead(j, here) : answer_of(&j->there, here->id) != NULL;
-		const enum joining_whose whose = joining_whose(&j->journal, here, answers);
+		const bool alive = here->is_learner ? !is_dead(j, here->id) : answers(j, here->id);
+		const enum joining_whose whose = joining_whose(&j->journal, here, alive);
 
 		if (whose == JOINING_RUNS)
 			return 1;
@@ -314,11 +279,17 @@ static int add(struct joiner *j, struct err *e)
 	return journal_added(j, id, &after, e) < 0 ? -1 : 1;
 }
 
-/* Data and journal belong together. 1: go on with them; 0: that member was removed, and its data is moved aside. */
+/*
+ * 1: the data is that of the member that the journal names; go on with both. 0: it is not, or that member was removed,
+ * and its data is moved aside.
+ */
 static int resume(struct joiner *j, struct err *e)
 {
 	struct err unasked = { 0 };
 
+	if (!j->has_data || !j->resumes || j->data_cluster != j->journal.cluster_id ||
+	    j->data_member != j->journal.member_id)
+		return 0;
 	if (membership_list(j->m, &j->list, &unasked) < 0) {
 		log_debug("%s", unasked.msg); /* etcd may come up all the same */
 		return 1;
@@ -333,22 +304,20 @@ static int resume(struct joiner *j, struct err *e)
 	return 0;
 }
 
-int join_enter(const struct machine *m, bool replace, struct err *e)
+int join_enter(const struct machine *m, struct err *e)
 {
-	struct joiner j cleanup(joiner_free) = { .m = m, .replace = replace || m->conf.replace };
-	int rc = look_here(&j, e);
+	struct joiner j cleanup(joiner_free) = { .m = m };
+	int rc;
 
-	if (rc < 0)
+	if (look_here(&j, e) < 0)
 		return -1;
-	rc = data_is_journalled(&j) ? resume(&j, e) : 0;
+	rc = resume(&j, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (look_there(&j, e) < 0 || (j.has_data && claim_data(&j, e) < 0))
 		return -1;
-	if (j.has_data)
-		return journal_added(&j, j.data_member, &j.list, e);
-	if (is_added(&j))
-		return journal_added(&j, j.journal.member_id, &j.list, e);
+	if (j.has_data || is_added(&j))
+		return journal_added(&j, j.has_data ? j.data_member : j.journal.member_id, &j.list, e);
 	if (check_version(&j, e) < 0 || drop_former(&j, e) < 0)
 		return -1;
 	rc = clear_way(&j, e);
@@ -361,8 +330,6 @@ int join_enter(const struct machine *m, bool replace, struct err *e)
 
 static int write_step(const struct machine *m, struct joining *j, enum joining_step step, struct err *e)
 {
-	if (j->step == step)
-		return 0;
 	j->step = step;
 	return joining_write(m, j, e);
 }
@@ -431,25 +398,31 @@ bool join_may_start(const struct machine *m)
 	return join_wanted(m, false) && stat(m->at.joining, &st) == 0 && time(NULL) - st.st_mtime < START_SECONDS;
 }
 
-void join_undo(const struct machine *m, const char *why, struct err *e)
+/* What became of the learner. Always -1. */
+static int undo(const struct machine *m, const struct joining *j, const char *why, struct err *e)
+{
+	int rc = take_back(m, j->member_id, e);
+
+	if (rc < 0) {
+		(void)err_wrap(e, "%s, and learner " ID_FMT " could not be removed from the cluster", why,
+			       j->member_id);
+		return later(e);
+	}
+	if (rc == 0)
+		return err_set(e, ERR_HEALTH, "%s, though this machine is a voting member already", why);
+	if (service_stop(m, e) < 0 || aside_data(m, e) < 0 || file_remove_tree(m->at.joining, e) < 0)
+		return -1;
+	return err_set(e, ERR_HEALTH, "%s; learner " ID_FMT " was removed from the cluster again", why, j->member_id);
+}
+
+int join_undo(const struct machine *m, const char *why, struct err *e)
 {
 	auto_joining struct joining j = { 0 };
-	int rc = joining_read(m, &j, e);
+	int rc = join_wanted(m, false) ? joining_read(m, &j, e) : 0;
 
-	if (rc < 0)
-		return;
-	if (rc == 0 || j.step == JOINING_MEMBER || j.member_id == 0 || m->dry_run) {
+	if (rc >= 0 && (rc == 0 || j.member_id == 0 || m->dry_run))
 		(void)err_set(e, ERR_HEALTH, "%s", why);
-		return;
-	}
-	rc = take_back(m, j.member_id, e);
-	if (rc < 0) {
-		(void)err_wrap(e, "%s, and learner " ID_FMT " could not be removed from the cluster", why, j.member_id);
-		(void)later(e);
-	} else if (rc == 0) {
-		(void)err_set(e, ERR_HEALTH, "%s, though this machine is a voting member already", why);
-	} else if (service_stop(m, e) == 0 && aside_data(m, e) >= 0 && file_remove_tree(m->at.joining, e) == 0) {
-		(void)err_set(e, ERR_HEALTH, "%s; learner " ID_FMT " was removed from the cluster again", why,
-			      j.member_id);
-	}
+	else if (rc > 0)
+		(void)undo(m, &j, why, e);
+	return err_hint(e, "journalctl -u etcd.service -n 30 shows why; then: etcd-cluster setup");
 }

@@ -20,12 +20,12 @@ bool join_wanted(const struct machine *m, bool replace);
 /*
  * Before etcd.env is written and etcd is started: checks that this machine fits the cluster (version, name, address)
  * and whose data is in DATA_DIR (that of a removed member is moved aside), then has it added as a learner. The journal
- * then has what etcd must be started with. A dead member of the same name is refused; with replace it is removed, when
+ * then has what etcd must be started with. A dead member of the same name is refused; with REPLACE it is removed, when
  * the others are a quorum without it.
  * 1 changed, 0 it had been added before. ERR_PENDING: not yet (nobody answers, no quorum, a member is down, another one
  * is being added). ERR_CONFIG: never like this, a person must decide.
  */
-int join_enter(const struct machine *m, bool replace, struct err *e) MUST_CHECK;
+int join_enter(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * When etcd answers on this machine: makes the learner a voter. 1 it votes now, 0 it did before. ERR_PENDING: it has
@@ -51,8 +51,8 @@ int join_removed(const struct machine *m, const struct identity *id, struct err 
 bool join_may_start(const struct machine *m);
 
 /*
- * etcd could not be started, and why is how it ended: removes the learner, stops etcd, moves its data aside and drops
- * the journal. A voter is never removed. When the cluster does not answer everything stays for the next run
- * (ERR_PENDING). Sets e in any case: why, and what was done.
+ * systemd has given up on etcd, and why is how it ended. A learner that was just added would count against the others:
+ * it is removed, etcd is stopped, its data moved aside and the journal dropped. A voter is never removed. When the
+ * cluster does not answer everything stays for the next run (ERR_PENDING). Always -1: why, and what was done.
  */
-void join_undo(const struct machine *m, const char *why, struct err *e);
+int join_undo(const struct machine *m, const char *why, struct err *e) MUST_CHECK;

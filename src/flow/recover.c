@@ -317,7 +317,7 @@ static int start_again(struct recovery *r, struct err *e)
 			 r->m->at.etcd_env);
 		return 0;
 	}
-	return service_start(r->m, e) < 0 ? -1 : wait_alone(r, NULL, NULL, e);
+	return service_start(r->m, false, e) < 0 ? -1 : wait_alone(r, NULL, NULL, e);
 }
 
 int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e)

@@ -117,7 +117,7 @@ static int enter(struct setup_run *r, struct err *e)
 	replace = rebuilt(r, e);
 	if (replace < 0)
 		return -1;
-	return join_wanted(r->m, replace > 0) ? join_enter(r->m, replace > 0, e) : 0;
+	return join_wanted(r->m, replace > 0) ? join_enter(r->m, e) : 0;
 }
 
 static int write_env(struct setup_run *r, struct err *e)
@@ -224,14 +224,12 @@ static int take_steps(struct setup_run *r, struct err *e)
 /* How it ended, for status and for the retry timer. A failure here only warns: main prints the error itself. */
 static void record(const struct machine *m, int rc, const struct err *why)
 {
-	enum outcome_state state = OUTCOME_READY;
+	enum outcome_state state = m->conf.role == ROLE_NONE ? OUTCOME_IDLE : OUTCOME_READY;
 	struct err lost = { 0 };
 
 	if (rc < 0)
 		state = why->class == ERR_PENDING ? OUTCOME_PENDING : OUTCOME_FAILED;
-	else if (m->conf.role == ROLE_NONE)
-		state = OUTCOME_IDLE;
-	rc = outcome_write(m, state, state == OUTCOME_READY || state == OUTCOME_IDLE ? NULL : why, &lost);
+	rc = outcome_write(m, state, rc < 0 ? why : NULL, &lost);
 	if (rc < 0 || (rc > 0 && service_retry(m, state == OUTCOME_PENDING, &lost) < 0))
 		log_error(LOG_LEVEL_WARN, &lost);
 }

@@ -25,16 +25,6 @@
 /* After how many looks the others, who may be booting as well, are asked whether this is still a member. */
 #define LOOKS_REMOVED 100
 
-/* systemd has given up on etcd. A learner that was just added is removed: it would count against the others. */
-static int gave_up(struct setup_run *r, const char *why, struct err *e)
-{
-	if (join_wanted(r->m, false))
-		join_undo(r->m, why, e);
-	else
-		(void)err_set(e, ERR_HEALTH, "%s", why);
-	return err_hint(e, "journalctl -u etcd.service -n 30 shows why; then: etcd-cluster setup");
-}
-
 /* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
 static int wait_healthy(struct setup_run *r, struct err *e)
 {
@@ -54,7 +44,7 @@ static int wait_healthy(struct setup_run *r, struct err *e)
 		if (rc < 0)
 			return -1;
 		if (rc > 0 && !join_may_start(r->m))
-			return gave_up(r, why, e);
+			return join_undo(r->m, why, e);
 		if (look == LOOKS_REMOVED && r->has_id && join_removed(r->m, &r->id, e) < 0)
 			return -1;
 		clock_sleep(LOOK_MS);
@@ -103,19 +93,14 @@ static int start_by_hand(struct setup_run *r, struct err *e)
 	return join_finish(r->m, e) < 0 ? -1 : remember(r, e);
 }
 
-/* An etcd that still runs although it did not answer listens on the former address. */
-static int start_unit(struct setup_run *r, struct err *e)
-{
-	return r->moves ? service_kill_and_start(r->m, e) : service_start(r->m, e);
-}
-
 int start_run(struct setup_run *r, struct err *e)
 {
 	int moved, noted;
 
 	if (!r->m->live)
 		return start_by_hand(r, e);
-	if (!r->runs && start_unit(r, e) < 0)
+	/* When it moves, an etcd that still runs although it did not answer listens on the former address. */
+	if (!r->runs && service_start(r->m, r->moves, e) < 0)
 		return -1;
 	if (!r->runs && r->m->dry_run)
 		return 1;

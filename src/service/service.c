@@ -102,16 +102,11 @@ static int drop_in_write(const struct machine *m, const char *path, const struct
 		log_info("would write %s", path);
 		return 1;
 	}
-	if (want->len == 0) {
-		if (file_remove_tree(path, e) < 0)
-			return -1;
-	} else if (file_mkdirs(dir, FILE_MODE(0755), e) < 0 ||
-		   file_replace(path, FILE_MODE(0644), want->data, want->len, e) < 0) {
+	if (want->len == 0 ? file_remove_tree(path, e) < 0
+			   : file_mkdirs(dir, FILE_MODE(0755), e) < 0 ||
+				     file_replace(path, FILE_MODE(0644), want->data, want->len, e) < 0)
 		return -1;
-	}
-	if (m->live && systemctl(SYSTEMCTL("daemon-reload"), NULL, e) < 0)
-		return -1;
-	return 1;
+	return m->live && systemctl(SYSTEMCTL("daemon-reload"), NULL, e) < 0 ? -1 : 1;
 }
 
 int service_paths(const struct machine *m, struct err *e)
@@ -125,17 +120,12 @@ int service_paths(const struct machine *m, struct err *e)
 	return rc > 0 ? drop_in_write(m, path, &want, e) : rc;
 }
 
-int service_start(const struct machine *m, struct err *e)
+int service_start(const struct machine *m, bool kill, struct err *e)
 {
+	if (kill)
+		prepare(m, SYSTEMCTL("kill", "--signal=SIGKILL", ETCD_UNIT));
 	prepare(m, SYSTEMCTL("reset-failed", ETCD_UNIT));
-	return change(m, SYSTEMCTL("start", ETCD_UNIT, "--no-block"), e);
-}
-
-int service_kill_and_start(const struct machine *m, struct err *e)
-{
-	prepare(m, SYSTEMCTL("kill", "--signal=SIGKILL", ETCD_UNIT));
-	prepare(m, SYSTEMCTL("reset-failed", ETCD_UNIT));
-	return change(m, SYSTEMCTL("restart", ETCD_UNIT, "--no-block"), e);
+	return change(m, SYSTEMCTL(kill ? "restart" : "start", ETCD_UNIT, "--no-block"), e);
 }
 
 int service_stop(const struct machine *m, struct err *e)
@@ -180,14 +170,6 @@ int service_retry(const struct machine *m, bool on, struct err *e)
 	return systemctl(SYSTEMCTL(on ? "start" : "stop", RETRY_TIMER), NULL, e);
 }
 
-static int switch_enroll_port(const struct machine *m, bool open, struct err *e)
-{
-	if (open)
-		return change(m, SYSTEMCTL("start", ENROLL_SOCKET), e);
-	/* The service has the socket, too, until it ends for lack of requests. */
-	return change(m, SYSTEMCTL("stop", ENROLL_SOCKET, ENROLL_UNIT), e);
-}
-
 int service_enroll_port(const struct machine *m, bool open, struct err *e)
 {
 	auto_free char *path = drop_in_path(m, ENROLL_SOCKET, "port"), *state = NULL;
@@ -214,12 +196,15 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 	if (!state)
 		return -1;
 	is_open = strcmp(state, "active") == 0;
-	/* Before it moves: a socket whose unit names another port listens nowhere and stays active (systemd 252). */
-	if (is_open && (moves || !open) && switch_enroll_port(m, false, e) < 0)
+	/*
+	 * Before it moves: a socket whose unit names another port listens nowhere and stays active (systemd 252). The
+	 * service has the socket, too, until it ends for lack of requests.
+	 */
+	if (is_open && (moves || !open) && change(m, SYSTEMCTL("stop", ENROLL_SOCKET, ENROLL_UNIT), e) < 0)
 		return -1;
 	if (moves && drop_in_write(m, path, &want, e) < 0)
 		return -1;
-	if (open && (moves || !is_open) && switch_enroll_port(m, true, e) < 0)
+	if (open && (moves || !is_open) && change(m, SYSTEMCTL("start", ENROLL_SOCKET), e) < 0)
 		return -1;
 	if (!m->dry_run && open != is_open)
 		log_info("the enrolment port %u is %s", port, open ? "open" : "closed");

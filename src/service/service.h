@@ -14,15 +14,10 @@ int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * Starts etcd.service, also after a failure, and does not wait: a member sends READY=1 only once there is a quorum,
- * which can take for ever.
+ * which can take for ever. kill: ends a running etcd by SIGKILL first, since one whose address is gone tries for more
+ * than a minute to reach its peers when it is stopped. What it has acknowledged is on its disk.
  */
-int service_start(const struct machine *m, struct err *e) MUST_CHECK;
-
-/*
- * Kills a running etcd and starts the unit: one whose address is gone tries for more than a minute to reach its peers
- * when it is stopped. What it has acknowledged is on its disk.
- */
-int service_kill_and_start(const struct machine *m, struct err *e) MUST_CHECK;
+int service_start(const struct machine *m, bool kill, struct err *e) MUST_CHECK;
 
 /* Stops etcd.service and waits until it has ended. */
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
