@@ -12,21 +12,17 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 
-static const struct cmd_option options[] = {
-	CMD_VALUE("root", "DIR", CMD_DIR, machine.root, "Work on the system below DIR, without its services."),
-	CMD_VALUE("config", "FILE", CMD_FILE, machine.config, "Read FILE instead of /etc/etcd/cluster.conf."),
-	CMD_FLAG("verbose", verbose, "Log every step (short: -v)."),
-	CMD_FLAG("version", version, "Print the version."),
-	CMD_END,
-};
-
 static const struct cmd_verb program = {
 	.name = "etcd-cluster",
 	.about = "Makes a machine match /etc/etcd/cluster.conf: a running etcd member with mutual TLS.\n"
 		 "Exit codes: 0 done, 1 failed, 2 nothing to do, 3 usage or configuration, 4 verification refused, 5 "
 		 "no quorum or unhealthy, 6 pending.\n"
 		 "etcd-cluster VERB --help explains a verb; etcd-cluster(8) explains everything.",
-	.options = options,
+	.options = CMD_OPTIONS(
+		CMD_VALUE("root", "DIR", CMD_DIR, machine.root, "Work on the system below DIR, without its services."),
+		CMD_VALUE("config", "FILE", CMD_FILE, machine.config, "Read FILE instead of /etc/etcd/cluster.conf."),
+		CMD_FLAG("verbose", verbose, "Log every step (short: -v)."),
+		CMD_FLAG("version", version, "Print the version.")),
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &cmd_setup, &cmd_init, &cmd_join, &cmd_status, &cmd_check,
 						   &cmd_release, &cmd_cert, &cmd_ca, &cmd_token, &cmd_bundle,

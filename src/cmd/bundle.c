@@ -33,19 +33,13 @@ static int work(const struct machine *m, const struct cmd_args *a, struct err *e
 	return rc;
 }
 
-static const struct cmd_option options[] = {
-	CMD_OPTION_SAN,
-	CMD_NEEDED("out", "DIR|FILE.tar", CMD_FILE, out, "Directory or archive to make; must not exist."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_bundle = {
 	.name = "bundle",
-	.about = "Makes the certificates of another machine, to be copied there. Needs ca.key. A directory "
-		 "is for /etc/etcd/pki there; an archive is unpacked below /. NAME=ADDRESS must agree with "
-		 "MEMBERS.",
+	.about = "Makes the certificates of another machine, to be copied there. Needs ca.key. A directory is for "
+		 "/etc/etcd/pki there; an archive is unpacked below /. NAME=ADDRESS must agree with MEMBERS.",
 	.example = "bundle --out /root/n2 n2=10.0.0.2",
-	.options = options,
+	.options = CMD_OPTIONS(CMD_OPTION_SAN, CMD_NEEDED("out", "DIR|FILE.tar", CMD_FILE, out,
+							  "Directory or archive to make; must not exist.")),
 	.args = { "NAME=ADDRESS" },
 	.change = work,
 };

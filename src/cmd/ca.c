@@ -53,11 +53,8 @@ static int import_from(const struct machine *m, const struct cmd_args *a, struct
 	return rc;
 }
 
-static const struct cmd_option passphrase[] = {
-	CMD_NEEDED("passphrase-file", "FILE", CMD_FILE, passphrase_file,
-		   "Its first line is the passphrase of the key."),
-	CMD_END,
-};
+#define OPTION_PASSPHRASE                                                                                              \
+	CMD_NEEDED("passphrase-file", "FILE", CMD_FILE, passphrase_file, "Its first line is the passphrase of the key.")
 
 static const struct cmd_verb verb_show = {
 	.name = "show",
@@ -67,10 +64,9 @@ static const struct cmd_verb verb_show = {
 
 static const struct cmd_verb verb_export = {
 	.name = "export",
-	.about = "Writes the certificate and the encrypted key of the CA into one file. An existing file "
-		 "is refused.",
+	.about = "Writes the certificate and the encrypted key of the CA into one file. An existing file is refused.",
 	.example = "ca export --passphrase-file /root/passphrase /root/ca.pem",
-	.options = passphrase,
+	.options = CMD_OPTIONS(OPTION_PASSPHRASE),
 	.args = { "TO", CMD_FILE },
 	.change = export_to,
 };
@@ -79,7 +75,7 @@ static const struct cmd_verb verb_import = {
 	.name = "import",
 	.about = "Installs an exported CA on a machine that has none. Another CA is never replaced.",
 	.example = "ca import --passphrase-file /root/passphrase /root/ca.pem",
-	.options = passphrase,
+	.options = CMD_OPTIONS(OPTION_PASSPHRASE),
 	.args = { "FROM", CMD_FILE },
 	.change = import_from,
 };

@@ -130,27 +130,17 @@ static const struct cmd_verb verb_list = {
 	.list = list,
 };
 
-static const struct cmd_option issue_options[] = {
-	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name in the certificate."),
-	CMD_OPTION_SAN,
-	CMD_VALUE("out", "DIR", CMD_DIR, out, "Directory for the files; default: the current one."),
-	CMD_FLAG("allow-root", allow_root, "Allow the name root, which has all rights in etcd."),
-	CMD_END,
-};
-
 static const struct cmd_verb verb_issue = {
 	.name = "issue",
 	.about = "Makes a key and a certificate for another host or a client. Prints the path of the "
 		 "certificate. Needs ca.key.",
 	.example = "cert issue --name backup --out /root/backup client",
-	.options = issue_options,
+	.options =
+		CMD_OPTIONS(CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name in the certificate."), CMD_OPTION_SAN,
+			    CMD_VALUE("out", "DIR", CMD_DIR, out, "Directory for the files; default: the current one."),
+			    CMD_FLAG("allow-root", allow_root, "Allow the name root, which has all rights in etcd.")),
 	.args = { "server|peer|client|apiserver|healthcheck", CMD_WORDS },
 	.change = issue,
-};
-
-static const struct cmd_option renew_options[] = {
-	CMD_FLAG("force", force, "Renew even if it is not due."),
-	CMD_END,
 };
 
 static const struct cmd_verb verb_renew = {
@@ -158,7 +148,7 @@ static const struct cmd_verb verb_renew = {
 	.about = "Renews the certificates that end soon, or only the named ones. Checks by a handshake "
 		 "that etcd serves them. Keys stay, etcd is not restarted. A timer runs this every day.",
 	.example = "cert renew --force server",
-	.options = renew_options,
+	.options = CMD_OPTIONS(CMD_FLAG("force", force, "Renew even if it is not due.")),
 	.args = { "[NAME...]", CMD_CERT },
 	.change = renew,
 };

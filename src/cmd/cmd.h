@@ -54,7 +54,7 @@ struct cmd_option {
 #define CMD_NEEDED(name_, arg_, kind_, field_, help_) \
 	{ .name = name_, .arg = arg_, .help = help_, .field = offsetof(struct cmd_args, field_), .kind = kind_, \
 	  .required = true }
-#define CMD_END { .name = "" }
+#define CMD_OPTIONS(...) ((const struct cmd_option[]){ __VA_ARGS__, { .name = "" } })
 /* clang-format on */
 /* NOLINTEND(bugprone-macro-parentheses) */
 

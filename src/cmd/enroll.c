@@ -66,17 +66,13 @@ static int run(const struct cmd_args *a, struct err *e)
 	return enroll_listen(&a->machine, fd, a->listen ? 0 : IDLE_SECONDS, e) < 0 ? -1 : CMD_DONE;
 }
 
-static const struct cmd_option options[] = {
-	CMD_VALUE("listen", "ADDRESS:PORT", CMD_TEXT, listen, "Listen here; IPv6 addresses need brackets."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_enroll = {
 	.name = "enroll",
 	.about = "Runs the enrolment server of a CA host. Other machines get their certificates from it "
 		 "over TLS 1.3. systemd starts it for a connection to ENROLL_PORT; with --listen it runs "
 		 "without systemd until a signal ends it.",
 	.example = "enroll --listen 10.0.0.1:2382",
-	.options = options,
+	.options = CMD_OPTIONS(
+		CMD_VALUE("listen", "ADDRESS:PORT", CMD_TEXT, listen, "Listen here; IPv6 addresses need brackets.")),
 	.run = run,
 };

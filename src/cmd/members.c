@@ -16,19 +16,15 @@ static int leave(const struct machine *m, const struct cmd_args *a, struct err *
 	return rc;
 }
 
-static const struct cmd_option leave_options[] = {
-	CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
-	CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_leave = {
 	.name = "leave",
 	.about = "Takes this machine out of its cluster. Removes its member, stops etcd, writes ROLE=none "
 		 "and moves the data aside. Refused if the other members would have no quorum. Nothing is "
 		 "deleted; join adds the machine again.",
 	.example = "leave --dry-run",
-	.options = leave_options,
+	.options = CMD_OPTIONS(
+		CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
+		CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too.")),
 	.change = leave,
 };
 
@@ -37,17 +33,12 @@ static int run_remove(const struct machine *m, const struct cmd_args *a, struct 
 	return remove_run(m, a->words[0], a->force, e);
 }
 
-static const struct cmd_option remove_options[] = {
-	CMD_FLAG("force", force, "Remove a member that answers."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_remove = {
 	.name = "remove",
 	.about = "Removes a dead member from the cluster, by name or ID. Refused if it answers, or if the "
 		 "other members would have no quorum. On the CA host its enrolment record is removed, too.",
 	.example = "remove n3",
-	.options = remove_options,
+	.options = CMD_OPTIONS(CMD_FLAG("force", force, "Remove a member that answers.")),
 	.args = { "MEMBER", CMD_MEMBER },
 	.change = run_remove,
 };
@@ -79,18 +70,13 @@ static int restore(const struct machine *m, const struct cmd_args *a, struct err
 	return recover_run(m, cluster_id, e);
 }
 
-static const struct cmd_option restore_options[] = {
-	CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
-		   "The cluster ID that status shows, as confirmation."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_restore = {
 	.name = "restore",
 	.about = "Makes a cluster of one from the data of this machine when the quorum is lost for ever. "
 		 "Writes that only other members had are lost; those members must never run with their "
 		 "data again. Refused if there is a quorum or another member answers.",
 	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4",
-	.options = restore_options,
+	.options = CMD_OPTIONS(CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
+					  "The cluster ID that status shows, as confirmation.")),
 	.change = restore,
 };

@@ -230,17 +230,11 @@ static const struct cmd_verb verb_rollback = {
 	.change = rollback,
 };
 
-static const struct cmd_option prune_options[] = {
-	CMD_VALUE("keep", "N", CMD_TEXT, keep, "Keep the N newest of them; default: 0."),
-	CMD_END,
-};
-
 static const struct cmd_verb verb_prune = {
 	.name = "prune",
-	.about = "Deletes all releases but the current and the previous one, and their archives in the "
-		 "cache.",
+	.about = "Deletes all releases but the current and the previous one, and their archives in the cache.",
 	.example = "release prune --keep 1",
-	.options = prune_options,
+	.options = CMD_OPTIONS(CMD_VALUE("keep", "N", CMD_TEXT, keep, "Keep the N newest of them; default: 0.")),
 	.change = prune,
 };
 

@@ -81,20 +81,15 @@ static int run_join(const struct cmd_args *a, struct err *e)
 	return run_setup(a, e);
 }
 
-static const struct cmd_option setup_options[] = {
-	CMD_FLAG("local", local, "Use no network and start nothing."),
-	CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_setup = {
 	.name = "setup",
-	.about = "Makes this machine match cluster.conf. Makes certificates or enrols for them, installs "
-		 "the etcd release, forms or joins the cluster, writes etcd.env and starts etcd. Each step "
-		 "checks first and acts only if needed. An interrupted run can be repeated. On a healthy "
-		 "member setup changes nothing.",
+	.about = "Makes this machine match cluster.conf. Makes certificates or enrols for them, installs the etcd "
+		 "release, forms or joins the cluster, writes etcd.env and starts etcd. Each step checks first and "
+		 "acts only if needed. An interrupted run can be repeated. On a healthy member setup changes nothing.",
 	.example = "setup --dry-run",
-	.options = setup_options,
+	.options =
+		CMD_OPTIONS(CMD_FLAG("local", local, "Use no network and start nothing."),
+			    CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds.")),
 	.dry_run = true,
 	.run = run_setup,
 };
@@ -105,23 +100,14 @@ const struct cmd_verb cmd_setup = {
 		CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run."),                         \
 		CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Directory for the data of etcd.")
 
-static const struct cmd_option init_options[] = { OPTIONS_OF_A_MEMBER, CMD_END };
-
 const struct cmd_verb cmd_init = {
 	.name = "init",
 	.about = "Makes this machine a cluster of one. Writes ROLE=single and the options into cluster.conf, then runs "
 		 "setup. An invalid value changes nothing.",
 	.example = "init --name n1 --address 10.0.0.1",
-	.options = init_options,
+	.options = CMD_OPTIONS(OPTIONS_OF_A_MEMBER),
 	.dry_run = true,
 	.run = run_init,
-};
-
-static const struct cmd_option join_options[] = {
-	OPTIONS_OF_A_MEMBER,
-	CMD_VALUE("token-file", "FILE", CMD_FILE, token_file, "File with the enrolment token."),
-	CMD_FLAG("replace", replace, "Remove a dead member of the same name or address first."),
-	CMD_END,
 };
 
 const struct cmd_verb cmd_join = {
@@ -130,7 +116,9 @@ const struct cmd_verb cmd_join = {
 		 "options into cluster.conf, then runs setup. The machine is added as a learner and becomes a voter "
 		 "when it has all data.",
 	.example = "join --token-file /root/token 10.0.0.1 10.0.0.2",
-	.options = join_options,
+	.options = CMD_OPTIONS(OPTIONS_OF_A_MEMBER,
+			       CMD_VALUE("token-file", "FILE", CMD_FILE, token_file, "File with the enrolment token."),
+			       CMD_FLAG("replace", replace, "Remove a dead member of the same name or address first.")),
 	.args = { "ADDRESS..." },
 	.dry_run = true,
 	.run = run_join,

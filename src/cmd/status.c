@@ -332,15 +332,10 @@ static int check(const struct machine *m, const struct cmd_args *a, struct err *
 	return rc;
 }
 
-static const struct cmd_option check_options[] = {
-	CMD_FLAG("start", start, "Check only what etcd needs to start; reads only files."),
-	CMD_END,
-};
-
 const struct cmd_verb cmd_check = {
 	.name = "check",
 	.about = "Prints every finding with the command that fixes it. Looks at certificates, files, ports, names, "
 		 "disk, clocks and members. Changes nothing.",
-	.options = check_options,
+	.options = CMD_OPTIONS(CMD_FLAG("start", start, "Check only what etcd needs to start; reads only files.")),
 	.list = check,
 };

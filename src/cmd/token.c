@@ -105,22 +105,17 @@ static int revoke(const struct machine *m, const struct cmd_args *a, struct err 
 	return token_revoke(m, a->words[0], e);
 }
 
-static const struct cmd_option new_options[] = {
-	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine with this name may use it."),
-	CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine with this address may use it."),
-	CMD_OPTION_SAN,
-	CMD_VALUE("uses", "N", CMD_TEXT, uses, "Number of machines that may use it; default: 1."),
-	CMD_VALUE("hours", "N", CMD_TEXT, hours, "Hours until it expires; default: 24."),
-	CMD_END,
-};
-
 static const struct cmd_verb verb_new = {
 	.name = "new",
-	.about = "Makes an enrolment token and prints it. With the token another machine gets its "
-		 "certificates from this CA host. The token cannot be printed again. Opens the enrolment "
-		 "port.",
+	.about = "Makes an enrolment token and prints it. With the token another machine gets its certificates from "
+		 "this CA host. The token cannot be printed again. Opens the enrolment port.",
 	.example = "token new --name n4 --address 10.0.0.4",
-	.options = new_options,
+	.options = CMD_OPTIONS(
+		CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine with this name may use it."),
+		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine with this address may use it."),
+		CMD_OPTION_SAN,
+		CMD_VALUE("uses", "N", CMD_TEXT, uses, "Number of machines that may use it; default: 1."),
+		CMD_VALUE("hours", "N", CMD_TEXT, hours, "Hours until it expires; default: 24.")),
 	.change = make,
 };
 
@@ -132,8 +127,7 @@ static const struct cmd_verb verb_list = {
 
 static const struct cmd_verb verb_revoke = {
 	.name = "revoke",
-	.about = "Removes a token before it expires. Machines that enrolled with it keep their "
-		 "certificates.",
+	.about = "Removes a token before it expires. Machines that enrolled with it keep their certificates.",
 	.example = "token revoke 3f9a12c0d4e5b678",
 	.args = { "ID", CMD_TOKEN },
 	.change = revoke,
