@@ -2,7 +2,6 @@
  *
  * The issuing half of adapter/x509.h: RFC 5280 certificates that pass `openssl verify -x509_strict` and Go.
  */
-#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <string.h>

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h> /* PKCS8_set0_pbe */

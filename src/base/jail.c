@@ -5,7 +5,6 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

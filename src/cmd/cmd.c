@@ -2,7 +2,6 @@
 #include "cmd/cmd.h"
 
 #include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "adapter/probe.h"

@@ -9,7 +9,6 @@
 #include "adapter/x509_key.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/check.h"
 #include "config/version.h"
 
 /* etcd's FAQ, "What is maximum cluster size?": every write waits for a quorum. */

@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include "base/err.h"
-
 /* Absolute paths, each already below --root. */
 struct layout {
 	char *root;	     /* "" for the machine itself, else the directory without a trailing slash */

@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "config/check.h"
 #include "pki/profile.h"
 

@@ -10,7 +10,6 @@
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "enroll/rules.h"
 #include "member/endpoint.h"
 #include "member/health.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "config/check.h"
 #include "config/machine.h"
 #include "enroll/open.h"

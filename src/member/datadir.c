@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "adapter/wal.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"

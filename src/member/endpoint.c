@@ -7,7 +7,6 @@
 #include "adapter/keyfile.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/machine.h"
 
 #define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
 

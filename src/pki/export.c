@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "config/check.h"
-#include "config/machine.h"
 #include "pki/check.h"
 #include "pki/sign.h"
 

@@ -2,7 +2,6 @@
 #include "pki/origin.h"
 
 #include "adapter/keyfile.h"
-#include "config/machine.h"
 
 enum pki_origin pki_origin(const struct machine *m)
 {

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/machine.h"
 #include "pki/profile.h"
 
 #define REPLACE_HINT "put the right file there, or move this one away and run: etcd-cluster setup"

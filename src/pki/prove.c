@@ -5,7 +5,6 @@
 
 #include "adapter/handshake.h"
 #include "base/log.h"
-#include "config/machine.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
 
