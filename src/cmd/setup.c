@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "config/edit.h"
 #include "flow/join.h"
 #include "flow/unused.h"
 

@@ -68,7 +68,8 @@ const char *config_check_name(const char *s)
 	return check_labels(s);
 }
 
-const char *config_check_dns(const char *s)
+/* Not all digits and dots: that is a mistyped IPv4 address. */
+static const char *check_dns(const char *s)
 {
 	if (strspn(s, "0123456789.") == strlen(s) && *s)
 		return "is not an IPv4 address of four numbers from 0 to 255";
@@ -128,12 +129,12 @@ const char *config_check_address(const char *s)
 		return "has a port; write the address alone (CLIENT_PORT and PEER_PORT set the ports)";
 	if (strchr(s, ':') || *s == '[')
 		return "is not an IPv6 address";
-	return config_check_dns(s);
+	return check_dns(s);
 }
 
 const char *config_check_san(const char *s)
 {
-	return text_starts(s, "*.") ? config_check_dns(s + 2) : config_check_address(s);
+	return text_starts(s, "*.") ? check_dns(s + 2) : config_check_address(s);
 }
 
 /* Cuts HOST[:PORT] in two. host is without the brackets of IPv6; port is NULL when there is none. */
@@ -152,20 +153,19 @@ static bool split_host(char *s, char **host, char **port)
 	return !brackets || strchr(*host, ':');
 }
 
-const char *config_check_metrics_url(const char *s, unsigned int *port)
+const char *config_check_metrics_url(const char *s)
 {
 	auto_free char *copy = NULL;
-	char *host, *number;
-	uint64_t value;
+	char *host, *port;
+	uint64_t ignored;
 
 	if (!text_starts(s, "http://"))
 		return "does not begin with http:// (write none for no metrics listener)";
 	copy = xstrdup(s + strlen("http://"));
-	if (!split_host(copy, &host, &number) || !number || !text_parse_u64(number, 1, 65535, &value))
+	if (!split_host(copy, &host, &port) || !port || !text_parse_u64(port, 1, 65535, &ignored))
 		return "is not http://ADDRESS:PORT with a port from 1 to 65535 and nothing after it";
 	if (!config_is_ip(host) && strcmp(host, "localhost") != 0)
 		return "does not name an address of this machine: write an IP address or localhost";
-	*port = (unsigned int)value;
 	return NULL;
 }
 

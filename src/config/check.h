@@ -35,17 +35,17 @@ bool config_is_loopback(const char *address);
 /* A member name, which becomes a DNS SAN: labels of lower-case letters, digits and hyphens, with dots between them. */
 const char *config_check_name(const char *s);
 
-/* A DNS name: RFC 1123 labels of at most 63, 253 in all, not all digits and dots (that is a mistyped IPv4 address). */
-const char *config_check_dns(const char *s);
-
-/* What others can dial: a DNS name or an IP literal (no brackets, no zone, neither unspecified nor multicast). */
+/*
+ * What others can dial: a DNS name (RFC 1123 labels of at most 63, 253 in all) or an IP literal (no brackets, no zone,
+ * neither unspecified nor multicast).
+ */
 const char *config_check_address(const char *s);
 
 /* A SAN: as above, and *.example.com. */
 const char *config_check_san(const char *s);
 
-/* http://ADDRESS:PORT, ADDRESS an IP literal (IPv6 in brackets) or localhost. *port gets the port. */
-const char *config_check_metrics_url(const char *s, unsigned int *port);
+/* http://ADDRESS:PORT, ADDRESS an IP literal (IPv6 in brackets) or localhost. */
+const char *config_check_metrics_url(const char *s);
 
 /* A base to fetch releases from: https://, http://, file:///, or an absolute directory; no user and password in it. */
 const char *config_check_release_base(const char *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference).
+ * What cluster.conf says, checked and with every default filled in (cluster.conf.5 is the reference); and answers
+ * written into it.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "adapter/x509.h"
 #include "config/check.h"
+#include "config/layout.h"
 
 enum role { ROLE_SINGLE, ROLE_CLUSTER, ROLE_JOIN, ROLE_NONE };
 
@@ -48,6 +50,13 @@ struct config {
 	size_t n_etcd;
 };
 
+/*
+ * cluster.conf (an absent one is empty, unless --config named it), then its drop-ins (*.conf in byte order; a key
+ * there replaces that of an earlier file). ERR_CONFIG for a mistake, with file and line; ERR_VERIFY when somebody else
+ * can write a file; ERR_PENDING when the address is unknown and there is no network or DNS yet. The caller frees c in
+ * any case.
+ */
+int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
 void config_free(struct config *c);
 
 /* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. */
@@ -64,3 +73,16 @@ const char *config_etcd_value(const struct config *c, const char *key);
  * "<directory>.tmp" and renames it (etcd, wal.Create), which a mount point does not allow. The caller frees.
  */
 char *config_wal_dir(const struct config *c);
+
+struct config_answer {
+	const char *key;
+	const char *value; /* NULL: the key stays as it is */
+};
+
+/*
+ * Sets each KEY=value: in place of its line; else behind a commented-out "#KEY=" line; else at the end. The rest
+ * stays; a missing file is made. The new text is loaded from a scratch file first: a bad answer (ERR_CONFIG) changes
+ * nothing. 1 the file changed, 0 it has the answers already, -1.
+ */
+int config_edit(const struct layout *at, const struct config_answer *answers, size_t n, bool dry_run,
+		struct err *e) MUST_CHECK;

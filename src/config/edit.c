@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/edit.h"
+#include "config/config.h"
 
 #include <string.h>
 
@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "config/load.h"
 
 #define CONF_MAX (256 * 1024)
 
@@ -24,20 +23,22 @@ static bool find_line(const char *text, const char *prefix, const char *key, con
 	return true;
 }
 
-/* text with one answer put in: in place of its line, behind its sample, or at the end. */
-static void put(const char *text, const struct config_answer *answer, struct buf *out)
+/* Puts one answer into text: in place of its line, behind its sample, or at the end. */
+static void put(struct buf *text, const struct config_answer *answer)
 {
+	auto_buf struct buf was = *text;
 	const char *at, *rest, *end; /* end: of what stays before the answer */
-	bool is_set = find_line(text, "", answer->key, &at);
+	bool is_set = find_line(buf_str(&was), "", answer->key, &at);
 
 	if (!is_set)
-		(void)find_line(text, "#", answer->key, &at);
+		(void)find_line(buf_str(&was), "#", answer->key, &at);
 	rest = at + strcspn(at, "\n");
 	end = is_set ? at : rest;
-	buf_add(out, text, (size_t)(end - text));
-	if (end > text && end[-1] != '\n')
-		buf_puts(out, "\n");
-	buf_printf(out, "%s=%s%s%s", answer->key, answer->value, *rest ? "" : "\n", rest);
+	*text = (struct buf){ 0 };
+	buf_add(text, was.data, (size_t)(end - buf_str(&was)));
+	if (text->len > 0 && end[-1] != '\n')
+		buf_puts(text, "\n");
+	buf_printf(text, "%s=%s%s%s", answer->key, answer->value, *rest ? "" : "\n", rest);
 }
 
 /* The new text must load. It is tried under a name that is not read as a drop-in. */
@@ -65,16 +66,9 @@ int config_edit(const struct layout *at, const struct config_answer *answers, si
 	if (file_read(at->conf, CONF_MAX, &before, e) < 0 && err_absent(e) < 0)
 		return -1;
 	buf_puts(&text, buf_str(&before));
-	for (size_t i = 0; i < n; i++) {
-		auto_buf struct buf next = { 0 };
-
-		if (!answers[i].value)
-			continue;
-		put(buf_str(&text), &answers[i], &next);
-		buf_free(&text);
-		text = next;
-		next = (struct buf){ 0 };
-	}
+	for (size_t i = 0; i < n; i++)
+		if (answers[i].value)
+			put(&text, &answers[i]);
 	if (strcmp(buf_str(&before), buf_str(&text)) == 0)
 		return 0;
 	if (dry_run) {

@@ -273,13 +273,6 @@ static const char *check_cluster_token(const char *s)
 	return text_is_word(s, "._-") ? NULL : "has a character other than letters, digits and . _ -";
 }
 
-static const char *check_metrics_url(const char *s)
-{
-	unsigned int port;
-
-	return config_check_metrics_url(s, &port);
-}
-
 /* The words of systemd.time(7), "Calendar Events"; only systemd can check a whole expression. */
 static const char *check_backup_schedule(const char *s)
 {
@@ -311,7 +304,7 @@ static const struct key keys[] = {
 	{ .name = "WAL_DIR", set_text, AT(wal_dir), config_check_data_dir },
 	{ .name = "CLIENT_PORT", set_port, AT(client_port) },
 	{ .name = "PEER_PORT", set_port, AT(peer_port) },
-	{ .name = "METRICS_URL", set_text_or_none, AT(metrics_url), check_metrics_url },
+	{ .name = "METRICS_URL", set_text_or_none, AT(metrics_url), config_check_metrics_url },
 	{ .name = "EXTRA_SANS", set_addresses, AT(extra_sans), config_check_san },
 	{ .name = "KEY_TYPE", set_key_type },
 	{ .name = "CERT_DAYS", set_number, AT(cert_days), .min = 2, .max = 3650 },

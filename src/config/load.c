@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/load.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,16 +7,11 @@
 
 #include "adapter/keyfile.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
-#include "config/check.h"
 #include "config/default.h"
 #include "config/key.h"
 
-#define DEFAULT_CERT_DAYS   365
-#define DEFAULT_CA_DAYS	    3650
-#define DEFAULT_RENEW_DAYS  120
-#define DEFAULT_BACKUP_KEEP 7
+#define DEFAULT_RENEW_DAYS 120
 
 /* The lines of all files, one for each key: that of the last file. */
 struct lines {
@@ -104,23 +99,21 @@ static void set_defaults(struct config *c)
 		.enroll_token_file = xstrdup("/etc/etcd/enroll-token"),
 		.metrics_url = xstrdup("http://127.0.0.1:2381"),
 		.key_type = X509_ECDSA_P256,
-		.cert_days = DEFAULT_CERT_DAYS,
+		.cert_days = 365,
+		.ca_days = 3650,
 		.backup_schedule = xstrdup("daily"),
-		.backup_keep = DEFAULT_BACKUP_KEEP,
+		.backup_keep = 7,
 	};
 	strv_add(&c->release_urls, "https://github.com/etcd-io/etcd/releases/download");
 	strv_add(&c->release_urls, "https://storage.googleapis.com/etcd");
 }
 
 /* Without RENEW_BEFORE_DAYS: 120 days or a third of the lifetime, whichever is shorter. */
-static void set_days(struct config *c)
+static unsigned int default_renew_days(const struct config *c)
 {
 	unsigned int third = c->cert_days < 3 ? 1 : c->cert_days / 3;
 
-	if (c->ca_days == 0)
-		c->ca_days = DEFAULT_CA_DAYS;
-	if (c->renew_before_days == 0)
-		c->renew_before_days = third < DEFAULT_RENEW_DAYS ? third : DEFAULT_RENEW_DAYS;
+	return third < DEFAULT_RENEW_DAYS ? third : DEFAULT_RENEW_DAYS;
 }
 
 /* Points at the line of the first of two keys that is there. */
@@ -137,8 +130,8 @@ static int bad_pair(const struct lines *l, const char *key, const char *other, c
 static int check_pairs(const struct config *c, const struct lines *l, struct err *e)
 {
 	const char *wal = c->wal_dir ? c->wal_dir : "";
-	unsigned int metrics = 0;
-	bool has_metrics = !config_check_metrics_url(c->metrics_url, &metrics);
+	const char *colon = strrchr(c->metrics_url, ':'); /* NULL: no metrics listener */
+	unsigned long metrics = colon ? strtoul(colon + 1, NULL, 10) : 0;
 	const struct {
 		const char *key, *other;
 		bool bad;
@@ -147,8 +140,8 @@ static int check_pairs(const struct config *c, const struct lines *l, struct err
 		{ "ENROLL_PORT", "CLIENT_PORT", c->enroll_port == c->client_port, "are the same port" },
 		{ "ENROLL_PORT", "PEER_PORT", c->enroll_port == c->peer_port, "are the same port" },
 		{ "CLIENT_PORT", "PEER_PORT", c->client_port == c->peer_port, "are the same port" },
-		{ "METRICS_URL", "CLIENT_PORT", has_metrics && metrics == c->client_port, "have the same port" },
-		{ "METRICS_URL", "PEER_PORT", has_metrics && metrics == c->peer_port, "have the same port" },
+		{ "METRICS_URL", "CLIENT_PORT", metrics == c->client_port, "have the same port" },
+		{ "METRICS_URL", "PEER_PORT", metrics == c->peer_port, "have the same port" },
 		{ "WAL_DIR", "DATA_DIR", config_is_below(wal, c->data_dir),
 		  "overlap; leave WAL_DIR out to have the log inside DATA_DIR" },
 		{ "WAL_DIR", "DATA_DIR", *wal && config_is_below(c->data_dir, wal), "overlap" },
@@ -277,7 +270,8 @@ int config_load(const struct layout *at, struct config *c, struct err *e)
 	for (size_t i = 0; i < l.n; i++)
 		if (config_key_set(c, &l.v[i], e) < 0)
 			return -1;
-	set_days(c);
+	if (c->renew_before_days == 0)
+		c->renew_before_days = default_renew_days(c);
 	if (check_pairs(c, &l, e) < 0 || set_identity(c, at, &l, e) < 0)
 		return -1;
 	if (!c->release)

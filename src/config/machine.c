@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
-#include "config/load.h"
 
 static time_t clock_now(void)
 {

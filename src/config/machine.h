@@ -10,7 +10,6 @@
 
 #include "base/file.h"
 #include "config/config.h"
-#include "config/layout.h"
 
 struct machine {
 	struct layout at;

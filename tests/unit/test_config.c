@@ -5,7 +5,6 @@
 #include "machine_fixture.h"
 
 #include "config/check.h"
-#include "config/load.h"
 
 /* A machine with the host name node-1, before it reads cluster.conf: *state is its layout. */
 static int node_setup(void **state)
