@@ -11,10 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adapter/dial.h"
 #include "adapter/digest.h"
-#include "base/buf.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
 #include "config/version.h"
@@ -76,21 +75,14 @@ static bool ip_text(const struct sockaddr *a, char text[NI_MAXHOST])
 /* The address that a datagram to the literal `to` would leave from, or NULL. */
 static char *source_towards(const char *to)
 {
-	const struct addrinfo want = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM };
-	struct addrinfo *dest = NULL;
-	struct sockaddr_storage own = { 0 };
-	socklen_t len = sizeof(own);
+	struct sockaddr_storage dest, own = { 0 };
+	socklen_t dest_len = dial_literal(to, 9, &dest), own_len = sizeof(own);
+	auto_close int fd = socket(dest.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char text[NI_MAXHOST];
-	auto_close int fd = -1;
-	bool found;
+	bool found = fd >= 0 && connect(fd, (struct sockaddr *)&dest, dest_len) == 0 &&
+		     getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+		     ip_text((struct sockaddr *)&own, text) && !config_check_address(text);
 
-	if (getaddrinfo(to, "9", &want, &dest) != 0)
-		return NULL;
-	fd = socket(dest->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	found = fd >= 0 && connect(fd, dest->ai_addr, dest->ai_addrlen) == 0 &&
-		getsockname(fd, (struct sockaddr *)&own, &len) == 0 && ip_text((struct sockaddr *)&own, text) &&
-		!config_check_address(text);
-	freeaddrinfo(dest);
 	return found ? xstrdup(text) : NULL;
 }
 
