@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/open.h"
+#include "enroll/server.h"
 
 #include "base/mem.h"
 #include "enroll/record.h"

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "config/check.h"
 #include "config/machine.h"
-#include "enroll/open.h"
+#include "enroll/server.h"
 #include "pki/origin.h"
 
 static int check_ca_host(const struct machine *m, struct err *e)

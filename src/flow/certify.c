@@ -11,7 +11,6 @@
 #include "flow/form.h"
 #include "pki/check.h"
 #include "pki/make.h"
-#include "pki/prove.h"
 #include "pki/store.h"
 
 static int load(struct pki_run *w, struct err *e)

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/examine.h"
-#include "enroll/open.h"
+#include "enroll/server.h"
 #include "flow/certify.h"
 #include "flow/form.h"
 #include "flow/join.h"

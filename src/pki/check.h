@@ -43,6 +43,13 @@ int pki_check_use(const struct machine *m, const struct pki_pair *ca, const stru
  */
 int pki_check_start(const struct machine *m, struct err *e) MUST_CHECK;
 
+/*
+ * Whether a running etcd serves the certificates on disk (prove.c): one handshake with each address of the client port
+ * and the peer port. A port that nobody listens on passes. Another program there is ERR_HEALTH on a live machine and
+ * passes below a --root, where ports belong to the host. Another serial of our own CA is always ERR_HEALTH.
+ */
+int pki_prove(const struct machine *m, struct err *e) MUST_CHECK;
+
 /* Refuses (ERR_CONFIG) to write over what is at path. */
 int pki_check_absent(const char *path, struct err *e) MUST_CHECK;
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pki/prove.h"
+#include "pki/check.h"
 
 #include <string.h>
 
 #include "adapter/handshake.h"
 #include "base/log.h"
-#include "pki/pair.h"
-#include "pki/profile.h"
 
 #define TIMEOUT_MS 3000 /* a local handshake takes milliseconds */
 

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "config/machine.h"
 #include "enroll/client.h"
-#include "enroll/open.h"
+#include "enroll/server.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 
