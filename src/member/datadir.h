@@ -5,10 +5,7 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "adapter/wal.h"
-#include "base/err.h"
 #include "config/machine.h"
 #include "member/identity.h"
 

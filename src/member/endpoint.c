@@ -70,26 +70,11 @@ static void add_url(char ***list, const char *address, uint16_t port)
 	strv_add_once(list, url);
 }
 
-/* "n1=https://10.0.0.1:2380,…". All members of a cluster should have the same client port. */
-static void add_initial(const struct machine *m, char ***list)
-{
-	auto_free char *cluster = setting(m, "ETCD_INITIAL_CLUSTER");
-	auto_strv char **parts = cluster ? text_split(cluster, ",") : NULL;
-
-	for (size_t i = 0; parts && parts[i]; i++) {
-		const char *url = strchr(parts[i], '=');
-		auto_free char *host = NULL;
-		uint16_t port;
-
-		if (url && endpoint_split(url + 1, &host, &port))
-			add_url(list, host, m->conf.client_port);
-	}
-}
-
 char **endpoint_all(const struct machine *m)
 {
 	const struct config *c = &m->conf;
-	auto_free char *own = endpoint_own(m);
+	auto_free char *own = endpoint_own(m), *initial = setting(m, "ETCD_INITIAL_CLUSTER");
+	auto_strv char **parts = initial ? text_split(initial, ",") : NULL;
 	char **list = NULL;
 
 	strv_add(&list, own);
@@ -98,7 +83,15 @@ char **endpoint_all(const struct machine *m)
 			add_url(&list, c->members[i].address, c->client_port);
 	for (size_t i = 0; c->join && c->join[i]; i++)
 		add_url(&list, c->join[i], c->join_ports[i] ? c->join_ports[i] : c->client_port);
-	add_initial(m, &list);
+	/* "n1=https://10.0.0.1:2380,…". All members of a cluster should have the same client port. */
+	for (size_t i = 0; parts && parts[i]; i++) {
+		const char *url = strchr(parts[i], '=');
+		auto_free char *host = NULL;
+		uint16_t port;
+
+		if (url && endpoint_split(url + 1, &host, &port))
+			add_url(&list, host, c->client_port);
+	}
 	return list;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/env.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/digest.h"
@@ -312,9 +311,7 @@ int env_ensure(const struct machine *m, const struct env_input *in, struct err *
 	if (render_etcd(m, in, &etcd, e) < 0 || render_etcdctl(m, in, &etcdctl, e) < 0)
 		return -1;
 	first = ensure_one(m, m->at.etcd_env, machine_mode_group(m, 0640), &etcd, e);
-	if (first < 0)
-		return -1;
-	second = ensure_one(m, m->at.etcdctl_env, FILE_MODE(0644), &etcdctl, e);
+	second = first < 0 ? -1 : ensure_one(m, m->at.etcdctl_env, FILE_MODE(0644), &etcdctl, e);
 	return second < 0 ? -1 : first || second;
 }
 

@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 
-#include "base/err.h"
 #include "config/machine.h"
 #include "config/version.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/identity.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "adapter/keyfile.h"

@@ -6,9 +6,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
-#include "base/err.h"
 #include "config/machine.h"
 
 struct identity {
