@@ -90,7 +90,6 @@ static long long percent_of(const struct machine *m, const struct member *one)
 
 static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
-	const struct member *here = doctor_here(s);
 	struct member_votes votes = member_count_votes(&s->survey);
 
 	(void)printf("machine       %s, ROLE=%s, %s\n", m->conf.name, config_role_name(m->conf.role), m->conf.address);
@@ -101,7 +100,8 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 		(void)printf("              -> %s\n", s->outcome.hint);
 	if (s->joins)
 		(void)printf("joining       %s\n", joining_words[s->joining].text);
-	(void)printf("release       %s running, %s installed", here && here->answers ? here->status.version : "none",
+	(void)printf("release       %s running, %s installed",
+		     s->here && s->here->answers ? s->here->status.version : "none",
 		     s->has_release ? s->release.name : "none");
 	if (m->conf.release_given)
 		(void)printf(", %s wanted", m->conf.release);
@@ -213,7 +213,6 @@ static void json_member(struct json_object *o, const struct machine *m, const st
 
 static void json_machine(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
 {
-	const struct member *here = doctor_here(s);
 	struct json_object *o;
 
 	json_text(top, "name", m->conf.name);
@@ -230,7 +229,7 @@ static void json_machine(struct json_object *top, const struct machine *m, const
 	}
 	json_text(top, "joining", s->joins ? joining_words[s->joining].name : NULL);
 	o = json_object_in(top, "release");
-	json_text(o, "running", here && here->answers ? here->status.version : NULL);
+	json_text(o, "running", s->here && s->here->answers ? s->here->status.version : NULL);
 	json_text(o, "installed", s->has_release ? s->release.name : NULL);
 	json_text(o, "wanted", m->conf.release);
 }

@@ -12,13 +12,6 @@
 
 #define SURVEY_MS 2000
 
-void doctor_start(const struct machine *m, struct doctor_report *r)
-{
-	doctor_release(m, r);
-	doctor_pki(m, r);
-	doctor_data(m, r);
-}
-
 int doctor_can_start(const struct machine *m, struct err *e)
 {
 	cleanup(doctor_report_free) struct doctor_report r = { 0 };
@@ -46,26 +39,6 @@ static bool was_set_up(const struct machine *m)
 	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }
 
-/* Without certificates no member can be asked; the outcome of setup names what it waits for. */
-static void check_not_set_up(struct doctor_exam *x)
-{
-	bool waits = x->has_outcome && x->outcome.state == OUTCOME_PENDING;
-
-	doctor_bad(&x->report, ERR_HEALTH, "etcd has not been set up on this machine yet%s -> etcd-cluster setup%s",
-		   waits ? ": setup waits, and tries again by itself" : "",
-		   waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
-}
-
-/* The step of a join, until the member votes. */
-static void read_joining(const struct machine *m, struct doctor_exam *x)
-{
-	auto_joining struct joining j = { 0 };
-	struct err ignored = { 0 };
-
-	x->joins = joining_read(m, &j, &ignored) > 0 && j.step != JOINING_MEMBER;
-	x->joining = j.step;
-}
-
 /* Before the first setup etcd does not run yet; afterwards that is a fault. */
 static void check_stopped(const struct machine *m, struct doctor_report *r)
 {
@@ -88,55 +61,54 @@ static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *una
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	pid_t pid = probe_etcd(data, NULL);
-	const struct member *here;
 
 	if (member_survey(m, SURVEY_MS, &x->survey, unasked) == 0)
 		err_clear(unasked);
-	here = doctor_here(x);
-	if (pid == 0 && here && here->answers)
+	for (size_t i = 0; i < x->survey.n; i++)
+		if (x->survey.list[i].here)
+			x->here = &x->survey.list[i];
+	if (pid == 0 && x->here && x->here->answers)
 		pid = PROBE_PID_UNKNOWN;
 	x->report.running = pid != 0;
 	return pid;
 }
 
-/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
-static void look_around(const struct machine *m, pid_t pid, struct doctor_exam *x)
-{
-	doctor_ports(m, pid, &x->report);
-	doctor_space(m, &x->report);
-	doctor_host(m, &x->report);
-	doctor_peers(m, x);
-	doctor_ca(m, x);
-	if (!x->report.running)
-		check_stopped(m, &x->report);
-}
-
 static void examine(const struct machine *m, bool thorough, struct doctor_exam *x)
 {
+	struct doctor_report *r = &x->report;
 	struct err unasked = { 0 };
 	pid_t pid = ask(m, x, &unasked);
 
 	pki_list(m, &x->certs, &x->n_certs);
 	if (thorough)
-		doctor_start(m, &x->report);
+		doctor_start(m, r);
 	else
-		doctor_release(m, &x->report);
+		doctor_release(m, r);
 	doctor_files(m, x);
-	if (thorough)
-		look_around(m, pid, x);
+	/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
+	if (thorough) {
+		doctor_ports(m, pid, r);
+		doctor_space(m, r);
+		doctor_host(m, r);
+		doctor_peers(m, x);
+		doctor_ca(m, x);
+	}
+	if (thorough && !r->running)
+		check_stopped(m, r);
 	if (pid > 0)
-		doctor_process(m, pid, &x->report);
-	/* look_around has reported a stopped etcd. */
-	if (thorough && !x->report.running && !x->survey.agreed)
+		doctor_process(m, pid, r);
+	/* check_stopped has reported it. */
+	if (thorough && !r->running && !x->survey.agreed)
 		return;
 	if (unasked.class != ERR_NONE)
-		doctor_error(&x->report, &unasked);
+		doctor_error(r, &unasked);
 	else
-		doctor_members(m, &x->survey, &x->report);
+		doctor_members(m, &x->survey, r);
 }
 
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x)
 {
+	auto_joining struct joining j = { 0 };
 	struct err e = { 0 };
 	int found;
 
@@ -150,9 +122,16 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 		doctor_ok(&x->report, "ROLE=none: etcd-cluster is installed and idle");
 		return;
 	}
-	read_joining(m, x);
+	x->joins = joining_read(m, &j, &e) > 0 && j.step != JOINING_MEMBER;
+	x->joining = j.step;
 	if (!thorough && !was_set_up(m)) {
-		check_not_set_up(x);
+		/* Without certificates no member can be asked; the outcome of setup names what it waits for. */
+		bool waits = x->has_outcome && x->outcome.state == OUTCOME_PENDING;
+
+		doctor_bad(&x->report, ERR_HEALTH,
+			   "etcd has not been set up on this machine yet%s -> etcd-cluster setup%s",
+			   waits ? ": setup waits, and tries again by itself" : "",
+			   waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
 		return;
 	}
 	examine(m, thorough, x);
@@ -168,26 +147,15 @@ void doctor_exam_free(struct doctor_exam *x)
 	*x = (struct doctor_exam){ 0 };
 }
 
-const struct member *doctor_here(const struct doctor_exam *x)
-{
-	for (size_t i = 0; i < x->survey.n; i++)
-		if (x->survey.list[i].here)
-			return &x->survey.list[i];
-	return NULL;
-}
-
 bool doctor_removed(const struct doctor_exam *x)
 {
-	const struct member *here = doctor_here(x);
-
-	return here && !here->listed && !here->healthy && x->survey.agreed && x->survey.home_member != 0 &&
+	return x->here && !x->here->listed && !x->here->healthy && x->survey.agreed && x->survey.home_member != 0 &&
 	       x->survey.home_cluster == x->survey.cluster_id;
 }
 
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e)
 {
-	const struct member *here = doctor_here(x);
-	bool healthy = here && here->healthy;
+	bool healthy = x->here && x->here->healthy;
 
 	if (m->conf.role == ROLE_NONE)
 		return 0;

@@ -20,6 +20,7 @@ struct doctor_exam {
 	bool has_release;
 	struct release release;	     /* the installed one */
 	struct member_survey survey; /* empty when nobody could be asked */
+	const struct member *here;   /* the one on this machine, or NULL */
 	struct pki_entry *certs;
 	size_t n_certs;
 	size_t servers;		     /* other machines that accept connections to the enrolment port */
@@ -32,9 +33,6 @@ struct doctor_exam {
  */
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x);
 void doctor_exam_free(struct doctor_exam *x);
-
-/* The member on this machine, or NULL. */
-const struct member *doctor_here(const struct doctor_exam *x);
 
 /* True when a quorum of this machine's cluster no longer lists its member. */
 bool doctor_removed(const struct doctor_exam *x);

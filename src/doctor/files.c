@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,11 +44,13 @@ void doctor_pki(const struct machine *m, struct doctor_report *r)
 		doctor_ok(r, "the certificates in %s fit this machine", m->at.pki);
 }
 
-void doctor_data(const struct machine *m, struct doctor_report *r)
+void doctor_start(const struct machine *m, struct doctor_report *r)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	struct err e = { 0 };
 
+	doctor_release(m, r);
+	doctor_pki(m, r);
 	if (datadir_check(m, &e) < 0)
 		doctor_error(r, &e);
 	else

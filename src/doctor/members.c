@@ -2,14 +2,12 @@
  *
  * What a survey of the members means, in plain sentences. Nobody is asked here.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "doctor/examine.h"
 #include "doctor/parts.h"
 
 /* etcd keeps this many log entries for slow followers (server/etcdserver, DefaultSnapshotCatchUpEntries). */
@@ -86,23 +84,18 @@ static char *fix_silent(const struct machine *m, const struct member *one, bool 
 
 static void check_answer(const struct machine *m, const struct member *one, bool quorum, struct doctor_report *r)
 {
-	auto_free char *fix = NULL;
+	auto_free char *fix = fix_silent(m, one, quorum);
 
-	if (one->answers && one->healthy) {
+	if (one->answers && one->healthy)
 		doctor_ok(r, "member %s is healthy", name_of(one));
-		return;
-	}
-	if (one->answers) {
+	else if (one->answers)
 		doctor_bad(r, ERR_HEALTH,
 			   "member %s answers but reaches no quorum: %s -> start the other members; journalctl -u etcd "
 			   "-n 50 shows what this one waits for",
 			   name_of(one), one->why.msg);
-		return;
-	}
-	/* One of many that is down is a warning here: the cluster works, and on the machine itself it is bad. */
-	fix = fix_silent(m, one, quorum);
-	doctor_add(r, one->here || (one->listed && !quorum) ? DOCTOR_BAD : DOCTOR_WARN, ERR_HEALTH,
-		   "member %s does not answer: %s -> %s", name_of(one), one->why.msg, fix);
+	else /* one of many is a warning here: the cluster works, and on the machine itself it is bad */
+		doctor_add(r, one->here || (one->listed && !quorum) ? DOCTOR_BAD : DOCTOR_WARN, ERR_HEALTH,
+			   "member %s does not answer: %s -> %s", name_of(one), one->why.msg, fix);
 }
 
 static void check_size(const struct machine *m, const struct member *one, struct doctor_report *r)
@@ -223,8 +216,7 @@ static void check_clocks(const struct member_survey *s, struct doctor_report *r)
 
 /* --- All of it. */
 
-/* ": n2, n3", the voters that are down, or "". The caller frees. */
-static char *names_down(const struct member_survey *s)
+static void check_votes(const struct member_survey *s, const struct member_votes *votes, struct doctor_report *r)
 {
 	auto_strv char **down = NULL;
 	auto_free char *names = NULL;
@@ -233,19 +225,12 @@ static char *names_down(const struct member_survey *s)
 		if (one->listed && !one->learner && !one->answers)
 			strv_add(&down, name_of(one));
 	names = strv_join(down, ", ");
-	return xasprintf("%s%s", down ? ": " : "", names);
-}
-
-static void check_votes(const struct member_survey *s, const struct member_votes *votes, struct doctor_report *r)
-{
-	auto_free char *down = names_down(s);
-
 	if (votes->all > 1 && votes->healthy < votes->quorum)
 		doctor_bad(r, ERR_HEALTH,
 			   "no quorum: %zu of %zu voting members are healthy, %zu are needed -> start etcd on the "
-			   "machines that are down%s; if they are lost for ever: etcd-cluster restore "
+			   "machines that are down%s%s; if they are lost for ever: etcd-cluster restore "
 			   "--force-new-cluster " ID_FMT,
-			   votes->healthy, votes->all, votes->quorum, down, s->cluster_id);
+			   votes->healthy, votes->all, votes->quorum, down ? ": " : "", names, s->cluster_id);
 	else if (votes->all == 2)
 		doctor_warn(r, "two voting members tolerate no failure: if one is down, both stop -> add a third one; "
 			       "on that machine: etcd-cluster join ADDRESS");

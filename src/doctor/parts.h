@@ -11,9 +11,8 @@
 
 /* The release in use: there, whole, not one that loses data. */
 void doctor_release(const struct machine *m, struct doctor_report *r);
-/* Certificates and data directory, as the preflight wants them. */
+/* Certificates, as the preflight wants them. */
 void doctor_pki(const struct machine *m, struct doctor_report *r);
-void doctor_data(const struct machine *m, struct doctor_report *r);
 /* What is not urgent: who can write cluster.conf, another release wanted, certificates that end soon, drift. */
 void doctor_files(const struct machine *m, struct doctor_exam *x);
 

@@ -21,7 +21,8 @@
 enum { CLIENT, PEER, ENROLL, PORTS };
 
 struct other {
-	char *name, *address;
+	const char *name;
+	char *address;
 	char **found; /* strv: what the address resolves to; NULL: it cannot be resolved */
 	struct err unknown;
 	bool known; /* a member that has started, so its ports should be open */
@@ -40,7 +41,7 @@ static struct other *add(const struct machine *m, struct others *all, const char
 {
 	all->list = xrealloc(all->list, all->n + 1, sizeof(*all->list));
 	all->list[all->n] =
-		(struct other){ .name = xstrdup(name),
+		(struct other){ .name = name,
 				.address = xstrdup(address),
 				.port = { [CLIENT] = client, [PEER] = peer, [ENROLL] = m->conf.enroll_port } };
 	return &all->list[all->n++];
@@ -56,8 +57,7 @@ static void add_listed(const struct machine *m, const struct member *one, struct
 		return;
 	if (one->peer_urls && !endpoint_split(one->peer_urls[0], &peer_host, &peer))
 		return;
-	if (!endpoint_split(one->url, &host, &client))
-		client = 0;
+	(void)endpoint_split(one->url, &host, &client);
 	if (!host && !peer_host)
 		return;
 	other = add(m, all, one->name[0] ? one->name : "the new member", peer_host ? peer_host : host, client, peer);
@@ -180,7 +180,6 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 static void others_free(struct others *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
-		free(all->list[i].name);
 		free(all->list[i].address);
 		strv_free(all->list[i].found);
 	}

@@ -7,7 +7,6 @@
 #include "adapter/probe.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/machine.h"
 #include "doctor/parts.h"
 
 /*
