@@ -40,13 +40,8 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 
 void layout_free(struct layout *at)
 {
-	char **const all[] = { &at->root,     &at->conf,	  &at->conf_dir,     &at->etc,	    &at->pki,
-			       &at->etcd_env, &at->etcdctl_env,	  &at->member_id,    &at->joining,  &at->enroll,
-			       &at->digests,  &at->admin_digests, &at->release_keys, &at->releases, &at->current,
-			       &at->cache,    &at->bundle,	  &at->backups,	     &at->run };
+	char **paths = (char **)at;
 
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		free(*all[i]);
-		*all[i] = NULL;
-	}
+	for (size_t i = 0; i < sizeof(*at) / sizeof(*paths); i++)
+		free(steal(&paths[i]));
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-/* Absolute paths, each already below --root. */
+/* Absolute paths, each already below --root. Every member is a char *, which layout_free relies on. */
 struct layout {
 	char *root;	     /* "" for the machine itself, else the directory without a trailing slash */
 	char *conf;	     /* /etc/etcd/cluster.conf */
