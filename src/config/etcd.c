@@ -68,7 +68,7 @@ static const char *check_name(const char *key)
 	return strcmp(key, "ETCD_") == 0 ? "names no option" : NULL;
 }
 
-static int refuse(const struct rule *rule, const struct config_line *line, struct err *e)
+static int check_rule(const struct rule *rule, const struct config_line *line, struct err *e)
 {
 	if (rule->only)
 		return strcmp(line->value, rule->only) == 0 ? 0 : config_bad(e, line, "%s", rule->why);
@@ -78,7 +78,7 @@ static int refuse(const struct rule *rule, const struct config_line *line, struc
 	return err_hint(e, "it is made from %s; set that instead", rule->ours);
 }
 
-static int check_allowed(const struct config_line *line, struct err *e)
+int config_etcd_set(struct config *c, const struct config_line *line, struct err *e)
 {
 	const char *name = line->key + strlen("ETCD_");
 	const char *why = check_name(line->key);
@@ -86,16 +86,11 @@ static int check_allowed(const struct config_line *line, struct err *e)
 	if (why)
 		return err_set(e, ERR_CONFIG, "%s: %s %s", line->where, line->key, why);
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (strcmp(name, rules[i].name) == 0)
-			return refuse(&rules[i], line, e);
+		if (strcmp(name, rules[i].name) == 0 && check_rule(&rules[i], line, e) < 0)
+			return -1;
 	why = strcmp(name, "LISTEN_CLIENT_HTTP_URLS") == 0 ? check_http_urls(line->value) : NULL;
-	return why ? config_bad(e, line, "%s", why) : 0;
-}
-
-int config_etcd_set(struct config *c, const struct config_line *line, struct err *e)
-{
-	if (check_allowed(line, e) < 0)
-		return -1;
+	if (why)
+		return config_bad(e, line, "%s", why);
 	c->etcd = xrealloc(c->etcd, c->n_etcd + 1, sizeof(*c->etcd));
 	c->etcd[c->n_etcd++] = (struct config_line){ xstrdup(line->key), xstrdup(line->value), xstrdup(line->where) };
 	return 0;
