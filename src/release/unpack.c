@@ -2,18 +2,19 @@
 #include "release/tarball.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "adapter/unpack.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/jail.h"
 #include "base/proc.h"
 #include "base/text.h"
 
 #define UNPACK_MEMORY (64ULL << 20)
 #define UNPACK_CPU    60 /* seconds; it takes less than one */
+#define TICK_MS	      4
 
 /* The programs on their way out of the archive, and how much of each is hashed. */
 struct outputs {
@@ -32,20 +33,6 @@ static void outputs_free(struct outputs *o)
 		mem_close_fd(&o->of[i].fd);
 		digest_free(&o->of[i].digest);
 	}
-}
-
-static int open_outputs(struct outputs *o, const char *dir, struct err *e)
-{
-	for (int i = 0; i < RELEASE_BINARIES; i++)
-		o->of[i] = (struct output){ .path = xasprintf("%s/%s", dir, release_binary_names[i]),
-					    .fd = -1,
-					    .digest = digest_new() };
-	for (struct output *one = o->of; one < o->of + RELEASE_BINARIES; one++) {
-		one->fd = file_create(one->path, FILE_MODE(0755), e);
-		if (one->fd < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* Hashes what has been written since the last look. 1 there was something, 0 there was not. */
@@ -84,7 +71,6 @@ static int unpack_and_hash(struct unpack *u, struct outputs *o, struct err *e)
 		.memory_bytes = UNPACK_MEMORY,
 		.cpu_seconds = UNPACK_CPU,
 	};
-	const struct timespec tick = { .tv_nsec = 4 * 1000 * 1000 };
 	struct err meanwhile = { 0 };
 	struct jail_child child;
 	int rc = 0;
@@ -94,7 +80,7 @@ static int unpack_and_hash(struct unpack *u, struct outputs *o, struct err *e)
 	while (rc >= 0 && !proc_has_ended(child.pid)) {
 		rc = hash_more(o, &meanwhile);
 		if (rc == 0)
-			(void)nanosleep(&tick, NULL);
+			clock_sleep(TICK_MS);
 	}
 	if (jail_finish(&child, NULL, e) < 0)
 		return -1;
@@ -108,17 +94,24 @@ static int unpack_and_hash(struct unpack *u, struct outputs *o, struct err *e)
 int tarball_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e)
 {
+	auto_free char *top = xstrndup(t->file, strlen(t->file) - strlen(TARBALL_SUFFIX));
 	struct unpack_file files[RELEASE_BINARIES];
-	struct unpack u = { .fd = t->fd, .top = t->top, .files = files, .n_files = RELEASE_BINARIES };
-	cleanup(outputs_free) struct outputs o = { 0 };
+	struct unpack u = { .fd = t->fd, .top = top, .files = files, .n_files = RELEASE_BINARIES };
+	cleanup(outputs_free) struct outputs o = { .of = { [0 ... RELEASE_BINARIES - 1] = { .fd = -1 } } };
 	uint8_t sha256[DIGEST_LEN];
 
-	if (open_outputs(&o, dir, e) < 0)
-		return -1;
-	for (int i = 0; i < RELEASE_BINARIES; i++)
+	for (int i = 0; i < RELEASE_BINARIES; i++) {
+		struct output *one = &o.of[i];
+
+		one->path = xasprintf("%s/%s", dir, release_binary_names[i]);
+		one->digest = digest_new();
+		one->fd = file_create(one->path, FILE_MODE(0755), e);
+		if (one->fd < 0)
+			return -1;
 		files[i] = (struct unpack_file){ .name = release_binary_names[i],
-						 .fd = o.of[i].fd,
+						 .fd = one->fd,
 						 .required = i != RELEASE_ETCDUTL || version_at_least(v, 3, 5) };
+	}
 	if (unpack_and_hash(&u, &o, e) < 0)
 		return err_wrap(e, "%s", t->source);
 	release_look(dir, binaries);
