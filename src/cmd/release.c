@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "release/name.h"
 #include "release/release.h"
 
 #define RESTART_HINT "the running etcd changes with: systemctl restart etcd"
@@ -100,7 +99,7 @@ static int verify_archive(const struct machine *m, const char *path, struct err 
 
 	if (tarball_check(m, path, &t, e) < 0)
 		return -1;
-	(void)printf("%s: good, as %s says\n", path, t.trust);
+	(void)printf("%s: good, as %s says\n", path, t.digest.source);
 	return 0;
 }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/binary.h"
+#include "release/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
 

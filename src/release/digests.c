@@ -20,37 +20,33 @@ void digests_entry_free(struct digests_entry *d)
 
 /* A table that is read line by line. */
 struct table {
-	const char *at, *end;
+	const struct buf *text;
 	const char *where;
+	size_t at;	     /* of the next line */
 	unsigned int number; /* of the line that was read last */
 };
-
-static struct table table_of(const struct buf *text, const char *where)
-{
-	return (struct table){ .at = buf_str(text), .end = buf_str(text) + text->len, .where = where };
-}
 
 /* The next entry. 1 (the caller frees *name), 0 there are no more, -1 a line of another form. */
 static int next_entry(struct table *t, uint8_t sha256[DIGEST_LEN], char **name, struct err *e)
 {
-	while (t->at < t->end) {
-		const char *line = t->at, *newline = memchr(line, '\n', (size_t)(t->end - line));
-		const char *end = newline ? newline : t->end;
-		int rc = digest_line(line, (size_t)(end - line), sha256, name);
+	int rc = 0;
 
+	while (rc == 0 && t->at < t->text->len) {
+		const char *line = t->text->data + t->at, *newline = memchr(line, '\n', t->text->len - t->at);
+		size_t len = newline ? (size_t)(newline - line) : t->text->len - t->at;
+
+		rc = digest_line(line, len, sha256, name);
 		t->number++;
-		t->at = end + (newline != NULL);
-		if (rc < 0)
-			return err_set(e, ERR_VERIFY, "%s:%u: this is not a line of sha256sum(1)", t->where, t->number);
-		if (rc > 0)
-			return 1;
+		t->at += len + 1;
 	}
-	return 0;
+	if (rc < 0)
+		return err_set(e, ERR_VERIFY, "%s:%u: this is not a line of sha256sum(1)", t->where, t->number);
+	return rc;
 }
 
 int digests_find(const struct buf *table, const char *where, const char *file, struct digests_entry *d, struct err *e)
 {
-	struct table t = table_of(table, where);
+	struct table t = { .text = table, .where = where };
 	uint8_t sha256[DIGEST_LEN];
 	char *name;
 	int rc;
@@ -105,10 +101,15 @@ static char **list_dir(const char *dir, const char *suffix)
 	return paths;
 }
 
-/* A pinned table that is not there is empty. */
-static int read_pinned(const struct layout *at, struct buf *table, struct err *e)
+/* As digests_find. */
+static int find_in_file(const char *path, const char *file, struct digests_entry *d, struct err *e)
 {
-	return read_trusted(at->digests, DIGESTS_MAX_BYTES, table, e) < 0 ? err_absent(e) : 0;
+	auto_buf struct buf table = { 0 };
+
+	if (read_trusted(path, DIGESTS_MAX_BYTES, &table, e) == 0)
+		return digests_find(&table, path, file, d, e);
+	digests_entry_free(d);
+	return -1;
 }
 
 /* The tables of one level, which must agree. As digests_find. */
@@ -116,28 +117,20 @@ static int find_in_dir(const char *dir, const char *suffix, const char *file, st
 {
 	auto_strv char **paths = list_dir(dir, suffix);
 
-	for (size_t i = 0; paths && paths[i]; i++) {
-		auto_buf struct buf table = { 0 };
-
-		if (read_trusted(paths[i], DIGESTS_MAX_BYTES, &table, e) < 0) {
-			digests_entry_free(d);
+	for (size_t i = 0; paths && paths[i]; i++)
+		if (find_in_file(paths[i], file, d, e) < 0)
 			return -1;
-		}
-		if (digests_find(&table, paths[i], file, d, e) < 0)
-			return -1;
-	}
 	return d->source != NULL;
 }
 
 int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e)
 {
-	auto_buf struct buf pinned = { 0 };
 	int rc;
 
 	*d = (struct digests_entry){ 0 };
-	if (read_pinned(at, &pinned, e) < 0)
-		return -1;
-	rc = digests_find(&pinned, at->digests, file, d, e);
+	rc = find_in_file(at->digests, file, d, e);
+	if (rc < 0)
+		rc = err_absent(e);
 	if (rc == 0)
 		rc = find_in_dir(at->admin_digests, "", file, d, e);
 	if (rc == 0)
@@ -178,15 +171,14 @@ int digests_newest(const struct layout *at, struct version *v, struct err *e)
 {
 	auto_buf struct buf pinned = { 0 };
 	uint8_t ignored[DIGEST_LEN];
+	struct table t = { .text = &pinned, .where = at->digests };
 	struct version one;
-	struct table t;
 	char *name;
 	int rc;
 
 	*v = (struct version){ 0 };
-	if (read_pinned(at, &pinned, e) < 0)
-		return -1;
-	t = table_of(&pinned, at->digests);
+	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, &pinned, e) < 0)
+		return err_absent(e);
 	while ((rc = next_entry(&t, ignored, &name, e)) > 0) {
 		if (version_of_tarball(name, &one) && !version_known_bad(one) && version_cmp(one, *v) > 0)
 			*v = one;

@@ -18,7 +18,7 @@
 
 struct digests_entry {
 	uint8_t sha256[DIGEST_LEN];
-	char *source; /* "PATH:LINE" */
+	char *source; /* "PATH:LINE", or "PATH:LINE, signed by PATH" */
 };
 
 void digests_entry_free(struct digests_entry *d);

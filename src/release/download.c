@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "release/download.h"
+#include "release/tarball.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "release/mirror.h"
-#include "release/name.h"
 
 #define NOTES_MAX_BYTES (64UL * 1024UL)
 #define NOT_AGAIN	(6 * 60 * 60) /* seconds; after that a place that had wrong bytes is asked again */

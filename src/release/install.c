@@ -11,7 +11,6 @@
 #include "adapter/unpack.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "release/binary.h"
 
 #define STAGING FILE_TEMP "v" /* a directory, unlike those of file_replace */
 #define MIB	(1024ULL * 1024ULL)
@@ -35,22 +34,6 @@ static void sweep(const struct machine *m)
 		if (file_remove_tree(path, &why) < 0)
 			log_warn("%s", why.msg);
 	}
-}
-
-/* A release on its way in. */
-struct staging {
-	char *dir;
-	struct tarball tarball;
-	struct release_record record;
-	struct buf options;
-};
-
-static void staging_free(struct staging *s)
-{
-	free(s->dir);
-	tarball_free(&s->tarball);
-	release_record_free(&s->record);
-	buf_free(&s->options);
 }
 
 /*
@@ -80,42 +63,34 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 	return err_hint(e, "make room there (etcd-cluster release prune removes old releases), then run this again");
 }
 
-/* The etcd in it runs here and is of this version. */
-static int check_etcd(struct staging *s, struct version v, struct err *e)
+/* All that comes before the release gets its name: its etcd must run here and be of this version. */
+static int fill(const struct tarball *t, struct version v, const char *dir, struct err *e)
 {
-	auto_free char *path = xasprintf("%s/etcd", s->dir);
-	char hex[DIGEST_HEX];
+	cleanup(release_record_free) struct release_record r = { .source = xstrdup(t->source),
+								 .trust = xstrdup(t->digest.source) };
+	auto_free char *etcd = xasprintf("%s/etcd", dir);
+	auto_buf struct buf options = { 0 };
 
-	if (binary_ask(path, &s->record.version, &s->options, e) < 0)
-		return err_wrap(e, "%s", s->tarball.source);
-	if (version_cmp(s->record.version, v) != 0)
-		return err_set(e, ERR_VERIFY, "the etcd in %s has version " VERSION_FMT ", not " VERSION_FMT,
-			       s->tarball.source, VERSION_ARGS(s->record.version), VERSION_ARGS(v));
-	text_hex(s->tarball.sha256, DIGEST_LEN, hex);
-	s->record.sha256 = xstrdup(hex);
-	s->record.source = xstrdup(s->tarball.source);
-	s->record.trust = xstrdup(s->tarball.trust);
-	return 0;
-}
-
-/* All that comes before it gets its name. */
-static int fill_staging(struct staging *s, struct version v, struct err *e)
-{
-	if (file_mkdirs(s->dir, FILE_MODE(0755), e) < 0 ||
-	    tarball_unpack(&s->tarball, v, s->dir, s->record.binaries, e) < 0 || check_etcd(s, v, e) < 0 ||
-	    release_record_write(s->dir, &s->record, buf_str(&s->options), e) < 0)
+	r.sha256 = xcalloc(DIGEST_HEX, 1);
+	text_hex(t->digest.sha256, DIGEST_LEN, r.sha256);
+	if (file_mkdirs(dir, FILE_MODE(0755), e) < 0 || tarball_unpack(t, v, dir, r.binaries, e) < 0)
 		return -1;
-	return file_sync_tree(s->dir, e);
+	if (binary_ask(etcd, &r.version, &options, e) < 0)
+		return err_wrap(e, "%s", t->source);
+	if (version_cmp(r.version, v) != 0)
+		return err_set(e, ERR_VERIFY, "the etcd in %s has version " VERSION_FMT ", not " VERSION_FMT, t->source,
+			       VERSION_ARGS(r.version), VERSION_ARGS(v));
+	if (release_record_write(dir, &r, buf_str(&options), e) < 0)
+		return -1;
+	return file_sync_tree(dir, e);
 }
 
 /* A directory that is there is damaged, since is_whole refused it. It is exchanged, so the name is never empty. */
-static int move_in(const struct staging *s, const char *dir, struct err *e)
+static int move_in(const char *staged, const char *dir, struct err *e)
 {
 	if (!file_exists(dir))
-		return file_rename(s->dir, dir, e);
-	if (file_exchange(s->dir, dir, e) < 0)
-		return -1;
-	return file_remove_tree(s->dir, e);
+		return file_rename(staged, dir, e);
+	return file_exchange(staged, dir, e) < 0 ? -1 : file_remove_tree(staged, e);
 }
 
 /* Whether all of a release is there; `hash` reads it, too. */
@@ -136,23 +111,23 @@ static bool is_whole(const struct machine *m, const char *name, bool hash)
 static int install_tarball(const struct machine *m, struct version v, const char *dir, enum tarball_from from,
 			   struct err *e)
 {
-	cleanup(staging_free) struct staging s = { .tarball = { .fd = -1 } };
+	auto_free char *staged = xasprintf("%s/" STAGING VERSION_FMT, m->at.releases, VERSION_ARGS(v));
+	auto_tarball struct tarball t = { .fd = -1 };
 
-	if (tarball_get(m, v, from, &s.tarball, e) < 0)
+	if (tarball_get(m, v, from, &t, e) < 0)
 		return -1;
 	if (m->dry_run) {
 		log_info("would install %s", dir);
 		return 1;
 	}
 	sweep(m);
-	s.dir = xasprintf("%s/" STAGING VERSION_FMT, m->at.releases, VERSION_ARGS(v));
-	if (check_room(m, &s.tarball, e) < 0 || file_mkdirs(m->at.releases, FILE_MODE(0755), e) < 0)
+	if (check_room(m, &t, e) < 0 || file_mkdirs(m->at.releases, FILE_MODE(0755), e) < 0)
 		return -1;
-	if (fill_staging(&s, v, e) < 0 || move_in(&s, dir, e) < 0) {
+	if (fill(&t, v, staged, e) < 0 || move_in(staged, dir, e) < 0) {
 		sweep(m);
 		return -1;
 	}
-	log_info("installed etcd " VERSION_FMT ", with the digest of %s", VERSION_ARGS(v), s.tarball.trust);
+	log_info("installed etcd " VERSION_FMT ", with the digest of %s", VERSION_ARGS(v), t.digest.source);
 	return 1;
 }
 

@@ -24,20 +24,6 @@ static const char *base_dir(const char *base)
 	return text_starts(base, "file:") ? base + strlen("file:") : base;
 }
 
-static void add_places(const struct machine *m, const char *base, struct version v, const char *file, char ***places)
-{
-	auto_free char *start = fetch_is_url(base) ? xstrdup(base) : layout_path(&m->at, base_dir(base));
-	auto_free char *versioned = NULL, *plain = NULL;
-
-	for (size_t n = strlen(start); n > 0 && start[n - 1] == '/'; n--)
-		start[n - 1] = '\0';
-	versioned = xasprintf("%s/v" VERSION_FMT "/%s", start, VERSION_ARGS(v), file);
-	plain = xasprintf("%s/%s", start, file);
-	strv_add(places, versioned);
-	if (!fetch_is_url(base))
-		strv_add(places, plain);
-}
-
 /* The proxy that apt uses, when apt is there: what reaches the distribution's mirror reaches ours. The caller frees. */
 static char *apt_proxy(const struct machine *m)
 {
@@ -88,8 +74,19 @@ char **mirror_places(const struct machine *m, struct version v, const char *file
 {
 	char **places = NULL;
 
-	for (char **base = m->conf.release_urls; base && *base; base++)
-		add_places(m, *base, v, file, &places);
+	for (char **base = m->conf.release_urls; base && *base; base++) {
+		bool is_url = fetch_is_url(*base);
+		auto_free char *start = is_url ? xstrdup(*base) : layout_path(&m->at, base_dir(*base));
+		auto_free char *versioned = NULL, *plain = NULL;
+
+		for (size_t n = strlen(start); n > 0 && start[n - 1] == '/'; n--)
+			start[n - 1] = '\0';
+		versioned = xasprintf("%s/v" VERSION_FMT "/%s", start, VERSION_ARGS(v), file);
+		plain = xasprintf("%s/%s", start, file);
+		strv_add(&places, versioned);
+		if (!is_url)
+			strv_add(&places, plain);
+	}
 	return places;
 }
 

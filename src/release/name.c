@@ -4,16 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
-#define SYSTEM "system"
-
 char *release_name(const char *text, struct err *e)
 {
 	struct version v;
 
-	if (strcmp(text, SYSTEM) == 0)
-		return xstrdup(SYSTEM);
+	if (strcmp(text, "system") == 0)
+		return xstrdup("system");
 	if (version_parse(text, &v))
 		return xasprintf("v" VERSION_FMT, VERSION_ARGS(v));
 	(void)err_set(e, ERR_CONFIG, "\"%.40s\" is not a valid etcd version", text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `.release` in the directory of an installed release: what was put there, from where, how large each program is (so
- * that a look at the sizes takes microseconds) and its digest (for `release verify`).
+ * that a look at the sizes takes microseconds) and its digest (for `release verify`); and what an etcd prints about
+ * itself.
  */
 #pragma once
 
@@ -48,3 +49,10 @@ void release_look(const char *dir, struct release_binary binaries[RELEASE_BINARI
  * ERR_CONFIG: it is not installed, or the distribution's.
  */
 int release_verify(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
+
+/*
+ * binary.c: the version of the etcd at path, and its option names ("listen-peer-urls"), one a line, appended to
+ * options. The program runs as nobody, and only after it was checked. ERR_VERIFY when others could change it, or it
+ * does not answer as etcd does; e->sys is ENOENT when it is missing.
+ */
+int binary_ask(const char *path, struct version *v, struct buf *options, struct err *e) MUST_CHECK;

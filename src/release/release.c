@@ -6,10 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
-#include "release/binary.h"
-#include "release/name.h"
 
 #define OPTIONS_MAX_BYTES (64UL * 1024UL)
 
@@ -20,23 +17,11 @@ void release_free(struct release *r)
 	*r = (struct release){ 0 };
 }
 
-/* The distribution has replaced the program of `system` since the record was made: the program itself knows. */
-static int ask_system(const char *dir, struct version *v, struct buf *options, struct err *e)
-{
-	auto_free char *path = xasprintf("%s/etcd", dir);
-	int rc = binary_ask(path, v, options, e);
-
-	if (rc < 0 && e->sys == ENOENT) {
-		(void)err_set(e, ERR_FAIL, "the distribution's etcd, which %s links to, is missing", path);
-		return err_hint(e, "install it again, or name a version in RELEASE; then: etcd-cluster setup");
-	}
-	return rc;
-}
-
 /* The version of an installed release; its options only when they had to be asked for. -1 when it is damaged. */
 static int look_at(const char *name, const char *dir, struct version *v, struct buf *options, struct err *e)
 {
 	cleanup(release_record_free) struct release_record record = { 0 };
+	auto_free char *etcd = xasprintf("%s/etcd", dir);
 	int rc = release_record_read(dir, &record, e);
 
 	if (rc < 0)
@@ -45,10 +30,16 @@ static int look_at(const char *name, const char *dir, struct version *v, struct 
 		*v = record.version;
 		return 0;
 	}
-	if (rc > 0 && strcmp(name, "system") == 0)
-		return ask_system(dir, v, options, e);
-	(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", dir);
-	return err_hint(e, "etcd-cluster setup");
+	if (rc == 0 || strcmp(name, "system") != 0) {
+		(void)err_set(e, ERR_FAIL, "the release in %s is damaged: files are missing or have another size", dir);
+		return err_hint(e, "etcd-cluster setup");
+	}
+	/* The distribution has replaced the program of `system` since the record was made: the program itself knows. */
+	rc = binary_ask(etcd, v, options, e);
+	if (rc == 0 || e->sys != ENOENT)
+		return rc;
+	(void)err_set(e, ERR_FAIL, "the distribution's etcd, which %s links to, is missing", etcd);
+	return err_hint(e, "install it again, or name a version in RELEASE; then: etcd-cluster setup");
 }
 
 int release_current(const struct machine *m, struct release *r, struct err *e)
@@ -152,4 +143,46 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 	}
 	switched = release_use(m, name, e);
 	return switched < 0 ? -1 : installed | switched;
+}
+
+void release_list_free(struct release_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->entries[i].name);
+		release_record_free(&l->entries[i].record);
+	}
+	free(l->entries);
+	strv_free(l->cached);
+	strv_free(l->bundled);
+	*l = (struct release_list){ 0 };
+}
+
+/* A release whose record cannot be read is not whole. */
+static void fill_entry(const struct machine *m, struct release_entry *entry, const char *name, const char *current,
+		       const char *previous)
+{
+	auto_free char *dir = release_dir(m, name);
+	struct err ignored = { 0 };
+
+	entry->name = xstrdup(name);
+	entry->current = current && strcmp(current, name) == 0;
+	entry->previous = previous && strcmp(previous, name) == 0;
+	if (release_record_read(dir, &entry->record, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+}
+
+int release_list(const struct machine *m, struct release_list *l, struct err *e)
+{
+	auto_free char *current = NULL, *previous = NULL;
+	auto_strv char **names = release_names(m);
+
+	*l = (struct release_list){ .n = strv_len(names) };
+	l->entries = xcalloc(l->n + 1, sizeof(*l->entries));
+	l->bundled = tarball_list(m->at.bundle);
+	l->cached = tarball_list(m->at.cache);
+	if (release_link_name(m, "current", &current, e) < 0 || release_link_name(m, "previous", &previous, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n; i++)
+		fill_entry(m, &l->entries[i], names[i], current, previous);
+	return digests_newest(&m->at, &l->newest, e);
 }

@@ -63,7 +63,7 @@ int release_rollback(const struct machine *m, struct err *e) MUST_CHECK;
  */
 int release_prune(const struct machine *m, size_t keep, struct err *e) MUST_CHECK;
 
-/* ---- Listing (list.c) ------------------------------------------------------------------------------------------ */
+/* ---- Listing --------------------------------------------------------------------------------------------------- */
 
 struct release_entry {
 	char *name;

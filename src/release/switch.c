@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mem.h"
-#include "release/name.h"
 
 /* The version of a release. 1 installed, 0 not, -1. */
 static int version_of(const struct machine *m, const char *name, struct version *v, struct err *e)

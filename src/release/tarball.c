@@ -10,46 +10,35 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "release/digests.h"
-#include "release/download.h"
 
 void tarball_free(struct tarball *t)
 {
 	free(t->file);
-	free(t->top);
 	free(t->path);
-	free(t->trust);
 	free(t->source);
 	mem_close_fd(&t->fd);
+	digests_entry_free(&t->digest);
 	*t = (struct tarball){ .fd = -1 };
 }
 
 /* Fills the names and the digest, by the first level that has the file. */
 static int prepare(const struct machine *m, struct version v, bool network, struct tarball *t, struct err *e)
 {
-	cleanup(digests_entry_free) struct digests_entry d = { 0 };
 	int rc;
 
 	*t = (struct tarball){ .fd = -1, .file = tarball_name(v, e) };
 	if (!t->file)
 		return -1;
-	t->top = xstrndup(t->file, strlen(t->file) - strlen(TARBALL_SUFFIX));
 	t->path = xasprintf("%s/%s", m->at.cache, t->file);
-	rc = digests_lookup(&m->at, t->file, &d, e);
+	rc = digests_lookup(&m->at, t->file, &t->digest, e);
 	if (rc == 0)
-		rc = sums_lookup(m, v, t->file, network && !m->dry_run, &d, e);
-	if (rc < 0)
-		return -1;
-	if (rc == 0) {
-		(void)err_set(e, ERR_VERIFY,
-			      "%s has no trusted digest: it is not in %s, not in %s, and in no signed SHA256SUMS",
-			      t->file, m->at.digests, m->at.admin_digests);
-		return err_hint(e, "if you trust it, put its line of sha256sum into %s/site.sha256",
-				m->at.admin_digests);
-	}
-	memcpy(t->sha256, d.sha256, DIGEST_LEN);
-	t->trust = steal(&d.source);
-	return 0;
+		rc = sums_lookup(m, v, t->file, network && !m->dry_run, &t->digest, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	(void)err_set(e, ERR_VERIFY,
+		      "%s has no trusted digest: it is not in %s, not in %s, and in no signed SHA256SUMS", t->file,
+		      m->at.digests, m->at.admin_digests);
+	return err_hint(e, "if you trust it, put its line of sha256sum into %s/site.sha256", m->at.admin_digests);
 }
 
 /*
@@ -93,11 +82,11 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 		return err_set(e, ERR_VERIFY, "%s is larger than any release of etcd", path);
 	if (digest_file(fd, path, sha256, e) < 0)
 		return -1;
-	if (!digest_equal(sha256, t->sha256)) {
-		text_hex(t->sha256, DIGEST_LEN, want);
+	if (!digest_equal(sha256, t->digest.sha256)) {
+		text_hex(t->digest.sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
 		(void)err_set(e, ERR_VERIFY, "%s has the wrong SHA-256: it is %.16s..., and %s has %.16s...", path,
-			      have, t->trust, want);
+			      have, t->digest.source, want);
 		return err_hint(e, "remove it, or put the right file there");
 	}
 	t->fd = steal_fd(&fd);
@@ -142,7 +131,7 @@ static int get_from_mirrors(const struct machine *m, struct version v, bool agai
 		log_info("would fetch %s", t->file);
 		return 0;
 	}
-	if (download(m, v, t->path, t->sha256, again, &source, e) < 0)
+	if (download(m, v, t->path, t->digest.sha256, again, &source, e) < 0)
 		return -1;
 	rc = open_verified(t, t->path, e);
 	if (rc <= 0)

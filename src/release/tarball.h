@@ -4,20 +4,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "adapter/digest.h"
+#include "release/digests.h"
 #include "release/name.h"
 #include "release/record.h"
 
 struct tarball {
 	char *file; /* "etcd-v3.6.14-linux-amd64.tar.gz" */
-	char *top;  /* the directory in it: file without ".tar.gz" */
 	char *path; /* in the cache, or where a package put it */
 	int fd;	    /* open at its start, and hashed: unpack this, never the path; -1 */
-	uint8_t sha256[DIGEST_LEN];
-	char *trust;  /* where the digest is from: "PATH:LINE", or "PATH:LINE, signed by PATH" */
+	struct digests_entry digest;
 	char *source; /* the URL or path that it came from */
 };
 
@@ -49,3 +44,14 @@ int tarball_check(const struct machine *m, const char *path, struct tarball *t, 
  */
 int tarball_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e) MUST_CHECK;
+
+/*
+ * download.c: from the first mirror that has the right bytes into the cache. Makes `path` (its last part is the file's
+ * name on the mirrors) a file with this digest. Beside the file FILE there can be FILE.part (what a broken transfer
+ * left), FILE.etag (what it is resumed with) and FILE.bad (which places had wrong bytes, and when). A mirror that had
+ * wrong bytes is asked for it again only after six hours, or with `again`. *source becomes the place, freed by the
+ * caller. ERR_PENDING when a mirror could not be reached or does not have it, ERR_VERIFY when all that came is wrong;
+ * the message has a clause for each. ERR_CONFIG: no room.
+ */
+int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
+	     char **source, struct err *e) MUST_CHECK;
