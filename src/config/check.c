@@ -2,10 +2,7 @@
 #include "config/check.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
 void config_free(struct config *c)
 {
 	char *const texts[] = {

@@ -3,12 +3,10 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "adapter/dial.h"
@@ -45,11 +43,8 @@ char *config_default_name(const struct layout *at, struct err *e)
 	const char *why;
 
 	if (!name) {
-		name = xcalloc(256, 1);
-		if (gethostname(name, 255) < 0) {
-			(void)err_sys(e, ERR_FAIL, "cannot get the host name");
-			return NULL;
-		}
+		name = xcalloc(HOST_NAME_MAX + 1, 1);
+		(void)gethostname(name, HOST_NAME_MAX + 1); /* fails only for a smaller buffer */
 	}
 	text_lower(name);
 	if (strlen(name) > CONFIG_NAME_MAX) /* a long FQDN: its first label names the host */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "adapter/x509_key.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/version.h"
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/proc.h"
 #include "base/text.h"
 

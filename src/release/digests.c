@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "adapter/signature.h"
-#include "base/file.h"
 #include "base/text.h"
-#include "release/name.h"
 
 #define KEY_MAX_BYTES (64UL * 1024UL)
 
@@ -101,18 +99,16 @@ static char **list_dir(const char *dir, const char *suffix)
 	return paths;
 }
 
-/* As digests_find. */
 static int find_in_file(const char *path, const char *file, struct digests_entry *d, struct err *e)
 {
 	auto_buf struct buf table = { 0 };
 
-	if (read_trusted(path, DIGESTS_MAX_BYTES, &table, e) == 0)
-		return digests_find(&table, path, file, d, e);
-	digests_entry_free(d);
-	return -1;
+	if (read_trusted(path, DIGESTS_MAX_BYTES, &table, e) < 0)
+		return -1;
+	return digests_find(&table, path, file, d, e);
 }
 
-/* The tables of one level, which must agree. As digests_find. */
+/* The tables of one level, which must agree. */
 static int find_in_dir(const char *dir, const char *suffix, const char *file, struct digests_entry *d, struct err *e)
 {
 	auto_strv char **paths = list_dir(dir, suffix);

@@ -33,7 +33,7 @@ int digests_find(const struct buf *table, const char *where, const char *file, s
 
 /*
  * The same in the pinned table, then in the administrator's, then in those of layout.bundle (*.sha256), which only
- * root may be able to change. The tables of one level must agree with each other.
+ * root may be able to change. The tables of one level must agree with each other. The caller frees d, also after -1.
  */
 int digests_lookup(const struct layout *at, const char *file, struct digests_entry *d, struct err *e) MUST_CHECK;
 

@@ -15,8 +15,7 @@
 
 struct job {
 	const struct machine *m;
-	const char *path;
-	const uint8_t *sha256;
+	const struct tarball *t;
 	char *part, *etag, *bad; /* paths */
 	struct buf notes;	 /* content of `bad`: lines of "PLACE\tSECONDS\tSHA256" */
 	char **wrong;		 /* strv of the places in it */
@@ -43,7 +42,7 @@ static void read_notes(struct job *j)
 	char wanted[DIGEST_HEX];
 	uint64_t when;
 
-	text_hex(j->sha256, DIGEST_LEN, wanted);
+	text_hex(j->t->digest.sha256, DIGEST_LEN, wanted);
 	if (file_read(j->bad, NOTES_MAX_BYTES, &text, &ignored) == 0)
 		fields = text_split(buf_str(&text), "\n");
 	for (char **f = fields; f && f[0] && f[1] && f[2]; f += 3) {
@@ -106,16 +105,7 @@ static void add_clause(struct job *j, const char *place, const char *why)
 	buf_printf(&j->why, "%s%s: %s", j->why.len > 0 ? "; " : "", place, why);
 }
 
-/* The bytes are right: they become the file. */
-static int keep_whole(const struct job *j, int fd, struct err *e)
-{
-	if (fdatasync(fd) < 0)
-		return err_sys(e, ERR_FAIL, "cannot write %s", j->part);
-	(void)unlink(j->etag);
-	return file_rename(j->part, j->path, e) < 0 ? -1 : 1;
-}
-
-/* 1 the right file is at j->path, 0 not from here, -1 this machine's own fault. */
+/* 1 the right file is at t->path, 0 not from here, -1 this machine's own fault. */
 static int from_place(struct job *j, const struct mirror *x, const char *place, struct err *e)
 {
 	auto_free char *etag = NULL;
@@ -126,8 +116,12 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 	if (fd < 0)
 		return -1;
 	mirror_fetch(x, f, &r);
-	if (r.outcome == FETCH_DONE && digest_equal(r.digest, j->sha256))
-		return keep_whole(j, fd, e);
+	if (r.outcome == FETCH_DONE && digest_equal(r.digest, j->t->digest.sha256)) {
+		if (fdatasync(fd) < 0)
+			return err_sys(e, ERR_FAIL, "cannot write %s", j->part);
+		(void)unlink(j->etag);
+		return file_rename(j->part, j->t->path, e) < 0 ? -1 : 1;
+	}
 	if (r.outcome == FETCH_BROKEN)
 		keep_part(j, &r);
 	else
@@ -148,19 +142,16 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 	return 0;
 }
 
-int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
-	     char **source, struct err *e)
+int download(const struct machine *m, struct version v, bool again, struct tarball *t, struct err *e)
 {
 	cleanup(job_free) struct job j = {
 		.m = m,
-		.path = path,
-		.sha256 = sha256,
-		.part = xasprintf("%s.part", path),
-		.etag = xasprintf("%s.etag", path),
-		.bad = xasprintf("%s.bad", path),
+		.t = t,
+		.part = xasprintf("%s.part", t->path),
+		.etag = xasprintf("%s.etag", t->path),
+		.bad = xasprintf("%s.bad", t->path),
 	};
-	const char *file = strrchr(path, '/') + 1;
-	auto_strv char **places = mirror_places(m, v, file);
+	auto_strv char **places = mirror_places(m, v, t->file);
 	auto_mirror struct mirror x = { 0 };
 
 	if (file_mkdirs(m->at.cache, FILE_MODE(0755), e) < 0 || mirror_open(m, &x, e) < 0)
@@ -178,11 +169,11 @@ int download(const struct machine *m, struct version v, const char *path, const 
 			return -1;
 		if (rc > 0) {
 			(void)unlink(j.bad);
-			*source = xstrdup(places[i]);
+			t->source = xstrdup(places[i]);
 			return 0;
 		}
 	}
-	(void)err_set(e, j.retry ? ERR_PENDING : ERR_VERIFY, "cannot get %s: %s", file, buf_str(&j.why));
+	(void)err_set(e, j.retry ? ERR_PENDING : ERR_VERIFY, "cannot get %s: %s", t->file, buf_str(&j.why));
 	return err_hint(e,
 			"etcd-cluster release fetch asks every mirror again; or put the file into %s, then: "
 			"etcd-cluster setup",

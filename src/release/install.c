@@ -2,9 +2,7 @@
 #include "release/release.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,13 +64,12 @@ static int check_room(const struct machine *m, const struct tarball *t, struct e
 /* All that comes before the release gets its name: its etcd must run here and be of this version. */
 static int fill(const struct tarball *t, struct version v, const char *dir, struct err *e)
 {
-	cleanup(release_record_free) struct release_record r = { .source = xstrdup(t->source),
-								 .trust = xstrdup(t->digest.source) };
 	auto_free char *etcd = xasprintf("%s/etcd", dir);
 	auto_buf struct buf options = { 0 };
+	char sha256[DIGEST_HEX];
+	struct release_record r = { .sha256 = sha256, .source = t->source, .trust = t->digest.source };
 
-	r.sha256 = xcalloc(DIGEST_HEX, 1);
-	text_hex(t->digest.sha256, DIGEST_LEN, r.sha256);
+	text_hex(t->digest.sha256, DIGEST_LEN, sha256);
 	if (file_mkdirs(dir, FILE_MODE(0755), e) < 0 || tarball_unpack(t, v, dir, r.binaries, e) < 0)
 		return -1;
 	if (binary_ask(etcd, &r.version, &options, e) < 0)
@@ -167,7 +164,7 @@ static int make_system_links(const struct machine *m, const char *from, const ch
 /* The distribution's etcd, checked and asked; `program` is its real path, found below `from`. */
 static int fill_system(const struct machine *m, const char *from, const char *program, const char *dir, struct err *e)
 {
-	cleanup(release_record_free) struct release_record record = { 0 };
+	struct release_record record = { 0 };
 	auto_buf struct buf options = { 0 };
 
 	if (binary_ask(program, &record.version, &options, e) < 0 ||

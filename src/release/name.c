@@ -35,10 +35,9 @@ char *release_dir(const struct machine *m, const char *name)
 /* True for a name as release_name makes it. */
 static bool is_name(const char *name)
 {
-	struct err ignored = { 0 };
-	auto_free char *canonical = release_name(name, &ignored);
+	struct version ignored;
 
-	return canonical && strcmp(canonical, name) == 0;
+	return strcmp(name, "system") == 0 || (*name == 'v' && version_parse(name, &ignored));
 }
 
 int release_link_name(const struct machine *m, const char *link, char **name, struct err *e)

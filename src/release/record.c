@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "adapter/keyfile.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "release/name.h"
 
@@ -22,17 +20,8 @@ static const char *const binary_keys[RELEASE_BINARIES][3] = {
 
 void release_record_free(struct release_record *r)
 {
-	free(r->sha256);
-	free(r->source);
-	free(r->trust);
+	keyfile_free(&r->file);
 	*r = (struct release_record){ 0 };
-}
-
-static char *copy_value(const struct keyfile *k, const char *key)
-{
-	const char *value = keyfile_get(k, key);
-
-	return value ? xstrdup(value) : NULL;
 }
 
 /* A binary's three values; without a size it is not there. False when they make no sense. */
@@ -85,22 +74,21 @@ static bool is_whole(const char *dir, const struct release_record *r)
 int release_record_read(const char *dir, struct release_record *r, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/.release", dir);
-	auto_keyfile struct keyfile k = { 0 };
 	const char *version;
 	bool good;
 
 	*r = (struct release_record){ 0 };
-	if (keyfile_read(path, &k, e) < 0)
+	if (keyfile_read(path, &r->file, e) < 0)
 		return err_absent(e);
-	version = keyfile_get(&k, "VERSION");
+	version = keyfile_get(&r->file, "VERSION");
 	good = version && version_parse(version, &r->version);
 	for (int i = 0; i < RELEASE_BINARIES; i++)
-		good = good && parse_binary(&k, binary_keys[i], &r->binaries[i]);
+		good = good && parse_binary(&r->file, binary_keys[i], &r->binaries[i]);
 	if (!good)
 		return err_set(e, ERR_FAIL, "%s is damaged", path);
-	r->sha256 = copy_value(&k, "SHA256");
-	r->source = copy_value(&k, "SOURCE");
-	r->trust = copy_value(&k, "TRUST");
+	r->sha256 = keyfile_get(&r->file, "SHA256");
+	r->source = keyfile_get(&r->file, "SOURCE");
+	r->trust = keyfile_get(&r->file, "TRUST");
 	r->whole = is_whole(dir, r);
 	return 1;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "adapter/digest.h"
+#include "adapter/keyfile.h"
 #include "config/machine.h"
 #include "config/version.h"
 
@@ -26,9 +27,10 @@ struct release_binary {
 struct release_record {
 	bool whole; /* dir has exactly these programs, of these sizes (`system`: and dates), and `options` */
 	struct version version;
-	char *sha256; /* of the tarball, in hex; NULL for `system`, as the next two */
-	char *source; /* where it came from */
-	char *trust;  /* what vouched for it */
+	struct keyfile file; /* what was read; the next three point into it */
+	const char *sha256;  /* of the tarball, in hex; NULL for `system`, as the next two */
+	const char *source;  /* where it came from */
+	const char *trust;   /* what vouched for it */
 	struct release_binary binaries[RELEASE_BINARIES];
 };
 

@@ -157,20 +157,6 @@ void release_list_free(struct release_list *l)
 	*l = (struct release_list){ 0 };
 }
 
-/* A release whose record cannot be read is not whole. */
-static void fill_entry(const struct machine *m, struct release_entry *entry, const char *name, const char *current,
-		       const char *previous)
-{
-	auto_free char *dir = release_dir(m, name);
-	struct err ignored = { 0 };
-
-	entry->name = xstrdup(name);
-	entry->current = current && strcmp(current, name) == 0;
-	entry->previous = previous && strcmp(previous, name) == 0;
-	if (release_record_read(dir, &entry->record, &ignored) < 0)
-		log_debug("%s", ignored.msg);
-}
-
 int release_list(const struct machine *m, struct release_list *l, struct err *e)
 {
 	auto_free char *current = NULL, *previous = NULL;
@@ -182,7 +168,17 @@ int release_list(const struct machine *m, struct release_list *l, struct err *e)
 	l->cached = tarball_list(m->at.cache);
 	if (release_link_name(m, "current", &current, e) < 0 || release_link_name(m, "previous", &previous, e) < 0)
 		return -1;
-	for (size_t i = 0; i < l->n; i++)
-		fill_entry(m, &l->entries[i], names[i], current, previous);
+	for (size_t i = 0; i < l->n; i++) {
+		auto_free char *dir = release_dir(m, names[i]);
+		struct release_entry *entry = &l->entries[i];
+		struct err ignored = { 0 };
+
+		entry->name = xstrdup(names[i]);
+		entry->current = current && strcmp(current, names[i]) == 0;
+		entry->previous = previous && strcmp(previous, names[i]) == 0;
+		/* A release whose record cannot be read is not whole. */
+		if (release_record_read(dir, &entry->record, &ignored) < 0)
+			log_debug("%s", ignored.msg);
+	}
 	return digests_newest(&m->at, &l->newest, e);
 }

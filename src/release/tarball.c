@@ -90,8 +90,6 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 		return err_hint(e, "remove it, or put the right file there");
 	}
 	t->fd = steal_fd(&fd);
-	free(t->source);
-	t->source = xstrdup(path);
 	return 1;
 }
 
@@ -113,6 +111,7 @@ static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 				log_warn("%s", why.msg);
 			free(t->path);
 			t->path = steal(&path);
+			t->source = xstrdup(t->path);
 			return 1;
 		}
 		if (rc < 0)
@@ -124,21 +123,18 @@ static int open_here(const struct machine *m, struct tarball *t, struct err *e)
 /* From the mirrors into the cache, and opened there. */
 static int get_from_mirrors(const struct machine *m, struct version v, bool again, struct tarball *t, struct err *e)
 {
-	auto_free char *source = NULL;
 	int rc;
 
 	if (m->dry_run) {
 		log_info("would fetch %s", t->file);
 		return 0;
 	}
-	if (download(m, v, t->path, t->digest.sha256, again, &source, e) < 0)
+	if (download(m, v, again, t, e) < 0)
 		return -1;
 	rc = open_verified(t, t->path, e);
-	if (rc <= 0)
-		return rc < 0 ? -1 : err_set(e, ERR_FAIL, "%s was removed while it was opened", t->path);
-	free(t->source);
-	t->source = steal(&source);
-	return 0;
+	if (rc == 0)
+		return err_set(e, ERR_FAIL, "%s was removed while it was opened", t->path);
+	return rc < 0 ? -1 : 0;
 }
 
 int tarball_get(const struct machine *m, struct version v, enum tarball_from from, struct tarball *t, struct err *e)

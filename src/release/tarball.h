@@ -13,7 +13,7 @@ struct tarball {
 	char *path; /* in the cache, or where a package put it */
 	int fd;	    /* open at its start, and hashed: unpack this, never the path; -1 */
 	struct digests_entry digest;
-	char *source; /* the URL or path that it came from */
+	char *source; /* the URL or path that tarball_get has it from */
 };
 
 #define auto_tarball cleanup(tarball_free)
@@ -46,12 +46,10 @@ int tarball_unpack(const struct tarball *t, struct version v, const char *dir,
 		   struct release_binary binaries[RELEASE_BINARIES], struct err *e) MUST_CHECK;
 
 /*
- * download.c: from the first mirror that has the right bytes into the cache. Makes `path` (its last part is the file's
- * name on the mirrors) a file with this digest. Beside the file FILE there can be FILE.part (what a broken transfer
- * left), FILE.etag (what it is resumed with) and FILE.bad (which places had wrong bytes, and when). A mirror that had
- * wrong bytes is asked for it again only after six hours, or with `again`. *source becomes the place, freed by the
- * caller. ERR_PENDING when a mirror could not be reached or does not have it, ERR_VERIFY when all that came is wrong;
- * the message has a clause for each. ERR_CONFIG: no room.
+ * download.c: from the first mirror that has the right bytes into the cache, as t->path; t->source becomes the place.
+ * Beside the file FILE there can be FILE.part (what a broken transfer left), FILE.etag (what it is resumed with) and
+ * FILE.bad (which places had wrong bytes, and when). A mirror that had wrong bytes is asked for it again only after six
+ * hours, or with `again`. ERR_PENDING when a mirror could not be reached or does not have it, ERR_VERIFY when all that
+ * came is wrong; the message has a clause for each. ERR_CONFIG: no room.
  */
-int download(const struct machine *m, struct version v, const char *path, const uint8_t sha256[DIGEST_LEN], bool again,
-	     char **source, struct err *e) MUST_CHECK;
+int download(const struct machine *m, struct version v, bool again, struct tarball *t, struct err *e) MUST_CHECK;
