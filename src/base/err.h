@@ -38,6 +38,9 @@ struct err {
 /* Fills e. Returns -1, so that callers write `return err_set(…)`. Drops any earlier content. */
 int err_set(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
 
+/* As err_set, for a function that returns a pointer: NULL. */
+#define err_null(...) (err_set(__VA_ARGS__), NULL)
+
 /* As err_set, with ": <text of errno>" appended and errno in e->sys. Call it before anything can change errno. */
 int err_sys(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
 

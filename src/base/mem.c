@@ -86,6 +86,17 @@ void strv_add_all(char ***v, char *const *more)
 		strv_add(v, *more);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(char **v)
+{
+	if (v)
+		qsort(v, strv_len(v), sizeof(*v), by_bytes);
+}
+
 char *strv_join(char *const *v, const char *between)
 {
 	char *all = xstrdup(v && *v ? *v : "");

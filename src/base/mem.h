@@ -31,6 +31,8 @@ void strv_add(char ***v, const char *s);
 void strv_add_once(char ***v, const char *s);
 /* Appends copies of all strings of another one, which may be NULL. */
 void strv_add_all(char ***v, char *const *more);
+/* By the values of their bytes. */
+void strv_sort(char **v);
 /* Its strings with `between` between them; "" for none. The caller frees. */
 char *strv_join(char *const *v, const char *between);
 size_t strv_len(char *const *v);

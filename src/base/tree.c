@@ -19,11 +19,6 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, struct err *e)
 {
 	auto_closedir DIR *d = opendir(dir);
@@ -35,8 +30,7 @@ int file_list(const char *dir, bool (*wanted)(const char *name), char ***names, 
 	while ((entry = readdir(d)))
 		if (!is_dots(entry->d_name) && (!wanted || wanted(entry->d_name)))
 			strv_add(names, entry->d_name);
-	if (*names)
-		qsort(*names, strv_len(*names), sizeof(**names), by_bytes);
+	strv_sort(*names);
 	return 0;
 }
 
