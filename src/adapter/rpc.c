@@ -148,8 +148,7 @@ int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rp
 	return copy_members(g, r->header, r->members, r->n_members, after, e);
 }
 
-/* A change to one member. peer_url: NULL but for MemberUpdate. */
-static int change(struct grpc *g, const char *method, uint64_t id, const char *peer_url, struct err *e)
+int rpc_change(struct grpc *g, const char *method, uint64_t id, const char *peer_url, struct err *e)
 {
 	auto_free char *url = peer_url ? xstrdup(peer_url) : NULL;
 	Etcdserverpb__ChangeAsk ask = ETCDSERVERPB__CHANGE_ASK__INIT;
@@ -160,26 +159,6 @@ static int change(struct grpc *g, const char *method, uint64_t id, const char *p
 	ask.peer_urls = &url;
 	r = call(g, method, &ask.base, &etcdserverpb__header_reply__descriptor, e);
 	return r ? 0 : -1;
-}
-
-int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e)
-{
-	return change(g, "Cluster/MemberPromote", id, NULL, e);
-}
-
-int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e)
-{
-	return change(g, "Cluster/MemberRemove", id, NULL, e);
-}
-
-int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e)
-{
-	return change(g, "Cluster/MemberUpdate", id, peer_url, e);
-}
-
-int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e)
-{
-	return change(g, "Maintenance/MoveLeader", id, NULL, e);
 }
 
 enum rpc_refusal rpc_refusal(const struct err *e)
@@ -199,15 +178,10 @@ enum rpc_refusal rpc_refusal(const struct err *e)
 			if (strstr(e->msg, known[i].words))
 				return known[i].is;
 	}
-	switch (e->rpc) {
-	case GRPC_UNAVAILABLE:
-	case GRPC_DEADLINE_EXCEEDED:
-	case GRPC_UNKNOWN:
-	case GRPC_INTERNAL:
+	if (e->rpc == GRPC_UNAVAILABLE || e->rpc == GRPC_DEADLINE_EXCEEDED || e->rpc == GRPC_UNKNOWN ||
+	    e->rpc == GRPC_INTERNAL)
 		return RPC_UNKNOWN_OUTCOME;
-	default:
-		return RPC_REFUSED;
-	}
+	return RPC_REFUSED;
 }
 
 const char *rpc_alarm_name(enum rpc_alarm_kind kind)

@@ -53,17 +53,14 @@ void rpc_members_free(struct rpc_members *m);
 int rpc_member_add(struct grpc *g, const char *peer_url, uint64_t *id, struct rpc_members *after,
 		   struct err *e) MUST_CHECK;
 
-/* Cluster.MemberPromote: the learner becomes a voter. Must be sent to a voter. */
-int rpc_member_promote(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
-
-/* Cluster.MemberRemove. */
-int rpc_member_remove(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
-
-/* Cluster.MemberUpdate: where the others dial this member. */
-int rpc_member_update(struct grpc *g, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
-
-/* Maintenance.MoveLeader: to id. Must be sent to the leader. */
-int rpc_move_leader(struct grpc *g, uint64_t id, struct err *e) MUST_CHECK;
+/*
+ * A change to one member, by its method:
+ *   "Cluster/MemberPromote"   the learner becomes a voter. Must be sent to a voter.
+ *   "Cluster/MemberRemove"
+ *   "Cluster/MemberUpdate"    where the others dial it: peer_url, which is NULL for the other methods.
+ *   "Maintenance/MoveLeader"  to it. Must be sent to the leader.
+ */
+int rpc_change(struct grpc *g, const char *method, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
 
 /* Why a change failed: by the gRPC code, and where etcd uses one code for many things, by its text (3.4 to 3.7). */
 enum rpc_refusal {

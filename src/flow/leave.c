@@ -153,7 +153,7 @@ static void hand_over(const struct leaving *l)
 	if (!heir || l->own->id != l->s.leader)
 		return;
 	g = endpoint_open(l->m, l->own->url, 0, MOVE_MS, &ignored);
-	if (!g || rpc_move_leader(g, heir->id, &ignored) < 0)
+	if (!g || rpc_change(g, "Maintenance/MoveLeader", heir->id, NULL, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 	else
 		log_info("%s is the leader of the cluster now", heir->name);

@@ -134,14 +134,13 @@ static int is_made(struct change *c, struct err *e)
 
 static int request(struct grpc *g, struct change *c, struct err *e)
 {
+	static const char *const methods[] = { [PROMOTE] = "Cluster/MemberPromote",
+					       [REMOVE] = "Cluster/MemberRemove",
+					       [UPDATE] = "Cluster/MemberUpdate" };
 	struct rpc_members after;
 
-	if (c->kind == PROMOTE)
-		return rpc_member_promote(g, c->id, e);
-	if (c->kind == REMOVE)
-		return rpc_member_remove(g, c->id, e);
-	if (c->kind == UPDATE)
-		return rpc_member_update(g, c->id, c->peer_url, e);
+	if (c->kind != ADD)
+		return rpc_change(g, methods[c->kind], c->id, c->peer_url, e);
 	if (rpc_member_add(g, c->peer_url, &c->id, &after, e) < 0)
 		return -1;
 	rpc_members_free(&c->list);
