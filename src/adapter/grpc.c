@@ -24,29 +24,9 @@ struct grpc {
 /* One call under way. */
 struct exchange {
 	struct grpc_head head;
-	struct grpc_frames frames;
-	struct buf *reply;
-	struct err e; /* what the callbacks found wrong */
+	struct buf body;
+	struct err e; /* what on_body found wrong */
 };
-
-static int check_readable(const char *path, struct err *e)
-{
-	if (!path)
-		return err_set(e, ERR_CONFIG, "no certificate, key or CA file is set for talking to etcd");
-	if (access(path, R_OK) < 0)
-		return err_sys(e, ERR_CONFIG, "cannot read %s", path);
-	return 0;
-}
-
-static int take_answer(void *arg, const uint8_t *message, size_t len, struct err *e)
-{
-	const struct exchange *x = arg;
-
-	if (x->frames.count > 1)
-		return grpc_fail(e, GRPC_INTERNAL, "two answers came to one request");
-	buf_add(x->reply, message, len);
-	return 0;
-}
 
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
@@ -64,7 +44,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	/* A web page is not read; the verdict on its headers names what is wrong. */
 	if (!x->head.http2 || !x->head.is_grpc || x->head.http_status != 200)
 		return len + 1;
-	return grpc_frames_feed(&x->frames, data, len, &x->e) < 0 ? len + 1 : len;
+	return grpc_body_add(&x->body, data, len, &x->e) < 0 ? len + 1 : len;
 }
 
 /* Everything that is the same for each call of a session. */
@@ -100,18 +80,18 @@ struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e)
 	auto_grpc struct grpc *g = NULL;
 	auto_free char *timeout = xasprintf("grpc-timeout: %um", to->timeout_ms);
 
-	if (!text_starts(to->url, "https://")) {
-		(void)err_set(e, ERR_CONFIG, "%s is not an https:// address", to->url);
-		return NULL;
-	}
+	if (!text_starts(to->url, "https://"))
+		return err_null(e, ERR_CONFIG, "%s is not an https:// address", to->url);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (check_readable(files[i], e) < 0)
+		if (!files[i])
+			return err_null(e, ERR_CONFIG, "no certificate, key or CA file is set for talking to etcd");
+		if (access(files[i], R_OK) < 0) {
+			(void)err_sys(e, ERR_CONFIG, "cannot read %s", files[i]);
 			return NULL;
+		}
 	}
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		(void)err_set(e, ERR_FAIL, "libcurl cannot be initialised");
-		return NULL;
-	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_null(e, ERR_FAIL, "libcurl cannot be initialised");
 	g = xcalloc(1, sizeof(*g));
 	g->url = xstrdup(to->url);
 	g->ca_file = xstrdup(to->ca_file);
@@ -123,10 +103,8 @@ struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e)
 	g->headers = curl_slist_append(NULL, "content-type: application/grpc");
 	/* etcd refuses calls without "te": it proves that trailers get through. */
 	if (!g->curl || !g->headers || !curl_slist_append(g->headers, "te: trailers") ||
-	    !curl_slist_append(g->headers, timeout)) {
-		(void)err_set(e, ERR_FAIL, "libcurl gives no handle");
-		return NULL;
-	}
+	    !curl_slist_append(g->headers, timeout))
+		return err_null(e, ERR_FAIL, "libcurl gives no handle");
 	set_options(g);
 	return steal(&g);
 }
@@ -234,7 +212,7 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 	return grpc_fail(e, GRPC_UNAVAILABLE, "%s", why);
 }
 
-static int finish(const struct grpc *g, const struct exchange *x, CURLcode rc, struct err *e)
+static int finish(const struct grpc *g, const struct exchange *x, CURLcode rc, struct buf *reply, struct err *e)
 {
 	if (x->e.class != ERR_NONE) {
 		*e = x->e;
@@ -243,23 +221,18 @@ static int finish(const struct grpc *g, const struct exchange *x, CURLcode rc, s
 	/* The server's answer explains more than how the transfer ended after it. */
 	if (rc != CURLE_OK && (x->head.http_status == 0 || (x->head.is_grpc && x->head.code <= 0)))
 		return fail_transport(g, rc, x->head.http_status != 0, e);
-	if (grpc_head_verdict(&x->head, e) < 0 || grpc_frames_end(&x->frames, e) < 0)
-		return -1;
-	if (x->frames.count == 0)
-		return grpc_fail(e, GRPC_INTERNAL, "it reports success without an answer");
-	return 0;
+	return grpc_head_verdict(&x->head, e) < 0 ? -1 : grpc_body_end(&x->body, reply, e);
 }
 
 int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply, struct err *e)
 {
-	struct exchange x = { .head.code = -1, .reply = reply };
+	struct exchange x = { .head.code = -1 };
 	auto_free char *url = xasprintf("%s%s", g->url, method);
 	auto_buf struct buf body = { 0 };
 	const uint32_t length = htonl((uint32_t)request->len);
 	CURLcode rc;
 	int result;
 
-	x.frames = (struct grpc_frames){ .max = GRPC_MAX_MESSAGE, .on_message = take_answer, .arg = &x };
 	buf_add(&body, "", 1); /* not compressed */
 	buf_add(&body, &length, sizeof(length));
 	buf_add(&body, request->data, request->len);
@@ -271,8 +244,8 @@ int grpc_unary(struct grpc *g, const char *method, const struct buf *request, st
 	(void)curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, &x);
 	(void)curl_easy_setopt(g->curl, CURLOPT_TIMEOUT_MS, call_ms(g));
 	rc = curl_easy_perform(g->curl);
-	result = finish(g, &x, rc, e);
+	result = finish(g, &x, rc, reply, e);
 	log_debug("%s: curl %d, HTTP %ld, grpc-status %d", url, (int)rc, x.head.http_status, x.head.code);
-	buf_free(&x.frames.partial);
+	buf_free(&x.body);
 	return result < 0 ? err_wrap(e, "%s", g->url) : 0;
 }

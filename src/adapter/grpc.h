@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -68,22 +67,14 @@ int grpc_unary(struct grpc *g, const char *method, const struct buf *request, st
 
 /* --- The parts that read bytes from outside (grpc_wire.c), apart so that they can be tested and fuzzed. */
 
-/* Gets one message, whole; -1 ends the call with its error. */
-typedef int grpc_on_message(void *arg, const uint8_t *message, size_t len, struct err *e);
+/*
+ * Takes the next bytes of the body of an answer, which is one frame with one message. An error as soon as it cannot
+ * become that.
+ */
+int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* Cuts a body into messages. Set max, on_message and arg; the rest starts as zeros. */
-struct grpc_frames {
-	size_t max; /* bytes of a message; a longer one is refused */
-	grpc_on_message *on_message;
-	void *arg;
-	struct buf partial; /* the beginning of a frame whose rest has not come; freed with buf_free */
-	size_t count;	    /* messages so far */
-};
-
-int grpc_frames_feed(struct grpc_frames *f, const void *data, size_t len, struct err *e) MUST_CHECK;
-
-/* The body is over: an unfinished frame is an error. */
-int grpc_frames_end(const struct grpc_frames *f, struct err *e) MUST_CHECK;
+/* The body is over: appends its message. */
+int grpc_body_end(const struct buf *body, struct buf *message, struct err *e) MUST_CHECK;
 
 /* What the headers and trailers said. */
 struct grpc_head {

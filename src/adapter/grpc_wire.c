@@ -27,49 +27,40 @@ static const char *code_name(int code)
 	return code >= 0 && (size_t)code < ARRAY_LEN(names) ? names[code] : "a code that gRPC does not have";
 }
 
-/* The frame that begins at `at`: its length when it was whole and handed over, 0 when bytes are missing, -1. */
-static ssize_t take_frame(struct grpc_frames *f, size_t at, struct err *e)
+static uint32_t frame_length(const struct buf *body)
 {
-	const uint8_t *frame = (const uint8_t *)f->partial.data + at;
-	size_t left = f->partial.len - at;
 	uint32_t length;
 
-	if (left < FRAME_HEAD)
+	memcpy(&length, body->data + 1, sizeof(length));
+	return ntohl(length);
+}
+
+int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e)
+{
+	buf_add(body, data, len);
+	if (body->len < FRAME_HEAD)
 		return 0;
 	/* Without grpc-accept-encoding no frame may be compressed. */
-	if (frame[0] != 0)
-		return grpc_fail(e, GRPC_INTERNAL, "the answer is not plain gRPC (frame flags %u)", frame[0]);
-	memcpy(&length, frame + 1, sizeof(length));
-	length = ntohl(length);
-	if (length > f->max)
+	if (body->data[0] != 0)
+		return grpc_fail(e, GRPC_INTERNAL, "the answer is not plain gRPC (frame flags %u)",
+				 (unsigned char)body->data[0]);
+	if (frame_length(body) > GRPC_MAX_MESSAGE)
 		return grpc_fail(e, GRPC_RESOURCE_EXHAUSTED,
-				 "the answer is too large (%u bytes, at most %zu are taken)", length, f->max);
-	if (left - FRAME_HEAD < length)
-		return 0;
-	f->count++;
-	return f->on_message(f->arg, frame + FRAME_HEAD, length, e) < 0 ? -1 : (ssize_t)(FRAME_HEAD + length);
+				 "the answer is too large (%u bytes, at most %zu are taken)", frame_length(body),
+				 GRPC_MAX_MESSAGE);
+	if (body->len - FRAME_HEAD > frame_length(body))
+		return grpc_fail(e, GRPC_INTERNAL, "two answers came to one request");
+	return 0;
 }
 
-int grpc_frames_feed(struct grpc_frames *f, const void *data, size_t len, struct err *e)
+int grpc_body_end(const struct buf *body, struct buf *message, struct err *e)
 {
-	struct buf *b = &f->partial;
-	size_t at = 0;
-	ssize_t n;
-
-	buf_add(b, data, len);
-	while ((n = take_frame(f, at, e)) > 0)
-		at += (size_t)n;
-	b->len -= at;
-	if (at > 0)
-		memmove(b->data, b->data + at, b->len + 1);
-	return (int)n;
-}
-
-int grpc_frames_end(const struct grpc_frames *f, struct err *e)
-{
-	if (f->partial.len > 0)
+	if (body->len == 0)
+		return grpc_fail(e, GRPC_INTERNAL, "it reports success without an answer");
+	if (body->len < FRAME_HEAD || body->len - FRAME_HEAD < frame_length(body))
 		return grpc_fail(e, GRPC_INTERNAL, "the answer ends in the middle of a message (%zu bytes of it came)",
-				 f->partial.len);
+				 body->len);
+	buf_add(message, body->data + FRAME_HEAD, body->len - FRAME_HEAD);
 	return 0;
 }
 

@@ -11,8 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Every message is decoded as every type, like in rpc.c. */
-static int decode(void *arg, const uint8_t *message, size_t len, struct err *e)
+/* The message is decoded as every type, like in rpc.c. */
+static void decode(const struct buf *message)
 {
 	static const ProtobufCMessageDescriptor *const types[] = {
 		&etcdserverpb__status_reply__descriptor,     &etcdserverpb__member_list_reply__descriptor,
@@ -20,21 +20,19 @@ static int decode(void *arg, const uint8_t *message, size_t len, struct err *e)
 		&etcdserverpb__header_reply__descriptor,
 	};
 
-	(void)arg;
-	(void)e;
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		ProtobufCMessage *m = protobuf_c_message_unpack(types[i], NULL, len, message);
+		ProtobufCMessage *m =
+			protobuf_c_message_unpack(types[i], NULL, message->len, (const uint8_t *)buf_str(message));
 
 		if (m)
 			protobuf_c_message_free_unpacked(m, NULL);
 	}
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct grpc_head head = { .code = -1 };
-	struct grpc_frames frames = { .max = 4096, .on_message = decode };
+	auto_buf struct buf body = { 0 }, message = { 0 };
 	struct err e = { 0 };
 	const uint8_t *end = data + size;
 	const uint8_t *newline;
@@ -51,14 +49,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (; data < end; data += piece, piece = piece * 2 % 97 + 1) {
 		if (piece > (size_t)(end - data))
 			piece = (size_t)(end - data);
-		if (grpc_frames_feed(&frames, data, piece, &e) < 0)
+		if (grpc_body_add(&body, data, piece, &e) < 0)
 			break;
 	}
 	/* A success must follow the protocol exactly. */
 	if (grpc_head_verdict(&head, &e) == 0 && (head.code != 0 || head.http_status != 200))
 		abort();
-	if (grpc_frames_end(&frames, &e) == 0 && frames.partial.len != 0)
-		abort();
-	buf_free(&frames.partial);
+	if (grpc_body_end(&body, &message, &e) == 0)
+		decode(&message);
 	return 0;
 }

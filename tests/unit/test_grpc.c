@@ -4,55 +4,51 @@
  */
 #include "machine_fixture.h"
 
-/* --- Frames. */
+/* --- The body. */
 
-static int collect(void *arg, const uint8_t *message, size_t len, struct err *e)
+static void a_body_is_read_in_any_pieces(void **state)
 {
-	struct buf *all = arg;
-
-	(void)e;
-	buf_puts(all, "[");
-	buf_add(all, message, len);
-	buf_puts(all, "]");
-	return 0;
-}
-
-static const char two_frames[] = "\0\0\0\0\3abc\0\0\0\0\0\0\0\0\0\1d";
-
-static void frames_are_read_in_any_pieces(void **state)
-{
-	const size_t len = sizeof(two_frames) - 1;
+	static const char frame[] = "\0\0\0\0\3abc";
+	const size_t len = sizeof(frame) - 1;
 
 	(void)state;
 	for (size_t step = 1; step <= len; step++) {
-		auto_buf struct buf all = { 0 };
-		struct grpc_frames f = { .max = 3, .on_message = collect, .arg = &all };
+		auto_buf struct buf body = { 0 }, message = { 0 };
 
 		for (size_t at = 0; at < len; at += step)
-			assert_ok(grpc_frames_feed(&f, two_frames + at, at + step > len ? len - at : step, e));
-		assert_ok(grpc_frames_end(&f, e));
-		assert_string_equal(buf_str(&all), "[abc][][d]");
-		assert_int_equal(f.count, 3);
-		buf_free(&f.partial);
+			assert_ok(grpc_body_add(&body, frame + at, at + step > len ? len - at : step, e));
+		assert_ok(grpc_body_end(&body, &message, e));
+		assert_string_equal(buf_str(&message), "abc");
 	}
 }
 
-static void wrong_frames_are_refused(void **state)
+static void wrong_bodies_are_refused(void **state)
 {
-	auto_buf struct buf all = { 0 };
-	struct grpc_frames large = { .max = 2, .on_message = collect, .arg = &all };
-	struct grpc_frames flagged = { .max = 9, .on_message = collect, .arg = &all };
-	struct grpc_frames cut = { .max = 9, .on_message = collect, .arg = &all };
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *want;
+	} cases[] = {
+		{ "", 0, "without an answer" },
+		{ "\0\0\200\0\1", 5, "too large (8388609 bytes" },
+		{ "\1\0\0\0\0", 5, "frame flags 1" },
+		{ "\0\0\0", 3, "in the middle of a message (3 bytes" },
+		{ "\0\0\0\0\3ab", 7, "in the middle of a message (7 bytes" },
+		{ "\0\0\0\0\1a\0\0\0\0\0", 11, "two answers" },
+		{ "\0\0\0\0\0\0", 6, "two answers" },
+	};
 
 	(void)state;
-	assert_err(grpc_frames_feed(&large, two_frames, 5, e), ERR_HEALTH, "too large (3 bytes");
-	assert_err(grpc_frames_feed(&flagged, "\1\0\0\0\0", 5, e), ERR_HEALTH, "frame flags 1");
-	assert_ok(grpc_frames_feed(&cut, two_frames, 7, e));
-	assert_err(grpc_frames_end(&cut, e), ERR_HEALTH, "in the middle of a message (7 bytes");
-	assert_string_equal(buf_str(&all), "");
-	buf_free(&large.partial);
-	buf_free(&flagged.partial);
-	buf_free(&cut.partial);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_buf struct buf body = { 0 }, message = { 0 };
+		struct err e = { 0 };
+
+		assert_true(grpc_body_add(&body, cases[i].bytes, cases[i].len, &e) < 0 ||
+			    grpc_body_end(&body, &message, &e) < 0);
+		if (e.class != ERR_HEALTH || !strstr(e.msg, cases[i].want))
+			fail_msg("%s: class %d: %s", cases[i].want, e.class, e.msg);
+		assert_string_equal(buf_str(&message), "");
+	}
 }
 
 /* --- Headers and trailers. */
@@ -151,7 +147,7 @@ static void wrong_answers_are_distinguished(void **state)
 		{ "nostatus:6869", GRPC_INTERNAL, "no grpc-status" },
 		{ "badstatus", GRPC_INTERNAL, "unreadable grpc-status" },
 		{ "half:6869", GRPC_INTERNAL, "in the middle" },
-		{ "extra:6869", GRPC_INTERNAL, "in the middle" },
+		{ "extra:6869", GRPC_INTERNAL, "two answers" },
 		{ "flag", GRPC_INTERNAL, "frame flags 1" },
 		{ "giant", GRPC_RESOURCE_EXHAUSTED, "too large (4294967295 bytes" },
 		{ "http:404", GRPC_INTERNAL, "HTTP status 404" },
@@ -282,8 +278,8 @@ static void our_own_files_are_checked_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_are_read_in_any_pieces),
-		cmocka_unit_test(wrong_frames_are_refused),
+		cmocka_unit_test(a_body_is_read_in_any_pieces),
+		cmocka_unit_test(wrong_bodies_are_refused),
 		cmocka_unit_test(trailers_follow_the_specification),
 		cmocka_unit_test(every_defect_has_its_verdict),
 		cmocka_unit_test(an_answer_arrives),
