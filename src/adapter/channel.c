@@ -95,10 +95,10 @@ static int find_secret(SSL *tls, const unsigned char *id, size_t len, SSL_SESSIO
 static struct channel *begin(const struct channel_side *side, const SSL_METHOD *method, int fd, struct err *e)
 {
 	/* A client with a secret loads no CA: then no certificate of a server verifies. */
-	const bool by_cert = side->cert && !side->id;
+	static const struct channel_side no_files;
+	const struct channel_side *files = side->id ? &no_files : side;
+	SSL_CTX *ctx = tls_context(method, files->ca, files->cert, files->cert_key, e);
 	struct channel *c;
-	SSL_CTX *ctx = tls_context(method, by_cert ? side->ca : NULL, by_cert ? side->cert : NULL,
-				   by_cert ? side->cert_key : NULL, e);
 
 	if (!ctx)
 		return NULL;
@@ -112,7 +112,6 @@ static struct channel *begin(const struct channel_side *side, const SSL_METHOD *
 	c = xcalloc(1, sizeof(*c));
 	*c = (struct channel){ .side = side, .tls = tls_over(ctx, fd) };
 	(void)SSL_set_app_data(c->tls, c);
-	SSL_CTX_free(ctx); /* the session keeps it */
 	return c;
 }
 
@@ -188,10 +187,8 @@ struct channel *channel_connect(const struct channel_side *side, int fd, const c
 		return NULL;
 	}
 	/* Never leave this out: without it any server could have answered. */
-	if (side->id && !SSL_session_reused(c->tls)) {
-		(void)err_set(e, ERR_VERIFY, UNKNOWN_TOKEN);
-		return NULL;
-	}
+	if (side->id && !SSL_session_reused(c->tls))
+		return err_null(e, ERR_VERIFY, UNKNOWN_TOKEN);
 	return steal(&c);
 }
 
@@ -212,10 +209,8 @@ struct channel *channel_accept(const struct channel_side *side, int fd, long lon
 	}
 	c->known = SSL_session_reused(c->tls) == 1;
 	c->cert = c->known ? NULL : SSL_get1_peer_certificate(c->tls);
-	if (!c->known && !c->cert) {
-		(void)err_set(e, ERR_VERIFY, "it showed neither a token nor a certificate");
-		return NULL;
-	}
+	if (!c->known && !c->cert)
+		return err_null(e, ERR_VERIFY, "it showed neither a token nor a certificate");
 	return steal(&c);
 }
 

@@ -40,22 +40,18 @@ socklen_t dial_literal(const char *address, uint16_t port, struct sockaddr_stora
 	return 0;
 }
 
-static int come_from(int fd, const char *from, int family)
-{
-	struct sockaddr_storage own;
-	socklen_t len = dial_literal(from, 0, &own);
-
-	return own.ss_family == family ? bind(fd, (const struct sockaddr *)&own, len) : 0;
-}
-
 /* errno of the attempt, 0 when connected. *fd is the caller's. */
 static int dial_one(const struct addrinfo *to, const char *from, long long deadline, int *fd)
 {
+	struct sockaddr_storage own = { 0 };
+	socklen_t own_len = from ? dial_literal(from, 0, &own) : 0;
 	int error = 0;
 	socklen_t len = sizeof(error);
 
 	*fd = socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol);
-	if (*fd < 0 || (from && come_from(*fd, from, to->ai_family) < 0))
+	if (*fd < 0)
+		return errno;
+	if (own.ss_family == to->ai_family && bind(*fd, (const struct sockaddr *)&own, own_len) < 0)
 		return errno;
 	if (connect(*fd, to->ai_addr, to->ai_addrlen) == 0)
 		return 0;

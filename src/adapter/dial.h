@@ -14,8 +14,7 @@
 struct dial {
 	const char *address; /* IPv4, IPv6 (no brackets) or DNS name */
 	uint16_t port;
-	const char
-		*from; /* literal of this machine to come from, for its address family; NULL: as the kernel chooses */
+	const char *from; /* literal of this machine to come from, for its family; NULL: as the kernel chooses */
 };
 
 /* Waits for events of poll(2) until the deadline (clock_ms); false when it has passed. */

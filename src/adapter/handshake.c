@@ -14,20 +14,6 @@
 /* Longer headers are not waited for; etcd's are a tenth of it. */
 #define HEADERS_MAX 2048
 
-static SSL *begin(const struct handshake *h, int fd, struct err *e)
-{
-	SSL_CTX *ctx = tls_context(TLS_client_method(), h->ca, h->cert, h->key, e);
-	SSL *tls;
-
-	if (!ctx)
-		return NULL;
-	(void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* served() asks for the verdict */
-	tls = tls_over(ctx, fd);
-	SSL_CTX_free(ctx); /* the session keeps it */
-	return tls;
-}
-
 static int shake(SSL *tls, long long deadline, const struct handshake *h, struct err *e)
 {
 	int rc, again;
@@ -112,18 +98,20 @@ int handshake_look(const struct handshake *h, struct handshake_seen *seen, struc
 	const struct dial to = { .address = h->address, .port = h->port };
 	long long deadline = clock_ms() + h->timeout_ms;
 	auto_close int fd = -1;
+	SSL_CTX *ctx;
 	SSL *tls;
 	int rc = dial(&to, deadline, &fd, e);
 
 	*seen = (struct handshake_seen){ 0 };
 	if (rc <= 0)
 		return rc;
-	tls = begin(h, fd, e);
-	if (!tls)
+	ctx = tls_context(TLS_client_method(), h->ca, h->cert, h->key, e);
+	if (!ctx)
 		return -1;
-	rc = shake(tls, deadline, h, e);
-	if (rc == 0)
-		rc = served(tls, h, &seen->leaf, e);
+	(void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* served() asks for the verdict */
+	tls = tls_over(ctx, fd);
+	rc = shake(tls, deadline, h, e) < 0 ? -1 : served(tls, h, &seen->leaf, e);
 	if (rc == 1 && h->clock)
 		read_clock(tls, deadline, h, seen);
 	if (rc == 1)

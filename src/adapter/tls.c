@@ -41,6 +41,7 @@ SSL *tls_over(SSL_CTX *ctx, int fd)
 
 	if (!tls || SSL_set_fd(tls, fd) != 1)
 		abort();
+	SSL_CTX_free(ctx); /* tls keeps it */
 	return tls;
 }
 

@@ -14,7 +14,7 @@
  */
 SSL_CTX *tls_context(const SSL_METHOD *method, const char *ca, const char *cert, const char *key, struct err *e);
 
-/* Never NULL. Freed by SSL_free; the descriptor stays the caller's. */
+/* Never NULL. Takes ctx over. Freed by SSL_free; the descriptor stays the caller's. */
 SSL *tls_over(SSL_CTX *ctx, int fd);
 
 /*
