@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define MAX_FILE 262144 /* a trust bundle of a hundred CAs fits */
+#define MAX_FILE    262144 /* a trust bundle of a hundred CAs fits */
+#define SERIAL_BITS 128	   /* RFC 5280, 4.1.2.2: positive, at most 20 octets */
 
 const char *x509_reason(const char *fallback)
 {
@@ -132,8 +133,7 @@ static time_t seconds(const ASN1_TIME *t)
 /* One SAN as text; NULL for the kinds that etcd does not look at. The caller frees. */
 static char *san_text(const GENERAL_NAME *name)
 {
-	char address[INET6_ADDRSTRLEN];
-	int len;
+	char address[INET6_ADDRSTRLEN] = "?";
 
 	if (name->type == GEN_DNS) {
 		char *text = string_text(name->d.dNSName);
@@ -143,37 +143,52 @@ static char *san_text(const GENERAL_NAME *name)
 	}
 	if (name->type != GEN_IPADD)
 		return NULL;
-	len = ASN1_STRING_length(name->d.iPAddress);
-	if ((len != 4 && len != 16) || !inet_ntop(len == 4 ? AF_INET : AF_INET6,
-						  ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof(address)))
-		return xstrdup("?");
+	if (ASN1_STRING_length(name->d.iPAddress) == 4)
+		(void)inet_ntop(AF_INET, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof(address));
+	if (ASN1_STRING_length(name->d.iPAddress) == 16)
+		(void)inet_ntop(AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof(address));
 	return xstrdup(address);
 }
 
-static int by_text(const void *a, const void *b)
+/* The reverse. A final dot is not part of a name in a certificate. */
+static GENERAL_NAME *san_of(const char *text)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	size_t len = strlen(text);
+	auto_free char *name = xstrndup(text, len > 0 && text[len - 1] == '.' ? len - 1 : len);
+	GENERAL_NAME *san = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_IPADD, text, 0);
+
+	text_lower(name);
+	if (!san)
+		san = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_DNS, name, 0);
+	if (!san)
+		abort();
+	ERR_clear_error(); /* a name is not an address */
+	return san;
+}
+
+char *x509_san(const char *name_or_address)
+{
+	GENERAL_NAME *san = san_of(name_or_address);
+	char *text = san_text(san);
+
+	GENERAL_NAME_free(san);
+	return text;
 }
 
 static char **sans_of(x509_cert *cert)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	char **all = NULL, **once = NULL;
+	char **sans = NULL;
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		auto_free char *text = san_text(sk_GENERAL_NAME_value(names, i));
 
 		if (text)
-			strv_add(&all, text);
+			strv_add_once(&sans, text);
 	}
 	GENERAL_NAMES_free(names);
-	if (all)
-		qsort(all, strv_len(all), sizeof(*all), by_text);
-	for (size_t i = 0; all && all[i]; i++)
-		if (i == 0 || strcmp(all[i], all[i - 1]) != 0)
-			strv_add(&once, all[i]);
-	strv_free(all);
-	return once;
+	strv_sort(sans);
+	return sans;
 }
 
 void x509_describe(x509_cert *cert, struct x509_info *info)
@@ -229,18 +244,16 @@ char *x509_fingerprint(x509_cert *cert)
 	return hex_digest(i2d_X509(cert, &der), &der);
 }
 
-char *x509_spki_fingerprint(x509_cert *cert)
-{
-	unsigned char *der = NULL;
-
-	return hex_digest(i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der), &der);
-}
-
 char *x509_key_fingerprint(x509_key *key)
 {
 	unsigned char *der = NULL;
 
 	return hex_digest(i2d_PUBKEY(key, &der), &der);
+}
+
+char *x509_spki_fingerprint(x509_cert *cert)
+{
+	return x509_key_fingerprint(X509_get0_pubkey(cert));
 }
 
 bool x509_covers(x509_cert *cert, const char *name_or_address)
@@ -296,15 +309,100 @@ static int verify_use(x509_cert *cert, X509_STORE *store, int purpose, time_t at
 	return rc;
 }
 
-int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, bool client, time_t at, struct err *e)
+int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, time_t at, struct err *e)
 {
 	X509_STORE *store = store_of(ca_pem);
-	int rc = 0;
+	int rc = server ? verify_use(cert, store, X509_PURPOSE_SSL_SERVER, at, e) : 0;
 
-	if (server)
-		rc = verify_use(cert, store, X509_PURPOSE_SSL_SERVER, at, e);
-	if (rc == 0 && client)
+	if (rc == 0)
 		rc = verify_use(cert, store, X509_PURPOSE_SSL_CLIENT, at, e);
 	X509_STORE_free(store);
 	return rc;
+}
+
+/* --- Issuing: RFC 5280 certificates that pass `openssl verify -x509_strict` and Go. */
+
+static int set_serial(x509_cert *cert)
+{
+	BIGNUM *n = BN_new();
+	int ok = n && BN_rand(n, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 && !BN_is_zero(n) &&
+		 BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)) != NULL;
+
+	BN_free(n);
+	return ok;
+}
+
+static int add_extension(x509_cert *cert, X509V3_CTX *ctx, int nid, const char *value)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, ctx, nid, value);
+	int ok = ext && X509_add_ext(cert, ext, -1) == 1;
+
+	X509_EXTENSION_free(ext);
+	return ok;
+}
+
+/* Without OpenSSL's configuration language, in which a comma would end a name. */
+static int add_sans(x509_cert *cert, char *const *sans)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	int ok;
+
+	if (!names)
+		abort();
+	for (; *sans; sans++)
+		(void)sk_GENERAL_NAME_push(names, san_of(*sans));
+	ok = X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
+	GENERAL_NAMES_free(names);
+	return ok;
+}
+
+static const char *extended_usage(const struct x509_request *r)
+{
+	if (r->server && r->client)
+		return "serverAuth,clientAuth";
+	return r->server ? "serverAuth" : "clientAuth";
+}
+
+/* Another's CA need not have a subject key id: then its name and serial identify it. */
+static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_cert *ca)
+{
+	const char *usage = "critical,digitalSignature";
+	X509V3_CTX ctx;
+
+	if (r->ca)
+		usage = "critical,keyCertSign,cRLSign";
+	else if (EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA"))
+		usage = "critical,digitalSignature,keyEncipherment"; /* the RSA key exchange of TLS 1.2 */
+	X509V3_set_ctx(&ctx, ca ? ca : cert, cert, NULL, NULL, 0);
+	return add_extension(cert, &ctx, NID_basic_constraints,
+			     r->ca ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE") &&
+	       add_extension(cert, &ctx, NID_key_usage, usage) &&
+	       (r->ca || add_extension(cert, &ctx, NID_ext_key_usage, extended_usage(r))) &&
+	       add_extension(cert, &ctx, NID_subject_key_identifier, "hash") &&
+	       add_extension(cert, &ctx, NID_authority_key_identifier, "keyid,issuer") &&
+	       (!r->sans || add_sans(cert, r->sans));
+}
+
+/* NULL is the key's own default (EVP_DigestSignInit(3)): SHA-256, or what is part of Ed25519. */
+static const EVP_MD *digest_for(x509_key *key)
+{
+	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : NULL;
+}
+
+x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca, x509_key *ca_key, struct err *e)
+{
+	auto_cert x509_cert *cert = X509_new();
+	x509_key *signer = ca_key ? ca_key : key;
+	X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
+
+	if (!cert || X509_set_version(cert, X509_VERSION_3) != 1 || !set_serial(cert) ||
+	    X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)r->cn, -1, -1,
+				       0) != 1 ||
+	    X509_set_issuer_name(cert, ca ? X509_get_subject_name(ca) : subject) != 1 ||
+	    !ASN1_TIME_set(X509_getm_notBefore(cert), r->not_before) ||
+	    !ASN1_TIME_set(X509_getm_notAfter(cert), r->not_after) || X509_set_pubkey(cert, key) != 1 ||
+	    !add_extensions(r, cert, ca) || X509_sign(cert, signer, digest_for(signer)) == 0)
+		return err_null(e, ERR_FAIL, "cannot issue a certificate for %s: %s", r->cn,
+				x509_reason("OpenSSL refuses"));
+	return steal(&cert);
 }

@@ -51,6 +51,9 @@ char *x509_fingerprint(x509_cert *cert);
 char *x509_spki_fingerprint(x509_cert *cert);
 char *x509_key_fingerprint(x509_key *key);
 
+/* A SAN as struct x509_info has it once it is in a certificate, where a name has no final dot. The caller frees. */
+char *x509_san(const char *name_or_address);
+
 /* True when a client that dials this DNS name or address accepts the certificate (RFC 6125: a wildcard counts). */
 bool x509_covers(x509_cert *cert, const char *name_or_address);
 
@@ -58,18 +61,16 @@ bool x509_covers(x509_cert *cert, const char *name_or_address);
 bool x509_signed_by(x509_cert *cert, x509_cert *ca);
 
 /*
- * Verifies cert up to one of the certificates in ca_pem at time `at`, for use as a server and/or as a client.
+ * Verifies cert up to one of the certificates in ca_pem at time `at`, for use as a client and, if so, as a server.
  * ERR_VERIFY with OpenSSL's reason otherwise.
  */
-int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, bool client, time_t at,
-		struct err *e) MUST_CHECK;
+int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, time_t at, struct err *e) MUST_CHECK;
 
 /* What to put into a new certificate. */
 struct x509_request {
-	const char *cn; /* at most 64 bytes (RFC 5280, ub-common-name) */
-	/* strv: addresses become IP SANs, all else DNS SANs in lower case without a final dot; NULL: none */
-	char *const *sans;
-	bool ca; /* a CA that signs leaves only (pathlen 0); else a leaf */
+	const char *cn;	   /* at most 64 bytes (RFC 5280, ub-common-name) */
+	char *const *sans; /* strv: addresses become IP SANs, all else DNS SANs (x509_san); NULL: none */
+	bool ca;	   /* a CA that signs leaves only (pathlen 0); else a leaf */
 	bool server, client;
 	time_t not_before, not_after;
 };

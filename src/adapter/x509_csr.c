@@ -55,24 +55,20 @@ int x509_csr_put(x509_key *key, struct buf *out, struct err *e)
 /* Takes a reference to the request's key. */
 static x509_key *check_request(X509_REQ *csr, struct err *e)
 {
-	x509_key *key = X509_REQ_get_pubkey(csr);
+	auto_key x509_key *key = X509_REQ_get_pubkey(csr);
 
-	if (!key) {
-		(void)err_set(e, ERR_VERIFY, "its key cannot be read: %s", x509_reason("it is damaged"));
-		return NULL;
-	}
+	if (!key)
+		return err_null(e, ERR_VERIFY, "its key cannot be read: %s", x509_reason("it is damaged"));
 	/* First the kind of key: a signature by a very large one takes long to verify. */
 	if (!x509_key_strong(key)) {
 		auto_free char *kind = x509_key_describe(key);
 
-		(void)err_set(e, ERR_VERIFY, "its key (%s) is too weak", kind);
-		x509_key_free_ptr(&key);
-	} else if (X509_REQ_verify(csr, key) != 1) {
-		(void)err_set(e, ERR_VERIFY, "it is not signed by its own key: %s",
-			      x509_reason("the signature is wrong"));
-		x509_key_free_ptr(&key);
+		return err_null(e, ERR_VERIFY, "its key (%s) is too weak", kind);
 	}
-	return key;
+	if (X509_REQ_verify(csr, key) != 1)
+		return err_null(e, ERR_VERIFY, "it is not signed by its own key: %s",
+				x509_reason("the signature is wrong"));
+	return steal(&key);
 }
 
 x509_key *x509_csr_get(const char *line, struct err *e)
@@ -104,11 +100,9 @@ x509_cert *x509_cert_get(const char *line, struct err *e)
 	long len = 0;
 	auto_free unsigned char *der = get_base64(line, &len);
 	const unsigned char *at = der;
-	x509_cert *cert = der ? d2i_X509(NULL, &at, len) : NULL;
+	auto_cert x509_cert *cert = der ? d2i_X509(NULL, &at, len) : NULL;
 
 	if (cert && at == der + len && X509_check_purpose(cert, -1, 0) == 1 && X509_get0_pubkey(cert))
-		return cert;
-	x509_cert_free_ptr(&cert);
-	(void)err_set(e, ERR_VERIFY, "it is not a certificate: %s", x509_reason("it is not base64, or damaged"));
-	return NULL;
+		return steal(&cert);
+	return err_null(e, ERR_VERIFY, "it is not a certificate: %s", x509_reason("it is not base64, or damaged"));
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <openssl/bio.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h> /* PKCS8_set0_pbe */
@@ -60,14 +61,10 @@ void x509_key_free_ptr(x509_key **key)
 x509_key *x509_key_new(enum x509_key_type type, struct err *e)
 {
 	const char *family = types[type].family;
-	x509_key *key;
+	/* Ed25519 has no parameter: OpenSSL does not look at it. */
+	x509_key *key = types[type].bits > 0 ? EVP_PKEY_Q_keygen(NULL, NULL, family, (size_t)types[type].bits)
+					     : EVP_PKEY_Q_keygen(NULL, NULL, family, types[type].group);
 
-	if (types[type].group)
-		key = EVP_PKEY_Q_keygen(NULL, NULL, family, types[type].group);
-	else if (types[type].bits > 0)
-		key = EVP_PKEY_Q_keygen(NULL, NULL, family, (size_t)types[type].bits);
-	else
-		key = EVP_PKEY_Q_keygen(NULL, NULL, family);
 	if (!key)
 		(void)err_set(e, ERR_FAIL, "cannot make a key of type %s: %s", types[type].name,
 			      x509_reason("OpenSSL refuses"));
@@ -75,8 +72,9 @@ x509_key *x509_key_new(enum x509_key_type type, struct err *e)
 }
 
 /* pem_password_cb: without a passphrase there must be no prompt on the terminal, which is OpenSSL's default. */
-static int give_passphrase(char *into, int size, int rwflag, void *passphrase)
+static int give_passphrase(char *into, int size, int rwflag, void *arg)
 {
+	const char *passphrase = *(const char *const *)arg;
 	size_t len = passphrase ? strlen(passphrase) : 0;
 
 	(void)rwflag;
@@ -89,23 +87,18 @@ static int give_passphrase(char *into, int size, int rwflag, void *passphrase)
 x509_key *x509_key_parse(const struct buf *pem, const char *passphrase, const char *where, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
-	auto_free char *word = passphrase ? xstrdup(passphrase) : NULL; /* OpenSSL wants it without const */
-	x509_key *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, word) : NULL;
+	x509_key *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
 	const char *why;
 
 	BIO_free(bio);
-	if (word)
-		explicit_bzero(word, strlen(word));
 	if (key)
 		return key;
 	why = x509_reason("it is not PEM");
 	if (!strstr(buf_str(pem), "ENCRYPTED"))
-		(void)err_set(e, ERR_VERIFY, "%s has no private key in PEM (%s)", where, why);
-	else if (passphrase)
-		(void)err_set(e, ERR_VERIFY, "%s cannot be decrypted: the passphrase is wrong (%s)", where, why);
-	else
-		(void)err_set(e, ERR_VERIFY, "%s is encrypted, and etcd cannot ask for the passphrase", where);
-	return NULL;
+		return err_null(e, ERR_VERIFY, "%s has no private key in PEM (%s)", where, why);
+	if (passphrase)
+		return err_null(e, ERR_VERIFY, "%s cannot be decrypted: the passphrase is wrong (%s)", where, why);
+	return err_null(e, ERR_VERIFY, "%s is encrypted, and etcd cannot ask for the passphrase", where);
 }
 
 x509_key *x509_key_read(const char *path, struct err *e)
@@ -133,31 +126,18 @@ int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *ou
 	BIO *bio = BIO_new(BIO_s_mem());
 	X509_ALGOR *how =
 		PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, SCRYPT_SALT, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
-	X509_SIG *sealed = NULL;
-	int rc = 0;
+	X509_SIG *sealed = plain && how ? PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), plain, how) : NULL;
+	const bool good = bio && sealed && PEM_write_bio_PKCS8(bio, sealed) == 1;
 
-	if (plain && how)
-		sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), plain, how);
+	if (good)
+		x509_take_bio(bio, out);
+	else
+		BIO_free(bio);
 	if (!sealed)
 		X509_ALGOR_free(how); /* else it belongs to `sealed` */
-	if (!bio || !sealed || PEM_write_bio_PKCS8(bio, sealed) != 1) {
-		rc = err_set(e, ERR_FAIL, "cannot encrypt the key: %s", x509_reason("OpenSSL refuses"));
-		BIO_free(bio);
-	} else {
-		x509_take_bio(bio, out);
-	}
 	X509_SIG_free(sealed);
 	PKCS8_PRIV_KEY_INFO_free(plain);
-	return rc;
-}
-
-/* Of an EC key; else "". */
-static void group_name(x509_key *key, char *name, size_t size)
-{
-	size_t len = 0;
-
-	if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, name, size, &len) != 1)
-		name[0] = '\0';
+	return good ? 0 : err_set(e, ERR_FAIL, "cannot encrypt the key: %s", x509_reason("OpenSSL refuses"));
 }
 
 bool x509_key_is(x509_key *key, enum x509_key_type type)
@@ -168,10 +148,8 @@ bool x509_key_is(x509_key *key, enum x509_key_type type)
 		return false;
 	if (types[type].bits > 0)
 		return EVP_PKEY_get_bits(key) == types[type].bits;
-	if (!types[type].group)
-		return true;
-	group_name(key, group, sizeof(group));
-	return strcmp(group, types[type].group) == 0;
+	return !types[type].group ||
+	       (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, types[type].group) == 0);
 }
 
 char *x509_key_describe(x509_key *key)
@@ -182,10 +160,8 @@ char *x509_key_describe(x509_key *key)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (x509_key_is(key, (enum x509_key_type)i))
 			return xstrdup(types[i].name);
-	if (EVP_PKEY_is_a(key, "EC")) {
-		group_name(key, group, sizeof(group));
+	if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1)
 		return xasprintf("EC %s", group);
-	}
 	return xasprintf("%s of %d bits", family ? family : "unknown", EVP_PKEY_get_bits(key));
 }
 
@@ -195,9 +171,10 @@ bool x509_key_strong(x509_key *key)
 
 	if (EVP_PKEY_is_a(key, "RSA"))
 		return EVP_PKEY_get_bits(key) >= 2048;
-	group_name(key, group, sizeof(group));
 	return x509_key_is(key, X509_ED25519) || x509_key_is(key, X509_ECDSA_P256) ||
-	       x509_key_is(key, X509_ECDSA_P384) || strcmp(group, SN_secp521r1) == 0;
+	       x509_key_is(key, X509_ECDSA_P384) ||
+	       (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+		strcmp(group, SN_secp521r1) == 0);
 }
 
 bool x509_key_matches(x509_key *key, x509_cert *cert)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/profile.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "adapter/x509.h"
 
 #define MAX_CN 64 /* RFC 5280, ub-common-name */
 
@@ -37,32 +36,11 @@ const struct pki_profile *pki_profile(int leaf)
 	return &profiles[leaf];
 }
 
-/* A SAN as struct x509_info writes it. The caller frees. */
-static char *canonical(const char *san)
-{
-	char text[INET6_ADDRSTRLEN];
-	unsigned char raw[16];
-	size_t len = strlen(san);
-	char *name;
-
-	if ((inet_pton(AF_INET, san, raw) == 1 && inet_ntop(AF_INET, raw, text, sizeof(text))) ||
-	    (inet_pton(AF_INET6, san, raw) == 1 && inet_ntop(AF_INET6, raw, text, sizeof(text))))
-		return xstrdup(text);
-	name = xstrndup(san, len > 0 && san[len - 1] == '.' ? len - 1 : len);
-	text_lower(name);
-	return name;
-}
-
 static void add(char ***sans, const char *san)
 {
-	auto_free char *text = canonical(san);
+	auto_free char *text = x509_san(san);
 
 	strv_add_once(sans, text);
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* A name that is too long for a CN is cut to its first label (at most 63 letters): clients compare the SANs. */
@@ -86,7 +64,7 @@ void pki_want_for(const char *name, const char *address, char *const *sans, cons
 		add(&want->sans, address);
 	for (; sans && *sans; sans++)
 		add(&want->sans, *sans);
-	qsort(want->sans, strv_len(want->sans), sizeof(*want->sans), by_text);
+	strv_sort(want->sans);
 }
 
 void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want)
