@@ -9,128 +9,102 @@
 
 #define SETUP "etcd-cluster setup"
 
-static void problem(struct pki_entry *entry, char *text, const char *fix)
-{
-	entry->problem = text;
-	entry->fix = fix && *fix ? xstrdup(fix) : NULL;
-}
-
-static void problem_of(struct pki_entry *entry, const struct err *e)
-{
-	problem(entry, xstrdup(e->msg), e->hint);
-}
-
-static void begin(struct pki_entry *entry, const struct machine *m, const char *name)
-{
-	entry->name = name;
-	entry->path = machine_pki_path(m, name, "crt");
-}
-
 /* Takes over what is known about the certificate. */
-static void end(struct pki_entry *entry, struct pki_pair *pair)
+static void end(struct pki_entry *entry, struct pki_pair *pair, const struct err *why)
 {
 	entry->present = pair->cert != NULL;
 	entry->info = pair->info;
 	pair->info = (struct x509_info){ 0 };
+	entry->problem = why->class != ERR_NONE ? xstrdup(why->msg) : NULL;
+	entry->fix = why->hint[0] ? xstrdup(why->hint) : NULL;
 }
 
 /* Who signs the certificates of this machine. */
 static char *source(const struct machine *m)
 {
+	const enum pki_origin origin = pki_origin(m);
 	struct err unreadable = { 0 };
 	char *server = NULL;
 
-	switch (pki_origin(m)) {
-	case PKI_NEW_CA:
-	case PKI_CA:
+	if (origin == PKI_NEW_CA || origin == PKI_CA)
 		return xstrdup("this machine");
-	case PKI_ENROLLED:
-		return pki_host_read(m, &server, &unreadable) > 0 ? server : xstrdup("the CA host");
-	case PKI_TO_ENROLL:
-		return xstrdup("the CA host");
-	default:
+	if (origin == PKI_COPIED)
 		return xstrdup("copied");
-	}
+	return origin == PKI_ENROLLED && pki_host_read(m, &server, &unreadable) > 0 ? server : xstrdup("the CA host");
 }
 
-/* True when leaves can be compared with this CA. */
-static bool check_ca(const struct machine *m, struct pki_pair *ca, struct pki_entry *entry)
+/* 0 when leaves can be compared with this CA; e may name a problem even then. */
+static int check_ca(const struct machine *m, const char *path, struct pki_pair *ca, struct err *e)
 {
-	struct err e = { 0 };
-	int rc = pki_pair_load(m, "ca", false, ca, &e);
-
-	entry->source = source(m);
-	if (rc == 0 && !ca->cert) {
-		const char *from =
-			pki_origin(m) == PKI_TO_ENROLL ? ": it comes with the certificates, from the CA host" : "";
-
-		problem(entry, xasprintf("%s is missing%s", entry->path, from), SETUP);
-		return false;
+	if (pki_pair_load(m, "ca", false, ca, e) < 0)
+		return -1;
+	if (!ca->cert) {
+		(void)err_set(e, ERR_CONFIG, "%s is missing%s", path,
+			      pki_origin(m) == PKI_TO_ENROLL ? ": it comes with the certificates, from the CA host"
+							     : "");
+		return err_hint(e, SETUP);
 	}
-	if (rc < 0 || pki_check_ca(m, ca, &e) < 0) {
-		problem_of(entry, &e);
-		return false;
-	}
+	if (pki_check_ca(m, ca, e) < 0)
+		return -1;
 	if (pki_leaf_end(m, ca) == ca->info.not_after)
-		problem(entry,
-			xasprintf("%s ends on %s, and no certificate outlives its CA", entry->path,
-				  clock_day(ca->info.not_after).text),
-			NULL);
-	return true;
+		(void)err_set(e, ERR_CONFIG, "%s ends on %s, and no certificate outlives its CA", path,
+			      clock_day(ca->info.not_after).text);
+	return 0;
 }
 
-/* A leaf that loads, under a CA that is fine. */
-static void check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
-		       const struct pki_pair *leaf, struct pki_entry *entry)
+/* ca: NULL when leaves cannot be compared with it. */
+static int check_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
+		      struct pki_pair *leaf, const char *path, struct err *e)
 {
-	auto_free char *bundle =
-		xasprintf("on the machine with ca.key: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
 	auto_free char *why = NULL;
-	struct err e = { 0 };
 	enum pki_todo todo;
 
+	if (pki_pair_load(m, profile->name, profile->server, leaf, e) < 0)
+		return -1;
+	if (!ca && !leaf->cert) {
+		(void)err_set(e, ERR_CONFIG, "%s is missing", path);
+		return err_hint(e, SETUP);
+	}
+	if (!ca)
+		return 0;
 	if (ca->key || pki_origin(m) == PKI_ENROLLED) {
 		todo = pki_check_leaf(m, ca, profile, leaf, &why);
-		if (todo != PKI_FINE)
-			problem(entry, xasprintf("%s %s", entry->path, why),
-				todo == PKI_RENEW ? "etcd-cluster cert renew" : SETUP);
-		return;
+		if (todo == PKI_FINE)
+			return 0;
+		(void)err_set(e, ERR_CONFIG, "%s %s", path, why);
+		return err_hint(e, todo == PKI_RENEW ? "etcd-cluster cert renew" : SETUP);
 	}
 	if (!leaf->cert && !leaf->key && !profile->needed)
-		return;
-	if (pki_check_use(m, ca, profile, leaf, &e) < 0)
-		problem_of(entry, &e);
-	else if (pki_near_end(m, &leaf->info))
-		problem(entry,
-			xasprintf("%s expires on %s and cannot be renewed here, without ca.key", entry->path,
-				  clock_day(leaf->info.not_after).text),
-			bundle);
+		return 0;
+	if (pki_check_use(m, ca, profile, leaf, e) < 0)
+		return -1;
+	if (!pki_near_end(m, &leaf->info))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s expires on %s and cannot be renewed here, without ca.key", path,
+		      clock_day(leaf->info.not_after).text);
+	return err_hint(e, "on the machine with ca.key: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
 }
 
 void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
 {
 	struct pki_entry *all = xcalloc(PKI_LEAVES + 1, sizeof(*all));
 	auto_pair struct pki_pair ca = { 0 };
+	struct err ca_why = { 0 };
 	bool usable;
 
-	begin(&all[0], m, "ca");
-	usable = check_ca(m, &ca, &all[0]);
+	all[0] = (struct pki_entry){ .name = "ca", .path = machine_pki_path(m, "ca", "crt"), .source = source(m) };
+	usable = check_ca(m, all[0].path, &ca, &ca_why) == 0;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile(i);
 		auto_pair struct pki_pair leaf = { 0 };
 		struct pki_entry *entry = &all[i + 1];
 		struct err why = { 0 };
 
-		begin(entry, m, p->name);
-		if (pki_pair_load(m, p->name, p->for_etcd, &leaf, &why) < 0)
-			problem_of(entry, &why);
-		else if (usable)
-			check_leaf(m, &ca, p, &leaf, entry);
-		else if (!leaf.cert)
-			problem(entry, xasprintf("%s is missing", entry->path), SETUP);
-		end(entry, &leaf);
+		*entry = (struct pki_entry){ .name = p->name, .path = machine_pki_path(m, p->name, "crt") };
+		(void)check_leaf(m, usable ? &ca : NULL, p, &leaf, entry->path, &why);
+		end(entry, &leaf, &why);
 	}
-	end(&all[0], &ca);
+	end(&all[0], &ca, &ca_why);
 	*list = all;
 	*n = PKI_LEAVES + 1;
 }
