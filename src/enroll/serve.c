@@ -214,11 +214,10 @@ static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
 		const struct pki_profile *p = pki_profile(i);
 		cleanup(x509_info_free) struct x509_info info = { 0 };
 		auto_cert x509_cert *cert = NULL;
-		auto_want struct pki_want want = { 0 };
+		auto_want struct pki_want want = pki_want(v->q.name, v->q.address, v->q.sans, p);
 
 		if (!v->keys[i])
 			continue;
-		pki_want_for(v->q.name, v->q.address, v->q.sans, p, &want);
 		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->made.cert[i], e) < 0)
 			return -1;
 		cert = x509_cert_parse(&r->made.cert[i], p->name, e);

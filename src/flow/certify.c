@@ -18,7 +18,7 @@ static int load(struct pki_run *w, struct err *e)
 	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if (pki_pair_load(w->m, pki_profile(i)->name, pki_profile(i)->for_etcd, &w->leaf[i], e) < 0)
+		if (pki_pair_load(w->m, pki_profile(i)->name, pki_profile(i)->server, &w->leaf[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -215,7 +215,7 @@ static int fix_modes(const struct machine *m, struct err *e)
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile(i);
 
-		if (fix_mode(m, p->name, "key", pki_key_mode(m, p->for_etcd), &changed, e) < 0 ||
+		if (fix_mode(m, p->name, "key", pki_key_mode(m, p->server), &changed, e) < 0 ||
 		    fix_mode(m, p->name, "crt", pki_cert_mode(), &changed, e) < 0)
 			return -1;
 	}

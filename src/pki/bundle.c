@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/bundle.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/tar.h"
@@ -52,14 +51,15 @@ static int refuse(const char *member, const char *why, struct err *e)
 static int parse(const char *member, char **name, char **address, struct err *e)
 {
 	const char *equals = strchr(member, '='), *why;
-	size_t n;
 
 	if (!equals)
 		return refuse(member, "is not of the form NAME=ADDRESS", e);
 	*name = xstrndup(member, (size_t)(equals - member));
 	text_lower(*name);
-	n = strlen(equals + 1);
-	*address = equals[1] == '[' && equals[n] == ']' ? xstrndup(equals + 2, n - 2) : xstrdup(equals + 1);
+	if (equals[1] == '[' && text_ends(equals, "]"))
+		*address = xstrndup(equals + 2, strlen(equals + 2) - 1);
+	else
+		*address = xstrdup(equals + 1);
 	why = config_check_name(*name);
 	if (why)
 		return refuse(*name, why, e);
@@ -92,9 +92,8 @@ static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 {
 	auto_key x509_key *key = x509_key_new(r->m->conf.key_type, e);
 	auto_buf struct buf key_pem = { 0 }, cert = { 0 };
-	auto_want struct pki_want want = { 0 };
+	auto_want struct pki_want want = pki_want(r->name, r->address, r->sans, p);
 
-	pki_want_for(r->name, r->address, r->sans, p, &want);
 	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0)
 		return -1;
 	x509_key_pem(key, &key_pem);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/machine.h"
 #include "pki/check.h"
 #include "pki/store.h"
 

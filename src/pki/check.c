@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/machine.h"
 #include "pki/origin.h"
 
 #define EARLIEST   1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
@@ -42,11 +41,9 @@ static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 /* Compares what a leaf contains with what it must. NULL: the same. */
 static char *wrong_content(const struct machine *m, const struct pki_profile *profile, const struct x509_info *info)
 {
-	auto_free char *has = strv_join(info->sans, " "), *should = NULL;
-	auto_want struct pki_want want = { 0 };
+	auto_want struct pki_want want = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, profile);
+	auto_free char *has = strv_join(info->sans, " "), *should = strv_join(want.sans, " ");
 
-	pki_want(m, profile, &want);
-	should = strv_join(want.sans, " ");
 	if (info->ca)
 		return xstrdup("is a CA, which a leaf must not be");
 	if (strcmp(info->cn, want.cn) != 0)
@@ -154,14 +151,11 @@ int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err 
 static int check_covers(const struct machine *m, const struct pki_profile *profile, const struct pki_pair *leaf,
 			const char *path, struct err *e)
 {
-	const struct {
-		const char *key, *value;
-	} names[] = { { "ADDRESS", m->conf.address }, { "NAME", m->conf.name } };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!x509_covers(leaf->cert, names[i].value))
-			return err_set(e, ERR_VERIFY, "%s is not valid for %s, the %s of this machine", path,
-				       names[i].value, names[i].key);
+	if (!x509_covers(leaf->cert, m->conf.address))
+		return err_set(e, ERR_VERIFY, "%s is not valid for %s, the ADDRESS of this machine", path,
+			       m->conf.address);
+	if (!x509_covers(leaf->cert, m->conf.name))
+		return err_set(e, ERR_VERIFY, "%s is not valid for %s, the NAME of this machine", path, m->conf.name);
 	if (profile == pki_profile(PKI_SERVER) && !x509_covers(leaf->cert, "127.0.0.1") &&
 	    !x509_covers(leaf->cert, "::1") && !x509_covers(leaf->cert, "localhost"))
 		return err_set(e, ERR_VERIFY, "%s is not valid for 127.0.0.1, ::1 or localhost", path);
@@ -221,11 +215,11 @@ static int check_pair(const struct machine *m, const struct pki_pair *ca, const 
 {
 	auto_pair struct pki_pair leaf = { 0 };
 
-	if (pki_pair_load(m, p->name, p->for_etcd, &leaf, e) < 0)
+	if (pki_pair_load(m, p->name, p->server, &leaf, e) < 0)
 		return -1;
 	if ((p->needed || leaf.cert || leaf.key) && pki_check_use(m, ca, p, &leaf, e) < 0)
 		return -1;
-	if (!p->for_etcd)
+	if (!p->server)
 		return 0;
 	return check_readable(m, p->name, "key", e) < 0 ? -1 : check_readable(m, p->name, "crt", e);
 }
@@ -243,15 +237,14 @@ int pki_check_start(const struct machine *m, struct err *e)
 	if (pki_check_ca(m, &ca, e) < 0 || check_readable(m, "ca", "crt", e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		struct err why = { 0 };
+		const struct pki_profile *p = pki_profile(i);
 
-		if (check_pair(m, &ca, pki_profile(i), &why) == 0)
+		if (check_pair(m, &ca, p, e) == 0)
 			continue;
-		if (pki_profile(i)->for_etcd) {
-			*e = why;
+		if (p->server)
 			return -1;
-		}
-		log_error(LOG_LEVEL_WARN, &why); /* etcd can start without the pair of a client */
+		log_error(LOG_LEVEL_WARN, e); /* etcd can start without the pair of a client */
+		err_clear(e);
 	}
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/export.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -109,18 +108,17 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, int le
 	auto_free char *cert_path = xasprintf("%s.crt", stem), *key_path = xasprintf("%s.key", stem);
 	auto_key x509_key *key = NULL;
 	auto_buf struct buf cert = { 0 };
-	auto_want struct pki_want want = { 0 };
+	struct pki_profile p = *pki_profile(leaf);
+
+	if (leaf == PKI_ETCDCTL)
+		p.cn = o->name;
+	auto_want struct pki_want want = pki_want(o->name ? o->name : m->conf.name, NULL, o->sans, &p);
 
 	if (pki_check_absent(cert_path, e) < 0)
 		return -1;
 	key = key_at(m, key_path, e);
 	if (!key)
 		return -1;
-	pki_want_for(o->name ? o->name : m->conf.name, NULL, o->sans, pki_profile(leaf), &want);
-	if (leaf == PKI_ETCDCTL) {
-		free(want.cn);
-		want.cn = xstrdup(o->name);
-	}
 	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0)
 		return -1;
 	return put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
@@ -143,39 +141,35 @@ int pki_issue(const struct machine *m, const struct pki_order *o, char **path, s
 	return 1;
 }
 
-/* One file as it is. 1 written, 0 it was there, -1. */
-static int copy_out(const struct machine *m, const char *dir, const char *name, const char *ext, struct err *e)
+/* One file as it is. *changed is set when it was written. */
+static int copy_out(const struct machine *m, const char *dir, const char *name, const char *ext, bool *changed,
+		    struct err *e)
 {
 	auto_free char *from = machine_pki_path(m, name, ext), *to = xasprintf("%s/%s.%s", dir, name, ext);
 	auto_buf struct buf data = { 0 };
+	int rc;
 
 	if (file_read(from, PKI_FILE_MAX, &data, e) < 0)
 		return err_hint(e, "etcd-cluster cert list shows what this machine has");
-	return put(m, to, FILE_MODE(strcmp(ext, "key") == 0 ? 0600 : 0644), &data, e);
-}
-
-static int copy_pair(const struct machine *m, const char *dir, const char *name, struct err *e)
-{
-	int key = copy_out(m, dir, name, "key", e), cert;
-
-	if (key < 0)
-		return -1;
-	cert = copy_out(m, dir, name, "crt", e);
-	return cert < 0 ? -1 : key | cert;
+	rc = put(m, to, FILE_MODE(strcmp(ext, "key") == 0 ? 0600 : 0644), &data, e);
+	*changed = *changed || rc > 0;
+	return rc < 0 ? -1 : 0;
 }
 
 int pki_export(const struct machine *m, const char *dir, struct err *e)
 {
-	int changed, rc;
+	bool changed = false;
 
 	if (!m->dry_run && file_mkdirs(dir, FILE_MODE(0700), e) < 0)
 		return -1;
-	changed = copy_out(m, dir, "ca", "crt", e);
-	for (int i = 0; changed >= 0 && i < PKI_LEAVES; i++) {
-		if (i == PKI_ETCDCTL)
-			continue;
-		rc = copy_pair(m, dir, pki_profile(i)->name, e);
-		changed = rc < 0 ? -1 : changed | rc;
+	if (copy_out(m, dir, "ca", "crt", &changed, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		const char *name = pki_profile(i)->name;
+
+		if (i != PKI_ETCDCTL &&
+		    (copy_out(m, dir, name, "key", &changed, e) < 0 || copy_out(m, dir, name, "crt", &changed, e) < 0))
+			return -1;
 	}
 	return changed;
 }

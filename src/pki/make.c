@@ -32,12 +32,13 @@ int pki_make_keys(struct pki_run *w, struct err *e)
 
 int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct err *e)
 {
+	const struct config *c = &w->m->conf;
+
 	if (w->origin == PKI_NEW_CA && pki_sign_ca(w->m, &w->ca, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		auto_want struct pki_want want = { 0 };
+		auto_want struct pki_want want = pki_want(c->name, c->address, c->extra_sans, pki_profile(i));
 
-		pki_want(w->m, pki_profile(i), &want);
 		if (keys[i] && pki_sign_leaf(w->m, &w->ca, &want, keys[i], &w->made.cert[i], e) < 0)
 			return -1;
 	}
@@ -100,7 +101,7 @@ static int fill(const struct machine *m, const char *dir, const void *what, stru
 
 		if (w->fresh[i])
 			x509_key_pem(w->fresh[i], &key);
-		if (put(&t, p->name, "key", pki_key_mode(m, p->for_etcd), &key, e) < 0)
+		if (put(&t, p->name, "key", pki_key_mode(m, p->server), &key, e) < 0)
 			return -1;
 	}
 	return put_ca(w, &t, e) < 0 ? -1 : put_certs(w, &t, e);

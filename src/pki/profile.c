@@ -16,13 +16,8 @@
  * the other two are kubeadm's.
  */
 static const struct pki_profile profiles[] = {
-	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .for_etcd = true, .needed = true },
-	[PKI_PEER] = { .name = "peer",
-		       .verb = "peer",
-		       .cn = PKI_PEER_CN,
-		       .server = true,
-		       .for_etcd = true,
-		       .needed = true },
+	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .needed = true },
+	[PKI_PEER] = { .name = "peer", .verb = "peer", .cn = PKI_PEER_CN, .server = true, .needed = true },
 	[PKI_ETCDCTL] = { .name = "etcdctl-etcd-client", .verb = "client", .cn = "root", .needed = true },
 	[PKI_HEALTHCHECK] = { .name = "healthcheck-client",
 			      .verb = "healthcheck",
@@ -49,27 +44,22 @@ static char *host_cn(const char *name)
 	return strlen(name) <= MAX_CN ? xstrdup(name) : xstrndup(name, strcspn(name, "."));
 }
 
-void pki_want_for(const char *name, const char *address, char *const *sans, const struct pki_profile *profile,
-		  struct pki_want *want)
+struct pki_want pki_want(const char *name, const char *address, char *const *sans, const struct pki_profile *profile)
 {
-	*want = (struct pki_want){ .server = profile->server };
-	want->cn = profile->cn ? xstrdup(profile->cn) : host_cn(name);
-	if (!profile->server)
-		return;
-	add(&want->sans, name);
-	add(&want->sans, "localhost");
-	add(&want->sans, "127.0.0.1");
-	add(&want->sans, "::1");
-	if (address)
-		add(&want->sans, address);
-	for (; sans && *sans; sans++)
-		add(&want->sans, *sans);
-	strv_sort(want->sans);
-}
+	struct pki_want want = { .cn = profile->cn ? xstrdup(profile->cn) : host_cn(name), .server = profile->server };
 
-void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want)
-{
-	pki_want_for(m->conf.name, m->conf.address, m->conf.extra_sans, profile, want);
+	if (!profile->server)
+		return want;
+	add(&want.sans, name);
+	add(&want.sans, "localhost");
+	add(&want.sans, "127.0.0.1");
+	add(&want.sans, "::1");
+	if (address)
+		add(&want.sans, address);
+	for (; sans && *sans; sans++)
+		add(&want.sans, *sans);
+	strv_sort(want.sans);
+	return want;
 }
 
 void pki_want_free(struct pki_want *want)

@@ -15,8 +15,7 @@ struct pki_profile {
 	const char *name; /* of its files: "server" is server.crt and server.key */
 	const char *verb; /* what `cert issue` calls it */
 	const char *cn;	  /* NULL: the machine's NAME */
-	bool server;	  /* serverAuth and SANs; clientAuth they all have */
-	bool for_etcd;	  /* the etcd user must read its key */
+	bool server;	  /* etcd's own: serverAuth, SANs, and a key for the etcd user; clientAuth they all have */
 	bool needed;	  /* a machine cannot do without it */
 };
 
@@ -31,11 +30,8 @@ struct pki_want {
 
 #define auto_want cleanup(pki_want_free)
 
-/* For this machine. The caller frees with pki_want_free. */
-void pki_want(const struct machine *m, const struct pki_profile *profile, struct pki_want *want);
-/* For a host called `name` with this address (or NULL) and these further SANs (strv or NULL). */
-void pki_want_for(const char *name, const char *address, char *const *sans, const struct pki_profile *profile,
-		  struct pki_want *want);
+/* For a host with this name, address (or NULL) and these further SANs (strv or NULL). Freed with pki_want_free. */
+struct pki_want pki_want(const char *name, const char *address, char *const *sans, const struct pki_profile *profile);
 void pki_want_free(struct pki_want *want);
 
 /* Owner and mode of its key, and of any certificate. */

@@ -2,7 +2,6 @@
 #include "pki/store.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -143,16 +142,6 @@ static int begin(const struct machine *m, const char *staging, struct err *e)
 	return present < 0 ? 0 : file_link_tree(m->at.pki, staging, e);
 }
 
-/* overlayfs cannot exchange a directory of its lower layer (EXDEV), some file systems cannot at all (EINVAL). */
-static int cannot_exchange(const struct machine *m, struct err *e)
-{
-	if (e->sys != EXDEV && e->sys != EINVAL)
-		return -1;
-	e->class = ERR_CONFIG;
-	return err_hint(e, "recreate the directory: mv %s %s.copy && mv %s.copy %s", m->at.pki, m->at.pki, m->at.pki,
-			m->at.pki);
-}
-
 /* 1: in place, and the former one is under the staging name. 0: in place, there was no former one. */
 static int put_in_place(const struct machine *m, const char *staging, struct err *e)
 {
@@ -161,9 +150,14 @@ static int put_in_place(const struct machine *m, const char *staging, struct err
 	/* An empty directory can be replaced, as a file can. */
 	if (!file_exists(m->at.pki) || is_empty(m->at.pki))
 		return file_rename(staging, m->at.pki, e);
-	if (file_exchange(staging, m->at.pki, e) < 0)
-		return cannot_exchange(m, e);
-	return 1;
+	if (file_exchange(staging, m->at.pki, e) == 0)
+		return 1;
+	/* overlayfs cannot exchange a directory of its lower layer (EXDEV), some file systems cannot at all (EINVAL). */
+	if (e->sys != EXDEV && e->sys != EINVAL)
+		return -1;
+	e->class = ERR_CONFIG;
+	return err_hint(e, "recreate the directory: mv %s %s.copy && mv %s.copy %s", m->at.pki, m->at.pki, m->at.pki,
+			m->at.pki);
 }
 
 static void discard(const char *staging)

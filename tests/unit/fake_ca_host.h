@@ -30,14 +30,10 @@ static int sign(const struct machine *m, const struct pki_pair *ca, int leaf, x5
 	auto_key x509_key *another = x509_key_new(X509_ECDSA_P256, e);
 	struct machine signer = *server.ca;
 	const char *address = server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address;
-	struct pki_want want;
-	int rc;
+	auto_want struct pki_want want = pki_want(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf));
 
 	signer.now = server.does == OLD ? m->now - 700LL * DAY : m->now;
-	pki_want_for(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf), &want);
-	rc = pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : key, out, e);
-	pki_want_free(&want);
-	return rc;
+	return pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : key, out, e);
 }
 
 int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a, struct err *e)
