@@ -58,6 +58,6 @@ int main(int argc, char **argv)
 		rc = err_sys(&e, ERR_FAIL, "cannot write to standard output");
 	if (rc >= 0)
 		return rc;
-	log_error(e.class == ERR_PENDING ? LOG_LEVEL_WARN : LOG_LEVEL_ERR, &e);
+	log_error(e.class == ERR_PENDING ? LOG_WARNING : LOG_ERR, &e);
 	return e.class == ERR_NONE ? ERR_FAIL : (int)e.class;
 }

@@ -22,7 +22,6 @@ static void wipe(char **s)
 
 #define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
-#define BLANKS	" \t"
 
 /* Length of the key that s begins with; 0 when it begins with none. */
 static size_t key_length(const char *s)

@@ -33,7 +33,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	if (len <= name || strncasecmp(data, CLUSTER_HEADER, name) != 0)
 		return len;
 	value = xstrndup(data + name, len - name);
-	words = text_split(value, "\r\n");
+	words = text_split(value, BLANKS "\r\n");
 	if (!words || words[1] || !text_parse_hex(words[0], &a->cluster_id))
 		a->cluster_id = 0;
 	return len;

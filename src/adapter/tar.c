@@ -3,14 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdbool.h>
-#include <stdlib.h>
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "base/mem.h"
 
 static la_ssize_t append(struct archive *a, void *out, const void *data, size_t len)
 {

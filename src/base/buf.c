@@ -10,23 +10,19 @@
 static void reserve(struct buf *b, size_t more)
 {
 	size_t need, cap = b->cap ? b->cap : 256;
-	char *data;
+	struct buf larger;
 
-	if (__builtin_add_overflow(b->len, more, &need) || need > SIZE_MAX / 4)
-		abort();
+	must(!__builtin_add_overflow(b->len, more, &need) && need <= SIZE_MAX / 4);
 	need++; /* the '\0' */
 	if (need <= b->cap)
 		return;
 	while (cap < need)
 		cap *= 2;
-	data = xcalloc(cap, 1);
+	larger = (struct buf){ .data = xcalloc(cap, 1), .len = b->len, .cap = cap };
 	if (b->len > 0)
-		memcpy(data, b->data, b->len);
-	if (b->data)
-		explicit_bzero(b->data, b->cap);
-	free(b->data);
-	b->data = data;
-	b->cap = cap;
+		memcpy(larger.data, b->data, b->len);
+	buf_free(b);
+	*b = larger;
 }
 
 void buf_add(struct buf *b, const void *data, size_t len)
@@ -52,8 +48,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort(); /* only a broken format gets here */
+	must(n >= 0);
 	reserve(b, (size_t)n);
 	va_start(ap, fmt);
 	(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);

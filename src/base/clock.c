@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 
 long long clock_us(void)
@@ -17,7 +16,7 @@ long long clock_ms(void)
 	return clock_us() / 1000;
 }
 
-static struct clock_text as_text(time_t when, bool with_time)
+struct clock_text clock_as_text(time_t when, bool with_time)
 {
 	struct clock_text t;
 	struct tm tm;
@@ -26,16 +25,6 @@ static struct clock_text as_text(time_t when, bool with_time)
 	    strftime(t.text, sizeof(t.text), with_time ? "%Y-%m-%d %H:%M UTC" : "%Y-%m-%d", &tm) == 0)
 		(void)snprintf(t.text, sizeof(t.text), "%lld", (long long)when);
 	return t;
-}
-
-struct clock_text clock_day(time_t when)
-{
-	return as_text(when, false);
-}
-
-struct clock_text clock_minute(time_t when)
-{
-	return as_text(when, true);
 }
 
 void clock_sleep(long long ms)

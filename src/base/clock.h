@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <time.h>
 
 #define DAY (24 * 60 * 60) /* seconds */
@@ -16,8 +17,9 @@ long long clock_us(void);
 struct clock_text {
 	char text[32];
 };
-struct clock_text clock_day(time_t when);
-struct clock_text clock_minute(time_t when);
+#define clock_day(when)	   clock_as_text(when, false)
+#define clock_minute(when) clock_as_text(when, true)
+struct clock_text clock_as_text(time_t when, bool with_time);
 
 /* A signal ends it early. */
 void clock_sleep(long long ms);

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
-#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-__attribute__((format(printf, 4, 0))) static void fill(struct err *e, enum err_class class, int sys, const char *fmt,
-						       va_list ap)
-{
-	e->class = class;
-	e->sys = sys;
-	e->rpc = 0;
-	e->hint[0] = '\0';
-	/* A message longer than the buffer is cut: the beginning names the path. */
-	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
-}
 
 static void append(struct err *e, const char *reason)
 {
@@ -23,25 +12,20 @@ static void append(struct err *e, const char *reason)
 	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", reason);
 }
 
-int err_set(struct err *e, enum err_class class, const char *fmt, ...)
+int err_fill(struct err *e, enum err_class class, int sys, const char *fmt, ...)
 {
 	va_list ap;
 
+	e->class = class;
+	e->sys = sys;
+	e->rpc = 0;
+	e->hint[0] = '\0';
 	va_start(ap, fmt);
-	fill(e, class, 0, fmt, ap);
+	/* A message longer than the buffer is cut: the beginning names the path. */
+	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
-	return -1;
-}
-
-int err_sys(struct err *e, enum err_class class, const char *fmt, ...)
-{
-	int saved = errno;
-	va_list ap;
-
-	va_start(ap, fmt);
-	fill(e, class, saved, fmt, ap);
-	va_end(ap);
-	append(e, strerror(saved));
+	if (sys != 0)
+		append(e, strerror(sys));
 	return -1;
 }
 

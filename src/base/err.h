@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <stdarg.h>
+#include <errno.h>
 
 /*
  * The class decides the exit code (etcd-cluster.8, EXIT STATUS) and nothing else does.
@@ -36,13 +36,15 @@ struct err {
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fills e. Returns -1, so that callers write `return err_set(…)`. Drops any earlier content. */
-int err_set(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
+#define err_set(e, class, ...) err_fill(e, class, 0, __VA_ARGS__)
 
 /* As err_set, for a function that returns a pointer: NULL. */
 #define err_null(...) (err_set(__VA_ARGS__), NULL)
 
 /* As err_set, with ": <text of errno>" appended and errno in e->sys. Call it before anything can change errno. */
-int err_sys(struct err *e, enum err_class class, const char *fmt, ...) ERR_PRINTF(3, 4);
+#define err_sys(e, class, ...) err_fill(e, class, errno, __VA_ARGS__)
+
+int err_fill(struct err *e, enum err_class class, int sys, const char *fmt, ...) ERR_PRINTF(4, 5);
 
 /* Puts "<text>: " before the message: context added while unwinding. Returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);

@@ -33,32 +33,23 @@ static char *temp_beside(const char *path)
 	uint64_t random;
 
 	/* Eight bytes never block and never come short (getrandom(2)). */
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort();
+	must(getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random));
 	return xasprintf("%s/" FILE_TEMP ID_FMT, dir, random);
-}
-
-static int sync_dir(const char *dir, struct err *e)
-{
-	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) < 0 ? err_sys(e, ERR_FAIL, "cannot sync directory %s", dir) : 0;
 }
 
 int file_sync_parent(const char *path, struct err *e)
 {
 	auto_free char *dir = parent_of(path);
+	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return sync_dir(dir, e);
+	return fd < 0 || fsync(fd) < 0 ? err_sys(e, ERR_FAIL, "cannot sync directory %s", dir) : 0;
 }
 
 int file_write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = TEMP_FAILURE_RETRY(write(fd, data, len));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return -1;
 		data += n;
@@ -127,15 +118,10 @@ int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct e
 {
 	char chunk[16384];
 	size_t total = 0;
+	ssize_t n;
 	int rc = 0;
 
-	while (rc == 0) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			break;
+	while (rc == 0 && (n = TEMP_FAILURE_RETRY(read(fd, chunk, sizeof(chunk)))) != 0) {
 		if (n < 0) {
 			rc = err_sys(e, ERR_FAIL, "cannot read %s", path);
 		} else if ((size_t)n > max - total) {
@@ -163,9 +149,7 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *e)
 
 bool file_exists(const char *path)
 {
-	struct stat st;
-
-	return lstat(path, &st) == 0;
+	return lstat(path, &(struct stat){ 0 }) == 0;
 }
 
 bool file_is_dir(const char *path)
@@ -225,13 +209,10 @@ char *file_read_link(const char *path, struct err *e)
 	return xstrndup(target, (size_t)n);
 }
 
+/* Where both are in one directory, the second fsync finds nothing to write. */
 static int sync_parents(const char *a, const char *b, struct err *e)
 {
-	auto_free char *dir_a = parent_of(a), *dir_b = parent_of(b);
-
-	if (strcmp(dir_a, dir_b) != 0 && sync_dir(dir_a, e) < 0)
-		return -1;
-	return sync_dir(dir_b, e);
+	return file_sync_parent(a, e) < 0 ? -1 : file_sync_parent(b, e);
 }
 
 int file_rename(const char *from, const char *to, struct err *e)
@@ -321,17 +302,11 @@ int file_wipe(const char *path, struct err *e)
 /* The file system of path, or of its nearest ancestor that exists. */
 static int stat_fs(const char *path, struct statvfs *fs, struct err *e)
 {
-	auto_free char *at = xstrdup(path);
+	auto_free char *copy = xstrdup(path);
 
-	while (statvfs(at, fs) < 0) {
-		char *up;
-
+	for (char *at = copy; statvfs(at, fs) < 0; at = dirname(at))
 		if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
 			return err_sys(e, ERR_FAIL, "cannot inspect the file system of %s", path);
-		up = parent_of(at);
-		free(at);
-		at = up;
-	}
 	return 0;
 }
 
@@ -382,8 +357,7 @@ int file_lock(const char *path, unsigned int seconds, struct err *e)
 		}
 		clock_sleep(100);
 	}
-	(void)snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
 		return err_sys(e, ERR_FAIL, "cannot write the lock %s", path);
 	return steal_fd(&fd);
 }

@@ -80,14 +80,11 @@ static unsigned long long mapped_now(void)
 
 static int set_limits(const struct jail *jail)
 {
-	if (limit(RLIMIT_CORE, 0) < 0)
+	if (limit(RLIMIT_CORE, 0) < 0 || (jail->file_bytes > 0 && limit(RLIMIT_FSIZE, jail->file_bytes) < 0) ||
+	    (jail->cpu_seconds > 0 && limit(RLIMIT_CPU, jail->cpu_seconds) < 0))
 		return -1;
-	if (jail->file_bytes > 0 && limit(RLIMIT_FSIZE, jail->file_bytes) < 0)
-		return -1;
-	if (jail->cpu_seconds > 0 && limit(RLIMIT_CPU, jail->cpu_seconds) < 0)
-		return -1;
-	if (!SANITIZED && jail->memory_bytes > 0 && limit(RLIMIT_AS, mapped_now() + jail->memory_bytes) < 0)
-		return -1;
+	if (!SANITIZED && jail->memory_bytes > 0)
+		return limit(RLIMIT_AS, mapped_now() + jail->memory_bytes);
 	return 0;
 }
 
@@ -177,8 +174,7 @@ int jail_finish(struct jail_child *child, void *result, struct err *e)
 	struct jail_verdict *verdict = child->verdict;
 	int status = 0, rc = -1;
 
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	(void)TEMP_FAILURE_RETRY(waitpid(child->pid, &status, 0));
 	if (!verdict->done) {
 		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
 			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);

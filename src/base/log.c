@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,34 +36,29 @@ void log_open(bool verbose)
 	settings.journal = stderr_is_journal();
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+void log_line(int level, const char *fmt, ...)
 {
-	static const char *const words[] = {
-		[LOG_LEVEL_ERR] = "error: ",
-		[LOG_LEVEL_WARN] = "warning: ",
-		[LOG_LEVEL_INFO] = "",
-		[LOG_LEVEL_DEBUG] = "",
-	};
+	const char *word = level == LOG_ERR ? "error: " : level == LOG_WARNING ? "warning: " : "";
 	char line[2048];
 	va_list ap;
 
-	if (level == LOG_LEVEL_DEBUG && !settings.verbose)
+	if (level == LOG_DEBUG && !settings.verbose)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	text_printable(line);
 	if (settings.journal)
-		(void)fprintf(stderr, "<%d>%s\n", (int)level, line);
+		(void)fprintf(stderr, "<%d>%s\n", level, line);
 	else
-		(void)fprintf(stderr, "etcd-cluster: %s%s\n", words[level], line);
+		(void)fprintf(stderr, "etcd-cluster: %s%s\n", word, line);
 }
 
-void log_error(enum log_level level, const struct err *e)
+void log_error(int level, const struct err *e)
 {
 	log_line(level, "%s", e->msg);
 	if (e->hint[0] != '\0')
-		log_line(LOG_LEVEL_INFO, "  %s", e->hint);
+		log_line(LOG_INFO, "  %s", e->hint);
 }
 
 #define MIB (1024.0 * 1024.0)

@@ -5,15 +5,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <syslog.h>
 
 #include "base/err.h"
-
-enum log_level {
-	LOG_LEVEL_ERR = 3,
-	LOG_LEVEL_WARN = 4,
-	LOG_LEVEL_INFO = 6,
-	LOG_LEVEL_DEBUG = 7
-}; /* syslog(3) numbers */
 
 /*
  * verbose: show debug lines. Lines carry the "<n>" prefix of sd-daemon(3) only when
@@ -21,13 +15,12 @@ enum log_level {
  */
 void log_open(bool verbose);
 
-/* One line; control bytes in it are shown as '?', because parts of it may come from the network. */
-void log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
+/* One line, at a level of syslog(3). Control bytes are shown as '?': parts of it may come from the network. */
+void log_line(int level, const char *fmt, ...) ERR_PRINTF(2, 3);
 
-#define log_err(...)   log_line(LOG_LEVEL_ERR, __VA_ARGS__)
-#define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 /*
  * Shows on a terminal, at most ten times a second, how far a long step is: "12 of 24 MiB" (total 0: not known). Each
@@ -37,4 +30,4 @@ void log_progress(unsigned long long done, unsigned long long total);
 void log_progress_end(void);
 
 /* Message and hint of e, at level. */
-void log_error(enum log_level level, const struct err *e);
+void log_error(int level, const struct err *e);

@@ -102,10 +102,9 @@ char *strv_join(char *const *v, const char *between)
 	char *all = xstrdup(v && *v ? *v : "");
 
 	for (size_t i = 1; i < strv_len(v); i++) {
-		char *longer = xasprintf("%s%s%s", all, between, v[i]);
+		auto_free char *before = all;
 
-		free(all);
-		all = longer;
+		all = xasprintf("%s%s%s", before, between, v[i]);
 	}
 	return all;
 }

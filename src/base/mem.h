@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 
@@ -35,6 +36,8 @@ void strv_add_all(char ***v, char *const *more);
 void strv_sort(char **v);
 /* Its strings with `between` between them; "" for none. The caller frees. */
 char *strv_join(char *const *v, const char *between);
+/* By their bytes. v may be NULL. */
+void strv_sort(char **v);
 size_t strv_len(char *const *v);
 /* True when a string like s is in it. */
 bool strv_has(char *const *v, const char *s);
@@ -55,6 +58,13 @@ static inline int steal_fd(int *fd)
 
 	*fd = -1;
 	return was;
+}
+
+/* For what fails only without memory, or when a library or the kernel is broken: ends the program. */
+static inline void must(bool ok)
+{
+	if (!ok)
+		abort();
 }
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

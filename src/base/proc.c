@@ -46,18 +46,16 @@ int proc_become(uid_t uid, gid_t gid)
 
 static bool change_user(const struct proc_run *run, pid_t parent)
 {
-	if (run->as_nobody && proc_become(PROC_NOBODY, PROC_NOBODY) < 0)
-		return false;
-	if (run->uid != 0 && geteuid() == 0 && proc_become(run->uid, run->gid) < 0)
+	if (run->uid != 0 && proc_become(run->uid, run->gid) < 0)
 		return false;
 	/* The change of the user clears it (prctl(2)); getppid() notices a parent that died in between. */
 	return !run->tied || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
 }
 
 /* Everything between fork and exec; only async-signal-safe calls. Never returns. */
-static void become(const struct proc_run *run, char *const *env, int out, int diag, pid_t parent)
+static void become(const struct proc_run *run, int out, int diag, pid_t parent)
 {
-	char *const *argv;
+	char *const *argv, *const *env = run->env ? run->env : environ;
 
 	memcpy(&argv, &run->argv, sizeof(argv)); /* execvpe(3) wants char *const[] and changes nothing */
 	if (!redirect(run, out, diag) || !change_user(run, parent))
@@ -124,29 +122,17 @@ static int exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Our environment with LC_ALL=C: outputs are read by us. The caller frees. */
-static char **child_environment(void)
-{
-	char **env = NULL;
-
-	for (char **v = environ; v && *v; v++)
-		if (strncmp(*v, "LC_ALL=", 7) != 0)
-			strv_add(&env, *v);
-	strv_add(&env, "LC_ALL=C");
-	return env;
-}
-
 int proc_start(const struct proc_run *run, struct proc_child *child, struct err *e)
 {
-	auto_strv char **env = child_environment();
 	pid_t parent = getpid();
 	int out[2] = { -1, -1 }, diag[2] = { -1, -1 };
 
 	*child = (struct proc_child){ .run = *run, .deadline = clock_ms() + 1000LL * run->timeout, .pid = -1 };
+	(void)setenv("LC_ALL", "C", 1); /* outputs are read by us; it changes nothing in this program */
 	if ((!run->out || pipe2(out, O_CLOEXEC) == 0) && (!run->diag || pipe2(diag, O_CLOEXEC) == 0))
 		child->pid = fork();
 	if (child->pid == 0)
-		become(run, run->env ? run->env : env, out[1], diag[1], parent);
+		become(run, out[1], diag[1], parent);
 	mem_close_fd(&out[1]);
 	mem_close_fd(&diag[1]);
 	child->streams[0] = (struct pollfd){ .fd = out[0], .events = POLLIN };

@@ -18,11 +18,10 @@ struct proc_run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH unless it has a slash */
 	int program;		 /* when not 0: run this open file instead of argv[0], so that nobody can exchange it */
 	unsigned int timeout;	 /* seconds; then it is killed and the call fails */
-	bool as_nobody;		 /* when we are root: run it as PROC_NOBODY with no_new_privs */
-	uid_t uid;		 /* when not 0, and we are root: run it as this user and group with no_new_privs */
+	uid_t uid; /* when not 0: run it with no_new_privs and, when we are root, as this user and group */
 	gid_t gid;
 	bool tied;	  /* it dies with us, whatever kills us */
-	char *const *env; /* its whole environment; NULL: ours */
+	char *const *env; /* its whole environment; NULL: ours, with LC_ALL=C */
 	int log;	  /* when not 0: stdout and stderr go to this open file */
 	struct buf *out;  /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
 	struct buf *diag; /* its stderr, likewise; NULL: ours */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "base/mem.h"
 
@@ -44,14 +45,10 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
 
 			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			row[j] = MIN(replaced, 1 + MIN(row[j], row[j - 1]));
 		}
 	}
 	return row[lb];
@@ -107,7 +104,7 @@ bool text_ends(const char *s, const char *suffix)
 	return len >= tail && strcmp(s + len - tail, suffix) == 0;
 }
 
-static char **split(const char *s, const char *stops)
+char **text_split(const char *s, const char *stops)
 {
 	char **v = NULL;
 
@@ -118,18 +115,6 @@ static char **split(const char *s, const char *stops)
 		s += strlen(part);
 	}
 	return v;
-}
-
-char **text_split(const char *s, const char *also)
-{
-	auto_free char *stops = xasprintf(" \t%s", also);
-
-	return split(s, stops);
-}
-
-char **text_lines(const char *s)
-{
-	return split(s, "\n");
 }
 
 void text_hex(const uint8_t *data, size_t len, char *out)

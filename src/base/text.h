@@ -37,11 +37,10 @@ bool text_is_word(const char *s, const char *also);
 bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 
-/* Splits at blanks and the characters of `also`, dropping empty parts. NULL for none. The caller frees (a strv). */
-char **text_split(const char *s, const char *also);
+#define BLANKS " \t"
 
-/* Its lines that are not empty, likewise. */
-char **text_lines(const char *s);
+/* Splits at the characters of `stops`, dropping empty parts. NULL for none. The caller frees (a strv). */
+char **text_split(const char *s, const char *stops);
 
 /* Lower-case hex of len bytes into out, which holds 2 * len + 1. */
 void text_hex(const uint8_t *data, size_t len, char *out);

@@ -21,7 +21,7 @@ static void print_next(const struct machine *m, const struct pki_bundle *b, cons
 
 static int work(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
 	const struct pki_bundle b = { .member = a->words[0], .sans = sans, .out = a->out };
 	auto_free char *name = NULL, *address = NULL;
 	int rc = pki_bundle(m, &b, &name, &address, e);

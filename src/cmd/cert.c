@@ -70,7 +70,7 @@ static int list(const struct machine *m, const struct cmd_args *a, struct err *e
 
 static int issue(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
 	const struct pki_order order = { .profile = a->words[0],
 					 .name = a->name,
 					 .sans = sans,

@@ -33,7 +33,7 @@ static void offer_members(const struct machine *m, const char *begun)
 		offer(m->conf.members[i].name, begun);
 	if (m->conf.n_members == 0 && keyfile_read(m->at.etcd_env, &env, &ignored) == 0)
 		text = keyfile_get(&env, "ETCD_INITIAL_CLUSTER");
-	initial = text ? text_split(text, ",") : NULL;
+	initial = text ? text_split(text, BLANKS ",") : NULL;
 	for (char **one = initial; one && *one; one++) {
 		(*one)[strcspn(*one, "=")] = '\0';
 		offer(*one, begun);
@@ -72,7 +72,7 @@ static void offer_certs(const struct machine *m, const char *begun)
 /* The placeholder has the words: "server|peer", "VERSION|system". */
 static void offer_words(const char *placeholder, const char *begun)
 {
-	auto_strv char **words = text_split(placeholder, "|");
+	auto_strv char **words = text_split(placeholder, BLANKS "|");
 
 	for (char **word = words; word && *word; word++)
 		if (**word >= 'a' && **word <= 'z')

@@ -24,7 +24,7 @@ static char *whom(const struct token_entry *t)
 
 static int make(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_strv char **sans = a->san ? text_split(a->san, ",") : NULL;
+	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
 	struct token_order order = {
 		.name = a->name, .address = a->address, .sans = sans, .uses = 1, .hours = DEFAULT_HOURS
 	};

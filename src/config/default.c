@@ -30,7 +30,7 @@ static char *read_hostname_file(const struct layout *at)
 
 	if (file_read(path, 4096, &text, &ignored) < 0)
 		return NULL;
-	lines = text_lines(buf_str(&text));
+	lines = text_split(buf_str(&text), "\n");
 	for (size_t i = 0; lines && lines[i]; i++)
 		if (lines[i][0] != '#')
 			return xstrdup(lines[i]);
@@ -104,7 +104,7 @@ char *config_default_release(const struct layout *at)
 
 	if (file_read(at->digests, 1 << 20, &text, &ignored) < 0)
 		return NULL;
-	lines = text_lines(buf_str(&text));
+	lines = text_split(buf_str(&text), "\n");
 	for (size_t i = 0; lines && lines[i]; i++) {
 		auto_free char *name = NULL;
 

@@ -54,7 +54,7 @@ static int try_load(const struct layout *at, const struct buf *text, struct err 
 	layout_init(&trial, at->root, scratch);
 	rc = config_load(&trial, &c, e);
 	if (file_remove_tree(scratch, &left) < 0)
-		log_error(LOG_LEVEL_WARN, &left);
+		log_error(LOG_WARNING, &left);
 	return rc;
 }
 

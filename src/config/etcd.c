@@ -52,7 +52,7 @@ static const struct rule {
 /* 3.5.10 and later can serve HTTP apart from gRPC. */
 static const char *check_http_urls(const char *value)
 {
-	auto_strv char **urls = text_split(value, ",");
+	auto_strv char **urls = text_split(value, BLANKS ",");
 
 	for (size_t i = 0; urls && urls[i]; i++)
 		if (!text_starts(urls[i], "https://"))

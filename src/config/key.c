@@ -114,7 +114,7 @@ static int bad_entry(const struct config_line *line, const char *entry, const ch
 /* A list of addresses separated by commas and blanks; one that is there already is dropped. */
 static int set_addresses(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	auto_strv char **items = text_split(line->value, ",");
+	auto_strv char **items = text_split(line->value, BLANKS ",");
 
 	for (size_t i = 0; items && items[i]; i++) {
 		auto_free char *address = plain_address(items[i]);
@@ -169,7 +169,7 @@ static int add_member(struct config *c, const struct config_line *line, char *it
 
 static int set_members(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	auto_strv char **items = text_split(line->value, ",");
+	auto_strv char **items = text_split(line->value, BLANKS ",");
 
 	(void)k;
 	if (!items)
@@ -198,7 +198,7 @@ bool config_split_join(const char *entry, char **address, uint16_t *port)
 
 static int set_join(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	auto_strv char **items = text_split(line->value, ",");
+	auto_strv char **items = text_split(line->value, BLANKS ",");
 
 	for (size_t i = 0; items && items[i]; i++) {
 		auto_free char *address = NULL;
@@ -234,7 +234,7 @@ static int set_release(const struct key *k, struct config *c, const struct confi
 
 static int set_release_url(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	auto_strv char **bases = text_split(line->value, "");
+	auto_strv char **bases = text_split(line->value, BLANKS);
 
 	strv_free(c->release_urls);
 	c->release_urls = NULL;

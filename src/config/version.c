@@ -11,7 +11,7 @@
 bool version_parse(const char *s, struct version *v)
 {
 	const char *from = s + (*s == 'v');
-	auto_strv char **parts = text_split(from, ".");
+	auto_strv char **parts = text_split(from, BLANKS ".");
 	auto_free char *canonical = NULL;
 	struct version out;
 	uint64_t n[3];

@@ -41,7 +41,7 @@ static char **listen_urls(const struct machine *m)
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const char *value = have ? keyfile_get(&env, keys[i]) : fallback[i];
-		auto_strv char **parts = value ? text_split(value, ",") : NULL;
+		auto_strv char **parts = value ? text_split(value, BLANKS ",") : NULL;
 
 		strv_add_all(&urls, parts);
 	}

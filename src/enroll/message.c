@@ -135,7 +135,7 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	q->ports = keyfile_copy(&k, "PORTS");
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
 	if (keyfile_get(&k, "SANS"))
-		q->sans = text_split(keyfile_get(&k, "SANS"), "");
+		q->sans = text_split(keyfile_get(&k, "SANS"), BLANKS);
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CSR", i);
 

@@ -76,7 +76,7 @@ static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_
 	int rc = token_is_id(id) ? token_store_find(v->m, id, &t, &why) : 0;
 
 	if (rc < 0)
-		log_error(LOG_LEVEL_WARN, &why);
+		log_error(LOG_WARNING, &why);
 	if (rc > 0)
 		memcpy(key, t.token.psk, CHANNEL_KEY_LEN);
 	return rc > 0;
@@ -241,7 +241,7 @@ static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
 	if (lock < 0)
 		return -1;
 	if (token_store_sweep(v->m, &litter) < 0)
-		log_error(LOG_LEVEL_WARN, &litter);
+		log_error(LOG_WARNING, &litter);
 	use = decide(v, e);
 	if (use < 0 || sign(v, r, e) < 0)
 		return -1;

@@ -170,7 +170,7 @@ static void receive(const struct server *s, int fd, const char *source)
 		struct report r = report_of(source, e.msg);
 
 		if (write(s->reports[1], &r, sizeof(r)) < 0)
-			log_error(LOG_LEVEL_WARN, &e);
+			log_error(LOG_WARNING, &e);
 		part(fd);
 	}
 	machine_free(&m);

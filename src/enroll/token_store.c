@@ -87,7 +87,7 @@ static bool parse_number(const struct keyfile *k, const char *key, uint64_t max,
 /* USED_1="n2 <key> <when>" */
 static bool parse_use(struct token_entry *t, const char *value)
 {
-	auto_strv char **words = text_split(value, "");
+	auto_strv char **words = text_split(value, BLANKS);
 	uint64_t at;
 
 	if (strv_len(words) != 3 || !text_parse_u64(words[2], 0, INT64_MAX, &at))
@@ -113,7 +113,7 @@ static bool parse(const struct keyfile *k, struct token_entry *t)
 	t->members = keyfile_get(k, "MEMBERS") != NULL;
 	t->name = name ? xstrdup(name) : NULL;
 	t->address = address ? xstrdup(address) : NULL;
-	t->sans = sans ? text_split(sans, "") : NULL;
+	t->sans = sans ? text_split(sans, BLANKS) : NULL;
 	for (size_t i = 0; i < k->n; i++)
 		if (text_starts(k->entries[i].key, "USED_") && !parse_use(t, k->entries[i].value))
 			return false;

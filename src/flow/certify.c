@@ -292,7 +292,7 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 	if (make_certs(w, e) < 0) {
 		if (w->origin != PKI_ENROLLED || asked || !usable(w))
 			return -1;
-		log_error(LOG_LEVEL_WARN, e);
+		log_error(LOG_WARNING, e);
 		err_clear(e);
 		return 0;
 	}
@@ -329,7 +329,7 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 	}
 	/* A used token is of no use to anybody but a thief. */
 	if (!w->m->dry_run && from_ca_host(w) && token_wipe_file(w->m, &lost) < 0)
-		log_error(LOG_LEVEL_WARN, &lost);
+		log_error(LOG_WARNING, &lost);
 	return rc;
 }
 

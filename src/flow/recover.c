@@ -86,7 +86,7 @@ static void add_host(struct recovery *r, const char *address)
 static void others_by_files(struct recovery *r)
 {
 	const char *initial = keyfile_get(&r->env, "ETCD_INITIAL_CLUSTER");
-	auto_strv char **parts = initial ? text_split(initial, ",=") : NULL;
+	auto_strv char **parts = initial ? text_split(initial, BLANKS ",=") : NULL;
 	const struct config *c = &r->m->conf;
 
 	for (char **part = parts; part && *part; part++)
@@ -226,7 +226,7 @@ static int died(const char *log, struct err *e)
 
 	if (file_read(log, 16U << 20, &text, &unread) < 0)
 		return err_set(e, ERR_FAIL, "etcd ended at once");
-	lines = text_lines(buf_str(&text));
+	lines = text_split(buf_str(&text), "\n");
 	return err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
 		       lines ? lines[strv_len(lines) - 1] : "");
 }

@@ -231,7 +231,7 @@ static void record(const struct machine *m, int rc, const struct err *why)
 		state = why->class == ERR_PENDING ? OUTCOME_PENDING : OUTCOME_FAILED;
 	rc = outcome_write(m, state, rc < 0 ? why : NULL, &lost);
 	if (rc < 0 || (rc > 0 && service_retry(m, state == OUTCOME_PENDING, &lost) < 0))
-		log_error(LOG_LEVEL_WARN, &lost);
+		log_error(LOG_WARNING, &lost);
 }
 
 /* ROLE=none: nothing is done here, and the enrolment server is closed. */

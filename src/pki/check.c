@@ -243,7 +243,7 @@ int pki_check_start(const struct machine *m, struct err *e)
 			continue;
 		if (p->server)
 			return -1;
-		log_error(LOG_LEVEL_WARN, e); /* etcd can start without the pair of a client */
+		log_error(LOG_WARNING, e); /* etcd can start without the pair of a client */
 		err_clear(e);
 	}
 	return 0;

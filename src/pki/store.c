@@ -165,7 +165,7 @@ static void discard(const char *staging)
 	struct err ignored = { 0 };
 
 	if (file_exists(staging) && file_remove_tree(staging, &ignored) < 0)
-		log_error(LOG_LEVEL_WARN, &ignored);
+		log_error(LOG_WARNING, &ignored);
 }
 
 int pki_store_change(const struct machine *m, pki_store_fill *fill, const void *what, struct err *e)

@@ -22,7 +22,8 @@ static int output_of(int fd, const char *path, const char *option, struct buf *o
 		.argv = (const char *const[]){ "etcd", option, NULL },
 		.program = fd,
 		.timeout = SECONDS,
-		.as_nobody = true,
+		.uid = PROC_NOBODY,
+		.gid = PROC_NOBODY,
 		.out = out,
 		.diag = &diag,
 	};

@@ -44,7 +44,7 @@ static void read_notes(struct job *j)
 
 	text_hex(j->t->digest.sha256, DIGEST_LEN, wanted);
 	if (file_read(j->bad, NOTES_MAX_BYTES, &text, &ignored) == 0)
-		fields = text_split(buf_str(&text), "\n");
+		fields = text_split(buf_str(&text), BLANKS "\n");
 	for (char **f = fields; f && f[0] && f[1] && f[2]; f += 3) {
 		if (!text_parse_u64(f[1], 0, (uint64_t)j->m->now, &when) || when + NOT_AGAIN <= (uint64_t)j->m->now ||
 		    strcmp(f[2], wanted) == 0)

@@ -68,7 +68,7 @@ int release_options(const struct release *r, char ***options, struct err *e)
 		return -1;
 	if (text.len == 0 && file_read(path, OPTIONS_MAX_BYTES, &text, e) < 0)
 		return err_hint(e, "etcd-cluster setup");
-	*options = text_split(buf_str(&text), "\n");
+	*options = text_split(buf_str(&text), BLANKS "\n");
 	return *options ? 0 : err_set(e, ERR_FAIL, "%s is empty", path);
 }
 

@@ -81,6 +81,6 @@ int main(int argc, char **argv)
 		x509_key_free_ptr(&keys[i]);
 	machine_free(&m);
 	if (rc < 0)
-		log_error(LOG_LEVEL_ERR, &e);
+		log_error(LOG_ERR, &e);
 	return rc < 0 ? (int)e.class : 0;
 }

@@ -80,6 +80,6 @@ int main(int argc, char **argv)
 		rc = argc == 2 ? ensure(&m, &e) : shake(&m, argv, &e);
 	machine_free(&m);
 	if (rc < 0)
-		log_error(LOG_LEVEL_ERR, &e);
+		log_error(LOG_ERR, &e);
 	return rc < 0 ? (int)e.class : rc;
 }

@@ -61,7 +61,7 @@ static void every_certificate_is_issued_at_first(void **state)
 /* Signs a certificate with an error for server.key. */
 static void forge_server(const struct machine *m, const char *cn, bool client)
 {
-	auto_strv char **sans = text_split("10.0.0.1 127.0.0.1 ::1 localhost n1", "");
+	auto_strv char **sans = text_split("10.0.0.1 127.0.0.1 ::1 localhost n1", BLANKS);
 	const struct x509_request r = { .cn = cn,
 					.sans = sans,
 					.server = true,
@@ -351,7 +351,7 @@ static void short_lives_are_not_renewed_at_every_run(void **state)
 static void renewal_is_by_name_and_by_force(void **state)
 {
 	cleanup(machine_free) struct machine m;
-	auto_strv char **peer = text_split("peer", ""), **unknown = text_split("pier", "");
+	auto_strv char **peer = text_split("peer", BLANKS), **unknown = text_split("pier", BLANKS);
 	auto_free char *server_crt = NULL, *peer_crt = NULL, *peer_key = NULL;
 	struct err why = { 0 };
 

@@ -88,9 +88,9 @@ static void set_scene(struct scene *s, const struct line *l)
 	set_token(s, l->way);
 	set_cert(s, l->way);
 	set_record(s, l);
-	s->sans = l->sans ? text_split(l->sans, "") : NULL;
-	s->addresses = text_split(l->resolved ? l->resolved : l->address ? l->address : "10.0.0.2", "");
-	s->others = l->others ? text_split(l->others, "") : NULL;
+	s->sans = l->sans ? text_split(l->sans, BLANKS) : NULL;
+	s->addresses = text_split(l->resolved ? l->resolved : l->address ? l->address : "10.0.0.2", BLANKS);
+	s->others = l->others ? text_split(l->others, BLANKS) : NULL;
 }
 
 static void scene_free(struct scene *s)

@@ -96,7 +96,7 @@ static void add_answer(struct buf *script, const struct answer *a)
 /* A fake etcd that answers with these words. */
 static struct fake_etcd start(const char *words)
 {
-	auto_strv char **word = text_split(words, "");
+	auto_strv char **word = text_split(words, BLANKS);
 	auto_buf struct buf script = { 0 };
 
 	for (char **w = word; *w; w++) {

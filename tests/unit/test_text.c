@@ -70,12 +70,12 @@ static void hex_goes_both_ways(void **state)
 
 static void splits(void **state)
 {
-	auto_strv char **v = text_split(" a, b\tc,,d ", ",");
+	auto_strv char **v = text_split(" a, b\tc,,d ", BLANKS ",");
 
 	(void)state;
 	assert_int_equal(strv_len(v), 4);
 	assert_string_equal(v[3], "d");
-	assert_null(text_split(" ,, ", ","));
+	assert_null(text_split(" ,, ", BLANKS ","));
 }
 
 static void buffers_grow(void **state)

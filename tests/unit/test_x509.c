@@ -29,7 +29,7 @@ static x509_cert *make_ca(x509_key *key)
 
 static x509_cert *make_leaf(x509_key *key, x509_cert *ca, x509_key *ca_key, bool server)
 {
-	auto_strv char **sans = text_split("N1.Example.ORG. 127.0.0.1 fd00:0:0::3 a,DNS:evil", "");
+	auto_strv char **sans = text_split("N1.Example.ORG. 127.0.0.1 fd00:0:0::3 a,DNS:evil", BLANKS);
 	const struct x509_request r = { .cn = "n1",
 					.sans = server ? sans : NULL,
 					.server = server,
