@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,50 +13,39 @@
 /* One read: few system calls, and it fits on the stack and into the processor's second cache. */
 #define CHUNK (64UL * 1024UL)
 
-struct digest {
-	EVP_MD_CTX *ctx;
-};
-
-struct digest *digest_new(void)
+digest_ctx *digest_new(void)
 {
-	struct digest *d = xcalloc(1, sizeof(*d));
+	digest_ctx *d = EVP_MD_CTX_new();
 
-	d->ctx = EVP_MD_CTX_new();
-	must(d->ctx != NULL);
-	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1);
+	must(d && EVP_DigestInit_ex(d, EVP_sha256(), NULL) == 1);
 	return d;
 }
 
-void digest_free(struct digest **d)
+void digest_free(digest_ctx **d)
 {
-	if (*d)
-		EVP_MD_CTX_free((*d)->ctx);
-	free(steal(d));
+	EVP_MD_CTX_free(steal(d));
 }
 
-void digest_add(struct digest *d, const void *data, size_t len)
+void digest_add(digest_ctx *d, const void *data, size_t len)
 {
-	must(EVP_DigestUpdate(d->ctx, data, len) == 1);
+	must(EVP_DigestUpdate(d, data, len) == 1);
 }
 
-void digest_end(struct digest *d, uint8_t out[DIGEST_LEN])
+void digest_end(digest_ctx *d, uint8_t out[DIGEST_LEN])
 {
-	must(EVP_DigestFinal_ex(d->ctx, out, NULL) == 1);
-	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1);
+	must(EVP_DigestFinal_ex(d, out, NULL) == 1 && EVP_DigestInit_ex(d, EVP_sha256(), NULL) == 1);
 }
 
-int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
+int digest_add_file(digest_ctx *d, int fd, unsigned long long at, unsigned long long len, const char *name,
 		    struct err *e)
 {
 	char chunk[CHUNK];
 	unsigned long long done = 0;
 
 	while (done < len) {
-		size_t want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
-		ssize_t n = pread(fd, chunk, want, (off_t)(at + done));
+		size_t want = (size_t)MIN(len - done, CHUNK);
+		ssize_t n = TEMP_FAILURE_RETRY(pread(fd, chunk, want, (off_t)(at + done)));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return err_sys(e, ERR_FAIL, "cannot read %s", name);
 		if (n == 0)
@@ -69,7 +58,7 @@ int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned lo
 
 int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e)
 {
-	auto_digest struct digest *d = digest_new();
+	auto_digest digest_ctx *d = digest_new();
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -80,11 +69,6 @@ int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e
 		return -1;
 	digest_end(d, out);
 	return 0;
-}
-
-bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN])
-{
-	return memcmp(a, b, DIGEST_LEN) == 0;
 }
 
 int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name)

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,21 +14,21 @@
 #define DIGEST_HEX (2 * DIGEST_LEN + 1) /* as text, with its end */
 
 /* A hash that is being fed. */
-struct digest;
+typedef struct evp_md_ctx_st digest_ctx;
 
 #define auto_digest cleanup(digest_free)
 
 /* An empty one; the caller frees it. Never NULL. */
-struct digest *digest_new(void);
-void digest_free(struct digest **d);
+digest_ctx *digest_new(void);
+void digest_free(digest_ctx **d);
 
-void digest_add(struct digest *d, const void *data, size_t len);
+void digest_add(digest_ctx *d, const void *data, size_t len);
 
 /* The hash of all that was added; d is empty again. */
-void digest_end(struct digest *d, uint8_t out[DIGEST_LEN]);
+void digest_end(digest_ctx *d, uint8_t out[DIGEST_LEN]);
 
 /* Adds `len` bytes of the file from `at` on, wherever its offset stands; fewer are an error. `name` is for messages. */
-int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned long long len, const char *name,
+int digest_add_file(digest_ctx *d, int fd, unsigned long long at, unsigned long long len, const char *name,
 		    struct err *e) MUST_CHECK;
 
 /*
@@ -37,8 +36,6 @@ int digest_add_file(struct digest *d, int fd, unsigned long long at, unsigned lo
  * -1 for anything else.
  */
 int digest_line(const char *line, size_t len, uint8_t sha256[DIGEST_LEN], char **name);
-
-bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN]);
 
 /* The hash of a whole regular file. */
 int digest_file(int fd, const char *name, uint8_t out[DIGEST_LEN], struct err *e) MUST_CHECK;

@@ -34,7 +34,7 @@ struct transfer {
 	struct fetch_result *result;
 	struct err *e; /* result->why; once it is set, libcurl's own error is only a consequence */
 	CURL *curl;
-	struct digest *digest;
+	digest_ctx *digest;
 	char etag[FETCH_TAG];
 	unsigned long long length;	/* Content-Length; 0: not known */
 	unsigned long long range_start; /* of Content-Range, or NO_RANGE; and its whole length, 0: not known */
@@ -414,7 +414,7 @@ static bool from_file(struct transfer *t)
 
 void fetch(const struct fetch *f, struct fetch_result *result)
 {
-	auto_digest struct digest *digest = digest_new();
+	auto_digest digest_ctx *digest = digest_new();
 	struct transfer t = { .f = f, .result = result, .e = &result->why, .digest = digest };
 
 	*result = (struct fetch_result){ .outcome = FETCH_DONE };

@@ -140,7 +140,7 @@ void token_new(char text[TOKEN_TEXT])
 void token_derive(const char *text, struct token *t)
 {
 	static const char id_label[] = "etcd-cluster token id", psk_label[] = "etcd-cluster token psk";
-	auto_digest struct digest *d = digest_new();
+	auto_digest digest_ctx *d = digest_new();
 	uint8_t id[DIGEST_LEN];
 
 	digest_add(d, id_label, sizeof(id_label));

@@ -219,7 +219,7 @@ static int render_etcdctl(const struct machine *m, const struct env_input *in, s
 
 static void add_header(const char *body, struct buf *out)
 {
-	auto_digest struct digest *d = digest_new();
+	auto_digest digest_ctx *d = digest_new();
 	uint8_t hash[DIGEST_LEN];
 	char hex[DIGEST_HEX];
 

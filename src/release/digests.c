@@ -58,7 +58,7 @@ int digests_find(const struct buf *table, const char *where, const char *file, s
 		if (!d->source) {
 			memcpy(d->sha256, sha256, DIGEST_LEN);
 			d->source = xasprintf("%s:%u", where, t.number);
-		} else if (!digest_equal(d->sha256, sha256)) {
+		} else if (memcmp(d->sha256, sha256, DIGEST_LEN) != 0) {
 			rc = err_set(e, ERR_VERIFY, "%s:%u: the digest of %s is not that of %s", where, t.number, file,
 				     d->source);
 			break;

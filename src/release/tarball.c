@@ -82,7 +82,7 @@ static int open_verified(struct tarball *t, const char *path, struct err *e)
 		return err_set(e, ERR_VERIFY, "%s is larger than any release of etcd", path);
 	if (digest_file(fd, path, sha256, e) < 0)
 		return -1;
-	if (!digest_equal(sha256, t->digest.sha256)) {
+	if (memcmp(sha256, t->digest.sha256, DIGEST_LEN) != 0) {
 		text_hex(t->digest.sha256, DIGEST_LEN, want);
 		text_hex(sha256, DIGEST_LEN, have);
 		(void)err_set(e, ERR_VERIFY, "%s has the wrong SHA-256: it is %.16s..., and %s has %.16s...", path,

@@ -21,7 +21,7 @@ struct outputs {
 	struct output {
 		char *path;
 		int fd;
-		struct digest *digest;
+		digest_ctx *digest;
 		unsigned long long hashed;
 	} of[RELEASE_BINARIES];
 };

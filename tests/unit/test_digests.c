@@ -21,7 +21,7 @@ static void sha256_is_the_standard_one(void **state)
 	/* FIPS 180-2, appendix B.1 */
 	const char *want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 	auto_close int fd = memfd_create("abc", 0);
-	auto_digest struct digest *d = digest_new();
+	auto_digest digest_ctx *d = digest_new();
 	uint8_t out[DIGEST_LEN];
 	char hex[DIGEST_HEX];
 
