@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +31,7 @@ static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "ht
 struct transfer {
 	const struct fetch *f;
 	struct fetch_result *result;
-	struct err *e; /* result->why; once it is set, libcurl's own error is only a consequence */
+	struct err *e; /* &result->why; once it is set, libcurl's own error is only a consequence */
 	CURL *curl;
 	digest_ctx *digest;
 	char etag[FETCH_TAG];
@@ -60,27 +59,6 @@ static long limit(long seconds)
 		return (long)value;
 #endif
 	return seconds;
-}
-
-/* Ends the transfer with this outcome and message. */
-ERR_PRINTF(3, 4)
-static bool fail(struct transfer *t, enum fetch_outcome outcome, const char *fmt, ...)
-{
-	static const enum err_class classes[] = {
-		[FETCH_MISSING] = ERR_PENDING,
-		[FETCH_BROKEN] = ERR_PENDING,
-		[FETCH_REFUSED] = ERR_VERIFY,
-		[FETCH_LOCAL] = ERR_FAIL,
-	};
-	char text[sizeof(t->e->msg)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	t->result->outcome = outcome;
-	(void)err_set(t->e, classes[outcome], "%s", text);
-	return false;
 }
 
 /* The value of a header line when it has this name (with its colon), else NULL. */
@@ -128,22 +106,22 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 }
 
 /* Empties the file: what it held is not part of what comes. */
-static bool start_over(struct transfer *t)
+static int start_over(struct transfer *t)
 {
 	t->result->bytes = 0;
 	t->result->etag[0] = '\0';
-	if (ftruncate(t->f->fd, 0) == 0 && lseek(t->f->fd, 0, SEEK_SET) == 0)
-		return true;
-	return fail(t, FETCH_LOCAL, "cannot empty the partial file: %s", strerror(errno));
+	if (ftruncate(t->f->fd, 0) < 0 || lseek(t->f->fd, 0, SEEK_SET) < 0)
+		return err_sys(t->e, ERR_FAIL, "cannot empty the partial file");
+	return 0;
 }
 
-static bool refuse_large(struct transfer *t)
+static int refuse_large(struct transfer *t)
 {
-	return fail(t, FETCH_REFUSED, "it sends more than %llu bytes", t->f->max_bytes);
+	return err_set(t->e, ERR_VERIFY, "it sends more than %llu bytes", t->f->max_bytes);
 }
 
 /* Looks at the announced size before the first byte is taken. The file system of memfd_create(2) has no size. */
-static bool accept_announced(struct transfer *t)
+static int accept_announced(struct transfer *t)
 {
 	unsigned long long need = t->total - t->result->bytes, have;
 	struct statvfs fs;
@@ -151,13 +129,11 @@ static bool accept_announced(struct transfer *t)
 	if (t->total > t->f->max_bytes)
 		return refuse_large(t);
 	if (t->total <= t->result->bytes || fstatvfs(t->f->fd, &fs) < 0 || fs.f_blocks == 0)
-		return true;
+		return 0;
 	have = (unsigned long long)fs.f_bavail * fs.f_frsize;
 	if (need <= have)
-		return true;
-	(void)fail(t, FETCH_LOCAL, "%llu MiB are needed there and %llu MiB are free", need / MIB + 1, have / MIB);
-	t->e->class = ERR_CONFIG;
-	return false;
+		return 0;
+	return err_set(t->e, ERR_CONFIG, "%llu MiB are needed there and %llu MiB are free", need / MIB + 1, have / MIB);
 }
 
 static long http_status(const struct transfer *t)
@@ -169,37 +145,32 @@ static long http_status(const struct transfer *t)
 }
 
 /* Resumes behind the part that is there. */
-static bool resume(struct transfer *t)
+static int resume(struct transfer *t)
 {
 	if (lseek(t->f->fd, (off_t)t->result->bytes, SEEK_SET) < 0)
-		return fail(t, FETCH_LOCAL, "cannot resume the partial file: %s", strerror(errno));
-	if (digest_add_file(t->digest, t->f->fd, 0, t->result->bytes, "the partial file", t->e) == 0)
-		return true;
-	t->result->outcome = FETCH_LOCAL;
-	return false;
+		return err_sys(t->e, ERR_FAIL, "cannot resume the partial file");
+	return digest_add_file(t->digest, t->f->fd, 0, t->result->bytes, "the partial file", t->e);
 }
 
 /* The headers are complete: from here on the file changes. */
-static bool begin(struct transfer *t)
+static int begin(struct transfer *t)
 {
 	long status = http_status(t);
 
 	t->begun = true;
 	t->misfit = status == 206 && (!t->f->etag || t->range_start != t->result->bytes);
 	if (t->misfit || (status != 200 && status != 206))
-		return fail(t, FETCH_BROKEN, "it answered with HTTP status %ld", status);
+		return err_set(t->e, ERR_PENDING, "it answered with HTTP status %ld", status);
 	t->total = status == 206 ? t->range_total : t->length;
-	if (status == 206)
-		return resume(t) && accept_announced(t);
-	if (!start_over(t))
-		return false;
-	if (t->etag[0] == '"') /* a weak one does not promise the same bytes (RFC 9110, 8.8.1) */
+	if ((status == 206 ? resume(t) : start_over(t)) < 0)
+		return -1;
+	if (status == 200 && t->etag[0] == '"') /* a weak one does not promise the same bytes (RFC 9110, 8.8.1) */
 		memcpy(t->result->etag, t->etag, sizeof(t->etag));
 	return accept_announced(t);
 }
 
 /* Appends to the file and to the hash. */
-static bool take(struct transfer *t, const char *data, size_t len)
+static int take(struct transfer *t, const char *data, size_t len)
 {
 	static const char gzip_magic[2] = { 0x1f, (char)0x8b };
 	unsigned long long at = t->result->bytes;
@@ -208,62 +179,52 @@ static bool take(struct transfer *t, const char *data, size_t len)
 		return refuse_large(t);
 	for (size_t i = 0; t->f->gzip && i < len && at + i < sizeof(gzip_magic); i++) {
 		if (data[i] != gzip_magic[at + i])
-			return fail(t, FETCH_REFUSED,
-				    "it sends something other than a gzip file, perhaps a login or error page");
+			return err_set(t->e, ERR_VERIFY,
+				       "it sends something other than a gzip file, perhaps a login or error page");
 	}
 	if (file_write_all(t->f->fd, data, len) < 0)
-		return fail(t, FETCH_LOCAL, "cannot write the partial file: %s", strerror(errno));
+		return err_sys(t->e, ERR_FAIL, "cannot write the partial file");
 	digest_add(t->digest, data, len);
 	t->result->bytes += len;
 	if (t->f->gzip)
 		log_progress(t->result->bytes, t->total);
-	return true;
+	return 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
-	if ((!t->begun && !begin(t)) || !take(t, data, size * n))
+	if ((!t->begun && begin(t) < 0) || take(t, data, size * n) < 0)
 		return 0; /* ends the transfer with CURLE_WRITE_ERROR (CURLOPT_WRITEFUNCTION(3)) */
 	return size * n;
 }
 
 /* libcurl's own error, for a transfer that was not ended here. */
-static bool fail_by_curl(struct transfer *t, CURLcode rc, const char *text)
+static int fail_by_curl(struct transfer *t, CURLcode rc, const char *text)
 {
 	long status = http_status(t);
 
 	switch (rc) {
 	case CURLE_HTTP_RETURNED_ERROR:
-		if (status == 404 || status == 410)
-			return fail(t, FETCH_MISSING, "it has no such file (HTTP status %ld)", status);
-		return fail(t, FETCH_BROKEN, "it answered with HTTP status %ld", status);
+		if (status != 404 && status != 410)
+			return err_set(t->e, ERR_PENDING, "it answered with HTTP status %ld", status);
+		(void)err_set(t->e, ERR_PENDING, "it has no such file (HTTP status %ld)", status);
+		t->e->sys = ENOENT;
+		return -1;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		return fail(t, FETCH_REFUSED, "its certificate is not trusted: %s", text);
+		return err_set(t->e, ERR_VERIFY, "its certificate is not trusted: %s", text);
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		return fail(t, FETCH_REFUSED, "it redirects to something other than https");
+		return err_set(t->e, ERR_VERIFY, "it redirects to something other than https");
 	case CURLE_LOGIN_DENIED: /* CURLOPT_DISALLOW_USERNAME_IN_URL(3) */
-		return fail(t, FETCH_REFUSED, "a user name or password in a URL is not supported");
+		return err_set(t->e, ERR_VERIFY, "a user name or password in a URL is not supported");
 	case CURLE_SSL_CACERT_BADFILE:
-		(void)fail(t, FETCH_LOCAL, "the certificates of the trusted authorities cannot be used: %s", text);
-		t->e->class = ERR_CONFIG;
-		return false;
+		return err_set(t->e, ERR_CONFIG, "the certificates of the trusted authorities cannot be used: %s",
+			       text);
 	default:
-		return fail(t, FETCH_BROKEN, "%s", text);
+		return err_set(t->e, ERR_PENDING, "%s", text);
 	}
-}
-
-static void set_protocols(CURL *curl)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-#else
-	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-	(void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS);
-#endif
 }
 
 /* A proxy of the environment, which libcurl finds itself, takes precedence. */
@@ -289,6 +250,13 @@ static void set_trust(CURL *curl, const struct fetch *f)
 
 static void set_limits(CURL *curl)
 {
+#if LIBCURL_VERSION_NUM >= 0x075500
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+#else
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	(void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS);
+#endif
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, limit(CONNECT_SECONDS));
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, limit(STALL_SECONDS));
@@ -312,7 +280,6 @@ static CURLcode request(struct transfer *t, char text[CURL_ERROR_SIZE])
 	CURLcode rc;
 
 	curl_easy_reset(curl);
-	set_protocols(curl);
 	set_proxy(curl, t->f->proxy);
 	set_trust(curl, t->f);
 	set_limits(curl);
@@ -341,51 +308,50 @@ static CURLcode request(struct transfer *t, char text[CURL_ERROR_SIZE])
 }
 
 /* What an earlier try left is worth something only with its ETag. */
-static bool open_partial(struct transfer *t)
+static int open_partial(struct transfer *t)
 {
 	struct stat st;
 
 	if (!t->f->etag || strlen(t->f->etag) >= FETCH_TAG)
 		return start_over(t);
 	if (fstat(t->f->fd, &st) < 0)
-		return fail(t, FETCH_LOCAL, "cannot look at the partial file: %s", strerror(errno));
+		return err_sys(t->e, ERR_FAIL, "cannot look at the partial file");
 	t->result->bytes = (unsigned long long)st.st_size;
 	memcpy(t->result->etag, t->f->etag, strlen(t->f->etag) + 1);
-	return true;
+	return 0;
 }
 
-static bool finish(struct transfer *t)
+static int finish(struct transfer *t)
 {
 	if (t->total > 0 && t->result->bytes != t->total)
-		return fail(t, FETCH_BROKEN, "it sent %llu bytes of %llu", t->result->bytes, t->total);
+		return err_set(t->e, ERR_PENDING, "it sent %llu bytes of %llu", t->result->bytes, t->total);
 	digest_end(t->digest, t->result->digest);
-	return true;
+	return 0;
 }
 
-static bool from_url(struct transfer *t)
+static int from_url(struct transfer *t)
 {
 	char text[CURL_ERROR_SIZE];
 	CURLcode rc;
 
-	if (!open_partial(t))
-		return false;
+	if (open_partial(t) < 0)
+		return -1;
 	rc = request(t, text);
 	/* What we have is not the beginning of what it has (416), or it cannot count: the whole file, then. */
 	if (t->result->bytes > 0 && (t->misfit || (rc == CURLE_HTTP_RETURNED_ERROR && http_status(t) == 416)) &&
-	    start_over(t)) {
+	    start_over(t) == 0) {
 		err_clear(t->e);
-		t->result->outcome = FETCH_DONE;
 		t->begun = false;
 		rc = request(t, text);
 	}
 	if (rc == CURLE_OK && !t->begun)
 		(void)begin(t); /* an empty answer */
 	if (t->e->class != ERR_NONE)
-		return false;
+		return -1;
 	return rc == CURLE_OK ? finish(t) : fail_by_curl(t, rc, text);
 }
 
-static bool from_file(struct transfer *t)
+static int from_file(struct transfer *t)
 {
 	/* Does not wait for a FIFO, and follows links: a mirror may be full of them. */
 	auto_close int from = open(t->f->url, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -393,21 +359,22 @@ static bool from_file(struct transfer *t)
 	struct stat st;
 	ssize_t n;
 
-	if (from < 0 || fstat(from, &st) < 0)
-		return fail(t, errno == ENOENT || errno == ENOTDIR ? FETCH_MISSING : FETCH_BROKEN, "cannot open it: %s",
-			    strerror(errno));
+	if (from < 0 || fstat(from, &st) < 0) {
+		(void)err_sys(t->e, ERR_PENDING, "cannot open it");
+		if (t->e->sys == ENOTDIR)
+			t->e->sys = ENOENT;
+		return -1;
+	}
 	if (!S_ISREG(st.st_mode))
-		return fail(t, FETCH_REFUSED, "it is not a regular file");
+		return err_set(t->e, ERR_VERIFY, "it is not a regular file");
 	t->total = (unsigned long long)st.st_size;
-	if (!start_over(t) || !accept_announced(t))
-		return false;
-	while ((n = read(from, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
+	if (start_over(t) < 0 || accept_announced(t) < 0)
+		return -1;
+	while ((n = TEMP_FAILURE_RETRY(read(from, chunk, sizeof(chunk)))) != 0) {
 		if (n < 0)
-			return fail(t, FETCH_BROKEN, "cannot read it: %s", strerror(errno));
-		if (!take(t, chunk, (size_t)n))
-			return false;
+			return err_sys(t->e, ERR_PENDING, "cannot read it");
+		if (take(t, chunk, (size_t)n) < 0)
+			return -1;
 	}
 	return finish(t);
 }
@@ -417,11 +384,10 @@ void fetch(const struct fetch *f, struct fetch_result *result)
 	auto_digest digest_ctx *digest = digest_new();
 	struct transfer t = { .f = f, .result = result, .e = &result->why, .digest = digest };
 
-	*result = (struct fetch_result){ .outcome = FETCH_DONE };
+	*result = (struct fetch_result){ 0 };
 	if (fetch_is_url(f->url)) {
 		t.curl = curl_easy_init();
-		if (!t.curl)
-			abort();
+		must(t.curl);
 		(void)from_url(&t);
 		curl_easy_cleanup(t.curl);
 	} else {

@@ -24,19 +24,18 @@ struct fetch {
 	bool gzip; /* stop at the first bytes when they are not gzip's; show the progress */
 };
 
-enum fetch_outcome {
-	FETCH_DONE,    /* the whole answer is in fd and hashed; the caller compares the digest */
-	FETCH_MISSING, /* it has no such file (404, 410, ENOENT) */
-	FETCH_BROKEN,  /* no connection, stalled, cut, 5xx, …: another try may end better, from where fd stands */
-	FETCH_REFUSED, /* not to be trusted: TLS, a redirect away from https, too large, not gzip */
-	FETCH_LOCAL,   /* this machine's own fault, as a full disk */
-};
-
+/*
+ * The class of `why`:
+ *   ERR_NONE     the whole answer is in fd and hashed; the caller compares the digest
+ *   ERR_PENDING  with ENOENT in why.sys: it has no such file (404, 410, ENOENT); else no connection, stalled, cut, 5xx,
+ *                …: another try may end better, from where fd stands
+ *   ERR_VERIFY   not to be trusted: TLS, a redirect away from https, too large, not gzip
+ *   else         this machine's own fault, as a full disk
+ */
 struct fetch_result {
-	enum fetch_outcome outcome;
-	struct err why; /* unless FETCH_DONE: ERR_PENDING (MISSING, BROKEN), ERR_VERIFY (REFUSED), what fits (LOCAL) */
+	struct err why;
 	char etag[FETCH_TAG];	    /* strong ETag of what fd holds, else "" */
-	uint8_t digest[DIGEST_LEN]; /* of all of fd; only with FETCH_DONE */
+	uint8_t digest[DIGEST_LEN]; /* of all of fd; only with ERR_NONE */
 	unsigned long long bytes;   /* in fd now */
 };
 

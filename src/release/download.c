@@ -116,28 +116,28 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 	if (fd < 0)
 		return -1;
 	mirror_fetch(x, f, &r);
-	if (r.outcome == FETCH_DONE && memcmp(r.digest, j->t->digest.sha256, DIGEST_LEN) == 0) {
+	if (r.why.class == ERR_NONE && memcmp(r.digest, j->t->digest.sha256, DIGEST_LEN) == 0) {
 		if (fdatasync(fd) < 0)
 			return err_sys(e, ERR_FAIL, "cannot write %s", j->part);
 		(void)unlink(j->etag);
 		return file_rename(j->part, j->t->path, e) < 0 ? -1 : 1;
 	}
-	if (r.outcome == FETCH_BROKEN)
+	if (r.why.class == ERR_PENDING && r.why.sys != ENOENT)
 		keep_part(j, &r);
 	else
 		drop_part(j);
 	/* The part may have been wrong, not what came: once more, from the start. */
-	if (r.outcome == FETCH_DONE && etag)
+	if (r.why.class == ERR_NONE && etag)
 		return from_place(j, x, place, e);
-	if (r.outcome == FETCH_LOCAL) {
-		*e = r.why;
-		return err_wrap(e, "%s", j->part);
-	}
-	if (r.outcome == FETCH_DONE) {
+	if (r.why.class == ERR_NONE) {
 		note_wrong(j, place, r.digest);
 		(void)err_set(&r.why, ERR_VERIFY, "what it sends has the wrong SHA-256");
 	}
-	j->retry = j->retry || r.outcome == FETCH_BROKEN || r.outcome == FETCH_MISSING;
+	if (r.why.class != ERR_PENDING && r.why.class != ERR_VERIFY) {
+		*e = r.why;
+		return err_wrap(e, "%s", j->part);
+	}
+	j->retry = j->retry || r.why.class == ERR_PENDING;
 	add_clause(j, place, r.why.msg);
 	return 0;
 }

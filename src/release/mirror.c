@@ -114,11 +114,9 @@ void mirror_fetch(const struct mirror *x, struct fetch f, struct fetch_result *r
 		fetch(&f, result);
 		return;
 	}
-	*result = (struct fetch_result){ .outcome = FETCH_LOCAL };
-	if (jail_run(&jail, fetch_jailed, &f, result, sizeof(*result), &why) < 0) {
-		result->outcome = why.class == ERR_VERIFY ? FETCH_REFUSED : FETCH_LOCAL;
+	*result = (struct fetch_result){ 0 };
+	if (jail_run(&jail, fetch_jailed, &f, result, sizeof(*result), &why) < 0)
 		result->why = why;
-	}
 	/* A child that was taken over need not have ended its texts. */
 	result->etag[sizeof(result->etag) - 1] = '\0';
 	result->why.msg[sizeof(result->why.msg) - 1] = '\0';
@@ -133,9 +131,9 @@ int mirror_read(const struct mirror *x, const char *place, size_t max, struct bu
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot make a file in memory");
 	mirror_fetch(x, (struct fetch){ .url = place, .fd = fd, .max_bytes = max }, &result);
-	if (result.outcome == FETCH_MISSING)
+	if (result.why.class == ERR_PENDING && result.why.sys == ENOENT)
 		return 0;
-	if (result.outcome != FETCH_DONE) {
+	if (result.why.class != ERR_NONE) {
 		*e = result.why;
 		return err_wrap(e, "%s", place);
 	}
