@@ -11,15 +11,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Some of these files hold keys. */
-static void wipe(char **s)
-{
-	if (*s)
-		explicit_bzero(*s, strlen(*s));
-	free(*s);
-	*s = NULL;
-}
-
 #define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 
@@ -198,7 +189,8 @@ void keyfile_free(struct keyfile *k)
 {
 	for (size_t i = 0; i < k->n; i++) {
 		free(k->entries[i].key);
-		wipe(&k->entries[i].value);
+		explicit_bzero(k->entries[i].value, strlen(k->entries[i].value)); /* some hold keys */
+		free(k->entries[i].value);
 	}
 	free(k->entries);
 	free(k->path);

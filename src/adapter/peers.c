@@ -3,7 +3,6 @@
 
 #include <curl/curl.h>
 #include <json-c/json.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,12 +14,6 @@
 #define MEMBERS_MAX ((size_t)256 << 10)
 
 #define CLUSTER_HEADER "X-Etcd-Cluster-ID:"
-
-struct question {
-	CURL *curl;
-	char *url;
-	struct peers_answer *answer;
-};
 
 /* "cdf818194e3a8c32": hex, without leading zeros (etcd, types.ID). */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
@@ -49,11 +42,13 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-static void prepare(struct question *q, const struct peers_pair *as, unsigned int timeout_ms)
+/* A question; libcurl copies the strings. */
+static CURL *ask(const char *url, const struct peers_pair *as, unsigned int timeout_ms, struct peers_answer *answer)
 {
-	CURL *c = q->curl;
+	CURL *c = curl_easy_init();
 
-	(void)curl_easy_setopt(c, CURLOPT_URL, q->url);
+	must(c);
+	(void)curl_easy_setopt(c, CURLOPT_URL, url);
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -66,69 +61,56 @@ static void prepare(struct question *q, const struct peers_pair *as, unsigned in
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	(void)curl_easy_setopt(c, CURLOPT_USERAGENT, "etcd-cluster/" VERSION);
 	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, q->answer);
+	(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, answer);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, q->answer);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	(void)curl_easy_setopt(c, CURLOPT_PRIVATE, answer);
+	return c;
 }
 
-static void collect(CURLM *all, struct question *questions, size_t n)
+static void collect(CURLM *all)
 {
 	const CURLMsg *done;
 	int left;
 
 	while ((done = curl_multi_info_read(all, &left))) {
-		for (size_t i = 0; i < n; i++) {
-			if (questions[i].curl != done->easy_handle)
-				continue;
-			questions[i].answer->came =
-				done->data.result == CURLE_OK && questions[i].answer->cluster_id != 0;
-			log_debug("%s: %s", questions[i].url, curl_easy_strerror(done->data.result));
-		}
+		CURL *c = done->easy_handle;
+		CURLcode rc = done->data.result;
+		struct peers_answer *a = NULL;
+		const char *url = NULL;
+
+		(void)curl_easy_getinfo(c, CURLINFO_PRIVATE, &a);
+		(void)curl_easy_getinfo(c, CURLINFO_EFFECTIVE_URL, &url);
+		a->came = rc == CURLE_OK && a->cluster_id != 0;
+		log_debug("%s: %s", url, curl_easy_strerror(rc));
+		(void)curl_multi_remove_handle(all, c);
+		curl_easy_cleanup(c);
 	}
 }
 
 void peers_ask(char *const *urls, const struct peers_pair *as, unsigned int timeout_ms, struct peers_answer *out)
 {
-	size_t n = strv_len(urls);
-	struct question *questions = xcalloc(n + 1, sizeof(*questions));
 	CURLM *all = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_multi_init() : NULL;
 	int running = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	must(all);
+	for (size_t i = 0; i < strv_len(urls); i++) {
+		auto_free char *url = xasprintf("%s/members", urls[i]);
+
 		out[i] = (struct peers_answer){ 0 };
-		questions[i] = (struct question){ .curl = curl_easy_init(),
-						  .url = xasprintf("%s/members", urls[i]),
-						  .answer = &out[i] };
-		if (!all || !questions[i].curl)
-			abort(); /* out of memory */
-		prepare(&questions[i], as, timeout_ms);
-		(void)curl_multi_add_handle(all, questions[i].curl);
+		(void)curl_multi_add_handle(all, ask(url, as, timeout_ms, &out[i]));
 	}
 	/* Each transfer has its time limit. */
 	while (curl_multi_perform(all, &running) == CURLM_OK && running > 0)
 		(void)curl_multi_poll(all, NULL, 0, 100, NULL);
-	collect(all, questions, n);
-	for (size_t i = 0; i < n; i++) {
-		(void)curl_multi_remove_handle(all, questions[i].curl);
-		curl_easy_cleanup(questions[i].curl);
-		free(questions[i].url);
-	}
+	collect(all);
 	(void)curl_multi_cleanup(all);
 	curl_global_cleanup();
-	free(questions);
 }
 
 static size_t length(const struct json_object *list)
 {
 	return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-}
-
-static struct json_object *field(const struct json_object *member, const char *key)
-{
-	struct json_object *value = NULL;
-
-	(void)json_object_object_get_ex(member, key, &value);
-	return value;
 }
 
 static bool has(const struct json_object *urls, const char *url)
@@ -151,8 +133,9 @@ enum peers_standing peers_find(const char *members, const char *peer_url)
 	for (size_t i = 0; i < length(list) && standing == PEERS_NOT_LISTED; i++) {
 		const struct json_object *member = json_object_array_get_idx(list, i);
 
-		if (has(field(member, "peerURLs"), peer_url))
-			standing = length(field(member, "clientURLs")) > 0 ? PEERS_STARTED : PEERS_LISTED;
+		if (has(json_object_object_get(member, "peerURLs"), peer_url))
+			standing =
+				length(json_object_object_get(member, "clientURLs")) > 0 ? PEERS_STARTED : PEERS_LISTED;
 	}
 	(void)json_object_put(list);
 	return standing;

@@ -57,7 +57,7 @@ struct probe_target {
 	int error;
 };
 
-/* Tries all of them at once, and fills error within timeout_ms and what the resolver takes (probe_reach.c). */
+/* Tries all of them at once, and fills error within timeout_ms and what the resolver takes. */
 void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms);
 
 /*

@@ -6,7 +6,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "adapter/x509_key.h"
 #include "base/mem.h"
@@ -40,8 +39,7 @@ static bool check_base64(EVP_PKEY *key, const struct buf *data, const struct buf
 	int n = 0, tail = 0;
 	bool good;
 
-	if (!ctx)
-		abort();
+	must(ctx);
 	EVP_DecodeInit(ctx);
 	good = EVP_DecodeUpdate(ctx, raw, &n, (const unsigned char *)sig->data, (int)sig->len) >= 0 &&
 	       EVP_DecodeFinal(ctx, raw + n, &tail) == 1 && check_raw(key, data, raw, (size_t)n + (size_t)tail);

@@ -38,10 +38,8 @@ struct state {
 /* The upper reader first: it reads from the lower one. */
 static void close_readers(struct state *s)
 {
-	if (s->tar)
-		(void)archive_read_free(s->tar);
-	if (s->gz)
-		(void)archive_read_free(s->gz);
+	(void)archive_read_free(s->tar);
+	(void)archive_read_free(s->gz);
 }
 
 /* Refuses the archive with libarchive's reason, which may quote it. */

@@ -112,8 +112,7 @@ static uint64_t sha1_id(const void *data, size_t len)
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	uint64_t id;
 
-	if (EVP_Digest(data, len, hash, NULL, EVP_sha1(), NULL) != 1)
-		abort(); /* libcrypto without SHA-1 */
+	must(EVP_Digest(data, len, hash, NULL, EVP_sha1(), NULL) == 1);
 	memcpy(&id, hash, sizeof(id));
 	return be64toh(id);
 }
