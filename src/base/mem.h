@@ -32,12 +32,10 @@ void strv_add(char ***v, const char *s);
 void strv_add_once(char ***v, const char *s);
 /* Appends copies of all strings of another one, which may be NULL. */
 void strv_add_all(char ***v, char *const *more);
-/* By the values of their bytes. */
+/* By their bytes. v may be NULL. */
 void strv_sort(char **v);
 /* Its strings with `between` between them; "" for none. The caller frees. */
 char *strv_join(char *const *v, const char *between);
-/* By their bytes. v may be NULL. */
-void strv_sort(char **v);
 size_t strv_len(char *const *v);
 /* True when a string like s is in it. */
 bool strv_has(char *const *v, const char *s);
