@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "enroll/serve.h"
 
-#define TICK_MS	      1000
+#define TICK_SECONDS  1
 #define PARTING_MS    1000
 #define MINUTE_MS     60000
 #define SOURCES_NOTED 64
@@ -48,6 +48,7 @@ struct server {
 	int reports[2];
 	sigset_t open; /* the mask outside poll has these signals blocked */
 	struct child children[ENROLL_MAX];
+	unsigned int n_children;
 	struct note notes[SOURCES_NOTED];
 	unsigned int unnoted; /* refusals of further sources */
 	long long last;	      /* when somebody was here */
@@ -77,19 +78,21 @@ static void catch_signals(struct server *s)
 
 /* --- The log: somebody who connects a thousand times is worth two lines. */
 
-static void settle(struct note *n)
+static struct report report_of(const char *source, const char *why)
 {
-	if (n->more > 0)
-		log_info("refused %s %u more times", n->last.source, n->more);
-	memset(n, 0, sizeof(*n));
+	struct report r = { 0 };
+
+	(void)snprintf(r.source, sizeof(r.source), "%s", source);
+	(void)snprintf(r.why, sizeof(r.why), "%s", why);
+	return r;
 }
 
-static void refused(struct server *s, const struct report *r)
+static void refused(struct server *s, const char *source, const char *why)
 {
 	struct note *n = NULL;
 
 	for (size_t i = 0; i < SOURCES_NOTED; i++) {
-		if (strcmp(s->notes[i].last.source, r->source) == 0) {
+		if (strcmp(s->notes[i].last.source, source) == 0) {
 			n = &s->notes[i];
 			break;
 		}
@@ -102,22 +105,26 @@ static void refused(struct server *s, const struct report *r)
 	}
 	if (n->since == 0)
 		n->since = clock_ms();
-	if (n->lines == LINES_NOTED || strcmp(n->last.why, r->why) == 0) {
+	if (n->lines == LINES_NOTED || strcmp(n->last.why, why) == 0) {
 		n->more++;
 		return;
 	}
-	n->last = *r;
+	n->last = report_of(source, why);
 	n->lines++;
-	log_info("refused %s: %s", r->source, r->why);
+	log_info("refused %s: %s", source, why);
 }
 
 static void tick(struct server *s, bool all)
 {
 	long long now = clock_ms();
 
-	for (size_t i = 0; i < SOURCES_NOTED; i++)
-		if (s->notes[i].since != 0 && (all || now - s->notes[i].since >= MINUTE_MS))
-			settle(&s->notes[i]);
+	for (struct note *n = s->notes; n < s->notes + SOURCES_NOTED; n++) {
+		if (n->since == 0 || (!all && now - n->since < MINUTE_MS))
+			continue;
+		if (n->more > 0)
+			log_info("refused %s %u more times", n->last.source, n->more);
+		*n = (struct note){ 0 };
+	}
 	if (s->unnoted > 0 && (all || s->notes[0].since == 0)) {
 		log_info("refused %u connections of further addresses", s->unnoted);
 		s->unnoted = 0;
@@ -129,19 +136,10 @@ static void read_reports(struct server *s)
 	struct report r;
 
 	while (read(s->reports[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
-		refused(s, &r);
+		refused(s, r.source, r.why);
 }
 
 /* --- The visitors. */
-
-static struct report report_of(const char *source, const char *why)
-{
-	struct report r = { 0 };
-
-	(void)snprintf(r.source, sizeof(r.source), "%s", source);
-	(void)snprintf(r.why, sizeof(r.why), "%s", why);
-	return r;
-}
 
 /* Closing with something unread would cut off the answer (RFC 9112, 9.6): waits for the visitor to go first. */
 static void part(int fd)
@@ -198,7 +196,6 @@ static void welcome(struct server *s)
 	auto_close int fd = accept4(s->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	auto_free char *source = NULL;
 	struct child *c;
-	struct report r;
 
 	if (fd < 0)
 		return; /* gone again, or no descriptors or memory now: the next tick comes */
@@ -206,8 +203,7 @@ static void welcome(struct server *s)
 	source = enroll_source(&from);
 	c = place_for(s, source);
 	if (!c) {
-		r = report_of(source, "it has too many connections");
-		refused(s, &r);
+		refused(s, source, "it has too many connections");
 		return;
 	}
 	c->pid = fork();
@@ -218,6 +214,7 @@ static void welcome(struct server *s)
 		c->pid = 0;
 		return;
 	}
+	s->n_children++;
 	(void)snprintf(c->source, sizeof(c->source), "%s", source);
 }
 
@@ -227,37 +224,27 @@ static void reap(struct server *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < ENROLL_MAX; i++) {
-			struct report r;
-
-			if (s->children[i].pid != pid)
+		for (struct child *c = s->children; c < s->children + ENROLL_MAX; c++) {
+			if (c->pid != pid)
 				continue;
-			r = report_of(s->children[i].source, "a signal killed the process that served it");
 			if (WIFSIGNALED(status))
-				refused(s, &r);
-			s->children[i].pid = 0;
+				refused(s, c->source, "a signal killed the process that served it");
+			c->pid = 0;
+			s->n_children--;
 			s->last = clock_ms();
 		}
 	}
 }
 
-static bool empty(const struct server *s)
-{
-	for (size_t i = 0; i < ENROLL_MAX; i++)
-		if (s->children[i].pid != 0)
-			return false;
-	return true;
-}
-
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
 {
 	struct server s = { .o = o, .fd = fd, .last = clock_ms() };
-	const struct timespec wait = { .tv_nsec = TICK_MS * 1000000L % 1000000000, .tv_sec = TICK_MS / 1000 };
+	const struct timespec wait = { .tv_sec = TICK_SECONDS };
 
 	if (pipe2(s.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, ERR_FAIL, "cannot prepare to serve");
 	catch_signals(&s);
-	while (!ended && !(idle_seconds > 0 && empty(&s) && clock_ms() - s.last > 1000LL * idle_seconds)) {
+	while (!ended && !(idle_seconds > 0 && s.n_children == 0 && clock_ms() - s.last > 1000LL * idle_seconds)) {
 		struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = s.reports[0], .events = POLLIN } };
 		int n = ppoll(p, ARRAY_LEN(p), &wait, &s.open);
 

@@ -90,10 +90,19 @@ static size_t needed(unsigned int alphabet)
 	return n;
 }
 
-static int judge(const char *text, const struct shape *shape, struct err *e)
+static int judge(const char *text, struct shape *shape, struct err *e)
 {
-	size_t enough = shape->alphabet / 2 < 9 ? shape->alphabet / 2 : 9, need = needed(shape->alphabet);
+	size_t enough, need;
 
+	if (strlen(text) > TOKEN_MAX)
+		return err_set(e, ERR_CONFIG, "the enrolment token is longer than %d characters", TOKEN_MAX);
+	for (const char *p = text; *p; p++)
+		if (*p < 0x21 || *p > 0x7e)
+			return err_set(e, ERR_CONFIG,
+				       "the enrolment token is not one line of printable ASCII without blanks");
+	look(text, shape);
+	enough = shape->alphabet / 2 < 9 ? shape->alphabet / 2 : 9;
+	need = needed(shape->alphabet);
 	if (is_uuid(text))
 		return err_set(e, ERR_CONFIG, "the enrolment token is a UUID: six of its 128 bits are not random");
 	if (shape->n < need || need == 0)
@@ -110,18 +119,8 @@ static int judge(const char *text, const struct shape *shape, struct err *e)
 int token_check(const char *text, struct err *e)
 {
 	struct shape shape = { .n = 0 };
-	int rc = 0;
+	int rc = judge(text, &shape, e);
 
-	if (strlen(text) > TOKEN_MAX)
-		rc = err_set(e, ERR_CONFIG, "the enrolment token is longer than %d characters", TOKEN_MAX);
-	for (const char *p = text; rc == 0 && *p; p++)
-		if (*p < 0x21 || *p > 0x7e)
-			rc = err_set(e, ERR_CONFIG,
-				     "the enrolment token is not one line of printable ASCII without blanks");
-	if (rc == 0) {
-		look(text, &shape);
-		rc = judge(text, &shape, e);
-	}
 	explicit_bzero(&shape, sizeof(shape));
 	return rc < 0 ? err_hint(e, "openssl rand -hex 20 makes a good one") : 0;
 }
@@ -137,19 +136,23 @@ void token_new(char text[TOKEN_TEXT])
 	explicit_bzero(random, sizeof(random));
 }
 
+/* SHA-256 of the label, NUL and the text. */
+static void derive(const char *label, const char *text, uint8_t out[DIGEST_LEN])
+{
+	auto_digest digest_ctx *d = digest_new();
+
+	digest_add(d, label, strlen(label) + 1);
+	digest_add(d, text, strlen(text));
+	digest_end(d, out);
+}
+
 void token_derive(const char *text, struct token *t)
 {
-	static const char id_label[] = "etcd-cluster token id", psk_label[] = "etcd-cluster token psk";
-	auto_digest digest_ctx *d = digest_new();
 	uint8_t id[DIGEST_LEN];
 
-	digest_add(d, id_label, sizeof(id_label));
-	digest_add(d, text, strlen(text));
-	digest_end(d, id);
+	derive("etcd-cluster token id", text, id);
 	text_hex(id, (TOKEN_ID_HEX - 1) / 2, t->id);
-	digest_add(d, psk_label, sizeof(psk_label));
-	digest_add(d, text, strlen(text));
-	digest_end(d, t->psk);
+	derive("etcd-cluster token psk", text, t->psk);
 }
 
 bool token_is_id(const char *id)
@@ -157,8 +160,9 @@ bool token_is_id(const char *id)
 	return strlen(id) == TOKEN_ID_HEX - 1 && strspn(id, "0123456789abcdef") == TOKEN_ID_HEX - 1;
 }
 
-int token_read(const char *path, struct token *t, struct err *e)
+int token_read_file(const struct machine *m, struct token *t, struct err *e)
 {
+	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
 	auto_close int fd = file_open_private(path, e);
 	auto_buf struct buf text = { 0 };
 	size_t from;
@@ -180,13 +184,6 @@ int token_read(const char *path, struct token *t, struct err *e)
 		return err_wrap(e, "%s", path);
 	token_derive(text.data + from, t);
 	return 1;
-}
-
-int token_read_file(const struct machine *m, struct token *t, struct err *e)
-{
-	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
-
-	return token_read(path, t, e);
 }
 
 int token_wipe_file(const struct machine *m, struct err *e)

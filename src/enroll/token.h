@@ -46,13 +46,10 @@ void token_derive(const char *text, struct token *t);
 bool token_is_id(const char *id);
 
 /*
- * The token in this file (a path as seen from here, see layout_path), white space around it cut off. 1 read, 0 there
- * is no such file or it is empty, -1: not a regular file of root (or of us) that nobody else can read or change
- * (ERR_VERIFY), or a text that will not do (ERR_CONFIG).
+ * The token in ENROLL_TOKEN_FILE, white space around it cut off. 1 read, 0 there is no such file or it is empty, -1:
+ * not a regular file of root (or of us) that nobody else can read or change (ERR_VERIFY), or a text that will not do
+ * (ERR_CONFIG).
  */
-int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
-
-/* The same for ENROLL_TOKEN_FILE. */
 int token_read_file(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
 
 /*

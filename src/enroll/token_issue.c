@@ -39,23 +39,23 @@ static int check_reach(const struct machine *m, const struct token_order *order,
 			m->at.conf);
 }
 
-static int bad(const char *option, const char *value, const char *why, struct err *e)
-{
-	return why ? err_set(e, ERR_CONFIG, "--%s %s %s", option, value, why) : 0;
-}
-
 /* enroll_rules would never accept such a token. */
 static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
 {
 	const struct config *c = &m->conf;
+	const char *why;
 
-	if (o->name && bad("name", o->name, config_check_name(o->name), e) < 0)
-		return -1;
-	if (o->address && bad("address", o->address, config_check_address(o->address), e) < 0)
-		return -1;
-	for (char **s = o->sans; s && *s; s++)
-		if (bad("san", *s, config_check_san(*s), e) < 0)
-			return -1;
+	why = o->name ? config_check_name(o->name) : NULL;
+	if (why)
+		return err_set(e, ERR_CONFIG, "--name %s %s", o->name, why);
+	why = o->address ? config_check_address(o->address) : NULL;
+	if (why)
+		return err_set(e, ERR_CONFIG, "--address %s %s", o->address, why);
+	for (char **s = o->sans; s && *s; s++) {
+		why = config_check_san(*s);
+		if (why)
+			return err_set(e, ERR_CONFIG, "--san %s %s", *s, why);
+	}
 	if (o->name && o->uses != 1)
 		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
 	if ((o->name && strcmp(o->name, c->name) == 0) || (o->address && strcmp(o->address, c->address) == 0))
@@ -73,44 +73,29 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 	return 0;
 }
 
-static void fill(const struct machine *m, const struct token_order *o, struct token_entry *t)
-{
-	t->made = m->now;
-	t->expires = m->now + (time_t)o->hours * 3600;
-	t->uses = o->uses;
-	t->name = o->name ? xstrdup(o->name) : NULL;
-	t->address = o->address ? xstrdup(o->address) : NULL;
-	for (char **s = o->sans; s && *s; s++)
-		strv_add(&t->sans, *s);
-}
-
-static int store(const struct machine *m, const struct token_entry *t, struct err *e)
-{
-	auto_close int lock = token_store_lock(m, e);
-
-	return lock < 0 || token_store_sweep(m, e) < 0 || token_store_put(m, t, e) < 0 ? -1 : 0;
-}
-
 int token_issue(const struct machine *m, const struct token_order *order, char text[TOKEN_TEXT], struct token_entry *t,
 		struct err *e)
 {
-	*t = (struct token_entry){ 0 };
+	*t = (struct token_entry){ .made = m->now,
+				   .expires = m->now + (time_t)order->hours * 3600,
+				   .uses = order->uses,
+				   .name = order->name ? xstrdup(order->name) : NULL,
+				   .address = order->address ? xstrdup(order->address) : NULL };
+	strv_add_all(&t->sans, order->sans);
 	text[0] = '\0';
 	if (check_ca_host(m, e) < 0 || check_reach(m, order, e) < 0 || check_order(m, order, e) < 0)
 		return -1;
-	fill(m, order, t);
 	if (m->dry_run)
 		return 1;
 	token_new(text);
 	token_derive(text, &t->token);
-	return store(m, t, e) < 0 || enroll_open(m, e) < 0 ? -1 : 1;
-}
+	{
+		auto_close int lock = token_store_lock(m, e);
 
-static int take_out(const struct machine *m, const char *id, struct err *e)
-{
-	auto_close int lock = token_store_lock(m, e);
-
-	return lock < 0 ? -1 : token_store_remove(m, id, e);
+		if (lock < 0 || token_store_sweep(m, e) < 0 || token_store_put(m, t, e) < 0)
+			return -1;
+	}
+	return enroll_open(m, e) < 0 ? -1 : 1;
 }
 
 int token_revoke(const struct machine *m, const char *id, struct err *e)
@@ -126,5 +111,11 @@ int token_revoke(const struct machine *m, const char *id, struct err *e)
 		log_info("would remove the token %s", id);
 		return 1;
 	}
-	return take_out(m, id, e) < 0 || enroll_open(m, e) < 0 ? -1 : 1;
+	{
+		auto_close int lock = token_store_lock(m, e);
+
+		if (lock < 0 || token_store_remove(m, id, e) < 0)
+			return -1;
+	}
+	return enroll_open(m, e) < 0 ? -1 : 1;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/token_store.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,11 +76,10 @@ int token_store_lock(const struct machine *m, struct err *e)
 	return fd;
 }
 
-static bool parse_number(const struct keyfile *k, const char *key, uint64_t max, uint64_t *out)
+static void add_use(struct token_entry *t, const char *name, const char *key, time_t at)
 {
-	const char *value = keyfile_get(k, key);
-
-	return value && text_parse_u64(value, 0, max, out);
+	t->used = xrealloc(t->used, t->n_used + 1, sizeof(*t->used));
+	t->used[t->n_used++] = (struct token_use){ xstrdup(name), xstrdup(key), at };
 }
 
 /* USED_1="n2 <key> <when>" */
@@ -92,27 +90,22 @@ static bool parse_use(struct token_entry *t, const char *value)
 
 	if (strv_len(words) != 3 || !text_parse_u64(words[2], 0, INT64_MAX, &at))
 		return false;
-	t->used = xrealloc(t->used, t->n_used + 1, sizeof(*t->used));
-	t->used[t->n_used++] = (struct token_use){ xstrdup(words[0]), xstrdup(words[1]), (time_t)at };
+	add_use(t, words[0], words[1], (time_t)at);
 	return true;
 }
 
 static bool parse(const struct keyfile *k, struct token_entry *t)
 {
-	const char *psk = keyfile_get(k, "PSK"), *sans = keyfile_get(k, "SANS");
-	const char *name = keyfile_get(k, "NAME"), *address = keyfile_get(k, "ADDRESS");
-	uint64_t made, expires, uses;
+	const char *psk = keyfile_get(k, "PSK"), *number = keyfile_get(k, "USES"), *sans = keyfile_get(k, "SANS");
+	uint64_t uses;
 
-	if (!psk || !text_unhex(psk, t->token.psk, sizeof(t->token.psk)) ||
-	    !parse_number(k, "MADE", INT64_MAX, &made) || !parse_number(k, "EXPIRES", INT64_MAX, &expires) ||
-	    !parse_number(k, "USES", TOKEN_MAX_USES, &uses))
+	if (!psk || !text_unhex(psk, t->token.psk, sizeof(t->token.psk)) || !keyfile_time(k, "MADE", &t->made) ||
+	    !keyfile_time(k, "EXPIRES", &t->expires) || !number || !text_parse_u64(number, 0, TOKEN_MAX_USES, &uses))
 		return false;
-	t->made = (time_t)made;
-	t->expires = (time_t)expires;
 	t->uses = (unsigned int)uses;
 	t->members = keyfile_get(k, "MEMBERS") != NULL;
-	t->name = name ? xstrdup(name) : NULL;
-	t->address = address ? xstrdup(address) : NULL;
+	t->name = keyfile_copy(k, "NAME");
+	t->address = keyfile_copy(k, "ADDRESS");
 	t->sans = sans ? text_split(sans, BLANKS) : NULL;
 	for (size_t i = 0; i < k->n; i++)
 		if (text_starts(k->entries[i].key, "USED_") && !parse_use(t, k->entries[i].value))
@@ -137,26 +130,19 @@ int token_store_find(const struct machine *m, const char *id, struct token_entry
 	return err_hint(e, "etcd-cluster token revoke %s; etcd-cluster token new", id);
 }
 
-/* keyfile_put, for what may be missing. */
-static int put(struct buf *text, const char *key, const char *value, struct err *e)
-{
-	return value && *value ? keyfile_put(text, key, value, e) : 0;
-}
-
 static int render(const struct token_entry *t, struct buf *text, struct err *e)
 {
+	auto_free char *sans = t->sans ? strv_join(t->sans, " ") : NULL;
 	char psk[2 * TOKEN_PSK + 1];
-	auto_buf struct buf sans = { 0 };
 
-	for (char **s = t->sans; s && *s; s++)
-		buf_printf(&sans, "%s%s", s == t->sans ? "" : " ", *s);
 	buf_puts(text, "# An enrolment token; etcd-cluster token list shows it, token revoke removes it.\n");
 	text_hex(t->token.psk, sizeof(t->token.psk), psk);
 	buf_printf(text, "PSK=%s\nMADE=%lld\nEXPIRES=%lld\nUSES=%u\n", psk, (long long)t->made, (long long)t->expires,
 		   t->uses);
 	explicit_bzero(psk, sizeof(psk));
-	if (put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 || put(text, "NAME", t->name, e) < 0 ||
-	    put(text, "ADDRESS", t->address, e) < 0 || put(text, "SANS", buf_str(&sans), e) < 0)
+	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
+	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
+	    keyfile_put(text, "SANS", sans, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_used; i++) {
 		auto_free char *key = xasprintf("USED_%zu", i + 1);
@@ -181,8 +167,7 @@ int token_store_put(const struct machine *m, const struct token_entry *t, struct
 
 int token_store_use(const struct machine *m, struct token_entry *t, const char *name, const char *key, struct err *e)
 {
-	t->used = xrealloc(t->used, t->n_used + 1, sizeof(*t->used));
-	t->used[t->n_used++] = (struct token_use){ xstrdup(name), xstrdup(key), m->now };
+	add_use(t, name, key, m->now);
 	return token_store_put(m, t, e);
 }
 
@@ -243,51 +228,40 @@ int token_store_sweep(const struct machine *m, struct err *e)
 	return swept;
 }
 
-/*
- * <enroll>/taken: ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at
- * every boot, long after the token was used up and removed: it must not become good for another round.
- */
-static int was_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
-{
-	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
-
-	if (file_read(path, 1 << 20, taken, e) < 0 && err_absent(e) < 0)
-		return -1;
-	return strstr(buf_str(taken), id) != NULL;
-}
-
-static int note_taken(const struct machine *m, const char *id, struct buf *taken, struct err *e)
-{
-	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
-
-	buf_printf(taken, "%s\n", id);
-	return file_replace(path, FILE_MODE(0600), taken->data, taken->len, e);
-}
-
 static int store_given(const struct machine *m, const struct token *token, struct err *e)
 {
-	struct token_entry fresh = { .token = *token, .made = m->now, .expires = m->now + FORM_SECONDS };
+	auto_token_entry struct token_entry fresh = { .token = *token,
+						      .made = m->now,
+						      .expires = m->now + FORM_SECONDS,
+						      .uses = (unsigned int)m->conf.n_members - 1,
+						      .members = true };
 	auto_token_entry struct token_entry known = { 0 };
+	/*
+	 * Ids of tokens that came as ENROLL_TOKEN_FILE. What provisions machines may write that file again at every boot,
+	 * long after the token was used up and removed: it must not become good for another round.
+	 */
+	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
 	auto_close int lock = token_store_lock(m, e);
 	auto_buf struct buf taken = { 0 };
-	int rc = lock < 0 ? -1 : was_taken(m, token->id, &taken, e);
+	int rc;
 
-	fresh.members = true;
-	fresh.uses = (unsigned int)m->conf.n_members - 1;
-	if (rc > 0)
+	if (lock < 0 || (file_read(path, 1 << 20, &taken, e) < 0 && err_absent(e) < 0))
+		return -1;
+	if (strstr(buf_str(&taken), token->id)) {
 		log_info("enrolment token %s was taken in before, and is not again", token->id);
-	if (rc == 0 && fresh.uses > 0) {
-		rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
-		if (rc == 0)
-			rc = token_store_put(m, &fresh, e);
-		if (rc >= 0)
-			rc = note_taken(m, token->id, &taken, e);
-		if (rc == 0)
-			log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id,
-				 fresh.uses, clock_day(fresh.expires).text);
+		return 0;
 	}
-	token_forget(&fresh.token);
-	return rc < 0 ? -1 : 0;
+	if (fresh.uses == 0)
+		return 0;
+	rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
+	if (rc < 0 || (rc == 0 && token_store_put(m, &fresh, e) < 0))
+		return -1;
+	buf_printf(&taken, "%s\n", token->id);
+	if (file_replace(path, FILE_MODE(0600), taken.data, taken.len, e) < 0)
+		return -1;
+	log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id, fresh.uses,
+		 clock_day(fresh.expires).text);
+	return 0;
 }
 
 int token_store_form(const struct machine *m, struct err *e)
