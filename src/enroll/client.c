@@ -22,7 +22,7 @@
 #define WHOLE_MS     10000
 
 /* What this machine can show, and what it asks for. */
-struct visit {
+struct request {
 	const struct machine *m;
 	x509_key *const *keys; /* PKI_LEAVES; NULL: not wanted */
 	bool has_pair, has_token;
@@ -31,15 +31,15 @@ struct visit {
 	struct buf question;
 };
 
-#define auto_visit cleanup(visit_free)
+#define auto_request cleanup(request_free)
 
-static void visit_free(struct visit *v)
+static void request_free(struct request *req)
 {
-	token_forget(&v->token);
-	free(v->ca);
-	free(v->cert);
-	free(v->key);
-	buf_free(&v->question);
+	token_forget(&req->token);
+	free(req->ca);
+	free(req->cert);
+	free(req->key);
+	buf_free(&req->question);
 }
 
 /* A pair that does not work counts as missing: the token may help. */
@@ -57,39 +57,39 @@ static bool usable_pair(const struct machine *m, const char *ca)
 	return peer.cert && peer.key && x509_key_matches(peer.key, peer.cert);
 }
 
-static int prepare_question(struct visit *v, struct err *e)
+static int prepare_question(struct request *req, struct err *e)
 {
 	auto_question struct enroll_question q;
 
-	enroll_question_fill(&v->m->conf, v->m->now, &q);
+	enroll_question_fill(&req->m->conf, req->m->now, &q);
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_buf struct buf csr = { 0 };
 
-		if (!v->keys[i])
+		if (!req->keys[i])
 			continue;
-		if (x509_csr_put(v->keys[i], &csr, e) < 0)
+		if (x509_csr_put(req->keys[i], &csr, e) < 0)
 			return -1;
 		q.csr[i] = xstrdup(csr.data);
 	}
-	return enroll_question_put(&q, &v->question, e);
+	return enroll_question_put(&q, &req->question, e);
 }
 
-static int prepare(struct visit *v, struct err *e)
+static int prepare(struct request *req, struct err *e)
 {
-	const struct config *conf = &v->m->conf;
+	const struct config *conf = &req->m->conf;
 	const char *peer = pki_profile(PKI_PEER)->name;
 	int rc;
 
-	v->ca = machine_pki_path(v->m, "ca", "crt");
-	v->cert = machine_pki_path(v->m, peer, "crt");
-	v->key = machine_pki_path(v->m, peer, "key");
-	v->has_pair = usable_pair(v->m, v->ca);
-	rc = token_read_file(v->m, &v->token, e);
-	if (rc < 0 && !v->has_pair)
+	req->ca = machine_pki_path(req->m, "ca", "crt");
+	req->cert = machine_pki_path(req->m, peer, "crt");
+	req->key = machine_pki_path(req->m, peer, "key");
+	req->has_pair = usable_pair(req->m, req->ca);
+	rc = token_read_file(req->m, &req->token, e);
+	if (rc < 0 && !req->has_pair)
 		return -1;
 	err_clear(e);
-	v->has_token = rc > 0;
-	if (!v->has_pair && !v->has_token) {
+	req->has_token = rc > 0;
+	if (!req->has_pair && !req->has_token) {
 		(void)err_set(e, ERR_CONFIG,
 			      "this machine has neither a certificate nor a token in %s to ask a CA host with",
 			      conf->enroll_token_file);
@@ -98,7 +98,7 @@ static int prepare(struct visit *v, struct err *e)
 				"%s (mode 0600) here, then run: etcd-cluster setup",
 				conf->name, conf->address, conf->enroll_token_file);
 	}
-	return prepare_question(v, e);
+	return prepare_question(req, e);
 }
 
 /* Whom to ask, "addr:port" as in ca.host, each once, without ourselves: any member may be a CA host. A strv. */
@@ -129,25 +129,26 @@ static char **servers_of(const struct machine *m, struct err *e)
 }
 
 /* Question and answer over a connection. 0 with *r filled, -1. */
-static int talk(const struct visit *v, bool pair, int fd, const char *host, struct enroll_reply *r, struct err *e)
+static int exchange(const struct request *req, bool pair, int fd, const char *host, struct enroll_reply *r,
+		    struct err *e)
 {
-	const struct channel_side side = { .id = pair ? NULL : v->token.id,
-					   .key = pair ? NULL : v->token.psk,
-					   .ca = v->ca,
-					   .cert = v->cert,
-					   .cert_key = v->key };
+	const struct channel_side side = { .id = pair ? NULL : req->token.id,
+					   .key = pair ? NULL : req->token.psk,
+					   .ca = req->ca,
+					   .cert = req->cert,
+					   .cert_key = req->key };
 	const long long begin = clock_ms();
 	auto_channel struct channel *c = channel_connect(&side, fd, host, begin + HANDSHAKE_MS, e);
 	auto_buf struct buf text = { 0 };
 
-	if (!c || channel_send(c, &v->question, begin + WHOLE_MS, e) < 0 ||
+	if (!c || channel_send(c, &req->question, begin + WHOLE_MS, e) < 0 ||
 	    channel_receive(c, begin + WHOLE_MS, &text, e) < 0)
 		return -1;
 	return enroll_reply_get(&text, r, e);
 }
 
 /* What the server answered, as an error of ours; 0 when it sent what was asked for. */
-static int judge(const struct visit *v, const struct enroll_reply *r, struct err *e)
+static int check_reply(const struct request *req, const struct enroll_reply *r, struct err *e)
 {
 	if (r->status != ENROLL_OK) {
 		(void)err_set(e, r->status == ENROLL_BUSY ? ERR_PENDING : ERR_VERIFY, "%s",
@@ -155,15 +156,15 @@ static int judge(const struct visit *v, const struct enroll_reply *r, struct err
 		return r->hint && r->hint[0] ? err_hint(e, "%s", r->hint) : -1;
 	}
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if (v->keys[i] && r->made.cert[i].len == 0)
+		if (req->keys[i] && r->made.cert[i].len == 0)
 			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
 	return r->made.ca_pem.len > 0 ? 0 : err_set(e, ERR_VERIFY, "it did not send its CA certificate");
 }
 
-/* One visit to one server. 1 got all, 0 nobody there, -1. */
-static int visit(const struct visit *v, const char *server, bool pair, struct pki_made *a, struct err *e)
+/* One connection to one server. 1 got all, 0 nobody there, -1. */
+static int ask(const struct request *req, const char *server, bool pair, struct pki_made *a, struct err *e)
 {
-	const struct config *conf = &v->m->conf;
+	const struct config *conf = &req->m->conf;
 	/* On loopback the kernel would connect from 127.0.0.1 for everybody, and the server checks the source address. */
 	struct dial to = { .from = config_is_loopback(conf->address) ? conf->address : NULL };
 	auto_free char *host = NULL, *url = xasprintf("https://%s", server);
@@ -177,14 +178,14 @@ static int visit(const struct visit *v, const char *server, bool pair, struct pk
 	rc = dial(&to, clock_ms() + CONNECT_MS, &fd, e);
 	if (rc <= 0)
 		return rc;
-	if (talk(v, pair, fd, host, &r, e) < 0 || judge(v, &r, e) < 0) {
+	if (exchange(req, pair, fd, host, &r, e) < 0 || check_reply(req, &r, e) < 0) {
 		if (pair || e->class != ERR_VERIFY)
 			return -1;
 		/* The token's ID may be shown. */
 		return err_hint(e,
 				"%s has token %s; on the CA host: etcd-cluster token list (new makes one); put the "
 				"right one into %s, then: etcd-cluster setup",
-				conf->enroll_token_file, v->token.id, conf->enroll_token_file);
+				conf->enroll_token_file, req->token.id, conf->enroll_token_file);
 	}
 	*a = r.made;
 	r.made = (struct pki_made){ 0 };
@@ -196,10 +197,10 @@ static int visit(const struct visit *v, const char *server, bool pair, struct pk
 static const int weight[] = { [ERR_FAIL] = 1, [ERR_CONFIG] = 2, [ERR_VERIFY] = 2, [ERR_HEALTH] = 2, [ERR_PENDING] = 3 };
 
 /* 1 got all; 0 it does not speak to us; -1 it does, but not with this proof. The worst failure is kept. */
-static int try(const struct visit *v, const char *server, bool pair, struct pki_made *a, struct err *worst)
+static int try(const struct request *req, const char *server, bool pair, struct pki_made *a, struct err *worst)
 {
 	struct err e = { 0 };
-	int rc = visit(v, server, pair, a, &e);
+	int rc = ask(req, server, pair, a, &e);
 
 	if (rc >= 0)
 		return rc;
@@ -212,21 +213,21 @@ static int try(const struct visit *v, const char *server, bool pair, struct pki_
 
 int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a, struct err *e)
 {
-	auto_visit struct visit v = { .m = m, .keys = keys };
+	auto_request struct request req = { .m = m, .keys = keys };
 	auto_strv char **servers = NULL;
 	struct err worst = { 0 };
 
 	*a = (struct pki_made){ 0 };
-	if (prepare(&v, e) < 0)
+	if (prepare(&req, e) < 0)
 		return -1;
 	servers = servers_of(m, e);
 	if (!servers)
 		return -1;
 	for (char **s = servers; *s; s++) {
-		int rc = v.has_pair ? try(&v, *s, true, a, &worst) : -1;
+		int rc = req.has_pair ? try(&req, *s, true, a, &worst) : -1;
 
-		if (rc < 0 && v.has_token)
-			rc = try(&v, *s, false, a, &worst);
+		if (rc < 0 && req.has_token)
+			rc = try(&req, *s, false, a, &worst);
 		if (rc > 0)
 			return 0;
 	}

@@ -19,8 +19,8 @@
 
 #define SURVEY_MS 2000 /* for each of etcd's answers; all members are asked at once */
 
-/* One visitor, and all that is known about it. */
-struct visitor {
+/* One client, and all that is known about it. */
+struct client {
 	const struct machine *m;
 	struct channel *channel;
 	struct enroll_question q;
@@ -33,23 +33,23 @@ struct visitor {
 	struct buf serials;
 };
 
-#define auto_visitor cleanup(visitor_free)
+#define auto_client cleanup(client_free)
 
-static void visitor_free(struct visitor *v)
+static void client_free(struct client *c)
 {
-	channel_free(&v->channel);
-	enroll_question_free(&v->q);
+	channel_free(&c->channel);
+	enroll_question_free(&c->q);
 	for (int i = 0; i < PKI_LEAVES; i++)
-		x509_key_free_ptr(&v->keys[i]);
-	pki_pair_free(&v->ca);
-	free(v->facts.key);
-	free(v->facts.cert_key);
-	strv_free(v->facts.addresses);
-	strv_free(v->facts.others);
-	token_entry_free(&v->token);
-	x509_info_free(&v->cert);
-	enroll_record_free(&v->record);
-	buf_free(&v->serials);
+		x509_key_free_ptr(&c->keys[i]);
+	pki_pair_free(&c->ca);
+	free(c->facts.key);
+	free(c->facts.cert_key);
+	strv_free(c->facts.addresses);
+	strv_free(c->facts.others);
+	token_entry_free(&c->token);
+	x509_info_free(&c->cert);
+	enroll_record_free(&c->record);
+	buf_free(&c->serials);
 }
 
 char *enroll_source(const struct sockaddr_storage *from)
@@ -70,10 +70,10 @@ char *enroll_source(const struct sockaddr_storage *from)
 /* Any token on file will do for talking; whether it still counts is for the rules, which can say so. */
 static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
 {
-	const struct visitor *v = arg;
+	const struct client *c = arg;
 	auto_token_entry struct token_entry t = { 0 };
 	struct err why = { 0 };
-	int rc = token_is_id(id) ? token_store_find(v->m, id, &t, &why) : 0;
+	int rc = token_is_id(id) ? token_store_find(c->m, id, &t, &why) : 0;
 
 	if (rc < 0)
 		log_error(LOG_WARNING, &why);
@@ -82,52 +82,52 @@ static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_
 	return rc > 0;
 }
 
-static int let_in(struct visitor *v, int fd, struct err *e)
+static int handshake(struct client *c, int fd, struct err *e)
 {
 	const char *server = pki_profile(PKI_SERVER)->name;
-	auto_free char *ca = machine_pki_path(v->m, "ca", "crt"), *cert = machine_pki_path(v->m, server, "crt"),
-		       *key = machine_pki_path(v->m, server, "key");
+	auto_free char *ca = machine_pki_path(c->m, "ca", "crt"), *cert = machine_pki_path(c->m, server, "crt"),
+		       *key = machine_pki_path(c->m, server, "key");
 	const bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
 	const struct channel_side side = {
-		.find = find_token, .arg = v, .ca = ca, .cert = pair ? cert : NULL, .cert_key = key
+		.find = find_token, .arg = c, .ca = ca, .cert = pair ? cert : NULL, .cert_key = key
 	};
 
-	v->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
-	return v->channel ? 0 : -1;
+	c->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	return c->channel ? 0 : -1;
 }
 
-static int read_question(struct visitor *v, long long deadline, struct err *e)
+static int read_question(struct client *c, long long deadline, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
 
-	if (channel_receive(v->channel, deadline, &text, e) < 0 || enroll_question_get(&text, &v->q, e) < 0)
+	if (channel_receive(c->channel, deadline, &text, e) < 0 || enroll_question_get(&text, &c->q, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		if (!v->q.csr[i])
+		if (!c->q.csr[i])
 			continue;
-		v->keys[i] = x509_csr_get(v->q.csr[i], e);
-		if (!v->keys[i])
+		c->keys[i] = x509_csr_get(c->q.csr[i], e);
+		if (!c->keys[i])
 			return err_wrap(e, "the request for %s", pki_profile((enum pki_leaf)i)->name);
 	}
 	return 0;
 }
 
 /* What it showed, and which key it is known by: that of the peer certificate, asked for now or shown. */
-static int identify(struct visitor *v, struct err *e)
+static int identify(struct client *c, struct err *e)
 {
-	x509_cert *cert = channel_cert(v->channel);
-	struct enroll_facts *f = &v->facts;
+	x509_cert *cert = channel_cert(c->channel);
+	struct enroll_facts *f = &c->facts;
 
-	if (v->keys[PKI_PEER])
-		f->key = x509_key_fingerprint(v->keys[PKI_PEER]);
+	if (c->keys[PKI_PEER])
+		f->key = x509_key_fingerprint(c->keys[PKI_PEER]);
 	if (!cert)
 		return f->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
-	x509_describe(cert, &v->cert);
-	f->cert = &v->cert;
+	x509_describe(cert, &c->cert);
+	f->cert = &c->cert;
 	f->cert_key = x509_spki_fingerprint(cert);
 	/* No other profile carries that name (pki/profile.h), and only members get this one. */
-	if (strcmp(v->cert.cn, PKI_PEER_CN) != 0)
-		return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", v->cert.cn);
+	if (strcmp(c->cert.cn, PKI_PEER_CN) != 0)
+		return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
 	if (!f->key)
 		f->key = xstrdup(f->cert_key);
 	return 0;
@@ -158,151 +158,151 @@ static void add_other(char ***others, const struct member *one)
 }
 
 /* What etcd knows of the name; ENROLL_UNKNOWN when nobody can be asked. */
-static enum enroll_view look(struct visitor *v)
+static enum enroll_view ask_etcd(struct client *c)
 {
 	cleanup(member_survey_free) struct member_survey s = { 0 };
 	enum enroll_view view = ENROLL_STRANGER;
 	struct err why = { 0 };
 
-	if (member_survey(v->m, SURVEY_MS, &s, &why) < 0 || !s.agreed)
+	if (member_survey(c->m, SURVEY_MS, &s, &why) < 0 || !s.agreed)
 		return ENROLL_UNKNOWN;
 	for (const struct member *one = s.list; one < s.list + s.n; one++) {
 		if (!one->listed)
 			continue;
-		if (strcmp(one->name, v->q.name) == 0)
+		if (strcmp(one->name, c->q.name) == 0)
 			view = one->answers ? ENROLL_ALIVE : ENROLL_MEMBER;
 		else
-			add_other(&v->facts.others, one);
+			add_other(&c->facts.others, one);
 	}
 	return view;
 }
 
 /* What others have to be asked for, which takes time: without the lock. */
-static int ask_around(struct visitor *v, struct err *e)
+static int gather_facts(struct client *c, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
-	int rc = identity_read(v->m, &id, e);
+	int rc = identity_read(c->m, &id, e);
 
 	if (rc < 0)
 		return -1;
-	v->facts.formed = rc > 0;
-	v->facts.view = rc > 0 ? look(v) : ENROLL_UNKNOWN;
-	resolve(v->q.address, &v->facts.addresses);
-	for (char **s = v->q.sans; s && *s; s++)
-		resolve(*s, &v->facts.addresses);
+	c->facts.formed = rc > 0;
+	c->facts.view = rc > 0 ? ask_etcd(c) : ENROLL_UNKNOWN;
+	resolve(c->q.address, &c->facts.addresses);
+	for (char **s = c->q.sans; s && *s; s++)
+		resolve(*s, &c->facts.addresses);
 	return 0;
 }
 
 /* 1: and a use of the token, 0, -1: as enroll_rules. */
-static int decide(struct visitor *v, struct err *e)
+static int decide(struct client *c, struct err *e)
 {
-	int rc = v->facts.cert ? 1 : token_store_find(v->m, channel_id(v->channel), &v->token, e);
+	int rc = c->facts.cert ? 1 : token_store_find(c->m, channel_id(c->channel), &c->token, e);
 
 	if (rc == 0)
-		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(v->channel));
-	rc = rc < 0 ? -1 : enroll_record_read(v->m, v->q.name, &v->record, e);
+		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(c->channel));
+	rc = rc < 0 ? -1 : enroll_record_read(c->m, c->q.name, &c->record, e);
 	if (rc < 0)
 		return -1;
-	v->facts.token = v->facts.cert ? NULL : &v->token;
-	v->facts.record = rc > 0 ? &v->record : NULL;
-	return enroll_rules(&v->q, &v->facts, e);
+	c->facts.token = c->facts.cert ? NULL : &c->token;
+	c->facts.record = rc > 0 ? &c->record : NULL;
+	return enroll_rules(&c->q, &c->facts, e);
 }
 
-static int sign(struct visitor *v, struct enroll_reply *r, struct err *e)
+static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile(i);
 		cleanup(x509_info_free) struct x509_info info = { 0 };
 		auto_cert x509_cert *cert = NULL;
-		auto_want struct pki_want want = pki_want(v->q.name, v->q.address, v->q.sans, p);
+		auto_want struct pki_want want = pki_want(c->q.name, c->q.address, c->q.sans, p);
 
-		if (!v->keys[i])
+		if (!c->keys[i])
 			continue;
-		if (pki_sign_leaf(v->m, &v->ca, &want, v->keys[i], &r->made.cert[i], e) < 0)
+		if (pki_sign_leaf(c->m, &c->ca, &want, c->keys[i], &r->made.cert[i], e) < 0)
 			return -1;
 		cert = x509_cert_parse(&r->made.cert[i], p->name, e);
 		if (!cert)
 			return -1;
 		x509_describe(cert, &info);
-		buf_printf(&v->serials, "%s%s:%s", v->serials.len > 0 ? " " : "", p->verb, info.serial);
+		buf_printf(&c->serials, "%s%s:%s", c->serials.len > 0 ? " " : "", p->verb, info.serial);
 	}
-	buf_add(&r->made.ca_pem, v->ca.pem.data, v->ca.pem.len);
+	buf_add(&r->made.ca_pem, c->ca.pem.data, c->ca.pem.len);
 	return 0;
 }
 
 /* All that must not happen twice at once. */
-static int grant(struct visitor *v, struct enroll_reply *r, struct err *e)
+static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 {
-	auto_close int lock = token_store_lock(v->m, e);
-	const struct enroll_facts *f = &v->facts;
-	struct err litter = { 0 };
+	auto_close int lock = token_store_lock(c->m, e);
+	const struct enroll_facts *f = &c->facts;
+	struct err unswept = { 0 };
 	int use;
 
 	if (lock < 0)
 		return -1;
-	if (token_store_sweep(v->m, &litter) < 0)
-		log_error(LOG_WARNING, &litter);
-	use = decide(v, e);
-	if (use < 0 || sign(v, r, e) < 0)
+	if (token_store_sweep(c->m, &unswept) < 0)
+		log_error(LOG_WARNING, &unswept);
+	use = decide(c, e);
+	if (use < 0 || sign(c, r, e) < 0)
 		return -1;
-	if (use > 0 && token_store_use(v->m, &v->token, v->q.name, f->key, e) < 0)
+	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, f->key, e) < 0)
 		return -1;
-	const struct enroll_record record = { .name = v->q.name,
-					      .address = v->q.address,
+	const struct enroll_record record = { .name = c->q.name,
+					      .address = c->q.address,
 					      .key = f->key,
 					      .former =
 						      f->cert && strcmp(f->cert_key, f->key) != 0 ? f->cert_key : NULL,
-					      .token = f->cert ? v->record.token : v->token.token.id,
-					      .serials = v->serials.data,
-					      .time = v->m->now };
+					      .token = f->cert ? c->record.token : c->token.token.id,
+					      .serials = c->serials.data,
+					      .time = c->m->now };
 
-	return enroll_record_write(v->m, &record, e);
+	return enroll_record_write(c->m, &record, e);
 }
 
-static int load_ca(struct visitor *v, struct err *e)
+static int load_ca(struct client *c, struct err *e)
 {
-	if (pki_pair_load(v->m, "ca", false, &v->ca, e) < 0)
+	if (pki_pair_load(c->m, "ca", false, &c->ca, e) < 0)
 		return -1;
-	if (!v->ca.cert || !v->ca.key)
+	if (!c->ca.cert || !c->ca.key)
 		return err_set(e, ERR_VERIFY, "this machine is not a CA host: it has no CA key");
-	return pki_check_ca(v->m, &v->ca, e);
+	return pki_check_ca(c->m, &c->ca, e);
 }
 
-static int answer(struct visitor *v, const struct enroll_reply *r, long long deadline, struct err *e)
+static int answer(struct client *c, const struct enroll_reply *r, long long deadline, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
 
-	return enroll_reply_put(r, &text, e) < 0 ? -1 : channel_send(v->channel, &text, deadline, e);
+	return enroll_reply_put(r, &text, e) < 0 ? -1 : channel_send(c->channel, &text, deadline, e);
 }
 
-/* The reasons of the rules are for the visitor; troubles of this host are for its own log. */
-static void refuse(struct visitor *v, struct err *why, long long deadline)
+/* The reasons of the rules are for the client; troubles of this host are for its own log. */
+static void refuse(struct client *c, struct err *why, long long deadline)
 {
 	static char trouble[] = "the CA host has a problem; its journal names it";
 	const bool told = why->class == ERR_VERIFY || why->class == ERR_PENDING;
 	const struct enroll_reply no = { .status = why->class == ERR_VERIFY ? ENROLL_REFUSED : ENROLL_BUSY,
 					 .message = told ? why->msg : trouble,
 					 .hint = told ? why->hint : NULL };
-	struct err deaf = { 0 };
+	struct err unsent = { 0 };
 
-	if (answer(v, &no, deadline, &deaf) < 0)
-		log_debug("%s", deaf.msg);
+	if (answer(c, &no, deadline, &unsent) < 0)
+		log_debug("%s", unsent.msg);
 }
 
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
 {
 	const long long deadline = clock_ms() + 1000LL * ENROLL_WHOLE_SECONDS;
-	auto_visitor struct visitor v = { .m = m, .facts = { .conf = &m->conf, .now = m->now, .source = source } };
+	auto_client struct client c = { .m = m, .facts = { .conf = &m->conf, .now = m->now, .source = source } };
 	auto_reply struct enroll_reply r = { 0 };
 
-	if (let_in(&v, fd, e) < 0)
+	if (handshake(&c, fd, e) < 0)
 		return -1;
-	if (read_question(&v, deadline, e) < 0 || load_ca(&v, e) < 0 || identify(&v, e) < 0 || ask_around(&v, e) < 0 ||
-	    grant(&v, &r, e) < 0) {
-		refuse(&v, e, deadline);
-		return v.q.name ? err_wrap(e, "as %s", v.q.name) : -1;
+	if (read_question(&c, deadline, e) < 0 || load_ca(&c, e) < 0 || identify(&c, e) < 0 ||
+	    gather_facts(&c, e) < 0 || grant(&c, &r, e) < 0) {
+		refuse(&c, e, deadline);
+		return c.q.name ? err_wrap(e, "as %s", c.q.name) : -1;
 	}
-	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", v.q.name, v.q.address, source,
-		 v.facts.cert ? "a certificate" : "the token ", v.facts.cert ? "" : v.token.token.id, v.serials.data);
-	return answer(&v, &r, deadline, e);
+	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c.q.name, c.q.address, source,
+		 c.facts.cert ? "a certificate" : "the token ", c.facts.cert ? "" : c.token.token.id, c.serials.data);
+	return answer(&c, &r, deadline, e);
 }

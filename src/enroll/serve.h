@@ -8,7 +8,7 @@
 
 #include "config/machine.h"
 
-/* How long one visitor may take: until it has shown who it is, and for all of it. */
+/* How long one client may take: until it has shown who it is, and for all of it. */
 #define ENROLL_SHAKE_SECONDS 5
 #define ENROLL_WHOLE_SECONDS 10
 

@@ -19,12 +19,12 @@
 #include "enroll/serve.h"
 
 #define TICK_SECONDS  1
-#define PARTING_MS    1000
+#define LINGER_MS     1000
 #define MINUTE_MS     60000
 #define SOURCES_NOTED 64
 #define LINES_NOTED   4 /* different reasons of one source that are logged in a minute */
 
-/* What a child reports about a visitor that got nothing; a pipe takes it as one write (PIPE_BUF). */
+/* What a child reports about a client that got nothing; a pipe takes it as one write (PIPE_BUF). */
 struct report {
 	char source[INET6_ADDRSTRLEN];
 	char why[256];
@@ -139,12 +139,12 @@ static void read_reports(struct server *s)
 		refused(s, r.source, r.why);
 }
 
-/* --- The visitors. */
+/* --- The clients. */
 
-/* Closing with something unread would cut off the answer (RFC 9112, 9.6): waits for the visitor to go first. */
-static void part(int fd)
+/* Closing with something unread would cut off the answer (RFC 9112, 9.6): waits for the client to go first. */
+static void linger(int fd)
 {
-	const long long deadline = clock_ms() + PARTING_MS;
+	const long long deadline = clock_ms() + LINGER_MS;
 	char rest[4096];
 	ssize_t n = 1;
 
@@ -154,7 +154,7 @@ static void part(int fd)
 }
 
 /* The child. */
-static void receive(const struct server *s, int fd, const char *source)
+static void serve(const struct server *s, int fd, const char *source)
 {
 	struct machine m = { 0 };
 	struct err e = { 0 };
@@ -169,7 +169,7 @@ static void receive(const struct server *s, int fd, const char *source)
 
 		if (write(s->reports[1], &r, sizeof(r)) < 0)
 			log_error(LOG_WARNING, &e);
-		part(fd);
+		linger(fd);
 	}
 	machine_free(&m);
 	_exit(0);
@@ -189,7 +189,7 @@ static struct child *place_for(struct server *s, const char *source)
 	return same < ENROLL_MAX_SOURCE ? free_one : NULL;
 }
 
-static void welcome(struct server *s)
+static void accept_client(struct server *s)
 {
 	struct sockaddr_storage from = { 0 };
 	socklen_t len = sizeof(from);
@@ -208,7 +208,7 @@ static void welcome(struct server *s)
 	}
 	c->pid = fork();
 	if (c->pid == 0)
-		receive(s, fd, source);
+		serve(s, fd, source);
 	if (c->pid < 0) {
 		log_warn("cannot start a process to serve %s: %s", source, strerror(errno));
 		c->pid = 0;
@@ -256,7 +256,7 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 		if (n > 0 && (p[0].revents & POLLNVAL))
 			return err_set(e, ERR_FAIL, "the file descriptor to listen on is not a socket");
 		if (n > 0 && (p[0].revents & POLLIN))
-			welcome(&s);
+			accept_client(&s);
 	}
 	read_reports(&s);
 	tick(&s, true);

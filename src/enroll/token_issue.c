@@ -60,11 +60,8 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
 	if ((o->name && strcmp(o->name, c->name) == 0) || (o->address && strcmp(o->address, c->address) == 0))
 		return err_set(e, ERR_CONFIG, "--name and --address must be those of the other machine");
-	for (size_t i = 0; i < c->n_members; i++) {
-		bool name = o->name && strcmp(c->members[i].name, o->name) == 0;
-		bool address = o->address && strcmp(c->members[i].address, o->address) == 0;
-
-		if (name == address || !o->name || !o->address)
+	for (size_t i = 0; o->name && o->address && i < c->n_members; i++) {
+		if ((strcmp(c->members[i].name, o->name) == 0) == (strcmp(c->members[i].address, o->address) == 0))
 			continue;
 		(void)err_set(e, ERR_CONFIG, "MEMBERS says %s=%s, not %s=%s", c->members[i].name, c->members[i].address,
 			      o->name, o->address);

@@ -74,7 +74,7 @@ char **endpoint_all(const struct machine *m)
 {
 	const struct config *c = &m->conf;
 	auto_free char *own = endpoint_own(m), *initial = setting(m, "ETCD_INITIAL_CLUSTER");
-	auto_strv char **parts = initial ? text_split(initial, ",") : NULL;
+	auto_strv char **parts = initial ? text_split(initial, BLANKS ",") : NULL;
 	char **list = NULL;
 
 	strv_add(&list, own);
