@@ -4,28 +4,7 @@
  */
 #pragma once
 
-#include "config/machine.h"
-#include "doctor/report.h"
-#include "member/health.h"
-#include "member/joining.h"
-#include "pki/list.h"
-#include "release/release.h"
-#include "service/outcome.h"
-
-struct doctor_exam {
-	bool has_outcome; /* setup has run since boot */
-	struct outcome outcome;
-	bool joins;		   /* this machine is on its way into a running cluster */
-	enum joining_step joining; /* how far */
-	bool has_release;
-	struct release release;	     /* the installed one */
-	struct member_survey survey; /* empty when nobody could be asked */
-	const struct member *here;   /* the one on this machine, or NULL */
-	struct pki_entry *certs;
-	size_t n_certs;
-	size_t servers;		     /* other machines that accept connections to the enrolment port */
-	struct doctor_report report; /* with the "ok" findings */
-};
+#include "doctor/exam.h"
 
 /*
  * Asks and reads all of it; what cannot be had is a finding. thorough: also what takes a few seconds, as the speed of

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "doctor/examine.h"
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/env.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "doctor/examine.h"
+#include "doctor/exam.h"
 
 /* --- Files (files.c). */
 
