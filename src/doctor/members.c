@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "doctor/examine.h"
 #include "doctor/parts.h"
 
 /* etcd keeps this many log entries for slow followers (server/etcdserver, DefaultSnapshotCatchUpEntries). */
