@@ -6,7 +6,8 @@
 #	machines 31 bookworm bookworm rpm
 #
 # which boots n1 (10.77.31.1, fd00:77:31::1), n2 and n3 and sets $MACHINES. The functions of machine.bash work on
-# $MACHINE; `on NAME` and `each` select the machines.
+# $MACHINE; `on NAME` and `each` select the machines. If the installation is not the subject of the file, it calls
+# `installed` instead, and `each reset` to start over.
 load machine
 
 # All tests install this release from the shared directory.
@@ -34,6 +35,13 @@ machines() {
 		pids+=($!)
 	done
 	wait_all "${pids[@]}"
+}
+
+# installed NET KIND…: the same with our package, installed and idle.
+installed() {
+	local net=$1
+	shift
+	machines "$net" "${@/%/+installed}"
 }
 
 # fresh NAME KIND: makes and boots a new machine.
@@ -109,9 +117,12 @@ prepared() {
 	on "$name" "umask 077; echo $secret >/etc/etcd/enroll-token"
 }
 
-# package NAME: installs the package with apt-get or dnf.
+# package NAME: installs the package with apt-get or dnf. If the machine has it, this is only the last step of an
+# installation: the hook that both formats call.
 package() {
-	on "$1" 'if command -v dnf; then dnf install etcd-cluster; else apt-get install etcd-cluster; fi' >/dev/null
+	on "$1" 'if command -v etcd-cluster; then /usr/libexec/etcd-cluster/hook configure
+	elif command -v dnf; then dnf install etcd-cluster
+	else apt-get install etcd-cluster; fi' >/dev/null
 }
 
 # packages NAME…: installs the package on all of them in parallel.

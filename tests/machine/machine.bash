@@ -18,35 +18,30 @@ need_root() {
 	[ "$(id -u)" = 0 ] || skip 'booting a machine needs root'
 }
 
-# boot NAME KIND [ADDRESS]: boots a new machine (tests/lib/rootfs) with our repository.
+# boot NAME KIND [ADDRESS]: boots a new machine that knows our repository. KIND+installed has our package, idle.
 boot() {
-	"$machine" destroy "$1" 2>/dev/null || true
-	"$machine" create "$@"
-	[ -z "${HOSTNAME_INSIDE-}" ] || echo "$HOSTNAME_INSIDE" >"$("$machine" root "$1")/etc/hostname"
-	"$machine" start "$1"
-	case $2 in
-	rpm) knows_dnf ;;
-	*) knows_apt ;;
-	esac | "$machine" exec "$1" sh -eu >/dev/null
+	local name=$1 kind=$2
+	shift 2
+	case $kind in *+*) ;; *) kind=$kind+source ;; esac
+	"$machine" destroy "$name" 2>/dev/null || true
+	"$machine" create "$name" "$kind" "$@"
+	[ -z "${HOSTNAME_INSIDE-}" ] || echo "$HOSTNAME_INSIDE" >"$("$machine" root "$name")/etc/hostname"
+	"$machine" start "$name"
+	MACHINE=$name idle
 }
 
-# apt without questions and progress.
-knows_apt() {
-	cat <<-'X'
-		echo "deb [signed-by=/srv/dist/repo/apt/etcd-cluster.gpg] file:/srv/dist/repo/apt stable main" >/etc/apt/sources.list
-		printf "%s\n" "Dpkg::Use-Pty 0;" "APT::Get::Assume-Yes 1;" "quiet 1;" "Dpkg::Progress-Fancy 0;" >/etc/apt/apt.conf.d/90test
-		echo debconf debconf/frontend select Noninteractive | debconf-set-selections
-		apt-get update
-	X
+# reset: boots the machine as it was when it was new, with the same addresses.
+reset() {
+	"$machine" reset "$MACHINE"
+	idle
 }
 
-# dnf without questions, with the signatures of the repository and of each package checked.
-knows_dnf() {
-	cat <<-'X'
-		echo assumeyes=True >>/etc/dnf/dnf.conf
-		printf "%s\n" "[etcd-cluster]" name=etcd-cluster baseurl=file:///srv/dist/repo/dnf gpgcheck=1 repo_gpgcheck=1 \
-			gpgkey=file:///srv/dist/repo/dnf/etcd-cluster.asc >/etc/yum.repos.d/etcd-cluster.repo
-	X
+# Waits until the setup of the boot, if there is one, has read its ROLE=none. It must not read the answers of the test.
+idle() {
+	wait_for '[ ! -e /usr/sbin/etcd-cluster ] || {
+		grep -qx STATE=idle /run/etcd-cluster/setup
+		[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ]
+	}'
 }
 
 # m SCRIPT: runs sh -eu in the machine of this file, without stdin and environment. `sh -e` ignores a failing "!

@@ -9,10 +9,9 @@ setup_file() {
 	export MACHINE=rpm-image
 	need_root
 	"$machine" destroy "$MACHINE" 2>/dev/null || true
-	"$machine" create "$MACHINE" rpm 10.77.22.1
+	"$machine" create "$MACHINE" rpm+source 10.77.22.1
 	image=$("$machine" root "$MACHINE")
 	export image
-	knows_dnf | chroot "$image" sh -eu
 }
 
 # in_image COMMAND…: runs it in the system that was never booted, with the mounts of an installer.
