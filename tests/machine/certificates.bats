@@ -8,10 +8,10 @@ load machine
 setup_file() {
 	export MACHINE=certificates
 	need_root
-	boot "$MACHINE" bookworm
+	boot "$MACHINE" bookworm+installed
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 	trust 3.4.23
-	m 'apt-get install etcd-cluster'
+	m 'etcd-cluster setup'
 	healthy
 }
 
@@ -91,14 +91,14 @@ served() {
 }
 
 @test "ca.crt and ca.key that were copied before are used and not changed" {
-	m 'gone
-	mkdir -p /etc/etcd/pki; cd /etc/etcd/pki
+	reset
+	m 'mkdir -p /etc/etcd/pki; cd /etc/etcd/pki
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 900 -subj /CN=theirs \
 		-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null; chmod 600 ca.key'
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 	trust 3.4.23
 	before=$(m 'cat /etc/etcd/pki/ca.* | sha256sum')
-	m 'apt-get install etcd-cluster'
+	m 'etcd-cluster setup'
 	healthy
 	[ "$before" = "$(m 'cat /etc/etcd/pki/ca.* | sha256sum')" ]
 	m 'openssl x509 -noout -issuer -in /etc/etcd/pki/server.crt | grep -q theirs'

@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Machines form a cluster during faults of power, cables, packets, clocks or a token. Each test starts with wiped
+# Machines form a cluster during faults of power, cables, packets, clocks or a token. Each test starts with new
 # machines. The network faults are losses without delays. Delays need the kernel's netem, which not every host has, or a
 # proxy, whose address neither the enrolment server nor etcd's peers accept.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
 setup_file() {
-	machines 58 bookworm bookworm rpm
+	installed 58 bookworm bookworm rpm
 }
 
-# Resets the machines: no package, the right clock, all cables connected, no packet loss.
+# Resets the machines: no setup yet, the right clock, all cables connected, no packet loss.
 setup() {
 	local name
 	for name in $MACHINES; do
-		[ -s "$set_dir/$name/pid" ] || "$machine" start "$name"
-		"$machine" link "$name" up
 		"$machine" loss "$name" 0
 	done
-	each 'gone >/dev/null 2>&1
-	rm -rf /etc/systemd/system/etcd-cluster-*.service.d /etc/systemd/system/etcd.service.d /run/cable-is-out /etc/faketime
-	systemctl daemon-reload
-	systemctl reset-failed'
+	[ "$BATS_TEST_NUMBER" -eq 1 ] || each reset
 	each prepared_here ROLE=cluster "$(members)"
 }
 prepared_here() {

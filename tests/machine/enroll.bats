@@ -6,7 +6,7 @@
 load cluster
 
 setup_file() {
-	machines 46 bookworm bookworm bookworm
+	installed 46 bookworm bookworm bookworm
 }
 
 # knocks TIMES: opens and closes so many connections from n1; each tenth sends a text other than TLS.

@@ -8,10 +8,7 @@ load machine
 setup_file() {
 	export MACHINE=faults
 	need_root
-	boot "$MACHINE" bookworm
-	answers ROLE=none
-	trust 3.4.23
-	m 'apt-get install etcd-cluster'
+	boot "$MACHINE" bookworm+installed
 }
 
 # Each test starts with an installed machine without setup and without mounts.

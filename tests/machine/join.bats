@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 44 bookworm bookworm rpm
+	installed 44 bookworm bookworm rpm
 }
 
 # invited NAME…: gives them answers and a token of n1.

@@ -9,10 +9,8 @@ load machine
 setup_file() {
 	export MACHINE=kill
 	need_root
-	boot "$MACHINE" bookworm
-	answers ROLE=none
+	boot "$MACHINE" bookworm+installed
 	trust 3.4.23
-	m 'apt-get install etcd-cluster'
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 }
 

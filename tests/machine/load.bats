@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 48 bookworm bookworm rpm bookworm
+	installed 48 bookworm bookworm rpm bookworm
 }
 
 # The clients run in n1, which always stays a member, and have the addresses of all machines.
@@ -123,8 +123,7 @@ invited() {
 	voters 4
 	report 'one left and came back'
 
-	"$machine" destroy n3
-	fresh n3 rpm
+	on n3 reset
 	token=$(m "etcd-cluster token new --name n3 --address $(v4 n3) 2>/dev/null")
 	invited n3 REPLACE=yes
 	package n3

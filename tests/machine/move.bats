@@ -6,7 +6,7 @@
 load cluster
 
 setup_file() {
-	machines 41 bookworm bookworm rpm
+	installed 41 bookworm bookworm rpm
 	form
 }
 
@@ -59,7 +59,9 @@ line_says() {
 }
 
 @test "a single member moves from loopback: after its restart its peer URL is the new address" {
-	each gone
+	"$machine" crash n2
+	"$machine" crash n3
+	on n1 reset
 	on n1 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on n1 trust "$etcd_version"
 	package n1

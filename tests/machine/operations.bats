@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 64 bookworm bookworm rpm bookworm
+	installed 64 bookworm bookworm rpm bookworm
 	ALL=$MACHINES
 	MACHINES=' n1 n2 n3'
 	form
@@ -45,9 +45,9 @@ kept() {
 	[ "$(on "$1" 'etcdctl.sh get --print-value-only kept')" = 'since the beginning' ]
 }
 
-# rebuilt NAME KIND: replaces the machine by a new one with the same name and the package source.
+# rebuilt NAME: replaces the machine by a new one with the same name.
 rebuilt() {
-	fresh "$1" "$2"
+	on "$1" reset
 	on "$1" trust "$etcd_version"
 }
 
@@ -93,7 +93,7 @@ rebuilt() {
 
 @test "a rebuilt machine replaces its dead member: a token and replace" {
 	documented 'etcd-cluster token new --name n2 --address 10.0.0.2' 'etcd-cluster replace'
-	rebuilt n3 rpm
+	rebuilt n3
 	prepared n3 ROLE=cluster "$(members)"
 	on n3 'rm /etc/etcd/enroll-token'
 	token_for n3 --name n3 --address "$(v4 n3)"
@@ -115,7 +115,7 @@ rebuilt() {
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]
 	systemctl is-active etcd-cluster-enroll.socket'
 	"$machine" crash n1
-	rebuilt n1 bookworm
+	rebuilt n1
 	on n1 answers ROLE=cluster "$(members)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	CA_HOST=n2 token_for n1 --name n1 --address "$(v4 n1)"
 	on n1 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token
@@ -138,7 +138,7 @@ rebuilt() {
 	on n2 exits 0 "etcd-cluster restore --force-new-cluster $id"
 	MACHINES=' n2' one_cluster 1
 	kept n2
-	rebuilt n3 rpm
+	rebuilt n3
 	on n3 answers ROLE=join "JOIN=$(v4 n2)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	CA_HOST=n2 token_for n3
 	on n3 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token'

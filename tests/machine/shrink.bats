@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 36 bookworm bookworm rpm bookworm bookworm
+	installed 36 bookworm bookworm rpm bookworm bookworm
 }
 
 # Starts a script in n1 that writes count/1, count/2, … to a member that answers and records the acknowledged writes.
@@ -127,8 +127,7 @@ leads() {
 @test "a rebuilt machine replaces its dead member" {
 	local token
 
-	"$machine" destroy n4
-	fresh n4 bookworm
+	on n4 reset
 	token=$(on n1 "etcd-cluster token new --name n4 --address $(v4 n4)")
 	on n4 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases ROLE=cluster "$(members)"
 	on n4 trust "$etcd_version"

@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 54 bookworm bookworm rpm
+	installed 54 bookworm bookworm rpm
 }
 
 # alone NAME: installs the package with only the location of the release as answer.
@@ -47,7 +47,7 @@ prepared_here() {
 }
 
 @test "a cluster of one with keys stays, and prints the next command" {
-	each gone
+	each reset
 	ONLY_ON='n1 n2' each alone_here
 	ONLY_ON='n1 n2' all_healthy
 	on n2 'etcdctl.sh put a 1'
@@ -86,7 +86,7 @@ alone_here() {
 }
 
 @test "answers that come before the end of the first setup: the CA that it made is moved aside" {
-	each gone
+	each reset
 	# Without a release: certificates exist, etcd was not started.
 	on n2 answers "RELEASE=$etcd_version" RELEASE_URL=none
 	on n2 trust "$etcd_version"
