@@ -4,7 +4,7 @@
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
-	make -s deb
+	flock Makefile make -s deb # rpm-package.bats builds it, too, in the same directory
 	version=$(dpkg-parsechangelog -S Version)
 	export deb dsc=$PWD/dist/etcd-cluster_$version.dsc
 	deb=$PWD/dist/etcd-cluster_${version}_$(dpkg --print-architecture).deb
