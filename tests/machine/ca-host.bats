@@ -7,7 +7,7 @@
 load cluster
 
 setup_file() {
-	machines 53 bookworm bookworm rpm
+	installed 53 bookworm bookworm rpm
 	form
 }
 
@@ -65,7 +65,7 @@ signed_by() {
 }
 
 @test "the first machine is reinstalled: it makes no second CA and replaces its dead member" {
-	fresh n1 bookworm
+	fresh n1 bookworm+installed
 	prepared n1 ROLE=cluster "$(members)"
 	on n1 'rm /etc/etcd/enroll-token'
 	package n1
@@ -82,7 +82,8 @@ signed_by() {
 }
 
 @test "as with kubeadm: the files of bundle, unpacked before the installation, and no token" {
-	each gone
+	on n1 reset
+	ONLY_ON='n2 n3' each gone
 	line=$(members)
 	for name in n1 n2 n3; do
 		on $name answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases ROLE=cluster "$line"

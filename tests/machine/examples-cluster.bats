@@ -50,7 +50,7 @@ used_up() {
 	on n2 wait_for 'grep -qx STATE=failed /run/etcd-cluster/setup'
 	on n2 exits 3 'etcd-cluster setup'
 	prints token
-	on n2 gone
+	on n2 reset
 }
 
 @test "cloud-init-cluster.yaml: write_files, then packages" {
@@ -73,7 +73,7 @@ for file in config["write_files"]:
 	done
 	wait_all $pids
 	as_answered
-	each gone
+	each reset
 }
 
 # play: runs the playbook for all three from outside.
@@ -86,9 +86,7 @@ play() {
 @test "ansible-cluster.yml: one play for all; the second run changes nothing" {
 	command -v ansible-playbook >/dev/null || skip 'there is no ansible-playbook (make deps installs it)'
 	on n1 python_for_machine
-	for name in n2 n3; do
-		on "$name" python_for_machine
-	done
+	ONLY_ON='n2 n3' each python_for_machine
 	each trust "$etcd_version"
 	site ansible-cluster.yml >"$BATS_TEST_TMPDIR/play.yml"
 	{
@@ -107,7 +105,6 @@ play() {
 	echo "$output"
 	[ "$(grep -cE 'changed=0 +unreachable=0 +failed=0' <<<"$output")" -eq 3 ]
 	[ "$(sort <<<"$pids")" = "$(each 'systemctl show -P MainPID etcd' | sort)" ]
-	each gone
 }
 
 # A machine image with the package that was never booted.
