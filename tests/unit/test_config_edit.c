@@ -4,7 +4,6 @@
  */
 #include "machine_fixture.h"
 
-
 static const struct {
 	const char *before, *key, *value, *after;
 } cases[] = {
