@@ -15,11 +15,11 @@
 #define LOOK_MS	    2000
 #define KUBEADM_DIR "/etc/kubernetes/pki/etcd" /* the container of the API server can see it */
 
-static void list_json(const struct machine *m, const struct pki_entry *list, size_t n)
+static void list_json(const struct machine *m, const struct pki_entry *list)
 {
 	struct json_object *array = json_new_array();
 
-	for (const struct pki_entry *c = list; c < list + n; c++) {
+	for (const struct pki_entry *c = list; c < list + PKI_ENTRIES; c++) {
 		struct json_object *o = json_object_in(array, NULL);
 
 		json_text(o, "name", c->name);
@@ -42,10 +42,10 @@ static void list_json(const struct machine *m, const struct pki_entry *list, siz
 	json_print(array);
 }
 
-static void list_text(const struct machine *m, const struct pki_entry *list, size_t n)
+static void list_text(const struct machine *m, const struct pki_entry *list)
 {
 	(void)printf("signed by: %s\n\n%-22s %9s  %s\n", list[0].source, "NAME", "DAYS LEFT", "SUBJECT");
-	for (const struct pki_entry *c = list; c < list + n; c++) {
+	for (const struct pki_entry *c = list; c < list + PKI_ENTRIES; c++) {
 		if (c->present)
 			(void)printf("%-22s %9lld  %s\n", c->name, pki_days_left(m, c->info.not_after),
 				     c->info.subject);
@@ -58,13 +58,11 @@ static void list_text(const struct machine *m, const struct pki_entry *list, siz
 
 static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct pki_entry *entries = NULL;
-	size_t n = 0;
+	struct pki_entry *entries = pki_list(m);
 
 	(void)e;
-	pki_list(m, &entries, &n);
-	(a->json ? list_json : list_text)(m, entries, n);
-	pki_list_free(entries, n);
+	(a->json ? list_json : list_text)(m, entries);
+	pki_list_free(entries);
 	return 0;
 }
 

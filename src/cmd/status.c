@@ -5,12 +5,9 @@
 #include "doctor/examine.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/json.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "config/key.h"
@@ -109,9 +106,9 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 	if (votes.all > 0)
 		(void)printf("cluster       " ID_FMT ", %zu of %zu voting members healthy, %zu needed\n",
 			     s->survey.cluster_id, votes.healthy, votes.all, votes.quorum);
-	if (s->n_certs > 0) {
+	if (s->certs) {
 		(void)fputs("certificates ", stdout);
-		for (size_t i = 0; i < s->n_certs; i++) {
+		for (size_t i = 0; i < PKI_ENTRIES; i++) {
 			if (s->certs[i].present)
 				(void)printf("%s %s %lld days", i ? "," : "", s->certs[i].name,
 					     pki_days_left(m, s->certs[i].info.not_after));
@@ -265,7 +262,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 	json_machine(top, m, s);
 	json_cluster(top, m, s);
 	array = json_array_in(top, "certificates");
-	for (size_t i = 0; i < s->n_certs; i++) {
+	for (size_t i = 0; s->certs && i < PKI_ENTRIES; i++) {
 		struct json_object *o = json_object_in(array, NULL);
 
 		json_text(o, "name", s->certs[i].name);

@@ -21,8 +21,7 @@ struct doctor_exam {
 	struct release release;	     /* the installed one */
 	struct member_survey survey; /* empty when nobody could be asked */
 	const struct member *here;   /* the one on this machine, or NULL */
-	struct pki_entry *certs;
-	size_t n_certs;
+	struct pki_entry *certs;     /* pki_list; NULL: not looked at */
 	size_t servers;		     /* other machines that accept connections to the enrolment port */
 	struct doctor_report report; /* with the "ok" findings */
 };

@@ -79,7 +79,7 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	struct err unasked = { 0 };
 	pid_t pid = ask(m, x, &unasked);
 
-	pki_list(m, &x->certs, &x->n_certs);
+	x->certs = pki_list(m);
 	if (thorough)
 		doctor_start(m, r);
 	else
@@ -142,7 +142,7 @@ void doctor_exam_free(struct doctor_exam *x)
 	outcome_free(&x->outcome);
 	release_free(&x->release);
 	member_survey_free(&x->survey);
-	pki_list_free(x->certs, x->n_certs);
+	pki_list_free(x->certs);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };
 }

@@ -164,7 +164,7 @@ void doctor_files(const struct machine *m, struct doctor_exam *x)
 		check_wanted(m, &x->release, r);
 		check_env(m, &x->release, r);
 	}
-	for (const struct pki_entry *one = x->certs; one < x->certs + x->n_certs; one++) {
+	for (const struct pki_entry *one = x->certs; one && one < x->certs + PKI_ENTRIES; one++) {
 		if (one->problem)
 			doctor_warn(r, "certificate %s: %s -> %s", one->name, one->problem, one->fix ? one->fix : "");
 		else if (one->present)

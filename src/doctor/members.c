@@ -2,11 +2,9 @@
  *
  * What a survey of the members means, in plain sentences. Nobody is asked here.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "doctor/examine.h"
 #include "doctor/parts.h"

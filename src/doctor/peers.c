@@ -193,7 +193,7 @@ void doctor_peers(const struct machine *m, struct doctor_exam *x)
 
 	find_others(m, &x->survey, &all);
 	reach(&all);
-	for (size_t i = 0; i < x->n_certs; i++)
+	for (size_t i = 0; x->certs && i < PKI_ENTRIES; i++)
 		if (x->certs[i].present && strcmp(x->certs[i].name, "peer") == 0)
 			certificate = &x->certs[i];
 	for (size_t i = 0; i < all.n; i++) {

@@ -85,9 +85,9 @@ static int check_leaf(const struct machine *m, const struct pki_pair *ca, const 
 	return err_hint(e, "on the machine with ca.key: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
 }
 
-void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
+struct pki_entry *pki_list(const struct machine *m)
 {
-	struct pki_entry *all = xcalloc(PKI_LEAVES + 1, sizeof(*all));
+	struct pki_entry *all = xcalloc(PKI_ENTRIES, sizeof(*all));
 	auto_pair struct pki_pair ca = { 0 };
 	struct err ca_why = { 0 };
 	bool usable;
@@ -105,13 +105,12 @@ void pki_list(const struct machine *m, struct pki_entry **list, size_t *n)
 		end(entry, &leaf, &why);
 	}
 	end(&all[0], &ca, &ca_why);
-	*list = all;
-	*n = PKI_LEAVES + 1;
+	return all;
 }
 
-void pki_list_free(struct pki_entry *list, size_t n)
+void pki_list_free(struct pki_entry *list)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; list && i < PKI_ENTRIES; i++) {
 		free(list[i].path);
 		x509_info_free(&list[i].info);
 		free(list[i].source);

@@ -6,6 +6,9 @@
 
 #include "adapter/x509.h"
 #include "config/machine.h"
+#include "pki/profile.h"
+
+#define PKI_ENTRIES (PKI_LEAVES + 1)
 
 struct pki_entry {
 	const char *name; /* "ca", "server", … */
@@ -17,6 +20,6 @@ struct pki_entry {
 	char *fix;     /* the command that fixes it, or NULL */
 };
 
-/* All of them, the CA first. A file that cannot be read is a problem of its entry. Freed with pki_list_free. */
-void pki_list(const struct machine *m, struct pki_entry **list, size_t *n);
-void pki_list_free(struct pki_entry *list, size_t n);
+/* PKI_ENTRIES, the CA first. A file that cannot be read is a problem of its entry. Freed with pki_list_free. */
+struct pki_entry *pki_list(const struct machine *m);
+void pki_list_free(struct pki_entry *list); /* which may be NULL */

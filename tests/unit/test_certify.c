@@ -250,7 +250,6 @@ static void a_refusal_changes_nothing(void **state)
 	struct err why = { 0 };
 	struct pki_entry *list;
 	bool shown = r->days < 0; /* a wrong clock is not shown with a certificate */
-	size_t n;
 
 	open_node(&m, "");
 	ensure(&m, 1);
@@ -263,10 +262,10 @@ static void a_refusal_changes_nothing(void **state)
 	if (why.class != r->class || !strstr(why.msg, r->message) || !why.hint[0])
 		fail_msg("class %d, %s (%s)", (int)why.class, why.msg, why.hint);
 	assert_tree(before);
-	pki_list(&m, &list, &n);
-	for (size_t i = 0; i < n; i++)
+	list = pki_list(&m);
+	for (size_t i = 0; i < PKI_ENTRIES; i++)
 		shown = shown || list[i].problem;
-	pki_list_free(list, n);
+	pki_list_free(list);
 	assert_true(shown);
 }
 
@@ -316,7 +315,6 @@ static void no_certificate_outlives_its_ca(void **state)
 	cleanup(machine_free) struct machine m;
 	struct pki_entry *list;
 	time_t end;
-	size_t n;
 
 	(void)state;
 	open_node(&m, "CA_DAYS=100\nCERT_DAYS=90\n");
@@ -324,13 +322,13 @@ static void no_certificate_outlives_its_ca(void **state)
 	m.now += 80LL * DAY;
 	ensure(&m, 1);
 	ensure(&m, 0); /* the CA limits their validity: they are not renewed again and again */
-	pki_list(&m, &list, &n);
+	list = pki_list(&m);
 	end = list[0].info.not_after;
 	assert_int_equal(end, NOW + 100LL * DAY);
 	assert_non_null(strstr(list[0].problem, "ends on"));
-	for (size_t i = 1; i < n; i++)
+	for (size_t i = 1; i < PKI_ENTRIES; i++)
 		assert_int_equal(list[i].info.not_after, end);
-	pki_list_free(list, n);
+	pki_list_free(list);
 }
 
 /* RENEW_BEFORE_DAYS is longer than the validity of such a certificate: a third of the validity counts. */

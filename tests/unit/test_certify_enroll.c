@@ -22,14 +22,13 @@ static void assert_enrolled(const struct machine *m)
 {
 	struct pki_entry *list;
 	int calls = server.calls;
-	size_t n;
 
 	assert_settled(m);
 	assert_int_equal(server.calls, calls);
 	free(shell("test ! -e pki.old"));
-	pki_list(m, &list, &n);
+	list = pki_list(m);
 	assert_string_equal(list[0].source, server.name);
-	pki_list_free(list, n);
+	pki_list_free(list);
 }
 
 /* A machine that has enrolled. */
@@ -246,7 +245,6 @@ static void with_the_ca_key_no_server_is_asked(void **state)
 	cleanup(machine_free) struct machine m, waiting;
 	struct err why = { 0 };
 	struct pki_entry *list;
-	size_t n;
 
 	(void)state;
 	enrolled(&m);
@@ -255,9 +253,9 @@ static void with_the_ca_key_no_server_is_asked(void **state)
 	copy_ca("key");
 	assert_int_equal(pki_origin(&m), PKI_CA);
 	assert_int_equal(certify_renew(&m, NULL, true, &why), 1);
-	pki_list(&m, &list, &n);
+	list = pki_list(&m);
 	assert_string_equal(list[0].source, "this machine");
-	pki_list_free(list, n);
+	pki_list_free(list);
 
 	free(shell("rm -r pki"));
 	server.does = BUSY;
