@@ -51,15 +51,12 @@ static void offer_releases(const struct machine *m, const char *begun)
 
 static void offer_tokens(const struct machine *m, const char *begun)
 {
-	struct token_entry *list = NULL;
+	auto_token_list struct token_list list = { 0 };
 	struct err ignored = { 0 };
-	size_t n = 0;
+	int rc = token_store_list(m, &list, &ignored);
 
-	if (token_store_list(m, &list, &n, &ignored) < 0)
-		n = 0;
-	for (size_t i = 0; i < n; i++)
-		offer(list[i].token.id, begun);
-	token_list_free(list, n);
+	for (size_t i = 0; rc == 0 && i < list.n; i++)
+		offer(list.entries[i].token.id, begun);
 }
 
 static void offer_certs(const struct machine *m, const char *begun)

@@ -48,11 +48,11 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 	return 1;
 }
 
-static void list_json(const struct token_entry *list, size_t n, time_t now)
+static void list_json(const struct token_list *list, time_t now)
 {
 	struct json_object *array = json_new_array(), *used;
 
-	for (const struct token_entry *t = list; t < list + n; t++) {
+	for (const struct token_entry *t = list->entries; t < list->entries + list->n; t++) {
 		struct json_object *o = json_object_in(array, NULL);
 
 		json_text(o, "id", t->token.id);
@@ -75,10 +75,10 @@ static void list_json(const struct token_entry *list, size_t n, time_t now)
 	json_print(array);
 }
 
-static void list_text(const struct token_entry *list, size_t n, time_t now)
+static void list_text(const struct token_list *list, time_t now)
 {
 	(void)printf("%-16s %9s  %-20s  %-24s %s\n", "ID", "USES LEFT", "EXPIRES", "FOR", "USED BY");
-	for (const struct token_entry *t = list; t < list + n; t++) {
+	for (const struct token_entry *t = list->entries; t < list->entries + list->n; t++) {
 		auto_free char *who = whom(t);
 
 		(void)printf("%s %9u  %s  %-24s", t->token.id, token_left(t, now), clock_minute(t->expires).text, who);
@@ -90,14 +90,12 @@ static void list_text(const struct token_entry *list, size_t n, time_t now)
 
 static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	struct token_entry *entries = NULL;
-	size_t n = 0;
-	int rc = token_store_list(m, &entries, &n, e);
+	auto_token_list struct token_list all = { 0 };
 
-	if (rc == 0)
-		(a->json ? list_json : list_text)(entries, n, m->now);
-	token_list_free(entries, n);
-	return rc;
+	if (token_store_list(m, &all, e) < 0)
+		return -1;
+	(a->json ? list_json : list_text)(&all, m->now);
+	return 0;
 }
 
 static int revoke(const struct machine *m, const struct cmd_args *a, struct err *e)

@@ -41,16 +41,14 @@ static void check_port(const struct machine *m, struct doctor_report *r)
 /* How many more machines can enrol with the tokens. */
 static unsigned int tokens_left(const struct machine *m, struct doctor_report *r)
 {
-	struct token_entry *list = NULL;
+	auto_token_list struct token_list list = { 0 };
 	unsigned int left = 0;
 	struct err e = { 0 };
-	size_t n = 0;
 
-	if (token_store_list(m, &list, &n, &e) < 0)
+	if (token_store_list(m, &list, &e) < 0)
 		doctor_error(r, &e);
-	for (size_t i = 0; i < n; i++)
-		left += token_left(&list[i], m->now);
-	token_list_free(list, n);
+	for (size_t i = 0; i < list.n; i++)
+		left += token_left(&list.entries[i], m->now);
 	return left;
 }
 

@@ -10,16 +10,12 @@
 static int expected(const struct machine *m, struct err *e)
 {
 	auto_strv char **enrolled = enroll_record_names(m);
-	struct token_entry *tokens = NULL;
-	size_t n = 0;
-	int rc;
+	auto_token_list struct token_list tokens = { 0 };
 
 	/* A second CA host may have served nobody yet. */
 	if (m->conf.role == ROLE_JOIN || (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1))
 		return 1;
-	rc = token_store_list(m, &tokens, &n, e);
-	token_list_free(tokens, n);
-	return rc < 0 ? -1 : enrolled || n > 0;
+	return token_store_list(m, &tokens, e) < 0 ? -1 : enrolled || tokens.n > 0;
 }
 
 static int sweep(const struct machine *m, struct err *e)

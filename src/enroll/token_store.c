@@ -28,11 +28,12 @@ void token_entry_free(struct token_entry *t)
 	*t = (struct token_entry){ 0 };
 }
 
-void token_list_free(struct token_entry *list, size_t n)
+void token_list_free(struct token_list *list)
 {
-	for (size_t i = 0; i < n; i++)
-		token_entry_free(&list[i]);
-	free(list);
+	for (size_t i = 0; i < list->n; i++)
+		token_entry_free(&list->entries[i]);
+	free(list->entries);
+	*list = (struct token_list){ 0 };
 }
 
 const struct token_use *token_used_by(const struct token_entry *t, const char *name)
@@ -178,20 +179,19 @@ int token_store_remove(const struct machine *m, const char *id, struct err *e)
 	return token_is_id(id) ? file_wipe(path, e) : 0;
 }
 
-int token_store_list(const struct machine *m, struct token_entry **list, size_t *n, struct err *e)
+int token_store_list(const struct machine *m, struct token_list *list, struct err *e)
 {
 	auto_free char *dir = tokens_dir(m);
 	auto_strv char **ids = NULL;
 
-	*list = NULL;
-	*n = 0;
+	*list = (struct token_list){ 0 };
 	if (file_list(dir, token_is_id, &ids, e) < 0)
 		return -1;
-	*list = xcalloc(strv_len(ids), sizeof(**list));
+	list->entries = xcalloc(strv_len(ids), sizeof(*list->entries));
 	for (char **id = ids; id && *id; id++) {
-		int found = token_store_find(m, *id, &(*list)[*n], e);
+		int found = token_store_find(m, *id, &list->entries[list->n], e);
 
-		*n += found != 0;
+		list->n += found != 0;
 		if (found < 0)
 			return -1;
 	}

@@ -33,9 +33,16 @@ struct token_entry {
 	size_t n_used;
 };
 
+struct token_list {
+	struct token_entry *entries;
+	size_t n;
+};
+
 #define auto_token_entry cleanup(token_entry_free)
-/* Wipes it, too. */
+#define auto_token_list	 cleanup(token_list_free)
+/* These wipe them, too. */
 void token_entry_free(struct token_entry *t);
+void token_list_free(struct token_list *list);
 
 /* Who used it under this name; NULL: nobody. */
 const struct token_use *token_used_by(const struct token_entry *t, const char *name);
@@ -64,11 +71,10 @@ int token_store_use(const struct machine *m, struct token_entry *t, const char *
 int token_store_remove(const struct machine *m, const char *id, struct err *e) MUST_CHECK;
 
 /*
- * All of them, by id. A file that cannot be understood is an error. The caller frees with token_list_free, also after
- * a failure.
+ * All of them, by id. A file that cannot be understood is an error; those before it are in the list. The caller frees,
+ * also after a failure.
  */
-int token_store_list(const struct machine *m, struct token_entry **list, size_t *n, struct err *e) MUST_CHECK;
-void token_list_free(struct token_entry *list, size_t n);
+int token_store_list(const struct machine *m, struct token_list *list, struct err *e) MUST_CHECK;
 
 /*
  * Removes those that have expired, and those that were used up an hour ago: until then a machine whose answer got lost

@@ -187,15 +187,14 @@ static void a_kill_damages_nothing(void **state)
 static void tokens_are_listed_by_id_and_removed(void **state)
 {
 	const struct machine *m = *state;
-	struct token_entry *list = NULL;
+	struct token_list list;
 	char ids[3][TOKEN_ID_HEX];
 	struct err er = { 0 };
-	size_t n = 9;
 	int lock;
 
-	assert_ok(token_store_list(m, &list, &n, e));
-	assert_int_equal(n, 0);
-	token_list_free(list, n);
+	assert_ok(token_store_list(m, &list, e));
+	assert_int_equal(list.n, 0);
+	token_list_free(&list);
 	assert_ok((lock = token_store_lock(m, e)));
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
 		auto_token_entry struct token_entry t = entry(1);
@@ -206,16 +205,17 @@ static void tokens_are_listed_by_id_and_removed(void **state)
 		memcpy(ids[i], t.token.id, sizeof(ids[i]));
 		assert_ok(token_store_put(m, &t, e));
 	}
-	assert_ok(token_store_list(m, &list, &n, e));
-	assert_int_equal(n, 3);
-	assert_true(strcmp(list[0].token.id, list[1].token.id) < 0 && strcmp(list[1].token.id, list[2].token.id) < 0);
-	token_list_free(list, n);
+	assert_ok(token_store_list(m, &list, e));
+	assert_int_equal(list.n, 3);
+	for (size_t i = 1; i < list.n; i++)
+		assert_true(strcmp(list.entries[i - 1].token.id, list.entries[i].token.id) < 0);
+	token_list_free(&list);
 	assert_int_equal(token_store_remove(m, ids[1], &er), 1);
 	assert_int_equal(token_store_remove(m, ids[1], &er), 0);
 	assert_int_equal(token_store_remove(m, "../tokens/../../../x", &er), 0);
-	assert_ok(token_store_list(m, &list, &n, e));
-	assert_int_equal(n, 2);
-	token_list_free(list, n);
+	assert_ok(token_store_list(m, &list, e));
+	assert_int_equal(list.n, 2);
+	token_list_free(&list);
 	close(lock);
 }
 
