@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adapter/dial.h"
 #include "adapter/digest.h"
+#include "adapter/probe.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "config/check.h"
@@ -67,31 +67,19 @@ static bool ip_text(const struct sockaddr *a, char text[NI_MAXHOST])
 	       getnameinfo(a, len, text, NI_MAXHOST, NULL, 0, NI_NUMERICHOST) == 0;
 }
 
-/* The address that a datagram to the literal `to` would leave from, or NULL. */
-static char *source_towards(const char *to)
-{
-	struct sockaddr_storage dest, own = { 0 };
-	socklen_t dest_len = dial_literal(to, 9, &dest), own_len = sizeof(own);
-	auto_close int fd = socket(dest.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char text[NI_MAXHOST];
-	bool found = fd >= 0 && connect(fd, (struct sockaddr *)&dest, dest_len) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
-		     ip_text((struct sockaddr *)&own, text) && !config_check_address(text);
-
-	return found ? xstrdup(text) : NULL;
-}
-
 char *config_default_address(struct err *e)
 {
-	char *found = source_towards("192.0.2.1");
+	static const char *const outside[] = { "192.0.2.1", "2001:db8::1" };
 
-	if (!found)
-		found = source_towards("2001:db8::1");
-	if (!found) {
-		(void)err_set(e, ERR_PENDING, "the address of this machine is unknown: it has no default route yet");
-		(void)err_hint(e, "if it never gets a default route, write ADDRESS= and its address in cluster.conf");
+	for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
+		auto_free char *own = probe_source(outside[i]);
+
+		if (own && !config_check_address(own))
+			return steal(&own);
 	}
-	return found;
+	(void)err_set(e, ERR_PENDING, "the address of this machine is unknown: it has no default route yet");
+	(void)err_hint(e, "if it never gets a default route, write ADDRESS= and its address in cluster.conf");
+	return NULL;
 }
 
 char *config_default_release(const struct layout *at)
