@@ -212,6 +212,13 @@ char *keyfile_copy(const struct keyfile *k, const char *key)
 	return value ? xstrdup(value) : NULL;
 }
 
+char *keyfile_text(const struct keyfile *k, const char *key)
+{
+	const char *value = keyfile_get(k, key);
+
+	return xstrdup(value ? value : "");
+}
+
 bool keyfile_time(const struct keyfile *k, const char *key, time_t *out)
 {
 	const char *value = keyfile_get(k, key);

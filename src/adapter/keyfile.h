@@ -52,8 +52,9 @@ void keyfile_free(struct keyfile *k);
 /* The value of key, or NULL. */
 const char *keyfile_get(const struct keyfile *k, const char *key);
 
-/* A copy of it, or NULL. The caller frees. */
+/* A copy of it, or NULL; and "" without one. The caller frees. */
 char *keyfile_copy(const struct keyfile *k, const char *key);
+char *keyfile_text(const struct keyfile *k, const char *key);
 
 /* The value of key as seconds since 1970; false when there is none or it is no such number. */
 bool keyfile_time(const struct keyfile *k, const char *key, time_t *out);

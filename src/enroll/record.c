@@ -24,13 +24,6 @@ static char *path_of(const struct machine *m, const char *name)
 	return xasprintf("%s/members/%s", m->at.enroll, name);
 }
 
-static char *value_of(const struct keyfile *k, const char *key)
-{
-	const char *value = keyfile_get(k, key);
-
-	return xstrdup(value ? value : "");
-}
-
 int enroll_record_read(const struct machine *m, const char *name, struct enroll_record *r, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
@@ -39,12 +32,12 @@ int enroll_record_read(const struct machine *m, const char *name, struct enroll_
 	*r = (struct enroll_record){ 0 };
 	if (keyfile_read(path, &k, e) < 0)
 		return err_absent(e);
-	r->name = value_of(&k, "NAME");
-	r->address = value_of(&k, "ADDRESS");
-	r->key = value_of(&k, "KEY");
-	r->former = value_of(&k, "FORMER");
-	r->token = value_of(&k, "TOKEN");
-	r->serials = value_of(&k, "SERIALS");
+	r->name = keyfile_text(&k, "NAME");
+	r->address = keyfile_text(&k, "ADDRESS");
+	r->key = keyfile_text(&k, "KEY");
+	r->former = keyfile_text(&k, "FORMER");
+	r->token = keyfile_text(&k, "TOKEN");
+	r->serials = keyfile_text(&k, "SERIALS");
 	if (strcmp(r->name, name) != 0 || !*r->key || !keyfile_time(&k, "TIME", &r->time)) {
 		(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
 		return err_hint(e, "remove it; the machine then needs a new token to enrol again");

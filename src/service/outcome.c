@@ -24,13 +24,6 @@ static char *path_of(const struct machine *m)
 	return xasprintf("%s/setup", m->at.run);
 }
 
-static char *text_of(const struct keyfile *file, const char *key)
-{
-	const char *text = keyfile_get(file, key);
-
-	return xstrdup(text ? text : "");
-}
-
 int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 {
 	auto_free char *path = path_of(m);
@@ -48,8 +41,8 @@ int outcome_read(const struct machine *m, struct outcome *o, struct err *e)
 			continue;
 		*o = (struct outcome){ .state = (enum outcome_state)i,
 				       .exit = (int)number,
-				       .message = text_of(&file, "MESSAGE"),
-				       .hint = text_of(&file, "HINT") };
+				       .message = keyfile_text(&file, "MESSAGE"),
+				       .hint = keyfile_text(&file, "HINT") };
 		return 1;
 	}
 	return err_set(e, ERR_FAIL, "%s is damaged; the next setup writes it again", path);
