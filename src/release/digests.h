@@ -54,7 +54,7 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;
 
 /*
- * The last level (sums.c): SHA256SUMS with SHA256SUMS.sig beside it, from the cache or a mirror, signed by a key that
+ * The last level: SHA256SUMS with SHA256SUMS.sig beside it, from the cache or a mirror, signed by a key that
  * the administrator has put on this machine. Upstream signs nothing today; a site that rebuilds or vets releases does.
  * 1 found, 0 there is none, -1: ERR_VERIFY when what there is cannot be trusted, ERR_PENDING when only the network is
  * missing. Good ones are kept in the cache. The caller frees d.
