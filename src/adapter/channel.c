@@ -4,12 +4,9 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/tls.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 /* An external secret belongs to one hash (RFC 8446, 4.2.11): these are the suites with SHA-256. */
@@ -54,10 +51,9 @@ static SSL_SESSION *session_of(SSL *tls, const unsigned char *key)
 {
 	SSL_SESSION *session = SSL_SESSION_new();
 
-	if (!session || SSL_SESSION_set1_master_key(session, key, CHANNEL_KEY_LEN) != 1 ||
-	    SSL_SESSION_set_cipher(session, SSL_CIPHER_find(tls, aes_128_gcm_sha256)) != 1 ||
-	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1)
-		abort();
+	must(session && SSL_SESSION_set1_master_key(session, key, CHANNEL_KEY_LEN) == 1 &&
+	     SSL_SESSION_set_cipher(session, SSL_CIPHER_find(tls, aes_128_gcm_sha256)) == 1 &&
+	     SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1);
 	return session;
 }
 
@@ -102,8 +98,7 @@ static struct channel *begin(const struct channel_side *side, const SSL_METHOD *
 
 	if (!ctx)
 		return NULL;
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITES) != 1)
-		abort();
+	must(SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_ciphersuites(ctx, SUITES) == 1);
 	/* Nothing is resumed: each connection proves itself. */
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_num_tickets(ctx, 0);
@@ -150,8 +145,7 @@ static void expect_host(SSL *tls, const char *host)
 	X509_VERIFY_PARAM *want = SSL_get0_param(tls);
 
 	X509_VERIFY_PARAM_set_hostflags(want, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-	if (X509_VERIFY_PARAM_set1_ip_asc(want, host) != 1 && X509_VERIFY_PARAM_set1_host(want, host, 0) != 1)
-		abort();
+	must(X509_VERIFY_PARAM_set1_ip_asc(want, host) == 1 || X509_VERIFY_PARAM_set1_host(want, host, 0) == 1);
 	ERR_clear_error();
 }
 
@@ -200,8 +194,7 @@ struct channel *channel_accept(const struct channel_side *side, int fd, long lon
 		return NULL;
 	SSL_set_psk_find_session_callback(c->tls, find_secret);
 	/* OpenSSL wants a context for sessions from a server that asks for certificates; a secret counts as a session. */
-	if (SSL_set_session_id_context(c->tls, aes_128_gcm_sha256, sizeof(aes_128_gcm_sha256)) != 1)
-		abort();
+	must(SSL_set_session_id_context(c->tls, aes_128_gcm_sha256, sizeof(aes_128_gcm_sha256)) == 1);
 	if (shake(c, deadline, e) < 0) {
 		if (e->class == ERR_VERIFY && c->id[0] && !c->known)
 			(void)err_set(e, ERR_VERIFY, "there is no token %s here", c->id);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/tls.h"
 
-#include <stdlib.h>
-
 #include "adapter/dial.h"
 #include "adapter/x509.h"
 
@@ -23,8 +21,7 @@ SSL_CTX *tls_context(const SSL_METHOD *method, const char *ca, const char *cert,
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	const char *failed;
 
-	if (!ctx)
-		abort(); /* out of memory, as below */
+	must(ctx != NULL);
 	(void)X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx),
 					  X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_PARTIAL_CHAIN);
 	failed = load(ctx, ca, cert, key);
@@ -39,8 +36,7 @@ SSL *tls_over(SSL_CTX *ctx, int fd)
 {
 	SSL *tls = SSL_new(ctx);
 
-	if (!tls || SSL_set_fd(tls, fd) != 1)
-		abort();
+	must(tls && SSL_set_fd(tls, fd) == 1);
 	SSL_CTX_free(ctx); /* tls keeps it */
 	return tls;
 }

@@ -7,11 +7,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 #define MAX_FILE    262144 /* a trust bundle of a hundred CAs fits */
@@ -68,8 +66,7 @@ void x509_cert_pem(x509_cert *cert, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	if (!bio || PEM_write_bio_X509(bio, cert) != 1)
-		abort(); /* in memory only a lack of it can fail */
+	must(bio && PEM_write_bio_X509(bio, cert) == 1);
 	x509_take_bio(bio, out);
 }
 
@@ -79,8 +76,7 @@ static char *name_text(const X509_NAME *name)
 	auto_buf struct buf out = { 0 };
 	char *text;
 
-	if (!bio)
-		abort();
+	must(bio != NULL);
 	(void)X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253);
 	x509_take_bio(bio, &out);
 	text = xstrdup(buf_str(&out));
@@ -160,8 +156,7 @@ static GENERAL_NAME *san_of(const char *text)
 	text_lower(name);
 	if (!san)
 		san = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_DNS, name, 0);
-	if (!san)
-		abort();
+	must(san != NULL);
 	ERR_clear_error(); /* a name is not an address */
 	return san;
 }
@@ -229,8 +224,7 @@ static char *hex_digest(int len, unsigned char **der)
 	unsigned int size = 0;
 	char *hex;
 
-	if (len < 0 || EVP_Digest(*der, (size_t)len, digest, &size, EVP_sha256(), NULL) != 1)
-		abort();
+	must(len >= 0 && EVP_Digest(*der, (size_t)len, digest, &size, EVP_sha256(), NULL) == 1);
 	OPENSSL_free(*der);
 	hex = xcalloc(2 * (size_t)size + 1, 1);
 	text_hex(digest, size, hex);
@@ -280,8 +274,7 @@ static X509_STORE *store_of(const struct buf *pem)
 	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
 	x509_cert *ca;
 
-	if (!store || !bio)
-		abort();
+	must(store && bio);
 	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
 		(void)X509_STORE_add_cert(store, ca);
 		x509_cert_free_ptr(&ca);
@@ -296,8 +289,7 @@ static int verify_use(x509_cert *cert, X509_STORE *store, int purpose, time_t at
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int rc = 0;
 
-	if (!ctx || X509_STORE_CTX_init(ctx, store, cert, NULL) != 1)
-		abort();
+	must(ctx && X509_STORE_CTX_init(ctx, store, cert, NULL) == 1);
 	X509_STORE_CTX_set_time(ctx, 0, at);
 	/* As Go does: every certificate of the bundle is an anchor, self-signed or not. */
 	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_PARTIAL_CHAIN);
@@ -347,8 +339,7 @@ static int add_sans(x509_cert *cert, char *const *sans)
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
 	int ok;
 
-	if (!names)
-		abort();
+	must(names != NULL);
 	for (; *sans; sans++)
 		(void)sk_GENERAL_NAME_push(names, san_of(*sans));
 	ok = X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;

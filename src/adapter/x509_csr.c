@@ -3,7 +3,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Appends what OpenSSL has encoded, and frees it. */
@@ -11,8 +10,7 @@ static void put_base64(int len, unsigned char **der, struct buf *out)
 {
 	auto_free char *text = NULL;
 
-	if (len < 0)
-		abort(); /* encoding what we made fails only without memory */
+	must(len >= 0);
 	text = xcalloc(4 * (((size_t)len + 2) / 3) + 1, 1);
 	(void)EVP_EncodeBlock((unsigned char *)text, *der, len);
 	buf_puts(out, text);

@@ -8,11 +8,9 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h> /* PKCS8_set0_pbe */
 #include <openssl/x509.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 
 #define MAX_FILE 65536 /* an RSA 16384 key in PEM has 13 KiB */
 
@@ -114,9 +112,7 @@ void x509_key_pem(x509_key *key, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	/* In memory only a lack of it can fail. */
-	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-		abort();
+	must(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
 	x509_take_bio(bio, out);
 }
 

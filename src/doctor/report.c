@@ -2,8 +2,6 @@
 #include "doctor/report.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -24,8 +22,7 @@ void doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class
 	va_start(ap, fmt);
 	all = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	if (length < 0 || all < length)
-		abort(); /* out of memory */
+	must(length >= 0 && all >= length);
 	text_printable(text);
 	r->list = xrealloc(r->list, r->n + 1, sizeof(*r->list));
 	r->list[r->n++] = (struct doctor_finding){ .level = level,

@@ -2,8 +2,6 @@
 #include "enroll/token.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -130,8 +128,7 @@ void token_new(char text[TOKEN_TEXT])
 	uint8_t random[(TOKEN_TEXT - 1) / 2];
 
 	/* So few bytes never come short (getrandom(2)). */
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort();
+	must(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
 	text_hex(random, sizeof(random), text);
 	explicit_bzero(random, sizeof(random));
 }
