@@ -17,7 +17,6 @@ struct enroll_record {
 	time_t time;   /* when they were made */
 };
 
-#define auto_record cleanup(enroll_record_free)
 void enroll_record_free(struct enroll_record *r);
 
 /*

@@ -14,7 +14,6 @@ struct pki_made {
 	char *server;		     /* of an enrolment: the signer for ca.host, "10.0.0.1:2382", "[fd00::1]:2382" */
 };
 
-#define auto_made cleanup(pki_made_free)
 void pki_made_free(struct pki_made *made);
 
 /*

@@ -45,7 +45,7 @@ static x509_key *key_of(const struct machine *m, const char *name, struct err *e
 
 static int ask(const struct machine *m, x509_key *keys[PKI_LEAVES], struct err *e)
 {
-	auto_made struct pki_made answer = { 0 };
+	cleanup(pki_made_free) struct pki_made answer = { 0 };
 
 	if (file_mkdirs(m->at.pki, FILE_MODE(0700), e) < 0)
 		return -1;

@@ -173,7 +173,7 @@ static void a_record_is_read_as_written(void **state)
 					 .token = (char *)(uintptr_t) "",
 					 .serials = (char *)(uintptr_t) "peer:01 server:02",
 					 .time = NOW };
-	auto_record struct enroll_record got = { .name = NULL };
+	cleanup(enroll_record_free) struct enroll_record got = { .name = NULL };
 	const struct machine *m = *state;
 	auto_free char *path = xasprintf("%s/members/n2", m->at.enroll);
 	auto_strv char **names = NULL;
