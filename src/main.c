@@ -3,7 +3,6 @@
  * The table of verbs, the global options and the exit codes; nothing else.
  */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

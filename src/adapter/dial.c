@@ -2,9 +2,7 @@
 #include "adapter/dial.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"

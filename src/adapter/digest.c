@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/digest.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/param.h>

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

@@ -3,12 +3,10 @@
 
 #include <openssl/err.h>
 #include <string.h>
-#include <time.h>
 
 #include "adapter/dial.h"
 #include "adapter/tls.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 /* Longer headers are not waited for; etcd's are a tenth of it. */

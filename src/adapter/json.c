@@ -3,7 +3,6 @@
 
 #include <json-c/json.h>
 #include <openssl/asn1.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -2,13 +2,11 @@
 #include "adapter/keyfile.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 #define DIGITS	"0123456789"

@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 /* A list of seven members is 2 KiB. */

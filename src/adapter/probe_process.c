@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "adapter/probe.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 /* A file of /proc/PID; false when it is gone or not for us. */

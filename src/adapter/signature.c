@@ -5,10 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <stdbool.h>
 
 #include "adapter/x509_key.h"
-#include "base/mem.h"
 
 #define RSA_BITS_MIN 2048
 #define SIG_MAX	     8192 /* bytes; RSA-16384 in base64 has 2731 */

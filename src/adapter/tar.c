@@ -4,8 +4,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "base/mem.h"
-
 static la_ssize_t append(struct archive *a, void *out, const void *data, size_t len)
 {
 	(void)a;

@@ -4,12 +4,10 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "wal.pb-c.h"
 
 /* walpb.Record.type */

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Grows by a new block, never by realloc(3): realloc could leave a copy of a key behind. */

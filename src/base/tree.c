@@ -2,15 +2,12 @@
  *
  * The functions of base/file.h that work on directories and whole trees.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 static bool is_dots(const char *name)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 
+#include "pki/ca.h"
 #include "adapter/json.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cmd/cmd.h"
-#include "pki/ca.h"
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)
 {

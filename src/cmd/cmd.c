@@ -6,7 +6,6 @@
 
 #include "adapter/probe.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 #define MAX_OPTIONS 12

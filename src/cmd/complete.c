@@ -3,12 +3,10 @@
  * What the shell offers next (scripts/completion.bash), from the table of verbs and from files of this machine.
  * It uses no network and prints no errors: what cannot be read has no candidates.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "enroll/token_store.h"

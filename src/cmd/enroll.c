@@ -4,8 +4,6 @@
  */
 #include <fcntl.h>
 #include <netdb.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

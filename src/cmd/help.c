@@ -2,10 +2,8 @@
  *
  * --help, from the table of verbs.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "cmd/cmd.h"
 
 #define WIDTH	  100

@@ -5,7 +5,6 @@
 #include "flow/setup.h"
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "flow/join.h"
 #include "flow/unused.h"

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -2,8 +2,6 @@
 #include "config/key.h"
 
 #include <arpa/inet.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/x509_key.h"

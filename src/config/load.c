@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "config/check.h"
 #include "doctor/parts.h"
 #include "enroll/record.h"

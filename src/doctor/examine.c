@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor/examine.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 #include "member/identity.h"

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "doctor/examine.h"
 #include "doctor/parts.h"
 #include "member/datadir.h"

@@ -2,7 +2,6 @@
 
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
 #include "config/default.h"

@@ -2,12 +2,9 @@
  *
  * From this machine to the others: their names, the routes, their ports.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "doctor/parts.h"
 

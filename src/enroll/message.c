@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/message.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"

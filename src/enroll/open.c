@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/server.h"
 
-#include "base/mem.h"
 #include "enroll/record.h"
 #include "enroll/token_store.h"
 #include "service/service.h"

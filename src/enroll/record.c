@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/record.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"

@@ -2,7 +2,6 @@
 #include "enroll/rules.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

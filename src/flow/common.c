@@ -3,7 +3,6 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "service/service.h"
 
 #define ASK_MS	3000

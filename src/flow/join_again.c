@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/key.h"
 #include "flow/join.h"

@@ -3,7 +3,6 @@
 
 #include "adapter/probe.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/key.h"
 #include "flow/common.h"

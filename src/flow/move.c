@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "config/default.h"
 #include "member/endpoint.h"
 #include "member/membership.h"

@@ -7,7 +7,6 @@
 #include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "doctor/examine.h"

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/aside.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/proc.h"
 
 /* etcd advises a quota of at most 8 GiB; a slow disk copies that in half an hour. */

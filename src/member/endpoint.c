@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/endpoint.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 #define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/health.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/handshake.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"

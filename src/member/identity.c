@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "member/identity.h"
 
-#include <stdlib.h>
-
 #include "adapter/keyfile.h"
-#include "base/mem.h"
 #include "base/text.h"
 
 int identity_read(const struct machine *m, struct identity *id, struct err *e)

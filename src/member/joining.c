@@ -2,11 +2,9 @@
 #include "member/joining.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
 

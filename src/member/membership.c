@@ -2,12 +2,10 @@
 #include "member/membership.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "member/endpoint.h"
 #include "member/poll.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/list.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "pki/check.h"
 #include "pki/origin.h"

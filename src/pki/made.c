@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/made.h"
 
-#include <stdlib.h>
-
 #include "pki/check.h"
 
 void pki_made_free(struct pki_made *made)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/make.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "pki/sign.h"

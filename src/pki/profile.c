@@ -2,7 +2,6 @@
 #include "pki/profile.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

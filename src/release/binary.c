@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/record.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include "release/digests.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/signature.h"

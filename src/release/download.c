@@ -2,7 +2,6 @@
 #include "release/tarball.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

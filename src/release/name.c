@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/name.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 char *release_name(const char *text, struct err *e)
