@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "adapter/x509.h"
 
 #define CHANNEL_KEY_LEN 32 /* SHA-256 long */

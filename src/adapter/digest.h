@@ -4,10 +4,8 @@
  */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
 #include "base/mem.h"
 
 #define DIGEST_LEN 32

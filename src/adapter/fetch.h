@@ -5,12 +5,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "adapter/digest.h"
 #include "base/buf.h"
-#include "base/err.h"
 
 #define FETCH_TAG 256 /* room for an ETag, with its end */
 

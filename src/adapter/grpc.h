@@ -5,11 +5,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "base/buf.h"
-#include "base/err.h"
 
 /* Status codes that callers branch on. */
 enum grpc_code {

@@ -4,11 +4,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "adapter/x509.h"
-#include "base/err.h"
 
 struct handshake {
 	const char *address; /* IPv4, IPv6 (no brackets) or DNS name */

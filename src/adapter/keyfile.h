@@ -13,12 +13,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 
 #define KEYFILE_MAX_BYTES (256U * 1024U)
 #define KEYFILE_MAX_LINE  4096U

@@ -5,12 +5,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "adapter/grpc.h"
-#include "base/err.h"
 
 /* Maintenance.Status: one member about itself; answered without a quorum, and by learners. */
 struct rpc_status {

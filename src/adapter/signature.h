@@ -6,7 +6,6 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/err.h"
 
 /*
  * 1 when sig, as raw bytes or in base64, is over data by the public key in pem; 0 when it is not. Ed25519, or ECDSA or

@@ -4,12 +4,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 
 /* Order and names: x509_key_type_name(). */
 enum x509_key_type { X509_ECDSA_P256, X509_ECDSA_P384, X509_RSA_2048, X509_RSA_4096, X509_ED25519 };

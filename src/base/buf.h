@@ -4,9 +4,6 @@
  */
 #pragma once
 
-#include <stddef.h>
-
-#include "base/err.h"
 #include "base/mem.h"
 
 struct buf {

@@ -5,11 +5,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 
 /* Owner and mode of a file to be made. uid or gid (uid_t)-1 leaves that as the kernel sets it. */
 struct file_mode {

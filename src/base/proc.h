@@ -5,11 +5,9 @@
 #pragma once
 
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 
 /* uid and gid of the system's nobody: 65534 on Debian, Fedora, EL and SUSE alike. */
 #define PROC_NOBODY 65534

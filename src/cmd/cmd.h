@@ -5,10 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-
 #include "config/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */

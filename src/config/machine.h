@@ -4,10 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
-
 #include "base/file.h"
 #include "config/config.h"
 

@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <time.h>
-
 #include "config/machine.h"
 
 struct enroll_record {

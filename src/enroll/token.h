@@ -5,9 +5,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
-#include "base/err.h"
 #include "config/machine.h"
 
 #define TOKEN_ID_HEX 17 /* 16 hex digits and their end */

@@ -6,10 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <time.h>
-
 #include "enroll/token.h"
 
 #define TOKEN_MAX_USES 1000U

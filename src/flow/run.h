@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "config/machine.h"
 #include "member/health.h"
 #include "member/identity.h"

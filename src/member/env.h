@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "config/machine.h"
 #include "config/version.h"
 

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "member/health.h"
 
 /* The votes after a member, a voter or a learner, healthy or not, has gone. now must count it. */

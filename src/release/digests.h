@@ -5,11 +5,7 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "adapter/digest.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "config/machine.h"
 #include "config/version.h"
 

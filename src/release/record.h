@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "adapter/digest.h"
 #include "adapter/keyfile.h"
 #include "config/machine.h"
