@@ -33,18 +33,18 @@ tree() {
 	[[ "$output" != *"ok  "* ]]
 }
 
-@test "the preflight detects certificates that do not match, and is quick" {
+@test "the preflight detects certificates that do not match, in less than a second of processor time" {
 	helper setup || :
 	mkdir -p "$root/var/lib/etcd-cluster"
 	run -3 helper check --start
 	[[ "$output" == *"no etcd release"* ]]
 	[[ "$output" != *"certificate"* ]]
 	cp "$root/etc/etcd/pki/peer.key" "$root/etc/etcd/pki/server.key"
-	local begin
+	local TIMEFORMAT='%3U %3S' took
 
-	begin=$(date +%s%N)
+	took=$({ time helper check --start >/dev/null 2>&1 || :; } 2>&1 | awk '{ print int(($1 + $2) * 1000) }')
+	[ "$took" -lt 1000 ]
 	run helper check --start
-	[ $((($(date +%s%N) - begin) / 1000000)) -lt 1000 ]
 	[[ "$output" == *"server"* ]]
 	[ "$(grep -c '^bad' <<<"$output")" -eq 2 ]
 }
