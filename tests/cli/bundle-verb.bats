@@ -21,7 +21,8 @@ configure() {
 	local name=$1
 	shift
 	mkdir -p "$BATS_TEST_TMPDIR/$name/etc/etcd"
-	printf '%s\n' NAME="$name" ROLE=cluster "MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=[::1]" CLIENT_PORT=1 PEER_PORT=$((20000 + RANDOM % 10000)) "$@" \
+	printf '%s\n' NAME="$name" ROLE=cluster "MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=[::1]" CLIENT_PORT=1 \
+		PEER_PORT=$((20000 + RANDOM % 10000)) "$@" \
 		>"$BATS_TEST_TMPDIR/$name/etc/etcd/cluster.conf"
 }
 
@@ -45,8 +46,10 @@ files() {
 	cp -r "$out" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki"
 	run -0 "$certify" "$BATS_TEST_TMPDIR/n2" # owner and mode of what etcd reads
 	run -2 "$certify" "$BATS_TEST_TMPDIR/n2"
-	[ "$(stat -c %a "$BATS_TEST_TMPDIR/n2/etc/etcd/pki" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki/peer.key" | tr '\n' ' ')" = "750 640 " ]
-	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert list --json | jq -e 'all(.problem == null) and .[0].source == "127.0.0.1:2382"'
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/n2/etc/etcd/pki" "$BATS_TEST_TMPDIR/n2/etc/etcd/pki/peer.key" |
+		tr '\n' ' ')" = "750 640 " ]
+	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" cert list --json |
+		jq -e 'all(.problem == null) and .[0].source == "127.0.0.1:2382"'
 }
 
 @test "tar unpacks an archive in place; IPv6 and further names" {
@@ -70,7 +73,8 @@ files() {
 }
 
 @test "a name or address that contradicts MEMBERS or is invalid is refused, and nothing is written" {
-	for args in n2=127.0.0.3 n4=127.0.0.2 n1=127.0.0.9 n9=127.0.0.1 n2 n2= =127.0.0.2 'n2=127.0.0' 'n_2=127.0.0.2' 'n2=[::1' \
+	for args in n2=127.0.0.3 n4=127.0.0.2 n1=127.0.0.9 n9=127.0.0.1 n2 n2= =127.0.0.2 'n2=127.0.0' \
+		'n_2=127.0.0.2' 'n2=[::1' \
 		'n2=a b' '--san a,b/c n2=127.0.0.2' '--san * n2=127.0.0.2'; do
 		set -f
 		# shellcheck disable=SC2086 # words

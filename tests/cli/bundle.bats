@@ -105,10 +105,12 @@ refused() {
 	run "$ETCD_CLUSTER" --root "$root" setup --local # without the settings: the fake etcd knows no options
 	echo "$output"
 	[ "$(readlink "$root/usr/libexec/etcd-cluster/releases/current")" = v3.4.30 ]
-	cmp <(sed -n 's/^SHA256=//p' "$root/usr/libexec/etcd-cluster/releases/v3.4.30/.release") <(cut -d ' ' -f 1 "$DATA/SUMS")
+	cmp <(sed -n 's/^SHA256=//p' "$root/usr/libexec/etcd-cluster/releases/v3.4.30/.release") \
+		<(cut -d ' ' -f 1 "$DATA/SUMS")
 	run -0 "$ETCD_CLUSTER" --root "$root" release list
 	[[ $output == *"brought by a package: $file"* ]]
-	"$ETCD_CLUSTER" --root "$root" release list --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["bundled"]'
+	"$ETCD_CLUSTER" --root "$root" release list --json |
+		python3 -c 'import json, sys; assert json.load(sys.stdin)["bundled"]'
 }
 
 @test "a damaged archive of the package is refused and the cached copy is used, and the other way round" {

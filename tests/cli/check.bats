@@ -110,7 +110,8 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 }
 
 @test "other machines: a bad name is an error, a closed port is not; no token, no enrolment server" {
-	conf NAME=n4 ROLE=join JOIN=127.0.0.2,no-such-host.invalid ADDRESS=127.0.0.1 RELEASE_URL=none RELEASE=3.6.14 CLIENT_PORT=9 \
+	conf NAME=n4 ROLE=join JOIN=127.0.0.2,no-such-host.invalid ADDRESS=127.0.0.1 RELEASE_URL=none RELEASE=3.6.14 \
+		CLIENT_PORT=9 \
 		PEER_PORT=10 METRICS_URL= ENROLL_PORT=11
 	run helper check
 	[[ "$output" == *"ok    127.0.0.2 (127.0.0.2) is there; nobody listens on port 9 yet"* ]]

@@ -104,5 +104,6 @@ tree() {
 	keys=$(sed -n 's/^	{ .name = "\([A-Z_]*\)", set_.*/\1/p' "$BATS_TEST_DIRNAME/../../src/config/key.c" | sort)
 	[ "$(wc -l <<<"$keys")" -ge 22 ]
 	[ "$(sed -n 's/^\.It Cm \([A-Z_]*\)$/\1/p' "$BATS_TEST_DIRNAME/../../docs/cluster.conf.5" | sort)" = "$keys" ]
-	[ "$(sed -n 's/^#\([A-Z_]*\)=.*/\1/p' "$BATS_TEST_DIRNAME/../../conf/cluster.conf" | grep -v ^ETCD_ | sort)" = "$keys" ]
+	[ "$(sed -n 's/^#\([A-Z_]*\)=.*/\1/p' "$BATS_TEST_DIRNAME/../../conf/cluster.conf" | grep -v ^ETCD_ |
+		sort)" = "$keys" ]
 }

@@ -57,7 +57,8 @@ start_server() {
 # false_server PEM: another server at the address of n1, which records what it receives.
 false_server() {
 	[ -p "$top/silence" ] || mkfifo "$top/silence"
-	openssl s_server -accept "$net.1:$port" -cert "$1" -tls1_3 -quiet <>"$top/silence" >"$top/heard" 2>"$top/s_server.log" 3>&- &
+	openssl s_server -accept "$net.1:$port" -cert "$1" -tls1_3 -quiet <>"$top/silence" >"$top/heard" \
+		2>"$top/s_server.log" 3>&- &
 	server=$!
 	for _ in $(seq 50); do
 		ss -Hltn "src = $net.1:$port" | grep -q . && return
@@ -84,7 +85,8 @@ stored() {
 framed() {
 	cat >"$top/framed"
 	# shellcheck disable=SC2059
-	printf "$(printf '\\x00\\x00\\x%02x\\x%02x' $(($(stat -c %s "$top/framed") / 256)) $(($(stat -c %s "$top/framed") % 256)))"
+	printf "$(printf '\\x00\\x00\\x%02x\\x%02x' $(($(stat -c %s "$top/framed") / 256)) \
+		$(($(stat -c %s "$top/framed") % 256)))"
 	cat "$top/framed"
 }
 
@@ -95,13 +97,15 @@ send() {
 
 # talk FROM: the same for bytes that contain their length.
 talk() {
-	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet -psk_identity "$(basename "$(stored)")" \
+	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet \
+		-psk_identity "$(basename "$(stored)")" \
 		-psk "$(sed -n 's/^PSK=//p' "$(stored)")" 2>"$top/talk.log" | tr -d '\000'
 }
 
 # question NAME ADDRESS CSR: prints a message as n2 sends it.
 question() {
-	printf '%s\n' VERSION=1 "NAME=$1" "ADDRESS=$2" "TIME=$(date +%s)" "MEMBERS=\"n1=$net.1,n2=$net.2,n3=$net.3\"" PORTS=1,2 \
+	printf '%s\n' VERSION=1 "NAME=$1" "ADDRESS=$2" "TIME=$(date +%s)" "MEMBERS=\"n1=$net.1,n2=$net.2,n3=$net.3\"" \
+		PORTS=1,2 \
 		CLUSTER_TOKEN=etcd-cluster "CSR_PEER=$3"
 }
 
@@ -237,7 +241,8 @@ refusals() {
 @test "a false server with a good certificate receives nothing from a machine that has a token" {
 	make_ca
 	cat "$top"/n1/etc/etcd/pki/server.{crt,key} >"$top/good.pem"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$net.1" -addext "subjectAltName=IP:$net.1" \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$net.1" \
+		-addext "subjectAltName=IP:$net.1" \
 		-keyout "$top/own.key" -out "$top/own.crt" 2>/dev/null
 	cat "$top"/own.{crt,key} >"$top/own.pem"
 	for pem in good own; do
@@ -263,7 +268,8 @@ refusals() {
 	make_ca
 	start_server
 	ask n2
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-peer -addext "subjectAltName=DNS:n3,IP:$net.3" \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-peer \
+		-addext "subjectAltName=DNS:n3,IP:$net.3" \
 		-addext extendedKeyUsage=clientAuth -keyout "$top/foreign.key" -out "$top/foreign.crt" 2>/dev/null
 	for pair in "$top/foreign" "$top/n2/etc/etcd/pki/etcdctl-etcd-client" "$top/n2/etc/etcd/pki/server"; do
 		{ printf '\x00\x00\x00\x10VERSION=1\nNAME=n' && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
@@ -333,7 +339,8 @@ refusals() {
 
 @test "IPv6, RSA keys and further names" {
 	for n in n1 n2; do
-		printf '%s\n' ROLE=cluster "NAME=$n" "MEMBERS=n1=::1,n2=$net.2" "ENROLL_PORT=$((port + $$ % 1000))" CLIENT_PORT=1 PEER_PORT=2 \
+		printf '%s\n' ROLE=cluster "NAME=$n" "MEMBERS=n1=::1,n2=$net.2" "ENROLL_PORT=$((port + $$ % 1000))" \
+			CLIENT_PORT=1 PEER_PORT=2 \
 			'EXTRA_SANS="etcd.example.org 192.0.2.9"' KEY_TYPE=rsa-2048 >"$top/$n/etc/etcd/cluster.conf"
 	done
 	"$lib/certify" "$top/n1"
@@ -348,7 +355,8 @@ refusals() {
 	run ask n2
 	echo "$output"
 	[ "$status" -eq 0 ]
-	openssl verify -CAfile "$top/n2/etc/etcd/pki/ca.crt" -verify_hostname etcd.example.org "$top/n2/etc/etcd/pki/server.crt"
+	openssl verify -CAfile "$top/n2/etc/etcd/pki/ca.crt" -verify_hostname etcd.example.org \
+		"$top/n2/etc/etcd/pki/server.crt"
 }
 
 @test "another ENROLL_PORT needs a drop-in for the socket; the default port needs none" {

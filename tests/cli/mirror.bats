@@ -75,7 +75,8 @@ requests() {
 @test "good mirrors: http, https, a redirect to https, file:, a directory" {
 	mkdir -p "$root/srv/mirror/v3.6.14"
 	cp "$SITE/files/$FILE" "$root/srv/mirror/v3.6.14"
-	for base in "$HTTP/good" "$HTTPS/good/" "$HTTP/to-https" "$HTTPS/to-https" file:///srv/mirror /srv/mirror /srv/mirror/v3.6.14; do
+	for base in "$HTTP/good" "$HTTPS/good/" "$HTTP/to-https" "$HTTPS/to-https" file:///srv/mirror /srv/mirror \
+		/srv/mirror/v3.6.14; do
 		rm -rf "$cache"
 		from "$base"
 		fetch

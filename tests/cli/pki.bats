@@ -73,7 +73,8 @@ tree() {
 	"$certify" "$root"
 	ec cert list | grep -Eq '^server +36[45] +CN=n1$'
 	run ! grep -q ';' <(ec cert list)
-	ec cert list --json | jq -e 'length == 6 and all(.problem == null) and .[1].sans == ["127.0.0.1","::1","fd00::3","localhost","n1"]'
+	ec cert list --json |
+		jq -e 'length == 6 and all(.problem == null) and .[1].sans == ["127.0.0.1","::1","fd00::3","localhost","n1"]'
 	ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) ec cert list | grep -q 'etcd-cluster cert renew'
 }
 
@@ -123,7 +124,8 @@ tree() {
 	for profile in server peer; do
 		run -0 ec cert issue $profile --name N2 --san 10.0.0.2,n2.example.org --out "$out/n2"
 		strict "$pki/ca.crt" "$out/n2/$profile.crt" sslserver sslclient
-		openssl x509 -noout -ext subjectAltName -in "$out/n2/$profile.crt" | grep -q 'IP Address:10.0.0.2.*DNS:n2, DNS:n2.example.org'
+		openssl x509 -noout -ext subjectAltName -in "$out/n2/$profile.crt" |
+			grep -q 'IP Address:10.0.0.2.*DNS:n2, DNS:n2.example.org'
 	done
 	openssl x509 -noout -subject -in "$out/n2/peer.crt" | grep -q 'CN = etcd-peer$'
 	ec cert issue apiserver --out "$out/n2"
@@ -202,7 +204,8 @@ tree() {
 	[ "$(stat -c %a "$there/etc/etcd/pki/ca.key")" = 600 ]
 	"$certify" "$there"
 	strict "$pki/ca.crt" "$there/etc/etcd/pki/server.crt" sslserver
-	[ "$(ec ca show --json | jq -r .spki_sha256)" = "$("$ETCD_CLUSTER" --root "$there" ca show --json | jq -r .spki_sha256)" ]
+	[ "$(ec ca show --json | jq -r .spki_sha256)" = \
+		"$("$ETCD_CLUSTER" --root "$there" ca show --json | jq -r .spki_sha256)" ]
 
 	# Another CA is never replaced.
 	rm -rf "$pki"

@@ -270,7 +270,8 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	have 3.6.14
 	run -0 release install 3.6.14
 	refused 3 "the distribution's etcd is neither" install system
-	gunzip -c "$DATA/good/etcd-v3.5.30-linux-$ARCH.tar.gz" | tar -xO "etcd-v3.5.30-linux-$ARCH/etcd" >"$root/usr/local/bin/etcd"
+	gunzip -c "$DATA/good/etcd-v3.5.30-linux-$ARCH.tar.gz" |
+		tar -xO "etcd-v3.5.30-linux-$ARCH/etcd" >"$root/usr/local/bin/etcd"
 	chmod 757 "$root/usr/local/bin/etcd"
 	refused 4 "can be written by others" install system
 	chmod 755 "$root/usr/local/bin/etcd"

@@ -60,7 +60,8 @@ valid_json() {
 
 @test "waiting for the CA host without certificates: exit 6, and the CA host is named" {
 	conf NAME=n2 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.1 CLIENT_PORT=9 RELEASE=3.6.14
-	outcome STATE=pending EXIT=6 'MESSAGE="no CA host answers, to sign the certificates of this machine"' 'HINT="it is tried again by itself"'
+	outcome STATE=pending EXIT=6 'MESSAGE="no CA host answers, to sign the certificates of this machine"' \
+		'HINT="it is tried again by itself"'
 	run -6 helper status
 	[[ "$output" == *"setup         pending: no CA host answers"* ]]
 	[[ "$output" == *"has not been set up on this machine yet: setup waits, and tries again by itself"* ]]

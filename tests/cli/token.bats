@@ -93,7 +93,8 @@ tree() {
 	make_ca
 	ec token new --name n4 --address fd00::4 --san lb.example.org,192.0.2.7 --hours 2
 	ec token list | grep -Eq '^[0-9a-f]{16} +1  20[0-9-]+ [0-9:]+ UTC  n4=fd00::4 +-$'
-	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and .sans == ["lb.example.org", "192.0.2.7"] and
+	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and
+		.sans == ["lb.example.org", "192.0.2.7"] and
 		.uses == 1 and .left == 1 and .members == false and .used == [] and .expires - .made == 7200'
 	ec token new --uses 3
 	ec token list --json | jq -e 'length == 2 and any(.uses == 3 and .name == null and .address == null)'

@@ -8,7 +8,8 @@ setup() {
 
 # exposure UNIT: ten times what `systemd-analyze security` shows.
 exposure() {
-	systemd-analyze security --offline=true --no-pager "$units/$1" | sed -n 's/.*exposure level for .*: \([0-9]*\)\.\([0-9]\).*/\1\2/p'
+	systemd-analyze security --offline=true --no-pager "$units/$1" |
+		sed -n 's/.*exposure level for .*: \([0-9]*\)\.\([0-9]\).*/\1\2/p'
 }
 
 @test "systemd accepts every line" {

@@ -118,7 +118,8 @@ try() {
 	echo 'ETCD_SNAPSHOT_COUNTS=5' >>"$root/etc/etcd/cluster.conf"
 	before=$(cat "$root/etc/etcd/etcd.env")
 	run -3 helper n1 setup
-	[[ $output == *"cluster.conf:7: etcd 3.5."*"has no option for ETCD_SNAPSHOT_COUNTS; did you mean ETCD_SNAPSHOT_COUNT"* ]]
+	[[ $output == *"cluster.conf:7: etcd 3.5."*"has no option for ETCD_SNAPSHOT_COUNTS;"* ]]
+	[[ $output == *"ETCD_SNAPSHOT_COUNTS; did you mean ETCD_SNAPSHOT_COUNT"* ]]
 	[ "$(cat "$root/etc/etcd/etcd.env")" = "$before" ]
 }
 

@@ -68,7 +68,8 @@ unpacked() {
 
 	if [ ! -e "$root/done" ]; then
 		tree "$root"
-		"$ETCD_CLUSTER_PLAIN" --root "$root" release install "$RELEASE_VERSION" 2>"$root/log" || { cat "$root/log" >&2; return 1; }
+		"$ETCD_CLUSTER_PLAIN" --root "$root" release install "$RELEASE_VERSION" 2>"$root/log" ||
+			{ cat "$root/log" >&2; return 1; }
 		: >"$root/done"
 	fi
 	echo "$root/usr/libexec/etcd-cluster/releases/v$RELEASE_VERSION"
@@ -183,12 +184,14 @@ remember() {
 	helper "$1" status --json 2>/dev/null | jq -r '
 		def id: "0" * (16 - length) + .;
 		(.members[] | select(.here)) as $me
-		| "CLUSTER_ID=\(.cluster_id | id)\nMEMBER_ID=\($me.id | id)\nNAME=\($me.name)"' >"$BATS_TEST_TMPDIR/$1/etc/etcd/member-id"
+		| "CLUSTER_ID=\(.cluster_id | id)\nMEMBER_ID=\($me.id | id)\nNAME=\($me.name)"' \
+			>"$BATS_TEST_TMPDIR/$1/etc/etcd/member-id"
 }
 
 # id_of NAME MEMBER: prints the ID of that member in the list of NAME, 16 digits.
 id_of() {
-	helper "$1" status --json 2>/dev/null | jq -r --arg name "$2" '.members[] | select(.name == $name).id | "0" * (16 - length) + .'
+	helper "$1" status --json 2>/dev/null |
+		jq -r --arg name "$2" '.members[] | select(.name == $name).id | "0" * (16 - length) + .'
 }
 
 # healthy NAME: true if it answers and is healthy.

@@ -129,7 +129,8 @@ ports() {
 		run ! curl --silent --cacert "$pki/ca.crt" "https://127.0.0.1:$client/health"
 		run ! curl --silent "http://127.0.0.1:$client/health"
 		# The gateway connects to etcd with the server certificate: 503 if it has no clientAuth.
-		curl $(pair etcdctl-etcd-client) --fail -X POST -d '{}' "https://127.0.0.1:$client/v3/maintenance/status" | grep -q version
+		curl $(pair etcdctl-etcd-client) --fail -X POST -d '{}' "https://127.0.0.1:$client/v3/maintenance/status" |
+			grep -q version
 	}
 }
 

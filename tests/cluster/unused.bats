@@ -30,7 +30,8 @@ teardown() {
 	stop n1
 	run -3 helper n1 setup
 	[[ "$output" == *"cannot be asked whether it holds keys"*"write ROLE=single into"* ]]
-	[ "$before" = "$(find "$BATS_TEST_TMPDIR/n1/etc/etcd/pki" "$BATS_TEST_TMPDIR/n1/var/lib" -maxdepth 2 -printf '%p %i\n' | sort)" ]
+	[ "$before" = "$(find "$BATS_TEST_TMPDIR/n1/etc/etcd/pki" "$BATS_TEST_TMPDIR/n1/var/lib" -maxdepth 2 \
+		-printf '%p %i\n' | sort)" ]
 	set_conf n1 ROLE=single
 	sed -i '/^JOIN=/d' "$BATS_TEST_TMPDIR/n1/etc/etcd/cluster.conf"
 	start n1

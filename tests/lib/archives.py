@@ -168,7 +168,8 @@ def hostile(r):
 
     for name, path in (("absolute", "/etc/cron.d/x"), ("dotdot", "../x"), ("dotdot-below", r.top + "/../../x"),
                        ("dotdot-end", r.top + "/Documentation/.."), ("dot", r.top + "/./etcd2"),
-                       ("double-slash", r.top + "//etcd2"), ("newline", r.top + "/a\nb"), ("escape", r.top + "/\x1b[2J"),
+                       ("double-slash", r.top + "//etcd2"), ("newline", r.top + "/a\nb"),
+                       ("escape", r.top + "/\x1b[2J"),
                        ("backslash", r.top + "/a\\b"), ("space", r.top + "/a b"), ("utf8", r.top + "/\u00e9t\u00e9"),
                        ("long", r.top + "/" + "x" * 5000), ("deep", r.top + "/" + "d/" * 3000 + "x")):
         with_entry("name-" + name, "not a plain relative path", r.entry("", b"x", raw_name=path))
@@ -189,7 +190,8 @@ def hostile(r):
     with_entry("pax-xattr", "extended attributes",
                r.entry("ok", b"x", pax={"SCHILY.xattr.user.a": "b"}), fmt=pax)
     with_entry("pax-acl", "extended attributes",
-               r.entry("ok", b"x", pax={"SCHILY.acl.access": "user::rwx,group::r-x,other::r-x,user:daemon:rwx,mask::rwx"}),
+               r.entry("ok", b"x",
+                       pax={"SCHILY.acl.access": "user::rwx,group::r-x,other::r-x,user:daemon:rwx,mask::rwx"}),
                fmt=pax)
     with_entry("pax-flags", "extended attributes", r.entry("ok", b"x", pax={"SCHILY.fflags": "immutable"}), fmt=pax)
     with_entry("pax-sparse", "impossible size", r.entry("ok", b"0\n512\n" + bytes(1018), pax={
@@ -218,7 +220,8 @@ def hostile(r):
     case("bomb-triple", "damaged", gz(gz(gz(bytes(16 << 20)))))
     case("many-entries", "entries", gz(b"".join(header("%s/f%d" % (r.top, i), 0) for i in range(20000)) + END, 1))
 
-    case("script", "does not run on this machine", gz(tar(replaced(r, "etcd", r.entry("etcd", b"#!/bin/sh\necho etcd Version: 3.6.14\n")))))
+    script = r.entry("etcd", b"#!/bin/sh\necho etcd Version: 3.6.14\n")
+    case("script", "does not run on this machine", gz(tar(replaced(r, "etcd", script))))
     arm = elf(etcd, 18, "<H", 0x28)
     case("wrong-class", "does not run on this machine",
          gz(tar(replaced(r, "etcd", r.entry("etcd", elf(arm, 4, "B", 1))))))

@@ -141,7 +141,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.seen[self.path] == 1:
             self.mode_cut(data, name)
         elif "Range" in self.headers:
-            self.answer(206, data[10:], ETag=self.tag(data), Content_Range="bytes 10-%d/%d" % (len(data) - 1, len(data)))
+            self.answer(206, data[10:], ETag=self.tag(data),
+                        Content_Range="bytes 10-%d/%d" % (len(data) - 1, len(data)))
         else:
             self.mode_good(data, name)
 

@@ -43,7 +43,8 @@ def of_key(path):
         pem = file.read()
     # The private number of this EC key is in the first two lines of PKCS#8; the rest is the public key.
     yield from pem.splitlines()[1:3]
-    text = subprocess.run(["openssl", "pkey", "-in", path, "-noout", "-text"], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run(["openssl", "pkey", "-in", path, "-noout", "-text"], check=True, capture_output=True,
+                          text=True).stdout
     number = text.split("priv:")[1].split("pub:")[0]
     yield from spellings(bytes.fromhex("".join(number.replace(":", "").split()))[-32:])
 

@@ -11,9 +11,11 @@ make_bundles() {
 	arch=$(dpkg --print-architecture)
 	rm -rf "$top/dist/bundles" && mkdir -p "$top/dist/bundles"
 	cc -O1 -o "$BATS_FILE_TMPDIR/stub" "$top/tests/lib/etcd-stub.c"
-	python3 "$top/tests/lib/archives.py" good "$BATS_FILE_TMPDIR/etcd-v3.4.30-linux-$arch.tar.gz" "$BATS_FILE_TMPDIR/stub" 3.4.30
+	python3 "$top/tests/lib/archives.py" good "$BATS_FILE_TMPDIR/etcd-v3.4.30-linux-$arch.tar.gz" \
+		"$BATS_FILE_TMPDIR/stub" 3.4.30
 	(cd "$BATS_FILE_TMPDIR" && sha256sum etcd-v3.4.30-*) >"$BATS_FILE_TMPDIR/sums"
-	"$top/bundle/make" "$top/dist/releases/etcd-v3.4.23-linux-$arch.tar.gz" "$top/dist/releases/SHA256SUMS" "$top/dist/bundles"
+	"$top/bundle/make" "$top/dist/releases/etcd-v3.4.23-linux-$arch.tar.gz" "$top/dist/releases/SHA256SUMS" \
+		"$top/dist/bundles"
 	"$top/bundle/make" "$BATS_FILE_TMPDIR/etcd-v3.4.30-linux-$arch.tar.gz" "$BATS_FILE_TMPDIR/sums" "$top/dist/bundles"
 }
 

@@ -43,11 +43,13 @@ signed_by() {
 	[ "$before" = "$(on n2 'cat /etc/etcd/pki/*.crt | sha256sum')" ]
 	on n2 "sed -i /EXTRA_SANS/d /etc/etcd/cluster.conf"
 	on n2 healthy
-	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]; systemctl is-active etcd-cluster-enroll.socket'
+	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]
+		systemctl is-active etcd-cluster-enroll.socket'
 }
 
 @test "a second CA host: n2 has the key and an enrolment server, and n3 uses it after the loss of n1" {
-	on n1 'umask 077; echo correct horse battery staple >/root/word; etcd-cluster ca export --passphrase-file /root/word /root/ca.pem'
+	on n1 'umask 077; echo correct horse battery staple >/root/word
+		etcd-cluster ca export --passphrase-file /root/word /root/ca.pem'
 	on n1 'cat /root/ca.pem' >"$BATS_FILE_TMPDIR/ca.pem"
 	install -m 0600 "$BATS_FILE_TMPDIR/ca.pem" "$("$machine" root n2)/root/ca.pem"
 	on n2 'umask 077; echo correct horse battery staple >/root/word
@@ -100,7 +102,8 @@ signed_by() {
 	done
 	all_healthy
 	one_cluster
-	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/ca.key ] && [ "$(stat -c "%U:%G %a" /etc/etcd/pki/peer.key)" = "root:etcd 640" ]'
+	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/pki/ca.key ] &&
+		[ "$(stat -c "%U:%G %a" /etc/etcd/pki/peer.key)" = "root:etcd 640" ]'
 	# When the certificates are due, the machines renew them.
 	on n3 'etcd-cluster cert renew --force'
 	on n3 healthy

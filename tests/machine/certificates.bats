@@ -57,8 +57,10 @@ served() {
 		openssl x509 -in $c.crt -x509toreq -signkey $c.key -copy_extensions copyall -out /tmp/$c.csr 2>/dev/null
 		mkdir -p /tmp/ca && : >/tmp/ca/index && echo 77$(od -An -N6 -tx1 /dev/urandom | tr -d " ") >/tmp/ca/serial
 		printf "%s\n" "[ca]" "default_ca=d" "[d]" "database=/tmp/ca/index" "serial=/tmp/ca/serial" "new_certs_dir=/tmp/ca" \
-			"default_md=sha256" "policy=p" "copy_extensions=copyall" "unique_subject=no" "[p]" "commonName=supplied" >/tmp/ca/conf
-		openssl ca -batch -notext -config /tmp/ca/conf -cert ca.crt -keyfile ca.key -in /tmp/$c.csr -out /tmp/$c.crt -preserveDN \
+			"default_md=sha256" "policy=p" "copy_extensions=copyall" "unique_subject=no" "[p]" \
+			"commonName=supplied" >/tmp/ca/conf
+		openssl ca -batch -notext -config /tmp/ca/conf -cert ca.crt -keyfile ca.key -in /tmp/$c.csr \
+			-out /tmp/$c.crt -preserveDN \
 			-startdate 20240101000000Z -enddate 20240201000000Z 2>/dev/null
 		cat /tmp/$c.crt >$c.crt
 	done
@@ -93,7 +95,8 @@ served() {
 @test "ca.crt and ca.key that were copied before are used and not changed" {
 	reset
 	m 'mkdir -p /etc/etcd/pki; cd /etc/etcd/pki
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 900 -subj /CN=theirs \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt \
+		-days 900 -subj /CN=theirs \
 		-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null; chmod 600 ca.key'
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 	trust 3.4.23

@@ -44,7 +44,8 @@ clock() {
 	for unit in setup enroll renew; do
 		on "$1" "mkdir -p /etc/systemd/system/etcd-cluster-$unit.service.d
 		printf '%s\n' [Service] Environment=LD_PRELOAD=$lib Environment=FAKETIME_TIMESTAMP_FILE=/etc/faketime/offset \
-			'Environment=FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0' \
+			'Environment=FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1 FAKETIME_DONT_FAKE_MONOTONIC=1' \
+			Environment=FAKETIME_FORCE_MONOTONIC_FIX=0 \
 			>/etc/systemd/system/etcd-cluster-$unit.service.d/clock.conf"
 	done
 	on "$1" 'systemctl daemon-reload'

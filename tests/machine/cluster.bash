@@ -58,8 +58,8 @@ wait_all() {
 	return $rc
 }
 
-# on NAME COMMAND…: runs a function of machine.bash (answers, trust, exits, wait_for, healthy, …) for that machine, or a
-# script in it.
+# on NAME COMMAND…: runs a function of machine.bash (answers, trust, exits, wait_for, healthy, …) for that machine,
+# or a script in it.
 on() {
 	local MACHINE=$1
 	shift

@@ -27,7 +27,8 @@ half_open() {
 pids='pid=$(systemctl show -P MainPID etcd-cluster-enroll.service); pids="$pid $(cat /proc/$pid/task/$pid/children)"'
 resident() {
 	on n1 "$pids"'
-	for p in $pids; do sed -n "s/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$p/status; done | awk "{ sum += \$1 } END { print sum }"'
+	for p in $pids; do sed -n "s/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$p/status; done |
+		awk "{ sum += \$1 } END { print sum }"'
 }
 
 lines() {
@@ -39,7 +40,8 @@ lines() {
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
 	[ "$(on n2 'systemctl is-active etcd-cluster-enroll.socket')" = inactive ]
 	on n1 'ss -Hltn "sport = 2382" | grep -q .'
-	score=$(on n1 'systemd-analyze security --no-pager etcd-cluster-enroll.service' | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+	score=$(on n1 'systemd-analyze security --no-pager etcd-cluster-enroll.service' |
+		sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
 	echo "# systemd-analyze security etcd-cluster-enroll.service: $score" >&3
 	[ "${score/./}" -le 20 ]
 }
@@ -58,7 +60,8 @@ lines() {
 	on n1 wait_for "$pids"' && [ "$pids" = "$pid " ]'
 	after=$(resident)
 	more=$(($(lines) - before_lines))
-	echo "# KiB resident, all processes: $before before, $during with half-open ones, $after after 1100 connections; $more lines in the journal" >&3
+	echo "# KiB resident, all processes: $before before, $during with half-open ones, $after after 1100 connections;" \
+		"$more lines in the journal" >&3
 	# 32 connections at most, 4 from one address; each child copies little memory.
 	[ "$before" -gt 0 ] && [ $((during - before)) -le 65536 ] && [ $((after - before)) -le 256 ]
 	[ $more -le 20 ]
@@ -133,6 +136,7 @@ asks() {
 	on n1 'ss -Hltn "sport = 2392" | grep -q .'
 	on n1 'fails sh -c "ss -Hltn \"sport = 2382\" | grep -q ."'
 	on n2 'etcd-cluster cert renew --force'
-	on n1 'sed -i "s/^ROLE=.*/ROLE=none/" /etc/etcd/cluster.conf; rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]'
+	on n1 'sed -i "s/^ROLE=.*/ROLE=none/" /etc/etcd/cluster.conf
+	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]'
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" != active ]
 }

@@ -14,7 +14,8 @@ setup_file() {
 # site FILE: prints the example with the values of this site.
 site() {
 	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
-	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/; s/10\.0\.0\./10.77.62./g
+	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/
+		s/10\.0\.0\./10.77.62./g
 		s/3\.6\.14/$etcd_version/" "$top/docs/examples/$1"
 }
 
@@ -80,7 +81,8 @@ for file in config["write_files"]:
 play() {
 	ANSIBLE_CONNECTION_PLUGINS="$top/tests/lib/ansible" ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_NOCOLOR=1 \
 		ANSIBLE_HOME="$BATS_TEST_TMPDIR/ansible" ANSIBLE_PIPELINING=1 \
-		ansible-playbook -c machine -u root -i "$BATS_TEST_TMPDIR/hosts" -e "etcd_enroll_token=$token" "$BATS_TEST_TMPDIR/play.yml"
+		ansible-playbook -c machine -u root -i "$BATS_TEST_TMPDIR/hosts" -e "etcd_enroll_token=$token" \
+			"$BATS_TEST_TMPDIR/play.yml"
 }
 
 @test "ansible-cluster.yml: one play for all; the second run changes nothing" {

@@ -64,7 +64,8 @@ nothing_secret_is_left() {
 	ONLY_ON='n2 n3' each 'fails pgrep -x etcd
 	[ ! -e /etc/etcd/pki/ca.key ]
 	[ "$(systemctl is-system-running)" = running ]
-	[ "$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID etcd-cluster-setup)" | grep -c "waiting: no CA host")" -eq 1 ]'
+	[ "$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID etcd-cluster-setup)" |
+		grep -c "waiting: no CA host")" -eq 1 ]'
 	package n1
 	in_time 20 all_healthy
 	one_cluster

@@ -43,7 +43,8 @@ setup_file() {
 
 @test "a client certificate is accepted at the client port and refused at the peer port" {
 	m 'cd /etc/etcd/pki
-	try() { curl --http1.1 -sS -m 5 -o /dev/null -w "%{http_code}" --cacert ca.crt --cert "$1.crt" --key "$1.key" https://127.0.0.1:2380/version; }
+	try() { curl --http1.1 -sS -m 5 -o /dev/null -w "%{http_code}" --cacert ca.crt --cert "$1.crt" \
+		--key "$1.key" https://127.0.0.1:2380/version; }
 	[ "$(try peer)" = 200 ]
 	for c in etcdctl-etcd-client healthcheck-client apiserver-etcd-client server; do
 		fails try $c
@@ -111,7 +112,8 @@ setup_file() {
 	healthy
 	before=$(fingerprint)
 	pid=$(m 'systemctl show -P MainPID etcd')
-	m 'apt-get install --reinstall etcd-cluster && dpkg -i /srv/dist/repo/apt/pool/etcd-cluster_*.deb && dpkg -i /srv/dist/repo/apt/pool/etcd-cluster_*.deb'
+	m 'apt-get install --reinstall etcd-cluster &&
+		dpkg -i /srv/dist/repo/apt/pool/etcd-cluster_*.deb && dpkg -i /srv/dist/repo/apt/pool/etcd-cluster_*.deb'
 	healthy
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 	diff <(echo "$before" | grep -v '^run/') <(fingerprint | grep -v '^run/')
@@ -157,7 +159,9 @@ setup_file() {
 	m '[ -d /var/lib/etcd-cluster/member ]
 	[ -e /etc/etcd/pki/ca.key ]
 	[ -z "$(debconf-show etcd-cluster)" ]
-	[ -z "$(ls -d /usr/libexec/etcd-cluster /usr/share/etcd-cluster /run/etcd-cluster /var/cache/etcd-cluster 2>/dev/null)" ]
+	left=$(ls -d /usr/libexec/etcd-cluster /usr/share/etcd-cluster /run/etcd-cluster /var/cache/etcd-cluster \
+		2>/dev/null || :)
+	[ -z "$left" ]
 	[ -z "$(find /etc/systemd /var/lib/systemd -name "*etcd*")" ]'
 }
 

@@ -16,7 +16,8 @@ setup_file() {
 
 # Lists leftovers: temporary files, incomplete directories, locks, child processes.
 debris() {
-	m 'find /etc/etcd /usr/libexec/etcd-cluster /var/cache/etcd-cluster /etc/systemd/system -name ".new*" -o -name ".pki.new*" \
+	m 'find /etc/etcd /usr/libexec/etcd-cluster /var/cache/etcd-cluster /etc/systemd/system \
+		-name ".new*" -o -name ".pki.new*" \
 		-o -name "*.part" -o -name ".*.tmp" -o -name "*.XXXXXX" -o -name ".v*"
 	pgrep -a etcd-cluster || true'
 }
@@ -24,8 +25,10 @@ debris() {
 # Each run starts on a wiped machine; the result is compared with that of the first, undisturbed run.
 forget() {
 	m 'systemctl stop etcd etcd-cluster-setup.timer etcd-cluster-setup.service
-	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id /usr/libexec/etcd-cluster/releases/* \
-		/usr/libexec/etcd-cluster/releases/.[!.]* /var/cache/etcd-cluster/* /var/cache/etcd-cluster/.[!.]* /run/etcd-cluster/*'
+	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id \
+		/usr/libexec/etcd-cluster/releases/* \
+		/usr/libexec/etcd-cluster/releases/.[!.]* /var/cache/etcd-cluster/* /var/cache/etcd-cluster/.[!.]* \
+		/run/etcd-cluster/*'
 }
 
 tree() {
@@ -48,7 +51,8 @@ tree() {
 		delay=$((RANDOM % (whole + 20)))
 		m "timeout -s KILL $(printf '%d.%03d' $((delay / 1000)) $((delay % 1000))) etcd-cluster setup >/dev/null 2>&1 || true"
 		run m 'etcd-cluster setup'
-		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { echo "after a kill at $delay ms of $whole: exit $status: $output"; return 1; }
+		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] ||
+			{ echo "after a kill at $delay ms of $whole: exit $status: $output"; return 1; }
 		healthy
 		exits 2 'etcd-cluster setup'
 		diff <(echo "$want") <(tree) || { echo "after a kill at $delay ms of $whole"; return 1; }

@@ -47,9 +47,11 @@ start_load() {
 	X
 	for w in 1 2 3; do systemd-run -q --unit=load-writer$w --working-directory=/root/load sh writer $w; done
 	systemd-run -q --unit=load-lister --working-directory=/root/load sh lister
-	systemd-run -q --unit=load-watch --working-directory=/root/load sh -c "exec ./etcdctl watch --rev 1 --prefix /registry/ >watched 2>watch.out"
+	systemd-run -q --unit=load-watch --working-directory=/root/load \
+		sh -c "exec ./etcdctl watch --rev 1 --prefix /registry/ >watched 2>watch.out"
 	lease=$(./etcdctl lease grant 15 | sed -n "s/^lease \([0-9a-f]*\) granted.*/\1/p")
-	systemd-run -q --unit=load-lease --working-directory=/root/load sh -c "exec ./etcdctl lease keep-alive $lease >lease.out 2>&1"
+	systemd-run -q --unit=load-lease --working-directory=/root/load \
+		sh -c "exec ./etcdctl lease keep-alive $lease >lease.out 2>&1"
 	echo $lease >lease'
 	wait_for 'test -s /root/load/acknowledged3 && test -s /root/load/watched'
 }
@@ -64,7 +66,8 @@ served() {
 		NR > 1 && \$1 - last > gap { gap = \$1 - last }
 		{ last = \$1 }
 		END {
-			printf \"# %s: %d puts and %d lists served, %d failed; at most %d ms between two puts\n\", what, NR, lists, failed, gap
+			printf \"# %s: %d puts and %d lists served, %d failed; at most %d ms between two puts\n\",
+				what, NR, lists, failed, gap
 			exit !(failed * 50 <= NR + lists && gap <= 10000)
 		}" all
 	systemctl is-active -q load-watch load-lease
@@ -81,7 +84,8 @@ report() {
 }
 
 voters() {
-	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ] && [ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
+	on n1 "[ \$(etcdctl.sh member list | wc -l) -eq $1 ] &&
+		[ \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq $1 ]"
 }
 
 # invited NAME…: gives them the answers of a machine that joins and the token $token.
@@ -115,7 +119,8 @@ invited() {
 }
 
 @test "a member leaves and joins again, another one is destroyed and rebuilt, during etcdctl check perf" {
-	m 'systemd-run -q --unit=load-perf --working-directory=/root/load sh -c "exec ./etcdctl --command-timeout=90s check perf >perf.out 2>&1"'
+	m 'systemd-run -q --unit=load-perf --working-directory=/root/load \
+		sh -c "exec ./etcdctl --command-timeout=90s check perf >perf.out 2>&1"'
 	on n4 'etcd-cluster leave'
 	voters 3
 	on n4 "etcd-cluster join $(v4 n1)"
@@ -147,7 +152,8 @@ invited() {
 	cat acknowledged? | cut -d" " -f2 | sort >want
 	./etcdctl get --prefix /registry/ --keys-only | grep . | sort >there
 	grep -x "/registry/.*" watched | sort >seen
-	echo "# $(wc -l <want) acknowledged, $(comm -23 want there | wc -l) of them lost, $(comm -23 want seen | wc -l) not seen by the watch"
+	echo "# $(wc -l <want) acknowledged, $(comm -23 want there | wc -l) of them lost," \
+		"$(comm -23 want seen | wc -l) not seen by the watch"
 	[ -z "$(comm -23 want there)" ]
 	[ -z "$(comm -23 want seen)" ]
 	[ -z "$(uniq -d seen)" ]

@@ -101,8 +101,8 @@ healthy() {
 	wait_for 'etcd-cluster status && etcdctl.sh endpoint health'
 }
 
-# in_time SECONDS COMMAND…: fails if the command takes longer on an idle host. On a busy host the limit grows with three
-# times the measured slowdown.
+# in_time SECONDS COMMAND…: fails if the command takes longer on an idle host. On a busy host the limit grows with
+# three times the measured slowdown.
 in_time() {
 	local limit=$(($1 * 1000)) before after begin took
 	shift
@@ -139,7 +139,8 @@ python_for_machine() {
 # the lock, which contains a process id.
 fingerprint() {
 	m 'cd / && find etc/etcd usr/libexec/etcd-cluster var/cache/etcd-cluster run/etcd-cluster etc/systemd/system \
-		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock -printf "%p %y %m %U:%G %T@ %l " -a \( -type f -exec sha256sum {} \; -o -printf "\n" \) | sort'
+		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock -printf "%p %y %m %U:%G %T@ %l " \
+			-a \( -type f -exec sha256sum {} \; -o -printf "\n" \) | sort'
 }
 
 # exits CODE COMMAND…: runs it in the machine and fails if its exit code differs. Its output is in $output.

@@ -52,7 +52,8 @@ rebuilt() {
 }
 
 @test "one more member: a token for this machine, and join" {
-	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' 'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2'
+	documented 'etcd-cluster token new --name n4 --address 10.0.0.4' \
+		'etcd-cluster join --token-file /root/token 10.0.0.1 10.0.0.2'
 	# Without a role, it is a cluster of one first.
 	on n4 answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	on n4 trust "$etcd_version"
@@ -107,7 +108,8 @@ rebuilt() {
 }
 
 @test "a second CA host; the first is lost, and the second enrols its replacement" {
-	documented 'etcd-cluster ca export --passphrase-file FILE ca.export' 'etcd-cluster ca import --passphrase-file FILE ca.export'
+	documented 'etcd-cluster ca export --passphrase-file FILE ca.export' \
+		'etcd-cluster ca import --passphrase-file FILE ca.export'
 	each 'echo correct-horse-battery >/root/pass; chmod 0600 /root/pass'
 	on n1 'etcd-cluster ca export --passphrase-file /root/pass /root/ca.export'
 	on n1 'cat /root/ca.export' | on_stdin n2 'umask 077; cat >/root/ca.export'

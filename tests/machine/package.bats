@@ -26,7 +26,8 @@ setup_file() {
 @test "another path, umask, time zone and language: the same package, bit for bit" {
 	copy=$BATS_TEST_TMPDIR/elsewhere
 	mkdir "$copy"
-	tar -C "$BATS_TEST_DIRNAME"/../.. --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C "$copy" -xf -
+	tar -C "$BATS_TEST_DIRNAME"/../.. --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist \
+		-cf - . | tar -C "$copy" -xf -
 	(umask 027 && TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s -C "$copy" deb)
 	cmp "$deb" "$copy"/dist/"${deb##*/}"
 }
@@ -60,7 +61,8 @@ setup_file() {
 
 @test "maintainer scripts do not use the network or wait: they only call the hook" {
 	dpkg-deb -e "$deb" "$BATS_TEST_TMPDIR"/control
-	run grep -nE 'curl|wget|\bnc |sleep|etcd-cluster (setup|init)|systemctl' "$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
+	run grep -nE 'curl|wget|\bnc |sleep|etcd-cluster (setup|init)|systemctl' \
+		"$BATS_TEST_TMPDIR"/control/{config,postinst,prerm,postrm}
 	# debhelper's reload after the removal of the unit files
 	[ "$(grep -vc 'systemctl --system daemon-reload' <<<"$output")" -eq 0 ]
 }

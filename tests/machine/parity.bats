@@ -65,8 +65,9 @@ teardown_file() {
 # the user lists, whose numbers depend on other users (another test checks them).
 snapshot_script='
 snapshot() {
-	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache/apt -o -path /var/cache/debconf -o -path /var/lib/rpm \
-		-o -path /var/lib/dnf -o -path /var/cache/dnf -o -path /var/log -o -path /var/lib/systemd/timers -o -path /tmp -o -path /var/tmp -o -path /root \
+	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache/apt -o -path /var/cache/debconf \
+		-o -path /var/lib/rpm -o -path /var/lib/dnf -o -path /var/cache/dnf -o -path /var/log \
+		-o -path /var/lib/systemd/timers -o -path /tmp -o -path /var/tmp -o -path /root \
 		-o -path "/data/*/*" -o -path "/etc/passwd*" -o -path "/etc/group*" -o -path "/etc/shadow*" -o -path "/etc/gshadow*" \
 		-o -path "/var/cache/ldconfig" -o -path /etc/.pwd.lock \) -prune -o \
 		\( -type d -printf "%p %y %m %u:%g -\n" -o -printf "%p %y %m %u:%g %l- %C@\n" \)
@@ -158,7 +159,8 @@ only_listed() {
 				sed "s/ CA [0-9a-f]\{8\}$/ CA (random)/"
 			openssl x509 -in "$c" -noout -text | grep -E "Public-Key|NIST CURVE|Signature Algorithm" | sort -u
 		done
-		stat -c "%n %A %U:%G" /run/etcd-cluster /run/etcd-cluster/* /data/etcd /data/wal /data/etcd/* /data/wal/* | sort' >"$BATS_TEST_TMPDIR/$kind"
+		stat -c "%n %A %U:%G" /run/etcd-cluster /run/etcd-cluster/* /data/etcd /data/wal /data/etcd/* /data/wal/* |
+			sort' >"$BATS_TEST_TMPDIR/$kind"
 	done
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/deb")" -gt 40 ]
 	diff "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm"
@@ -169,7 +171,8 @@ only_listed() {
 	on rpm m 'dnf remove etcd-cluster'
 	for kind in deb rpm; do
 		on $kind m 'fails pgrep -x etcd
-		find /etc/etcd /data /var/lib/etcd-cluster /var/cache/etcd-cluster /var/backups/etcd-cluster /usr/libexec/etcd-cluster \
+		find /etc/etcd /data /var/lib/etcd-cluster /var/cache/etcd-cluster /var/backups/etcd-cluster \
+			/usr/libexec/etcd-cluster \
 			/usr/share/etcd-cluster /run/etcd-cluster /etc/systemd/system ! -name "*.wal" ! -name "*.tmp" \
 			-printf "%p %y %m %u:%g %l\n" 2>/dev/null | sort' >"$BATS_TEST_TMPDIR/$kind"
 	done

@@ -20,7 +20,8 @@ setup_file() {
 @test "without answers, on a network that drops everything: installed in under 8 s, exit 0, pending" {
 	in_time 8 m 'apt-get install etcd-cluster'
 	m '[ -z "$(dpkg --audit)" ]'
-	wait_for '[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ] && grep -qx STATE=pending /run/etcd-cluster/setup'
+	wait_for '[ "$(systemctl is-active etcd-cluster-setup.service)" = inactive ] &&
+		grep -qx STATE=pending /run/etcd-cluster/setup'
 	m '[ "$(systemctl is-system-running)" = running ]'
 	exits 6 'etcd-cluster status'
 	prints pending

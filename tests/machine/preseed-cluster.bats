@@ -16,7 +16,8 @@ setup_file() {
 site() {
 	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/$1"
 	grep -qF '(openssl rand -hex 32)' "$top/docs/examples/$1"
-	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/; s/10\.0\.0\./10.77.61./g
+	sed "s|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/(openssl rand -hex 32)/$token/
+		s/10\.0\.0\./10.77.61./g
 		s/3\.6\.14/$etcd_version/" "$top/docs/examples/$1"
 }
 
@@ -60,9 +61,11 @@ ca_key() {
 
 @test "the same tree on deb and rpm: names, owners, modes, and content except secrets and dates" {
 	for name in n2 n3; do
-		on $name 'cd / && find etc/etcd var/lib/etcd-cluster var/cache/etcd-cluster run/etcd-cluster usr/libexec/etcd-cluster/releases \
+		on $name 'cd / && find etc/etcd var/lib/etcd-cluster var/cache/etcd-cluster run/etcd-cluster \
+			usr/libexec/etcd-cluster/releases \
 			! -name cluster.conf.rpmnew ! -name "*.wal" ! -name "*.tmp" ! -name "*.snap" -printf "%p %y %m %u:%g %l\n" | sort
-		sed "s/10\.77\.61\.[23]/ADDRESS/g; s/NAME=n[23]/NAME=n/; /^# sha256/d" etc/etcd/etcd.env etc/etcd/etcdctl.env | grep ^[A-Z] | sort
+		sed "s/10\.77\.61\.[23]/ADDRESS/g; s/NAME=n[23]/NAME=n/; /^# sha256/d" etc/etcd/etcd.env etc/etcd/etcdctl.env |
+			grep ^[A-Z] | sort
 		cat etc/etcd/pki/ca.host' | sed 's/10\.77\.61\.3/x/' >"$BATS_TEST_TMPDIR/$name"
 	done
 	grep -q '^etc/etcd/pki/peer.key f 640 root:etcd' "$BATS_TEST_TMPDIR"/n3
@@ -78,7 +81,8 @@ ca_key() {
 	openssl pkey -in "$(ca_key)" -outform DER >"$("$machine" root n2)/var/planted"
 	run secrets n2 "$(ca_key)"
 	echo "$output"
-	for place in 'token /tmp/planted' 'token /var/lib/planted' 'key /etc/planted' 'key /var/planted' "token /proc/$(on n2 'cat /run/planted')/environ"; do
+	for place in 'token /tmp/planted' 'token /var/lib/planted' 'key /etc/planted' 'key /var/planted' \
+		"token /proc/$(on n2 'cat /run/planted')/environ"; do
 		grep -qxF "$place" <<<"$output"
 	done
 	on n2 'kill $(cat /run/planted)
@@ -99,7 +103,8 @@ ca_key() {
 }
 
 @test "every unit passes systemd-analyze verify, and only the CA host runs the enrolment socket" {
-	output=$(on n1 'systemd-analyze verify --man=no /usr/lib/systemd/system/etcd*.service /usr/lib/systemd/system/etcd*.socket 2>&1 | grep -i etcd || true')
+	output=$(on n1 'systemd-analyze verify --man=no /usr/lib/systemd/system/etcd*.service \
+		/usr/lib/systemd/system/etcd*.socket 2>&1 | grep -i etcd || true')
 	[ -z "$output" ] || { echo "$output"; false; }
 	on n1 '[ "$(systemctl is-active etcd-cluster-enroll.socket)" = active ]'
 	for name in n2 n3; do

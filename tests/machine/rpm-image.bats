@@ -23,7 +23,8 @@ in_image() {
 		mount --rbind /dev "$1/dev"
 		root=$1
 		shift 2
-		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"' sh "$image" "$top/dist" "$@" </dev/null
+		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"' \
+			sh "$image" "$top/dist" "$@" </dev/null
 }
 
 no_identity() {
@@ -48,7 +49,8 @@ no_identity() {
 @test "kickstart.cfg's %post, and the first boot makes certificates, data and a healthy member" {
 	grep -q 'https://mirror.example.com/etcd' "$top/docs/examples/kickstart.cfg"
 	sed -n '/^%post/,/^%end/{/^%/!p;}' "$top/docs/examples/kickstart.cfg" |
-		sed 's|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/10\.0\.0\.5/10.77.22.1/; s/3\.6\.14/3.4.23/' >"$image/root/post"
+		sed 's|https://mirror.example.com/etcd|file:/srv/dist/releases|; s/10\.0\.0\.5/10.77.22.1/; s/3\.6\.14/3.4.23/' \
+			>"$image/root/post"
 	grep -q . "$image/root/post"
 	in_image /bin/sh -e /root/post
 	grep -- -v3.4.23- "$top/dist/releases/SHA256SUMS" >"$image/etc/etcd/releases.sha256.d/test.sha256"

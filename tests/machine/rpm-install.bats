@@ -112,7 +112,8 @@ stays() {
 		rpm -q --qf "%{$s}" etcd-cluster >/tmp/$s
 	done'
 	# With the arguments of a first installation and of an upgrade. A later test has the removal.
-	stays 'for run in "PREIN 1" "POSTIN 1" "POSTIN 1" "PREIN 2" "POSTIN 2" "POSTIN 2" "PREUN 1" "PREUN 1" "POSTUN 1" "POSTUN 1"; do
+	stays 'for run in "PREIN 1" "POSTIN 1" "POSTIN 1" "PREIN 2" "POSTIN 2" "POSTIN 2" \
+		"PREUN 1" "PREUN 1" "POSTUN 1" "POSTUN 1"; do
 		sh /tmp/${run% *} ${run#* }
 	done'
 }
@@ -148,7 +149,8 @@ stays() {
 }
 
 @test "without answers, with the release in the cache: a healthy TLS member" {
-	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
+	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" ||
+		skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
 	m 'gone
 	mkdir -p /var/cache/etcd-cluster; cp /srv/dist/releases/etcd-v3.6.14-* /var/cache/etcd-cluster/
 	dnf install /srv/dist/pinned.rpm'

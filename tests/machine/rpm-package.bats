@@ -172,7 +172,8 @@ about() {
 
 @test "it owns every directory that base systems do not have" {
 	about --qf '[%{FILENAMES}\n]' | sort -u >"$BATS_TEST_TMPDIR"/names
-	sed 's,/[^/]*$,,' "$BATS_TEST_TMPDIR"/names | sort -u | comm -23 - "$BATS_TEST_TMPDIR"/names >"$BATS_TEST_TMPDIR"/foreign
+	sed 's,/[^/]*$,,' "$BATS_TEST_TMPDIR"/names | sort -u |
+		comm -23 - "$BATS_TEST_TMPDIR"/names >"$BATS_TEST_TMPDIR"/foreign
 	diff - "$BATS_TEST_TMPDIR"/foreign <<-'X'
 		/etc
 		/run
@@ -209,14 +210,16 @@ about() {
 
 @test "it has the same files as the deb in the same places" {
 	flock "$top"/Makefile make -s -C "$top" deb # package.bats builds it, too, in the same directory
-	deb=$top/dist/etcd-cluster_$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
+	deb=$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
+	deb=$top/dist/etcd-cluster_$deb
 	# Left out: documentation, whose directories differ; the deb's debconf and lintian files; files that the hook or
 	# tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
 	dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print substr($1, 1, 10), $6 }' |
 		grep -vE '/usr/share/(doc|lintian|debconf)/' | sort >"$BATS_TEST_TMPDIR"/deb
 	about --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEFLAGS:fflags}\n]' |
 		awk '$1 !~ /^d/ && $3 !~ /g/ { print $1, $2 }' |
-		grep -vE '/usr/share/(doc|licenses)/|/usr/lib/systemd/system-preset/|/etc/etcd/cluster.conf$' | sort >"$BATS_TEST_TMPDIR"/rpm
+		grep -vE '/usr/share/(doc|licenses)/|/usr/lib/systemd/system-preset/|/etc/etcd/cluster.conf$' |
+			sort >"$BATS_TEST_TMPDIR"/rpm
 	diff "$BATS_TEST_TMPDIR"/deb "$BATS_TEST_TMPDIR"/rpm
 }
 

@@ -40,7 +40,8 @@ none_lost() {
 	touch /root/not-acknowledged
 	etcdctl.sh get --prefix count/ --keys-only | sed -n s,^count/,,p | sort >/root/there
 	sort -u /root/acknowledged >/root/want
-	echo "$(wc -l </root/want) acknowledged, $(wc -l </root/not-acknowledged) not, $(comm -23 /root/want /root/there | wc -l) lost"
+	echo "$(wc -l </root/want) acknowledged, $(wc -l </root/not-acknowledged) not," \
+		"$(comm -23 /root/want /root/there | wc -l) lost"
 	test "$(wc -l </root/want)" -ge 20
 	test -z "$(comm -23 /root/want /root/there)"' >&3
 }

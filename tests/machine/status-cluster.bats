@@ -99,10 +99,12 @@ has_none() {
 }
 
 @test "a member that another one removed: its unit ended without a failure, and status reports the removal" {
-	on n1 wait_for 'id=$(etcdctl.sh member list | sed -n "s/, .* n3,.*//p"); [ -z "$id" ] || etcdctl.sh member remove "$id"'
+	on n1 wait_for 'id=$(etcdctl.sh member list | sed -n "s/, .* n3,.*//p")
+		[ -z "$id" ] || etcdctl.sh member remove "$id"'
 	on n3 wait_for '! systemctl is-active etcd'
 	on n3 '[ "$(systemctl show -p Result --value etcd)" = success ]'
-	on n3 wait_for 'etcd-cluster status | grep -q removed || etcd-cluster status 2>&1 | grep "was removed from the cluster"'
+	on n3 wait_for 'etcd-cluster status | grep -q removed ||
+		etcd-cluster status 2>&1 | grep "was removed from the cluster"'
 	look n3 5
 	[[ "$output" == *"bad   this machine's member "*" was removed from the cluster"*"etcd-cluster join 10.77.57."[12]* ]]
 	[[ "$(on n3 'etcd-cluster status --json' 2>/dev/null)" == *'"removed":true'* ]]

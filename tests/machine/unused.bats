@@ -78,7 +78,8 @@ alone_here() {
 	token=$(on n1 "etcd-cluster token new --name n3 --address $(v4 n3)")
 	on n3 "umask 077; echo $token >/root/token"
 	# The state after a kill behind the first move.
-	on n3 'echo >/etc/etcd/member-id.given-up; systemctl stop etcd; mv /var/lib/etcd-cluster/member /var/lib/etcd-cluster/member.aside-1'
+	on n3 'echo >/etc/etcd/member-id.given-up; systemctl stop etcd
+		mv /var/lib/etcd-cluster/member /var/lib/etcd-cluster/member.aside-1'
 	on n3 "etcd-cluster join $(v4 n1) --name n3 --address $(v4 n3) --token-file /root/token"
 	on n3 healthy
 	[ "$(on n1 'etcdctl.sh member list' | grep -c ', started, .*, false$')" -eq 2 ]

@@ -8,13 +8,15 @@ load machine
 setup_file() {
 	export MACHINE=versions
 	need_root
-	"$top/tests/lib/make-flavour" "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$top/dist/pinned.deb" --pin "$top/dist/releases"
+	"$top/tests/lib/make-flavour" "$top"/dist/repo/apt/pool/etcd-cluster_*.deb "$top/dist/pinned.deb" \
+		--pin "$top/dist/releases"
 	boot "$MACHINE" trixie 10.77.4.1
 }
 
 # whole_life VERSION
 whole_life() {
-	grep -q -- "-v$1-" "$top/dist/releases/SHA256SUMS" || skip "no etcd $1 in dist/releases, see the output of tests/lib/make-releases"
+	grep -q -- "-v$1-" "$top/dist/releases/SHA256SUMS" ||
+		skip "no etcd $1 in dist/releases, see the output of tests/lib/make-releases"
 	m gone
 	answers "RELEASE=$1" RELEASE_URL=file:/srv/dist/releases ADDRESS=10.77.4.1
 	m 'apt-get install /srv/dist/pinned.deb'
@@ -27,7 +29,8 @@ whole_life() {
 	fails curl -sS -m 5 http://10.77.4.1:2379/health
 	fails curl -ksS -m 5 https://10.77.4.1:2379/health
 	cd /etc/etcd/pki
-	fails curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert etcdctl-etcd-client.crt --key etcdctl-etcd-client.key \\
+	fails curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert etcdctl-etcd-client.crt \\
+		--key etcdctl-etcd-client.key \\
 		https://10.77.4.1:2380/version
 	curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert peer.crt --key peer.key https://10.77.4.1:2380/version"
 	exits 2 'etcd-cluster setup'
@@ -46,7 +49,8 @@ whole_life() {
 @test "etcd 3.7.1" { whole_life 3.7.1; }
 
 @test "without answers: the newest 3.6 of the package's table" {
-	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" || skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
+	grep -q -- -v3.6.14- "$top/dist/releases/SHA256SUMS" ||
+		skip 'no etcd 3.6.14 in dist/releases, see the output of tests/lib/make-releases'
 	m 'gone
 	mkdir -p /var/cache/etcd-cluster; cp /srv/dist/releases/etcd-v3.6.14-* /var/cache/etcd-cluster/
 	apt-get install /srv/dist/pinned.deb'

@@ -35,7 +35,8 @@ class Connection(ConnectionBase):
         return self
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
-        done = subprocess.run([TOOL, "exec", self._name(), "/bin/sh", "-c", cmd], input=in_data or b"", capture_output=True)
+        done = subprocess.run([TOOL, "exec", self._name(), "/bin/sh", "-c", cmd], input=in_data or b"",
+                              capture_output=True)
         return done.returncode, done.stdout, done.stderr
 
     def put_file(self, in_path, out_path):
