@@ -39,7 +39,7 @@ setup_file() {
 }
 
 @test "exposure of etcd.service is at most 1.5" {
-	m 'systemd-analyze security --threshold=15 --no-pager etcd.service | tail -n 1'
+	m 'systemd-analyze security --threshold=15 --no-pager etcd.service >/dev/null'
 }
 
 @test "every unit passes systemd-analyze verify" {
