@@ -49,7 +49,8 @@ void log_line(int level, const char *fmt, ...)
 	va_end(ap);
 	text_printable(line);
 	if (settings.journal)
-		(void)fprintf(stderr, "<%d>%s\n", level, line);
+		/* A notice: etcd-cluster-setup.service hides what is less, that is systemd's line for each try. */
+		(void)fprintf(stderr, "<%d>%s\n", level == LOG_INFO ? LOG_NOTICE : level, line);
 	else
 		(void)fprintf(stderr, "etcd-cluster: %s%s\n", word, line);
 }

@@ -13,7 +13,7 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 };
 /* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
-	bool allow_root, ca_elsewhere, force, help, json, last, local, replace, start, verbose, version, wait;
+	bool allow_root, ca_elsewhere, force, help, json, last, local, replace, start, unattended, verbose, version, wait;
 	const char *address, *data_dir, *force_new_cluster, *hours, *keep, *listen, *name, *out, *passphrase_file;
 	const char *release, *san, *token_file, *uses;
 	char **words; /* the arguments, ended by NULL */

@@ -11,7 +11,9 @@
 
 static int run_setup(const struct cmd_args *a, struct err *e)
 {
-	const struct setup_options how = { .local = a->local, .wait = a->wait, .replace = a->replace };
+	const struct setup_options how = {
+		.local = a->local, .wait = a->wait, .replace = a->replace, .unattended = a->unattended
+	};
 
 	return setup_run(&a->machine, &how, e);
 }
@@ -87,7 +89,9 @@ const struct cmd_verb cmd_setup = {
 	.example = "setup --dry-run",
 	.options =
 		CMD_OPTIONS(CMD_FLAG("local", local, "Use no network and start nothing."),
-			    CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds.")),
+			    CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
+			    CMD_FLAG("unattended", unattended,
+				     "Run by a timer: try only when it is due, and undo nothing that a person did.")),
 	.dry_run = true,
 	.run = run_setup,
 };

@@ -85,16 +85,43 @@ static long long percent_of(const struct machine *m, const struct member *one)
 	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
 }
 
+/* "pending", or "interrupted" for a setup that was killed. */
+static const char *setup_state(const struct doctor_exam *s)
+{
+	return s->interrupted ? "interrupted" : outcome_name(s->outcome.state);
+}
+
+/* Seconds until setup tries again, rounded up; -1 while it works, or does not. */
+static long long next_try(const struct doctor_exam *s)
+{
+	const bool works = s->outcome.state == OUTCOME_RUNNING && !s->interrupted;
+
+	return works || !s->retries ? -1 : (s->next_ms + 999) / 1000;
+}
+
+static void print_setup(const struct doctor_exam *s)
+{
+	const struct outcome *o = &s->outcome;
+	const bool has_step = o->step[0], has_why = o->message[0];
+	const long long next = next_try(s);
+
+	(void)printf("setup         %s%s%s%s%s\n", setup_state(s), has_step || has_why ? ": " : "", o->step,
+		     has_step && has_why ? "; before: " : "", o->message);
+	if (o->hint[0])
+		(void)printf("              -> %s\n", o->hint);
+	if (next > 0)
+		(void)printf("              tries again by itself in %lld s\n", next);
+	else if (next == 0)
+		(void)puts("              tries again by itself in a moment");
+}
+
 static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
 
 	(void)printf("machine       %s, ROLE=%s, %s\n", m->conf.name, config_role_name(m->conf.role), m->conf.address);
 	if (s->has_outcome)
-		(void)printf("setup         %s%s%s\n", outcome_name(s->outcome.state),
-			     s->outcome.message[0] ? ": " : "", s->outcome.message);
-	if (s->has_outcome && s->outcome.hint[0])
-		(void)printf("              -> %s\n", s->outcome.hint);
+		print_setup(s);
 	if (s->joins)
 		(void)printf("joining       %s\n", joining_words[s->joining].text);
 	(void)printf("release       %s running, %s installed",
@@ -217,10 +244,15 @@ static void json_machine(struct json_object *top, const struct machine *m, const
 	json_text(top, "address", m->conf.address);
 	if (s->has_outcome) {
 		o = json_object_in(top, "setup");
-		json_text(o, "state", outcome_name(s->outcome.state));
+		json_text(o, "state", setup_state(s));
 		json_number(o, "exit", s->outcome.exit);
 		json_text(o, "message", s->outcome.message);
 		json_text(o, "hint", s->outcome.hint);
+		json_text(o, "step", s->outcome.step[0] ? s->outcome.step : NULL);
+		if (next_try(s) >= 0)
+			json_number(o, "next_try_seconds", next_try(s));
+		else
+			json_text(o, "next_try_seconds", NULL);
 	} else {
 		json_text(top, "setup", NULL);
 	}

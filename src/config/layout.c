@@ -35,6 +35,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->bundle = layout_path(at, "/usr/libexec/etcd-cluster/bundle");
 	at->backups = layout_path(at, "/var/backups/etcd-cluster");
 	at->run = layout_path(at, "/run/etcd-cluster");
+	at->outcome = layout_path(at, "/run/etcd-cluster/setup");
 }
 
 void layout_free(struct layout *at)

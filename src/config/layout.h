@@ -25,6 +25,7 @@ struct layout {
 	char *bundle;	     /* /usr/libexec/etcd-cluster/bundle: archives that a package brought (bundle/make) */
 	char *backups;	     /* /var/backups/etcd-cluster */
 	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
+	char *outcome;	     /* …/setup (service/outcome.h) */
 };
 
 /* root NULL or "/": the machine itself. conf NULL: the usual file and its drop-ins; else that file without drop-ins. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,11 +22,16 @@ static time_t clock_now(void)
 	return time(NULL);
 }
 
-int machine_open(struct machine *m, const struct machine_options *o, struct err *e)
+void machine_locate(struct machine *m, const struct machine_options *o)
 {
 	*m = (struct machine){ .dry_run = o->dry_run, .now = clock_now() };
 	layout_init(&m->at, o->root, o->config);
 	m->live = m->at.root[0] == '\0' && file_is_dir("/run/systemd/system"); /* sd_booted(3) */
+}
+
+int machine_open(struct machine *m, const struct machine_options *o, struct err *e)
+{
+	machine_locate(m, o);
 	return config_load(&m->at, &m->conf, e);
 }
 
@@ -58,6 +64,16 @@ int machine_lock(const struct machine *m, struct err *e)
 	if (fd >= 0)
 		file_sweep(m->at.etc);
 	return fd;
+}
+
+bool machine_is_locked(const struct machine *m)
+{
+	auto_free char *path = xasprintf("%s/lock", m->at.run);
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno != ENOENT;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
 int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,

@@ -21,6 +21,9 @@ struct machine_options {
 	bool dry_run;
 };
 
+/* Fills all of m but conf. The caller frees with machine_free. */
+void machine_locate(struct machine *m, const struct machine_options *o);
+
 /* Fills m and loads cluster.conf. The caller frees with machine_free, also after a failure. */
 int machine_open(struct machine *m, const struct machine_options *o, struct err *e) MUST_CHECK;
 void machine_free(struct machine *m);
@@ -30,6 +33,9 @@ void machine_free(struct machine *m);
  * one left in /etc/etcd. Returns a descriptor to close; a dry run returns one of /dev/null.
  */
 int machine_lock(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Whether an etcd-cluster has the lock now; true when that cannot be seen (only root may look). */
+bool machine_is_locked(const struct machine *m);
 
 /* "<pki>/server.crt" for "server", "crt". The caller frees. */
 char *machine_pki_path(const struct machine *m, const char *name, const char *ext);

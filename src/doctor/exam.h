@@ -15,6 +15,9 @@
 struct doctor_exam {
 	bool has_outcome; /* setup has run since boot */
 	struct outcome outcome;
+	bool interrupted;	   /* that setup was killed */
+	bool retries;		   /* setup is not ready, and the retry timer runs */
+	long long next_ms;	   /* until it tries again; 0: at once */
 	bool joins;		   /* this machine is on its way into a running cluster */
 	enum joining_step joining; /* how far */
 	bool has_release;

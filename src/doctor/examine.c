@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
+#include "service/service.h"
 
 #define SURVEY_MS 2000
 
@@ -104,6 +106,21 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 		doctor_members(m, &x->survey, r);
 }
 
+/* How the last setup ended, and whether another one comes. */
+static void look_at_setup(const struct machine *m, struct doctor_exam *x)
+{
+	const long long left = x->outcome.next_ms - clock_ms();
+
+	if (outcome_is_settled(&x->outcome))
+		return;
+	x->interrupted = x->outcome.state == OUTCOME_RUNNING && !machine_is_locked(m);
+	x->retries = service_retry_is_on(m);
+	x->next_ms = left > 0 ? left : 0;
+	if (!x->retries && (x->interrupted || x->outcome.state != OUTCOME_RUNNING))
+		doctor_warn(&x->report, "setup does not try again: etcd-cluster-setup.timer does not run -> systemctl "
+					"start etcd-cluster.target");
+}
+
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x)
 {
 	auto_joining struct joining j = { 0 };
@@ -115,6 +132,8 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	x->has_outcome = found > 0;
 	if (found < 0)
 		doctor_error(&x->report, &e);
+	if (found > 0)
+		look_at_setup(m, x);
 	x->has_release = release_current(m, &x->release, &e) > 0;
 	if (m->conf.role == ROLE_NONE) {
 		doctor_ok(&x->report, "ROLE=none: etcd-cluster is installed and idle");
@@ -124,7 +143,7 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	x->joining = j.step;
 	if (!thorough && !was_set_up(m)) {
 		/* Without certificates no member can be asked; the outcome of setup names what it waits for. */
-		bool waits = x->has_outcome && x->outcome.state == OUTCOME_PENDING;
+		bool waits = x->has_outcome && !outcome_is_settled(&x->outcome) && x->retries;
 
 		doctor_bad(&x->report, ERR_HEALTH,
 			   "etcd has not been set up on this machine yet%s -> etcd-cluster setup%s",
@@ -157,8 +176,10 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 
 	if (m->conf.role == ROLE_NONE)
 		return 0;
-	if (!healthy && x->has_outcome && x->outcome.state == OUTCOME_PENDING) {
-		(void)err_set(e, ERR_PENDING, "setup is not done yet: %s", x->outcome.message);
+	if (!healthy && x->has_outcome &&
+	    (x->outcome.state == OUTCOME_PENDING || x->outcome.state == OUTCOME_RUNNING)) {
+		(void)err_set(e, ERR_PENDING, "setup is not done yet: %s",
+			      x->outcome.state == OUTCOME_RUNNING ? x->outcome.step : x->outcome.message);
 		return err_hint(e, "%s", x->outcome.hint);
 	}
 	for (size_t i = 0; i < x->report.n; i++) {

@@ -185,7 +185,7 @@ static int put_aside(const struct leaving *l, struct err *e)
 {
 	if (aside_membership(l->m, true, l->last, e) < 0)
 		return -1;
-	return l->m->dry_run || outcome_write(l->m, OUTCOME_IDLE, NULL, e) >= 0 ? 0 : -1;
+	return l->m->dry_run || outcome_write(l->m, OUTCOME_IDLE, NULL, 0, e) >= 0 ? 0 : -1;
 }
 
 /* A drop-in overrides cluster.conf. */

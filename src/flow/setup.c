@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/setup.h"
 
-#include "base/log.h"
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/examine.h"
 #include "enroll/server.h"
+#include "flow/attempt.h"
 #include "flow/certify.h"
 #include "flow/form.h"
 #include "flow/join.h"
@@ -87,7 +89,9 @@ static int make_directories(struct setup_run *r, struct err *e)
 
 static int get_release(struct setup_run *r, struct err *e)
 {
-	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : TARBALL_ANY, r->has_id, e);
+	const enum tarball_from there = r->how->unattended ? TARBALL_ANY : TARBALL_AGAIN;
+
+	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : there, r->has_id, e);
 }
 
 /* Whether this machine, one of MEMBERS, lost its data and may replace the member that it was: 1, 0, -1. */
@@ -156,20 +160,21 @@ enum { NEVER = 0, IF_LOCAL = 1, WITHOUT_OTHERS = 2, WITHOUT_RELEASE = 4 };
  * that is not easily taken back.
  */
 static const struct step {
+	const char *name; /* for status */
 	int (*take)(struct setup_run *r, struct err *e);
 	enum wait wait;
 	unsigned int skip;
 } steps[] = {
-	{ give_up_unused, ENDS, NEVER },
-	{ look_first, ENDS, NEVER },
-	{ get_certificates, WAITS_FOR_OTHERS, NEVER },
-	{ open_enrolment, ENDS, IF_LOCAL | WITHOUT_OTHERS },
-	{ make_directories, ENDS, NEVER },
-	{ get_release, WAITS_FOR_RELEASE, NEVER },
-	{ enter, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
-	{ move_announce, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
-	{ write_env, ENDS, WITHOUT_OTHERS | WITHOUT_RELEASE },
-	{ start_run, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ "former-cluster", give_up_unused, ENDS, NEVER },
+	{ "check", look_first, ENDS, NEVER },
+	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },
+	{ "enrolment", open_enrolment, ENDS, IF_LOCAL | WITHOUT_OTHERS },
+	{ "directories", make_directories, ENDS, NEVER },
+	{ "release", get_release, WAITS_FOR_RELEASE, NEVER },
+	{ "join", enter, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ "move", move_announce, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ "settings", write_env, ENDS, WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ "start", start_run, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
 };
 
 static bool is_skipped(const struct step *s, const struct setup_run *r)
@@ -201,15 +206,15 @@ static int not_yet(const struct setup_run *r, struct err *e)
 	return err_hint(e, "%s", r->others.hint[0] ? r->others.hint : r->release.hint);
 }
 
-static int take_steps(struct setup_run *r, struct err *e)
+static int take_steps(struct setup_run *r, struct attempt *a, struct err *e)
 {
-	auto_close int lock = machine_lock(r->m, e);
-
-	if (lock < 0)
-		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		int rc = is_skipped(&steps[i], r) ? 0 : steps[i].take(r, e);
+		int rc = 0;
 
+		if (!is_skipped(&steps[i], r)) {
+			attempt_step(a, r, i, steps[i].name);
+			rc = steps[i].take(r, e);
+		}
 		if (rc < 0 && put_off(r, &steps[i], e) < 0)
 			return -1;
 		r->changed = r->changed || rc > 0;
@@ -219,19 +224,6 @@ static int take_steps(struct setup_run *r, struct err *e)
 	if (r->others.class != ERR_NONE || r->release.class != ERR_NONE)
 		return not_yet(r, e);
 	return r->changed ? SETUP_DONE : SETUP_NOTHING;
-}
-
-/* How it ended, for status and for the retry timer. A failure here only warns: main prints the error itself. */
-static void record(const struct machine *m, int rc, const struct err *why)
-{
-	enum outcome_state state = m->conf.role == ROLE_NONE ? OUTCOME_IDLE : OUTCOME_READY;
-	struct err lost = { 0 };
-
-	if (rc < 0)
-		state = why->class == ERR_PENDING ? OUTCOME_PENDING : OUTCOME_FAILED;
-	rc = outcome_write(m, state, rc < 0 ? why : NULL, &lost);
-	if (rc < 0 || (rc > 0 && service_retry(m, state == OUTCOME_PENDING, &lost) < 0))
-		log_error(LOG_WARNING, &lost);
 }
 
 /* ROLE=none: nothing is done here, and the enrolment server is closed. */
@@ -244,35 +236,62 @@ static int stand_idle(const struct machine *m, const struct setup_options *how, 
 	return rc > 0 ? SETUP_DONE : SETUP_NOTHING;
 }
 
-/* One run from the beginning: cluster.conf may have changed. *again: another run may end otherwise in a moment. */
-static int run_once(const struct machine_options *where, const struct setup_options *how, bool *again, struct err *e)
+/* All steps, under the lock until the end is recorded. */
+static int run_locked(struct setup_run *r, struct attempt *a, struct err *e)
+{
+	auto_close int lock = machine_lock(r->m, e);
+	int rc = lock < 0 ? -1 : take_steps(r, a, e);
+
+	attempt_end(a, r->m, lock >= 0, rc, e);
+	return rc;
+}
+
+/* One look from the beginning: cluster.conf may have changed. */
+static int run_once(const struct machine_options *where, struct attempt *a, struct err *e)
 {
 	struct machine m cleanup(machine_free) = { 0 };
-	struct setup_run run = { .m = &m, .how = how };
+	struct setup_run run = { .m = &m, .how = a->how };
 	int rc = machine_open(&m, where, e);
 
-	if (rc < 0) {
-		run.others = *e; /* when it is pending: an address or a name, which the network brings */
+	/* From before the first step on: whatever ends this run, the timer tries again. */
+	if (!a->again && (rc < 0 || m.conf.role != ROLE_NONE))
+		attempt_timer(a, &m, true);
+	if (rc < 0 || m.conf.role == ROLE_NONE) {
+		if (rc < 0)
+			run.others = *e; /* when it is pending: an address or a name, which the network brings */
+		else
+			rc = stand_idle(&m, a->how, e);
+		attempt_end(a, &m, true, rc, e);
 	} else {
-		m.conf.replace = m.conf.replace || how->replace;
-		rc = m.conf.role == ROLE_NONE ? stand_idle(&m, how, e) : take_steps(&run, e);
+		m.conf.replace = m.conf.replace || a->how->replace;
+		rc = run_locked(&run, a, e);
 	}
-	*again = rc < 0 && e->class == ERR_PENDING && run.others.class != ERR_NONE && run.release.class == ERR_NONE &&
-		 !how->local && !m.dry_run && (how->wait || m.at.root[0] == '\0');
+	a->again = rc < 0 && e->class == ERR_PENDING && run.others.class != ERR_NONE && run.release.class == ERR_NONE &&
+		   !a->how->local && !m.dry_run && (a->how->wait || m.at.root[0] == '\0');
 	identity_free(&run.id);
-	if (!m.dry_run && !how->local)
-		record(&m, rc, e);
 	return rc;
 }
 
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e)
 {
+	struct machine here cleanup(machine_free) = { 0 };
+	struct attempt a cleanup(attempt_free) = { 0 };
 	struct retry retry;
-	bool again;
 	int rc;
 
+	machine_locate(&here, where);
+	attempt_begin(&a, &here, how);
+	if (!attempt_is_due(&a, &here))
+		return SETUP_DONE;
 	retry_begin(&retry, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
-	while ((rc = run_once(where, how, &again, e)) < 0 && again && retry_pause(&retry, e))
+	if (how->unattended && a.has_before)
+		(void)snprintf(retry.logged, sizeof(retry.logged), "%s", a.before.message);
+	while ((rc = run_once(where, &a, e)) < 0 && a.again && retry_pause(&retry, e))
 		err_clear(e);
+	attempt_timer(&a, &here, !a.is_settled);
+	if (rc < 0 && how->unattended && a.has_before && outcome_is_same(&a.before, e)) {
+		rc = (int)e->class; /* it was printed then */
+		err_clear(e);
+	}
 	return rc;
 }

@@ -11,7 +11,8 @@ enum setup_result { SETUP_DONE = 0, SETUP_NOTHING = 2 };
 
 /*
  * Runs all steps, again and again while other machines are not ready (without holding the lock in between), and records
- * how it ended (service/outcome.h). SETUP_DONE: something changed; SETUP_NOTHING: the machine was as it should be; -1:
- * ERR_PENDING arms the retry timer, everything else waits for a person.
+ * each step and how it ended (service/outcome.h). The retry timer is on from before the first step until the machine is
+ * ready or idle. SETUP_DONE: something changed, or it is too early to try again; SETUP_NOTHING: the machine was as it
+ * should be; -1 with e, or, when an unattended run ends like the one before, the class of that error without e.
  */
 int setup_run(const struct machine_options *where, const struct setup_options *how, struct err *e) MUST_CHECK;

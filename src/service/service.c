@@ -170,6 +170,14 @@ int service_retry(const struct machine *m, bool on, struct err *e)
 	return systemctl(SYSTEMCTL(on ? "start" : "stop", RETRY_TIMER), NULL, e);
 }
 
+bool service_retry_is_on(const struct machine *m)
+{
+	struct err unasked = { 0 };
+	auto_free char *state = m->live ? property(RETRY_TIMER, "ActiveState", &unasked) : NULL;
+
+	return !state || strcmp(state, "active") == 0;
+}
+
 int service_enroll_port(const struct machine *m, bool open, struct err *e)
 {
 	auto_free char *path = drop_in_path(m, ENROLL_SOCKET, "port"), *state = NULL;

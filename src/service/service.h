@@ -31,5 +31,6 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_
 /* 1 when etcd.service has failed or its preflight refused, with the reason in *why (the caller frees); else 0; -1. */
 int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
 
-/* Starts or stops the timer that runs setup again; it is on only while something is pending. */
+/* Starts or stops the timer that runs setup again; it is on until the machine is ready or idle. And whether it is on. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
+bool service_retry_is_on(const struct machine *m);

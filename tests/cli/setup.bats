@@ -52,6 +52,29 @@ tree() {
 	[ ! -e "$root/etc/etcd/pki/ca.key" ]
 }
 
+@test "every failure is recorded with the time of the next try, and a unit keeps to it" {
+	conf ROLE=banana
+	run -3 helper setup
+	grep -qx TRIES=0 "$root/run/etcd-cluster/setup"
+	run -3 helper setup
+	grep -qx TRIES=1 "$root/run/etcd-cluster/setup"
+	touch -d '1 minute ago' "$root/etc/etcd/cluster.conf"
+	run -0 helper setup --wait --unattended
+	[ -z "$output" ]
+	# It is due: the error is the same, and is not printed again.
+	sed -i s/^NEXT_MS=.*/NEXT_MS=1/ "$root/run/etcd-cluster/setup"
+	run -3 helper setup --wait --unattended
+	[ -z "$output" ]
+	grep -qx TRIES=2 "$root/run/etcd-cluster/setup"
+	# Corrected: tried at once, but not while somebody may still be writing.
+	conf ROLE=none
+	run -0 helper setup --wait --unattended
+	grep -qx STATE=failed "$root/run/etcd-cluster/setup"
+	touch -d '1 minute' "$root/etc/etcd/cluster.conf"
+	run -2 helper setup --wait --unattended
+	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
+}
+
 @test "ROLE=join never makes a CA" {
 	conf ROLE=join JOIN=127.0.0.1 ADDRESS=127.0.0.1 NAME=n1 RELEASE_URL=none
 	run ! helper setup

@@ -90,6 +90,31 @@ valid_json() {
 	valid_json <<<"$output"
 }
 
+@test "setup works or was killed: the step is shown, and what it waited for before" {
+	outcome STATE=running STEP=release EXIT=6 TRIES=2 'MESSAGE="the mirror does not answer"' 'HINT="look at RELEASE_URL"'
+	run -6 helper status
+	[[ "$output" == *"setup         interrupted: release; before: the mirror does not answer"* ]]
+	[[ "$output" == *"tries again by itself in a moment"* ]]
+	exec 9>"$root/run/etcd-cluster/lock"
+	flock 9
+	run -6 helper status
+	[[ "$output" == *"setup         running: release; before: the mirror does not answer"* ]]
+	[[ "$output" != *"tries again"*"in"* ]]
+	run -6 --separate-stderr helper status --json
+	exec 9>&-
+	[ "$(jq -c .setup <<<"$output")" = '{"state":"running","exit":6,"message":"the mirror does not answer",'`
+		`'"hint":"look at RELEASE_URL","step":"release","next_try_seconds":null}' ]
+}
+
+@test "pending and failed: the time of the next try" {
+	now=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
+	outcome STATE=failed EXIT=3 TRIES=0 NEXT_MS=$((now + 42000)) MESSAGE=no HINT=
+	run -5 helper status
+	[[ "$output" =~ "tries again by itself in "[34][0-9]" s" ]]
+	run -5 --separate-stderr helper status --json
+	[[ "$output" =~ '"next_try_seconds":'[34][0-9]'}' ]]
+}
+
 @test "a failed setup: exit 5, with its message" {
 	outcome STATE=failed EXIT=4 'MESSAGE="the tarball is not the one that was promised"' HINT=
 	run -5 helper status

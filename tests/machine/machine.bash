@@ -136,11 +136,12 @@ python_for_machine() {
 }
 
 # Lists all our files with digest, owner, mode and times, except the data of etcd, the directory that dpkg touches, and
-# the lock, which contains a process id.
+# the lock, which contains a process id. Of the outcome of setup, which records each step, only the end counts.
 fingerprint() {
 	m 'cd / && find etc/etcd usr/libexec/etcd-cluster var/cache/etcd-cluster run/etcd-cluster etc/systemd/system \
-		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock -printf "%p %y %m %U:%G %T@ %l " \
-			-a \( -type f -exec sha256sum {} \; -o -printf "\n" \) | sort'
+		! -path usr/libexec/etcd-cluster ! -path run/etcd-cluster/lock ! -path run/etcd-cluster \
+		-printf "%p %y %m %U:%G %T@ %l " -a \( -type f -exec sha256sum {} \; -o -printf "\n" \) |
+		sed "/^run.etcd-cluster.setup /s/ [0-9]*[.][0-9]* / /" | sort'
 }
 
 # exits CODE COMMAND…: runs it in the machine and fails if its exit code differs. Its output is in $output.

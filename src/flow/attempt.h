@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One setup as the others see it: when a timer may try, what is recorded for status, and the retry timer.
+ */
+#pragma once
+
+#include "flow/run.h"
+#include "service/outcome.h"
+
+/* What the looks of one setup have in common. */
+struct attempt {
+	const struct setup_options *how;
+	bool has_before;
+	struct outcome before; /* of the setup before this one */
+	bool again;	       /* this is not the first look */
+	bool is_settled;       /* the last look ended well */
+	size_t reached;	       /* the last step that a look took before it had to wait */
+};
+
+void attempt_begin(struct attempt *a, const struct machine *m, const struct setup_options *how);
+void attempt_free(struct attempt *a);
+
+/*
+ * Whether to try now: a person always does, and so does the first setup after a boot or an installation. A timer waits
+ * until the next try is due, which is at once for a newer cluster.conf, but not within 10 s of its last change.
+ */
+bool attempt_is_due(const struct attempt *a, const struct machine *m);
+
+/*
+ * Records the step that r is about to take. A later look records only steps that no look has reached before; else it
+ * would hide what setup waits for.
+ */
+void attempt_step(struct attempt *a, const struct setup_run *r, size_t which, const char *name);
+
+/* Records how a look ended (rc, why). Without the lock it leaves the record to the setup that has it. */
+void attempt_end(struct attempt *a, const struct machine *m, bool has_lock, int rc, const struct err *why);
+
+/* Starts or stops the retry timer. */
+void attempt_timer(const struct attempt *a, const struct machine *m, bool on);
