@@ -7,6 +7,7 @@
 #include "adapter/probe.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "member/last_good.h"
 
 #define MAX_OPTIONS 12
 #define MAX_VERBS   24
@@ -120,13 +121,22 @@ static int unknown(const struct cmd_verb *v, const char *path, const char *word,
 	return near ? err_hint(e, "did you mean: %s %s", path, near) : err_hint(e, "%s --help", path);
 }
 
+static int list(const struct cmd_verb *v, const struct cmd_args *a, struct err *e)
+{
+	struct machine m cleanup(machine_free) = { 0 };
+
+	if (machine_open(&m, &a->machine, e) < 0 && (!v->last_good || !last_good_open(&m, e)))
+		return -1;
+	return v->list(&m, a, e);
+}
+
 static int run(const struct cmd_verb *v, const struct cmd_args *a, struct err *e)
 {
 	int rc;
 
 	if (v->list) {
 		probe_hasten_names(); /* a person waits */
-		return cmd_on_machine(a, false, v->list, e);
+		return list(v, a, e);
 	}
 	if (v->change) {
 		rc = cmd_on_machine(a, true, v->change, e);

@@ -13,7 +13,8 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 };
 /* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
-	bool allow_root, ca_elsewhere, force, help, json, last, local, replace, start, unattended, verbose, version, wait;
+	bool allow_root, ca_elsewhere, force, help, json, last, local, remember, replace, start, unattended, verbose,
+		version, wait;
 	const char *address, *data_dir, *force_new_cluster, *hours, *keep, *listen, *name, *out, *passphrase_file;
 	const char *release, *san, *token_file, *uses;
 	char **words; /* the arguments, ended by NULL */
@@ -74,6 +75,7 @@ struct cmd_verb {
 	cmd_fn *run;			     /* does all itself; an exit code or -1 */
 	cmd_work *change;		     /* under the lock, takes --dry-run; 1 done, 0 nothing to do, -1 */
 	cmd_work *list;			     /* takes --json; an exit code or -1 */
+	bool last_good;			     /* list goes on with the last good settings when cluster.conf is broken */
 };
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;

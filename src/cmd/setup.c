@@ -8,6 +8,13 @@
 #include "cmd/cmd.h"
 #include "flow/join.h"
 #include "flow/unused.h"
+#include "member/last_good.h"
+
+static int remember(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	(void)a;
+	return last_good_write(m, e) < 0 ? -1 : CMD_DONE;
+}
 
 static int run_setup(const struct cmd_args *a, struct err *e)
 {
@@ -15,7 +22,8 @@ static int run_setup(const struct cmd_args *a, struct err *e)
 		.local = a->local, .wait = a->wait, .replace = a->replace, .unattended = a->unattended
 	};
 
-	return setup_run(&a->machine, &how, e);
+	/* Without the lock: setup holds it while it waits for etcd.service, which calls this. */
+	return a->remember ? cmd_on_machine(a, false, remember, e) : setup_run(&a->machine, &how, e);
 }
 
 /* Under the lock that setup takes, too. cluster.conf need not load before. */
@@ -90,6 +98,8 @@ const struct cmd_verb cmd_setup = {
 	.options =
 		CMD_OPTIONS(CMD_FLAG("local", local, "Use no network and start nothing."),
 			    CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
+			    CMD_FLAG("remember", remember,
+				     "Only record the settings of a healthy etcd, to fall back on; for etcd.service."),
 			    CMD_FLAG("unattended", unattended,
 				     "Run by a timer: try only when it is due, and undo nothing that a person did.")),
 	.dry_run = true,

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "config/key.h"
+#include "member/last_good.h"
 #include "pki/check.h"
 
 /* How far it has come in joining a cluster, for programs and for people. */
@@ -330,7 +331,23 @@ const struct cmd_verb cmd_status = {
 	.about = "Prints members, health and problems with their fixes. Works on every machine of the cluster, also "
 		 "while its own etcd is down.",
 	.list = status,
+	.last_good = true,
 };
+
+/* Without cluster.conf, etcd starts with the settings of its last healthy start. */
+static void start_last_good(const struct machine *m, struct doctor_report *r)
+{
+	struct err e = { 0 };
+	int rc = last_good_put_back(m, &e);
+
+	if (rc < 0)
+		doctor_error(r, &e);
+	else
+		doctor_warn(r,
+			    "etcd starts with the settings of its last healthy start%s -> correct %s, then: "
+			    "etcd-cluster setup",
+			    rc > 0 ? ", which are put back into etcd.env" : "", m->at.conf);
+}
 
 static int check(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
@@ -339,9 +356,13 @@ static int check(const struct machine *m, const struct cmd_args *a, struct err *
 	struct doctor_exam x = { 0 };
 	int rc;
 
-	if (a->start)
+	if (a->start) {
+		doctor_broken(m, DOCTOR_WARN, &x.report);
 		doctor_start(m, &x.report);
-	else
+		if (m->broken.class != ERR_NONE && doctor_verdict(&x.report, e) == 0)
+			start_last_good(m, &x.report);
+		err_clear(e);
+	} else
 		doctor_examine(m, true, &x);
 	rc = doctor_verdict(&x.report, e);
 	if (a->json) {
@@ -366,4 +387,5 @@ const struct cmd_verb cmd_check = {
 		 "disk, clocks and members. Changes nothing.",
 	.options = CMD_OPTIONS(CMD_FLAG("start", start, "Check only what etcd needs to start; reads only files.")),
 	.list = check,
+	.last_good = true,
 };

@@ -57,6 +57,15 @@ struct config {
 int config_load(const struct layout *at, struct config *c, struct err *e) MUST_CHECK;
 void config_free(struct config *c);
 
+/* True when there is a cluster.conf, or a drop-in of it. */
+bool config_exists(const struct layout *at);
+
+/*
+ * The text of one file that gives c again, whatever the network and the host name are then: the lines of all files,
+ * and NAME and ADDRESS.
+ */
+int config_text(const struct layout *at, const struct config *c, struct buf *out, struct err *e) MUST_CHECK;
+
 /* True when this machine makes the CA of its cluster: ROLE=single, or the first of MEMBERS. */
 bool config_makes_ca(const struct config *c);
 

@@ -134,6 +134,33 @@ bool config_is_offline(void)
 	return !found;
 }
 
+static bool has_address(const struct ifaddrs *list, const char *name)
+{
+	char text[NI_MAXHOST];
+
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
+		if (strcmp(i->ifa_name, name) == 0 && ip_text(i->ifa_addr, text) && !strchr(text, '%'))
+			return true;
+	return false;
+}
+
+char *config_network_gap(void)
+{
+	struct ifaddrs *list = NULL;
+	char *gap = NULL;
+
+	if (config_is_offline())
+		return xstrdup("which has no network");
+	if (getifaddrs(&list) < 0)
+		return NULL;
+	for (const struct ifaddrs *i = list; i && !gap; i = i->ifa_next)
+		if (i->ifa_flags & IFF_UP && !(i->ifa_flags & (IFF_LOOPBACK | IFF_RUNNING)) &&
+		    !has_address(list, i->ifa_name))
+			gap = xasprintf("whose interface %s has no carrier", i->ifa_name);
+	freeifaddrs(list);
+	return gap;
+}
+
 int config_is_own_name(const char *name)
 {
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM };

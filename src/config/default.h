@@ -30,5 +30,11 @@ bool config_is_own_address(const char *address);
 /* True when this machine has only loopback and link-local IPv6 addresses: its network is not up (yet). */
 bool config_is_offline(void);
 
+/*
+ * Why an address may be missing that comes by itself: "which has no network", "whose interface eth1 has no carrier" (it
+ * is up, and without an address); NULL: nothing is missing. The caller frees.
+ */
+char *config_network_gap(void);
+
 /* The same for a DNS name: 1 an address of this machine, 0 another address, -1 it cannot be resolved now. */
 int config_is_own_name(const char *name);

@@ -14,6 +14,7 @@ struct layout {
 	char *etcd_env;	     /* /etc/etcd/etcd.env */
 	char *etcdctl_env;   /* /etc/etcd/etcdctl.env */
 	char *member_id;     /* /etc/etcd/member-id: which member of which cluster this machine is */
+	char *last_good;     /* /etc/etcd/last-good: the settings of the last healthy start (member/last_good.h) */
 	char *joining;	     /* /etc/etcd/joining: the steps in which this machine joined a running cluster */
 	char *enroll;	     /* /etc/etcd/enroll: on a CA host, tokens and who got certificates */
 	char *digests;	     /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */

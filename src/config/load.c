@@ -85,6 +85,13 @@ static int read_dropins(const char *dir, struct lines *l, struct err *e)
 	return 0;
 }
 
+static int read_all(const struct layout *at, struct lines *l, struct err *e)
+{
+	if (read_file(at->conf, at->conf_dir != NULL, l, e) < 0)
+		return -1;
+	return at->conf_dir ? read_dropins(at->conf_dir, l, e) : 0;
+}
+
 static void set_defaults(struct config *c)
 {
 	*c = (struct config){
@@ -198,17 +205,18 @@ static const struct config_member *find_by_interface(const struct config *c, con
 	return mine;
 }
 
-static int refuse_other(const struct layout *at, const struct lines *l, const char *host, const char *unknown,
-			struct err *e)
+static int refuse_other(const struct config *c, const struct layout *at, const struct lines *l, const char *host,
+			const char *unknown, struct err *e)
 {
 	const char *where = lines_find(l, "MEMBERS")->where;
+	auto_free char *gap = unknown || c->name || c->address ? NULL : config_network_gap();
 
 	if (unknown)
 		(void)err_set(e, ERR_PENDING, "%s: none of MEMBERS is this machine, but %s cannot be resolved yet",
 			      where, unknown);
 	else
-		(void)err_set(e, ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s", where,
-			      host ? ", which is called " : "", host ? host : "");
+		(void)err_set(e, gap ? ERR_PENDING : ERR_CONFIG, "%s: none of MEMBERS is this machine%s%s%s%s", where,
+			      host ? ", which is called " : "", host ? host : "", gap ? ", " : "", gap ? gap : "");
 	return err_hint(e, "write NAME= and the name of its entry in %s", at->conf);
 }
 
@@ -223,7 +231,7 @@ static int set_member(struct config *c, const struct layout *at, const struct li
 	if (!me && !c->name && !c->address)
 		me = find_by_interface(c, &unknown);
 	if (!me)
-		return refuse_other(at, l, host, unknown, e);
+		return refuse_other(c, at, l, host, unknown, e);
 	if (c->address && strcmp(c->address, me->address) != 0)
 		return bad_pair(l, "ADDRESS", "MEMBERS", "give this machine different addresses", e);
 	if (!c->name)
@@ -261,9 +269,7 @@ int config_load(const struct layout *at, struct config *c, struct err *e)
 	cleanup(lines_free) struct lines l = { 0 };
 
 	set_defaults(c);
-	if (read_file(at->conf, at->conf_dir != NULL, &l, e) < 0)
-		return -1;
-	if (at->conf_dir && read_dropins(at->conf_dir, &l, e) < 0)
+	if (read_all(at, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
 		if (config_key_set(c, &l.v[i], e) < 0)
@@ -274,6 +280,32 @@ int config_load(const struct layout *at, struct config *c, struct err *e)
 		return -1;
 	if (!c->release)
 		c->release = config_default_release(at);
+	return 0;
+}
+
+bool config_exists(const struct layout *at)
+{
+	auto_strv char **dropins = NULL;
+	struct err unread = { 0 };
+
+	if (file_exists(at->conf))
+		return true;
+	return at->conf_dir && (file_list(at->conf_dir, is_dropin, &dropins, &unread) < 0 || dropins);
+}
+
+int config_text(const struct layout *at, const struct config *c, struct buf *out, struct err *e)
+{
+	const char *const own[][2] = { { "NAME", c->name }, { "ADDRESS", c->address } };
+	cleanup(lines_free) struct lines l = { 0 };
+
+	if (read_all(at, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		if (keyfile_put(out, l.v[i].key, l.v[i].value, e) < 0)
+			return -1;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (!lines_find(&l, own[i][0]) && keyfile_put(out, own[i][0], own[i][1], e) < 0)
+			return -1;
 	return 0;
 }
 

@@ -10,9 +10,10 @@
 struct machine {
 	struct layout at;
 	struct config conf;
-	bool live;    /* no --root, and systemd runs it: services can be started and asked */
-	bool dry_run; /* log what would be done, do nothing */
-	time_t now;   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
+	bool live;	   /* no --root, and systemd runs it: services can be started and asked */
+	bool dry_run;	   /* log what would be done, do nothing */
+	struct err broken; /* cluster.conf cannot be used, so conf is that of the last healthy start (last_good_open) */
+	time_t now;	   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
 };
 
 struct machine_options {
@@ -24,7 +25,10 @@ struct machine_options {
 /* Fills all of m but conf. The caller frees with machine_free. */
 void machine_locate(struct machine *m, const struct machine_options *o);
 
-/* Fills m and loads cluster.conf. The caller frees with machine_free, also after a failure. */
+/*
+ * Fills m and loads cluster.conf. A file that is missing on a member is an error: every default would be another
+ * cluster's. The caller frees with machine_free, also after a failure.
+ */
 int machine_open(struct machine *m, const struct machine_options *o, struct err *e) MUST_CHECK;
 void machine_free(struct machine *m);
 

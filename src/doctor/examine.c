@@ -128,6 +128,7 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	int found;
 
 	*x = (struct doctor_exam){ 0 };
+	doctor_broken(m, DOCTOR_BAD, &x->report);
 	found = outcome_read(m, &x->outcome, &e);
 	x->has_outcome = found > 0;
 	if (found < 0)
@@ -174,6 +175,10 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 {
 	bool healthy = x->here && x->here->healthy;
 
+	if (m->broken.class != ERR_NONE) {
+		(void)err_set(e, ERR_HEALTH, "%s", m->broken.msg);
+		return err_hint(e, "%s", m->broken.hint);
+	}
 	if (m->conf.role == ROLE_NONE)
 		return 0;
 	if (!healthy && x->has_outcome &&

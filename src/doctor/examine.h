@@ -33,6 +33,12 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
  */
 void doctor_start(const struct machine *m, struct doctor_report *r);
 
+/*
+ * When cluster.conf is broken: its error with this level, and which security settings of it do not apply (stale.c).
+ * m->conf is what applies instead.
+ */
+void doctor_broken(const struct machine *m, enum doctor_level level, struct doctor_report *r);
+
 /* Whether etcd can be started with this release and these certificates. */
 int doctor_can_start(const struct machine *m, struct err *e) MUST_CHECK;
 

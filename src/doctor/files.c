@@ -72,6 +72,8 @@ static void check_conf(const struct machine *m, struct doctor_report *r)
 {
 	struct stat st;
 
+	if (m->broken.class != ERR_NONE)
+		return; /* doctor_broken has reported it */
 	if (stat(m->at.conf, &st) < 0)
 		doctor_ok(r, "there is no %s: every setting has its default", m->at.conf);
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))

@@ -54,7 +54,6 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 	auto_free char *host = NULL;
 	struct probe_holder who;
 	enum probe_port state;
-	bool offline;
 	uint16_t port;
 
 	if (!endpoint_split(url, &host, &port) || !config_is_ip(host))
@@ -62,11 +61,12 @@ static bool check_port(const char *url, pid_t own, struct doctor_report *r)
 	state = probe_port(host, port, &who);
 	if (state == PROBE_PORT_NOT_LOCAL) {
 		/* An unplugged cable takes the addresses along (systemd-networkd), and DHCP brings them late. */
-		offline = config_is_offline();
-		doctor_bad(r, offline ? ERR_PENDING : ERR_CONFIG,
-			   "%s is not an address of this machine%s, so etcd cannot listen on %s -> ip address shows "
+		auto_free char *gap = config_network_gap();
+
+		doctor_bad(r, gap ? ERR_PENDING : ERR_CONFIG,
+			   "%s is not an address of this machine%s%s, so etcd cannot listen on %s -> ip address shows "
 			   "which are; set ADDRESS in cluster.conf, then etcd-cluster setup",
-			   host, offline ? ", which has no network" : "", url);
+			   host, gap ? ", " : "", gap ? gap : "", url);
 		return false;
 	}
 	/* Not knowing who has it, while our etcd runs: it is our etcd. */

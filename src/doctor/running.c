@@ -2,10 +2,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "adapter/keyfile.h"
 #include "adapter/probe.h"
-#include "base/text.h"
 #include "doctor/parts.h"
+#include "member/env.h"
 
 /*
  * Each client connection and each file of the database takes one; etcd keeps 150 for itself (embed/etcd.go,
@@ -42,36 +41,14 @@ static void check_ca_age(const struct machine *m, pid_t pid, struct doctor_repor
 		doctor_warn(r, "%s has changed since etcd started, and etcd reads it only then" RESTART, ca);
 }
 
-static bool env_has(char *const *env, const char *root, const struct keyfile_entry *want)
-{
-	size_t len = strlen(want->key);
-
-	for (; *env; env++) {
-		const char *have = *env + len + 1;
-
-		if (strncmp(*env, want->key, len) != 0 || (*env)[len] != '=')
-			continue;
-		/* An etcd below --root was given our paths with the root in front. */
-		return strcmp(text_starts(have, root) ? have + strlen(root) : have, want->value) == 0;
-	}
-	return false;
-}
-
 static void check_settings(const struct machine *m, pid_t pid, struct doctor_report *r)
 {
-	auto_strv char **running = probe_environ(pid);
-	auto_keyfile struct keyfile file = { 0 };
-	struct err ignored = { 0 };
+	auto_free char *other = env_not_in(m, pid);
 
-	if (!running || keyfile_read(m->at.etcd_env, &file, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < file.n; i++) {
-		if (env_has(running, m->at.root, &file.entries[i]))
-			continue;
-		doctor_warn(r, "etcd runs with another %s than %s has" RESTART, file.entries[i].key, m->at.etcd_env);
-		return;
-	}
-	doctor_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
+	if (!other)
+		doctor_ok(r, "etcd runs with the settings of %s", m->at.etcd_env);
+	else if (*other)
+		doctor_warn(r, "etcd runs with another %s than %s has" RESTART, other, m->at.etcd_env);
 }
 
 void doctor_process(const struct machine *m, pid_t pid, struct doctor_report *r)

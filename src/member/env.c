@@ -5,6 +5,7 @@
 
 #include "adapter/digest.h"
 #include "adapter/keyfile.h"
+#include "adapter/probe.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -323,4 +324,33 @@ int env_drift(const struct machine *m, const struct env_input *in, enum env_stat
 		return -1;
 	add_header(buf_str(&body), &want);
 	return look(m->at.etcd_env, &want, state, e);
+}
+
+static bool env_has(char *const *env, const char *root, const struct keyfile_entry *want)
+{
+	size_t len = strlen(want->key);
+
+	for (; *env; env++) {
+		const char *have = *env + len + 1;
+
+		if (strncmp(*env, want->key, len) != 0 || (*env)[len] != '=')
+			continue;
+		/* An etcd below --root was given our paths with the root in front. */
+		return strcmp(text_starts(have, root) ? have + strlen(root) : have, want->value) == 0;
+	}
+	return false;
+}
+
+char *env_not_in(const struct machine *m, pid_t pid)
+{
+	auto_strv char **running = probe_environ(pid);
+	auto_keyfile struct keyfile file = { 0 };
+	struct err unread = { 0 };
+
+	if (!running || keyfile_read(m->at.etcd_env, &file, &unread) < 0)
+		return xstrdup("");
+	for (size_t i = 0; i < file.n; i++)
+		if (!env_has(running, m->at.root, &file.entries[i]))
+			return xstrdup(file.entries[i].key);
+	return NULL;
 }

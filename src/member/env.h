@@ -24,6 +24,12 @@ struct env_input {
  */
 int env_ensure(const struct machine *m, const struct env_input *in, struct err *e) MUST_CHECK;
 
+/*
+ * The first variable of etcd.env that the etcd with this process id was not started with, or NULL. Empty ("") when that
+ * cannot be seen. The caller frees.
+ */
+char *env_not_in(const struct machine *m, pid_t pid);
+
 enum env_state {
 	ENV_CURRENT, /* as cluster.conf wants it */
 	ENV_ABSENT,

@@ -121,6 +121,28 @@ valid_json() {
 	[[ "$output" == *"setup         failed: the tarball is not the one that was promised"* ]]
 }
 
+@test "an error in cluster.conf of a formed member: what was found is shown, the error first; exit 5" {
+	printf '%s\n' CLUSTER_ID=0000000000000001 MEMBER_ID=0000000000000002 NAME=n1 >"$root/etc/etcd/member-id"
+	mkdir "$root/etc/etcd/last-good"
+	printf '%s\n' NAME=n1 CLIENT_PORT=9 EXTRA_SANS=old.example.test >"$root/etc/etcd/last-good/cluster.conf"
+	echo ETCD_NAME=n1 >"$root/etc/etcd/last-good/etcd.env"
+	(cd "$root/etc/etcd/last-good" && printf '%s\n' "CONF_SHA256=$(sha256sum <cluster.conf | cut -c 1-64)" \
+		"ENV_SHA256=$(sha256sum <etcd.env | cut -c 1-64)" CLUSTER_ID=0000000000000001 MEMBER_ID=0000000000000002 >state)
+	conf NAME=n1 EXTRA_SANS=new.example.test CLIENT_PROT=2379
+	run -5 helper status
+	[ "$(grep -m 1 '^bad' <<<"$output")" = \
+		"bad   $root/etc/etcd/cluster.conf:3: unknown key CLIENT_PROT; did you mean CLIENT_PORT" ]
+	[[ "$output" == *"do not apply until it is corrected: EXTRA_SANS"* ]]
+	run -5 --separate-stderr helper status --json
+	[ "$(jq -r '.findings[0].code // .findings[0].what' <<<"$output" | grep -c CLIENT_PROT)" -eq 1 ]
+	rm "$root/etc/etcd/cluster.conf"
+	run -5 helper status
+	[[ "$output" == *"cluster.conf is missing"* ]]
+	# Another member's settings do not count.
+	sed -i s/^MEMBER_ID=.*/MEMBER_ID=0000000000000003/ "$root/etc/etcd/member-id"
+	run -3 helper status
+}
+
 @test "an error in cluster.conf: exit 3 with file and line" {
 	conf NAME=n1 CLIENT_PROT=2379
 	run -3 helper status
