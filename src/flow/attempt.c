@@ -45,7 +45,8 @@ bool attempt_is_due(const struct attempt *a, const struct machine *m)
 	const time_t conf = conf_changed(m);
 	struct stat st;
 
-	if (!a->how->unattended || !a->has_before)
+	/* The timer is off after one that ended well. */
+	if (!a->how->unattended || !a->has_before || outcome_is_settled(&a->before))
 		return true;
 	if (m->now >= conf && m->now - conf < CONF_SECONDS)
 		return false;

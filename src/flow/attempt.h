@@ -21,8 +21,8 @@ void attempt_begin(struct attempt *a, const struct machine *m, const struct setu
 void attempt_free(struct attempt *a);
 
 /*
- * Whether to try now: a person always does, and so does the first setup after a boot or an installation. A timer waits
- * until the next try is due, which is at once for a newer cluster.conf, but not within 10 s of its last change.
+ * Whether to try now. A person always does, and so does a unit unless the last setup did not end well: then it waits
+ * until the next try is due. For a newer cluster.conf that is at once, but not within 10 s of its last change.
  */
 bool attempt_is_due(const struct attempt *a, const struct machine *m);
 

@@ -45,7 +45,7 @@ int join_again(const struct machine *m, char *const *addresses, struct err *e) M
  */
 int join_removed(const struct machine *m, const struct identity *id, struct err *e) MUST_CHECK;
 
-/* etcd has ended without an answer. True while that may be a matter of time: its learner was added within 30 s. */
+/* etcd of a learner has ended without an answer. True while that may be a matter of time: for 30 s from the first call. */
 bool join_may_start(const struct machine *m);
 
 /*

@@ -263,7 +263,7 @@ static int wait_alone(struct recovery *r, const struct proc_child *child, const 
 			return survey_alone(r, e);
 		if (child && proc_has_ended(child->pid))
 			return died(log, e);
-		if (!child && service_failed(r->m, &why, &last) > 0) {
+		if (!child && service_failed(r->m, NULL, &why, &last) > 0) {
 			(void)err_set(e, ERR_HEALTH, "%s", why);
 			return err_hint(e, "journalctl -u etcd.service -n 30 shows why");
 		}

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "flow/join.h"
+#include "member/datadir.h"
+#include "member/last_good.h"
 #include "service/service.h"
 
 /*
@@ -25,13 +27,63 @@
 /* After how many looks the others, who may be booting as well, are asked whether this is still a member. */
 #define LOOKS_REMOVED 100
 
+/* How often systemd may start it again during one wait, before it counts as failed. */
+#define MOST_RESTARTS 3
+
+/* Whether to go on waiting after etcd has ended: for a learner, which first asks the others, and after a single kill. */
+static bool may_come_back(const struct setup_run *r, int end, unsigned int restarts)
+{
+	return join_may_start(r->m) || (end == SERVICE_RESTARTS && restarts < MOST_RESTARTS);
+}
+
+/* A person sees what became of the learner. Without one it stays, so that no timer adds and removes it in turns. */
+static int fail(const struct setup_run *r, const char *why, struct err *e)
+{
+	if (!r->how->unattended)
+		return join_undo(r->m, why, e);
+	(void)err_set(e, ERR_HEALTH, "%s", why);
+	return err_hint(e, "journalctl -u etcd.service -n 30 shows why");
+}
+
+/*
+ * etcd votes as soon as it has begun its log, long before it is healthy: from then on lost data must not go unnoticed.
+ * A machine that was added is known by its journal.
+ */
+static int note_identity(struct setup_run *r, struct err *e)
+{
+	struct identity id = { .name = r->m->conf.name };
+	struct err unread = { 0 };
+
+	if (r->has_id || r->m->dry_run || file_exists(r->m->at.joining) ||
+	    datadir_look(r->m, &id.cluster_id, &id.member_id, &unread) <= 0)
+		return 0;
+	return identity_write(r->m, &id, e);
+}
+
+/* etcd needs longer. Always -1. */
+static int not_healthy(const struct setup_run *r, const struct err *last, struct err *e)
+{
+	const size_t all = r->m->conf.n_members;
+
+	if (r->m->conf.role == ROLE_CLUSTER && all > 1)
+		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu MEMBERS must run",
+			      all / 2 + 1, all);
+	else
+		(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy yet: %s",
+			      last->msg[0] ? last->msg : "no leader");
+	return err_hint(e, "journalctl -u etcd.service -n 30 shows more; setup runs again by itself");
+}
+
 /* Looks until the member is healthy, systemd has given up on it, or the time is over (ERR_PENDING). */
 static int wait_healthy(struct setup_run *r, struct err *e)
 {
 	const long long end = clock_ms() + 1000LL * (r->how->wait ? START_SECONDS_WAIT : START_SECONDS);
-	const struct config *c = &r->m->conf;
+	unsigned int before = 0, restarts = 0;
+	auto_free char *ended = NULL;
 	struct err last = { 0 };
 
+	if (service_failed(r->m, &before, &ended, e) < 0)
+		return -1;
 	for (unsigned int look = 1; clock_ms() < end; look++) {
 		auto_free char *why = NULL;
 		int rc = 0;
@@ -39,23 +91,18 @@ static int wait_healthy(struct setup_run *r, struct err *e)
 		err_clear(&last);
 		if (member_probe(r->m, PROBE_MS, &r->health, &last) == 0 && r->health.healthy)
 			return 0;
-		if (look % LOOKS_PER_UNIT == 0 || last.rpc == GRPC_DEADLINE_EXCEEDED)
-			rc = service_failed(r->m, &why, e);
-		if (rc < 0)
-			return -1;
-		if (rc > 0 && !join_may_start(r->m))
-			return join_undo(r->m, why, e);
+		if (look % LOOKS_PER_UNIT == 0 || last.rpc == GRPC_DEADLINE_EXCEEDED) {
+			rc = service_failed(r->m, &restarts, &why, e);
+			if (rc < 0 || note_identity(r, e) < 0)
+				return -1;
+		}
+		if (rc > 0 && !may_come_back(r, rc, restarts > before ? restarts - before : 0))
+			return fail(r, why, e);
 		if (look == LOOKS_REMOVED && r->has_id && join_removed(r->m, &r->id, e) < 0)
 			return -1;
 		clock_sleep(LOOK_MS);
 	}
-	if (c->role == ROLE_CLUSTER && c->n_members > 1)
-		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu MEMBERS must run",
-			      c->n_members / 2 + 1, c->n_members);
-	else
-		(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy yet: %s",
-			      last.msg[0] ? last.msg : "no leader");
-	return err_hint(e, "journalctl -u etcd.service -n 30 shows more; setup runs again by itself");
+	return not_healthy(r, &last, e);
 }
 
 /* Writes down which member this machine is, so that lost data is noticed before etcd starts empty. */
@@ -93,12 +140,25 @@ static int start_by_hand(struct setup_run *r, struct err *e)
 	return join_finish(r->m, e) < 0 ? -1 : remember(r, e);
 }
 
-int start_run(struct setup_run *r, struct err *e)
+/* etcd.service does it after each healthy start; here for an etcd that was started before, or without systemd. */
+static void note_last_good(const struct machine *m)
+{
+	struct err lost = { 0 };
+
+	if ((!m->live || !file_exists(m->at.last_good)) && !m->dry_run && last_good_write(m, &lost) < 0)
+		log_error(LOG_WARNING, &lost);
+}
+
+static int start_unit(struct setup_run *r, struct err *e)
 {
 	int moved, noted;
 
-	if (!r->m->live)
-		return start_by_hand(r, e);
+	if (!r->runs && r->has_id && r->how->unattended && service_was_stopped(r->m)) {
+		if (join_removed(r->m, &r->id, e) < 0)
+			return -1;
+		(void)err_set(e, ERR_PENDING, "etcd.service was stopped, and only a person starts it again");
+		return err_hint(e, "systemctl start etcd");
+	}
 	/* When it moves, an etcd that still runs although it did not answer listens on the former address. */
 	if (!r->runs && service_start(r->m, r->moves, e) < 0)
 		return -1;
@@ -115,4 +175,13 @@ int start_run(struct setup_run *r, struct err *e)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
 	noted = remember(r, e);
 	return noted < 0 ? -1 : !r->runs || moved || noted;
+}
+
+int start_run(struct setup_run *r, struct err *e)
+{
+	int rc = r->m->live ? start_unit(r, e) : start_by_hand(r, e);
+
+	if (rc >= 0 && r->health.healthy)
+		note_last_good(r->m);
+	return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /etc/etcd/member-id: which member of which cluster this machine is. It is written after the first healthy start and
- * kept apart from the data: a machine that has it and finds its data gone must not start empty, since it would vote
+ * /etc/etcd/member-id: which member of which cluster this machine is. It is written as soon as etcd has begun its log,
+ * and kept apart from the data: a machine that has it and finds its data gone must not start empty, since it would vote
  * again on what it has forgotten.
  */
 #pragma once

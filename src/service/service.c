@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/probe.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/text.h"
 
 #define ETCD_UNIT     "etcd.service"
 #define RETRY_TIMER   "etcd-cluster-setup.timer"
@@ -120,8 +122,25 @@ int service_paths(const struct machine *m, struct err *e)
 	return rc > 0 ? drop_in_write(m, path, &want, e) : rc;
 }
 
+/* One property of a unit. The caller frees. */
+static char *property(const char *unit, const char *name, struct err *e)
+{
+	auto_buf struct buf out = { 0 };
+
+	if (systemctl(SYSTEMCTL("show", unit, "--value", "--property", name), &out, e) < 0)
+		return NULL;
+	return xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
+}
+
 int service_start(const struct machine *m, bool kill, struct err *e)
 {
+	auto_free char *state = m->live && !kill ? property(ETCD_UNIT, "ActiveState", e) : NULL;
+
+	if (m->live && !kill && !state)
+		return -1;
+	/* systemd starts it already, perhaps once more: its count of restarts must not begin anew. */
+	if (state && (strcmp(state, "active") == 0 || strcmp(state, "activating") == 0))
+		return 0;
 	if (kill)
 		prepare(m, SYSTEMCTL("kill", "--signal=SIGKILL", ETCD_UNIT));
 	prepare(m, SYSTEMCTL("reset-failed", ETCD_UNIT));
@@ -133,34 +152,73 @@ int service_stop(const struct machine *m, struct err *e)
 	return change(m, SYSTEMCTL("stop", ETCD_UNIT), e);
 }
 
-/* One property of a unit. The caller frees. */
-static char *property(const char *unit, const char *name, struct err *e)
+/* Several properties of etcd.service, by one call: a strv of "NAME=VALUE" that the caller frees. */
+static char **properties(const char *names, struct err *e)
 {
 	auto_buf struct buf out = { 0 };
 
-	if (systemctl(SYSTEMCTL("show", unit, "--value", "--property", name), &out, e) < 0)
+	if (systemctl(SYSTEMCTL("show", ETCD_UNIT, "--property", names), &out, e) < 0)
 		return NULL;
-	return xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
+	return text_split(buf_str(&out), "\n");
 }
 
-int service_failed(const struct machine *m, char **why, struct err *e)
+static const char *value_of(char *const *all, const char *name)
 {
-	auto_free char *state = NULL, *result = NULL, *condition = NULL;
+	const size_t len = strlen(name);
+
+	for (; all && *all; all++)
+		if (strncmp(*all, name, len) == 0 && (*all)[len] == '=')
+			return *all + len + 1;
+	return "";
+}
+
+enum service_end service_end(const char *state, const char *result, const char *condition)
+{
+	if (strcmp(state, "failed") == 0)
+		return SERVICE_FAILED;
+	if (strcmp(state, "inactive") == 0 && strcmp(condition, "no") == 0)
+		return SERVICE_SKIPPED;
+	if (strcmp(result, "success") == 0)
+		return SERVICE_GOOD;
+	/* Until the next start, systemd keeps the result of the last one. */
+	return strcmp(state, "inactive") == 0 ? SERVICE_FAILED : SERVICE_RESTARTS;
+}
+
+int service_failed(const struct machine *m, unsigned int *restarts, char **why, struct err *e)
+{
+	auto_strv char **all = NULL;
+	uint64_t n = 0;
+	enum service_end end;
 
 	if (!m->live)
-		return 0;
-	state = property(ETCD_UNIT, "ActiveState", e);
-	result = state ? property(ETCD_UNIT, "Result", e) : NULL;
-	condition = result ? property(ETCD_UNIT, "ConditionResult", e) : NULL;
-	if (!condition)
+		return SERVICE_GOOD;
+	all = properties("ActiveState,Result,ConditionResult,NRestarts", e);
+	if (!all)
 		return -1;
-	if (strcmp(state, "failed") == 0 || strcmp(result, "success") != 0)
-		*why = xasprintf("etcd.service ended with result %s", result);
-	else if (strcmp(state, "inactive") == 0 && strcmp(condition, "no") == 0)
+	end = service_end(value_of(all, "ActiveState"), value_of(all, "Result"), value_of(all, "ConditionResult"));
+	if (end == SERVICE_SKIPPED)
 		*why = xstrdup("etcd.service was skipped: etcd.env or the etcd program is missing");
-	else
-		return 0;
-	return 1;
+	else if (end != SERVICE_GOOD)
+		*why = xasprintf("etcd.service ended with result %s", value_of(all, "Result"));
+	if (restarts)
+		*restarts = text_parse_u64(value_of(all, "NRestarts"), 0, UINT32_MAX, &n) ? (unsigned int)n : 0;
+	return (int)end;
+}
+
+bool service_was_stopped(const struct machine *m)
+{
+	auto_strv char **all = NULL;
+	struct err unasked = { 0 };
+	const char *job;
+
+	if (!m->live)
+		return false;
+	all = properties("ActiveState,Result,ExecMainStartTimestampMonotonic,Job", &unasked);
+	job = value_of(all, "Job");
+	return strcmp(value_of(all, "ActiveState"), "inactive") == 0 &&
+	       strcmp(value_of(all, "Result"), "success") == 0 &&
+	       strtoull(value_of(all, "ExecMainStartTimestampMonotonic"), NULL, 10) > 0 &&
+	       (job[0] == '\0' || strcmp(job, "0") == 0);
 }
 
 int service_retry(const struct machine *m, bool on, struct err *e)

@@ -13,7 +13,7 @@
 int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Starts etcd.service, also after a failure, and does not wait: a member sends READY=1 only once there is a quorum,
+ * Starts etcd.service, also after a failure, unless systemd is about it already, and does not wait: a member sends READY=1 only once there is a quorum,
  * which can take for ever. kill: ends a running etcd by SIGKILL first, since one whose address is gone tries for more
  * than a minute to reach its peers when it is stopped. What it has acknowledged is on its disk.
  */
@@ -28,8 +28,25 @@ int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
  */
 int service_enroll_port(const struct machine *m, bool open, struct err *e) MUST_CHECK;
 
-/* 1 when etcd.service has failed or its preflight refused, with the reason in *why (the caller frees); else 0; -1. */
-int service_failed(const struct machine *m, char **why, struct err *e) MUST_CHECK;
+/* How the last run of etcd.service ended. All but the first have a reason. */
+enum service_end {
+	SERVICE_GOOD,	  /* it runs, starts, or was stopped */
+	SERVICE_FAILED,	  /* for good */
+	SERVICE_SKIPPED,  /* a condition of the unit was not met */
+	SERVICE_RESTARTS, /* it failed, or its preflight refused, and systemd starts it again */
+};
+
+/* By the unit's properties ActiveState, Result and ConditionResult. */
+enum service_end service_end(const char *state, const char *result, const char *condition);
+
+/*
+ * An enum service_end, or -1. *why gets the reason (the caller frees), *restarts (may be NULL) how often systemd has
+ * started it again since service_start.
+ */
+int service_failed(const struct machine *m, unsigned int *restarts, char **why, struct err *e) MUST_CHECK;
+
+/* True when etcd.service ran since the boot and was stopped, by a person or by a verb like `leave`. */
+bool service_was_stopped(const struct machine *m);
 
 /* Starts or stops the timer that runs setup again; it is on until the machine is ready or idle. And whether it is on. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;

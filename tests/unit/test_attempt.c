@@ -56,8 +56,8 @@ static void a_timer_waits_until_it_is_due(void **state)
 
 static void every_end_but_ready_and_idle_is_tried_again(void **state)
 {
-	static const char *const ends[] = { "pending\nEXIT=6", "failed\nEXIT=1", "failed\nEXIT=3", "failed\nEXIT=4",
-					    "failed\nEXIT=5",  "running\nSTEP=start\nEXIT=0" };
+	static const char *const ends[] = { "pending\nEXIT=6", "failed\nEXIT=1", "failed\nEXIT=3",
+					    "failed\nEXIT=4",  "failed\nEXIT=5", "running\nSTEP=start\nEXIT=0" };
 	const struct machine *m = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
@@ -83,7 +83,10 @@ static void a_newer_cluster_conf_is_tried_after_ten_seconds(void **state)
 	assert_false(is_due(m, &by_timer));
 	dated(m->at.conf, m->now + 7200); /* the clock was set back */
 	assert_true(is_due(m, &by_timer));
-	/* The first setup after an installation, which has just written the file. */
+	/* The first setup after an installation, which has just written the file, and that of a machine that was idle. */
+	put_outcome(m, "STATE=idle\nEXIT=0\n");
+	dated(m->at.conf, m->now);
+	assert_true(is_due(m, &by_timer));
 	remove_path("/run/etcd-cluster/setup");
 	dated(m->at.conf, m->now);
 	assert_true(is_due(m, &by_timer));
