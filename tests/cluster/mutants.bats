@@ -64,3 +64,7 @@ caught() {
 @test "keys stored after the request to the enrolment server" {
 	caught keys-last
 }
+
+@test "one kind of failure is not retried" {
+	caught no-retry
+}
