@@ -281,8 +281,10 @@ int setup_run(const struct machine_options *where, const struct setup_options *h
 
 	machine_locate(&here, where);
 	attempt_begin(&a, &here, how);
-	if (!attempt_is_due(&a, &here))
+	if (!attempt_is_due(&a, &here)) {
+		attempt_timer(&a, &here, true); /* the target may have been stopped and started */
 		return SETUP_DONE;
+	}
 	retry_begin(&retry, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
 	if (how->unattended && a.has_before)
 		(void)snprintf(retry.logged, sizeof(retry.logged), "%s", a.before.message);

@@ -8,6 +8,7 @@
 #include "flow/join.h"
 #include "member/datadir.h"
 #include "member/last_good.h"
+#include "member/membership.h"
 #include "service/service.h"
 
 /*
@@ -60,13 +61,27 @@ static int note_identity(struct setup_run *r, struct err *e)
 	return identity_write(r->m, &id, e);
 }
 
+/* As a member that answers knows them, quorum or not; else, before the first start, MEMBERS; else 0. */
+static size_t count_voters(const struct setup_run *r)
+{
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	struct err unasked = { 0 };
+	size_t n = 0;
+
+	if (membership_look(r->m, PROBE_MS, &list, &unasked) < 0)
+		return r->has_id || r->m->conf.role != ROLE_CLUSTER ? 0 : r->m->conf.n_members;
+	for (size_t i = 0; i < list.n; i++)
+		n += !list.list[i].is_learner;
+	return n;
+}
+
 /* etcd needs longer. Always -1. */
 static int not_healthy(const struct setup_run *r, const struct err *last, struct err *e)
 {
-	const size_t all = r->m->conf.n_members;
+	const size_t all = count_voters(r);
 
-	if (r->m->conf.role == ROLE_CLUSTER && all > 1)
-		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu MEMBERS must run",
+	if (all > 1)
+		(void)err_set(e, ERR_PENDING, "etcd was started and has no quorum yet: %zu of the %zu members must run",
 			      all / 2 + 1, all);
 	else
 		(void)err_set(e, ERR_PENDING, "etcd was started but is not healthy yet: %s",

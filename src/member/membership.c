@@ -107,6 +107,15 @@ struct change {
 	struct rpc_members list; /* as last read, or as the answer had it */
 };
 
+/* etcd before 3.5.31 and 3.6.12 forgets at a member update that the member is a learner: then it votes without the data. */
+static int refuse_learner(const struct rpc_member *one, struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG, "the address of member " NAME_FMT " cannot be changed while it is a learner",
+		      NAME_ARGS(one));
+	return err_hint(e, "on another member: etcd-cluster remove " ID_FMT "; then here: etcd-cluster join ADDRESS",
+			one->id);
+}
+
 /* What the list shows of the change: 1 it is made, 0 not yet, -1 it is impossible. */
 static int is_made(struct change *c, struct err *e)
 {
@@ -119,8 +128,10 @@ static int is_made(struct change *c, struct err *e)
 		return c->kind == ADD ? 0 : err_set(e, ERR_CONFIG, "the cluster has no member " ID_FMT, c->id);
 	if (c->kind == PROMOTE)
 		return !one->is_learner;
+	if (c->kind == UPDATE && strv_len(one->peer_urls) == 1 && strcmp(one->peer_urls[0], c->peer_url) == 0)
+		return 1;
 	if (c->kind == UPDATE)
-		return strv_len(one->peer_urls) == 1 && strcmp(one->peer_urls[0], c->peer_url) == 0;
+		return one->is_learner ? refuse_learner(one, e) : 0;
 	if (membership_has_started(one)) {
 		(void)err_set(e, ERR_CONFIG, "%s is already the address of member " NAME_FMT, c->peer_url,
 			      NAME_ARGS(one));

@@ -41,7 +41,7 @@ int membership_promote(const struct machine *m, uint64_t id, struct err *e) MUST
 /* Removes it. The caller checks whether the others can do without it (member/removal.h). */
 int membership_remove(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Changes the peer URL at which the others dial it. */
+/* Changes the peer URL at which the others dial it. ERR_CONFIG for a learner, which etcd would let vote then. */
 int membership_update(const struct machine *m, uint64_t id, const char *peer_url, struct err *e) MUST_CHECK;
 
 /* In a list: by ID, by peer URL, by name. NULL: none. */

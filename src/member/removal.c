@@ -21,7 +21,7 @@ struct member_votes removal_votes_left(struct member_votes now, bool voter, bool
 
 size_t removal_spare(struct member_votes votes)
 {
-	return votes.all == 0 ? 0 : votes.all - votes.quorum;
+	return votes.healthy > votes.quorum ? votes.healthy - votes.quorum : 0;
 }
 
 int removal_judge(struct member_votes now, bool voter, bool healthy, const char *name, struct err *e)

@@ -11,7 +11,7 @@
 /* The votes after a member, a voter or a learner, healthy or not, has gone. now must count it. */
 struct member_votes removal_votes_left(struct member_votes now, bool voter, bool healthy);
 
-/* How many voters may fail before nothing can be written any more. */
+/* How many of the healthy voters may fail before nothing can be written any more. */
 size_t removal_spare(struct member_votes votes);
 
 /*

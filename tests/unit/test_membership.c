@@ -50,6 +50,7 @@ static void put_member(struct buf *out, char tag, const struct listed *one)
 static const struct listed n1 = { 2, "n1", "https://10.0.0.1:2380", "https://127.0.0.1:1", false };
 static const struct listed ours = { 9, NULL, PEER, NULL, true };
 static const struct listed voting = { 9, "n9", PEER, "https://127.0.0.1:1", false };
+static const struct listed moved_learner = { 9, "n9", "https://10.0.0.8:2380", "https://127.0.0.1:1", true };
 static const struct listed moved = { 9, "n9", "https://10.0.0.8:2380", "https://127.0.0.1:1", false };
 static const struct listed other = { 7, NULL, "https://10.0.0.7:2380", NULL, true };
 
@@ -68,6 +69,7 @@ static const struct answer {
 	{ "n1+ours", .members = { &n1, &ours } },
 	{ "n1+voting", .members = { &n1, &voting } },
 	{ "n1+moved", .members = { &n1, &moved } },
+	{ "n1+moved-learner", .members = { &n1, &moved_learner } },
 	{ "n1+other", .members = { &n1, &other } },
 	{ "added", .added = true },
 };
@@ -184,6 +186,7 @@ static const struct change {
 	  "status n1+voting error:5:etcdserver%3A%20member%20not%20found n1", .want = 1 },
 	{ "an address that differs is updated", update, "status n1+moved done", .want = 1 },
 	{ "an address that is right is not updated", update, "status n1+voting", .want = 0 },
+	{ "a learner is not updated", update, "status n1+moved-learner", .want = -1, .class = ERR_CONFIG },
 	{ "a member that is gone is not updated", update, "status n1", .want = -1, .class = ERR_CONFIG },
 };
 

@@ -99,6 +99,8 @@ static void known_cases_are_judged(void **state)
 	assert_int_equal(removal_spare(votes(2, 2)), 0);
 	assert_int_equal(removal_spare(votes(3, 3)), 1);
 	assert_int_equal(removal_spare(votes(7, 7)), 3);
+	assert_int_equal(removal_spare(votes(3, 2)), 0); /* one has failed already */
+	assert_int_equal(removal_spare(votes(3, 1)), 0);
 }
 
 /* Every permitted removal leaves a quorum, and the refusals contain the numbers. */
