@@ -128,6 +128,11 @@ void grpc_until(struct grpc *g, unsigned int ms)
 	g->end = clock_ms() + ms;
 }
 
+void grpc_use_socket(struct grpc *g, const char *path)
+{
+	(void)curl_easy_setopt(g->curl, CURLOPT_UNIX_SOCKET_PATH, path); /* copied */
+}
+
 /* How long the next call may take, at least 1 ms: to libcurl 0 is no limit. */
 static long call_ms(const struct grpc *g)
 {

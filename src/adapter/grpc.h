@@ -46,6 +46,9 @@ void grpc_close(struct grpc **g);
 /* All calls from now on, together, end within ms; a later one fails as if nobody had answered. */
 void grpc_until(struct grpc *g, unsigned int ms);
 
+/* All calls from now on go through this Unix socket; the URL is what the server's certificate must be for. */
+void grpc_use_socket(struct grpc *g, const char *path);
+
 /* The endpoint's URL, for messages. */
 const char *grpc_url(const struct grpc *g);
 

@@ -67,16 +67,19 @@ static int restore(const struct machine *m, const struct cmd_args *a, struct err
 			      a->force_new_cluster);
 		return err_hint(e, "CLUSTER_ID in %s is that of this machine", m->at.member_id);
 	}
-	return recover_run(m, cluster_id, e);
+	return recover_run(m, cluster_id, a->others_fenced, e);
 }
 
 const struct cmd_verb cmd_restore = {
 	.name = "restore",
-	.about = "Makes a cluster of one from the data of this machine when the quorum is lost for ever. "
-		 "Writes that only other members had are lost; those members must never run with their "
-		 "data again. Refused if there is a quorum or another member answers.",
-	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4",
+	.about = "Makes a new cluster of one from the data of this machine when the quorum is lost for ever. "
+		 "Writes that only other members had are lost. Run it with --dry-run on each survivor first: the one "
+		 "whose log ends last must go on. Refused if there is a quorum or another member answers. The old "
+		 "data is moved aside.",
+	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4 --others-fenced",
 	.options = CMD_OPTIONS(CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
-					  "The cluster ID that status shows, as confirmation.")),
+					  "The cluster ID that status shows, as confirmation."),
+			       CMD_FLAG("others-fenced", others_fenced,
+					"Confirm that all other members are off, or cut off from every client.")),
 	.change = restore,
 };

@@ -74,7 +74,7 @@ static int prepare_join(const struct machine *m, const struct cmd_args *a, struc
 
 	if (rc < 0)
 		return -1;
-	return rc > 0 ? 0 : join_again(m, a->words, e);
+	return rc > 0 ? 0 : join_again(m, a->words, a->abandon, e);
 }
 
 static int run_join(const struct cmd_args *a, struct err *e)
@@ -130,6 +130,8 @@ const struct cmd_verb cmd_join = {
 	.example = "join --token-file /root/token 10.0.0.1 10.0.0.2",
 	.options = CMD_OPTIONS(OPTIONS_OF_A_MEMBER,
 			       CMD_VALUE("token-file", "FILE", CMD_FILE, token_file, "File with the enrolment token."),
+			       CMD_VALUE("abandon", "CLUSTER_ID", CMD_TEXT, abandon,
+					 "Give up the data of this cluster without quorum; it is moved aside."),
 			       CMD_FLAG("replace", replace, "Remove a dead member of the same name or address first.")),
 	.args = { "ADDRESS..." },
 	.dry_run = true,

@@ -26,6 +26,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
 	at->last_good = layout_path(at, "/etc/etcd/last-good");
 	at->joining = layout_path(at, "/etc/etcd/joining");
+	at->recovered = layout_path(at, "/etc/etcd/recovered");
 	at->enroll = layout_path(at, "/etc/etcd/enroll");
 	at->digests = layout_path(at, "/usr/share/etcd-cluster/releases.sha256");
 	at->admin_digests = layout_path(at, "/etc/etcd/releases.sha256.d");

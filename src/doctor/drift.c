@@ -5,9 +5,14 @@
  */
 #include <string.h>
 
+#include "adapter/peers.h"
 #include "base/text.h"
+#include "doctor/examine.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
+#include "member/recovered.h"
+
+#define FORMER_MS 1000
 
 static const char *peer_of(const struct member *one)
 {
@@ -51,8 +56,8 @@ static bool check_removed(const struct machine *m, const struct member_survey *s
 			   "the members that answer are of the cluster " ID_FMT
 			   ", this machine's data is of the cluster " ID_FMT
 			   " -> look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
-			   "there: etcd-cluster join %s",
-			   s->cluster_id, s->home_cluster, address);
+			   "there: systemctl stop etcd; etcd-cluster join %s --abandon " ID_FMT,
+			   s->cluster_id, s->home_cluster, address, s->home_cluster);
 	else
 		doctor_bad(r, ERR_HEALTH,
 			   "this machine's member " ID_FMT " was removed from the cluster -> to add it again, with the "
@@ -151,4 +156,41 @@ void doctor_drift(const struct machine *m, const struct member_survey *s, struct
 				    one->name[0] ? one->name : "one without a name", peer_of(one));
 	if (r->n == before)
 		doctor_ok(r, "the members are those of MEMBERS in cluster.conf");
+}
+
+void doctor_former(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
+{
+	auto_recovered struct recovered was = { 0 };
+	auto_free char *ca = machine_pki_path(m, "ca", "crt");
+	auto_free char *cert = machine_pki_path(m, "peer", "crt"), *key = machine_pki_path(m, "peer", "key");
+	const struct peers_pair as = { .ca_file = ca, .cert_file = cert, .key_file = key };
+	auto_free struct peers_answer *answers = NULL;
+	auto_strv char **urls = NULL;
+	struct err e = { 0 };
+
+	if (recovered_read(m, &was, &e) < 0)
+		doctor_error(r, &e);
+	for (char **url = was.former_peers; url && *url; url++)
+		if (!s || !by_peer(s, *url)) /* else it is a member again */
+			strv_add(&urls, *url);
+	if (!urls)
+		return;
+	answers = xcalloc(strv_len(urls), sizeof(*answers));
+	peers_ask(urls, &as, FORMER_MS, answers);
+	for (size_t i = 0; urls[i]; i++) {
+		auto_free char *host = NULL;
+		uint16_t port;
+
+		if (answers[i].came && answers[i].cluster_id == was.former_cluster)
+			doctor_bad(
+				r, ERR_HEALTH,
+				"%s still runs in the cluster " ID_FMT
+				", from which this machine was recovered: clients may write to both -> keep one. "
+				"This one: on that machine, systemctl stop etcd; etcd-cluster join %s --abandon " ID_FMT
+				". That one: here, systemctl stop etcd; etcd-cluster join %s --replace "
+				"--abandon " ID_FMT,
+				urls[i], was.former_cluster, m->conf.address, was.former_cluster,
+				endpoint_split(urls[i], &host, &port) ? host : "ADDRESS", was.cluster_id);
+		buf_free(&answers[i].members);
+	}
 }

@@ -43,6 +43,12 @@ void doctor_broken(const struct machine *m, enum doctor_level level, struct doct
 int doctor_can_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
+ * Asks the former members of a recovered cluster (member/recovered.h) that are not in the survey's list, if there is
+ * one: whoever still runs in the former cluster is a finding, with both ways out.
+ */
+void doctor_former(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
+
+/*
  * What setup checks before the very first start: ports free (else the program that holds them is named), the address is
  * this machine's, room on the disk. ERR_CONFIG; ERR_PENDING while this machine has no network.
  */

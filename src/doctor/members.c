@@ -257,6 +257,7 @@ void doctor_members(const struct machine *m, const struct member_survey *s, stru
 	}
 	check_votes(s, &votes, r);
 	doctor_drift(m, s, r);
+	doctor_former(m, s, r);
 	check_clocks(s, r);
 	check_alarms(s, r);
 }

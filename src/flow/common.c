@@ -3,6 +3,9 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
+#include "member/env.h"
+#include "pki/pair.h"
+#include "release/release.h"
 #include "service/service.h"
 
 #define ASK_MS	3000
@@ -21,6 +24,24 @@ int common_survey(const struct machine *m, struct member_survey *s, struct err *
 	return err_hint(
 		e, "start etcd on the machines that are down (etcd-cluster status shows them); if they are lost "
 		   "for ever: etcd-cluster restore --force-new-cluster CLUSTER_ID, on a machine that has its data");
+}
+
+int common_write_env(const struct machine *m, struct err *e)
+{
+	struct release release cleanup(release_free) = { 0 };
+	auto_strv char **options = NULL;
+	auto_free char *peer_cn = NULL;
+	int rc = release_current(m, &release, e);
+
+	if (rc <= 0)
+		return rc; /* none yet: a dry run, or the release is pending */
+	peer_cn = pki_peer_cn(m, e);
+	if (!peer_cn)
+		return m->dry_run ? 0 : -1; /* a dry run issued none */
+	if (release_options(&release, &options, e) < 0)
+		return -1;
+	return env_ensure(m, &(struct env_input){ .version = release.version, .options = options, .peer_cn = peer_cn },
+			  e);
 }
 
 int common_stop(const struct machine *m, unsigned int seconds, struct err *e)

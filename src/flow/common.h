@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What leave, remove, replace and recover share.
+ * What the flows share.
  */
 #pragma once
 
@@ -9,6 +9,9 @@
 
 /* member_survey; and ERR_HEALTH, with the answers in s, when the members cannot agree to a removal now. */
 int common_survey(const struct machine *m, struct member_survey *s, struct err *e) MUST_CHECK;
+
+/* Writes etcd.env and etcdctl.env for the release in use. 1 written, 0 as they were, or there is no release yet; -1. */
+int common_write_env(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * Stops etcd.service. An etcd on DATA_DIR that systemd did not start has that many seconds to end by itself; one that

@@ -6,6 +6,7 @@
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
+#include "member/health.h"
 #include "member/identity.h"
 #include "member/membership.h"
 #include "member/poll.h"
@@ -35,10 +36,15 @@ static uint64_t cluster_at(const struct machine *m, char *const *addresses, stru
 	return 0;
 }
 
+static int fail_member(const struct identity *id, const char *why, struct err *e)
+{
+	return err_set(e, ERR_CONFIG, "this machine is member " ID_FMT " (%s) of cluster " ID_FMT "%s", id->member_id,
+		       id->name, id->cluster_id, why);
+}
+
 static int refuse(const struct identity *id, const char *why, struct err *e)
 {
-	(void)err_set(e, ERR_CONFIG, "this machine is member " ID_FMT " (%s) of cluster " ID_FMT "%s", id->member_id,
-		      id->name, id->cluster_id, why);
+	(void)fail_member(id, why, e);
 	return err_hint(e, "to give that up first: etcd-cluster leave (with --last when it is the only member)");
 }
 
@@ -46,7 +52,7 @@ static int refuse(const struct identity *id, const char *why, struct err *e)
 static int give_up(const struct machine *m, struct err *e)
 {
 	if (service_stop(m, e) < 0 || aside_move(m, m->at.member_id, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
-	    aside_data(m, e) < 0)
+	    aside_move(m, m->at.recovered, e) < 0 || aside_data(m, e) < 0)
 		return -1;
 	return 0;
 }
@@ -81,7 +87,24 @@ int join_removed(const struct machine *m, const struct identity *id, struct err 
 			urls && endpoint_split(urls[0], &host, &port) ? host : "ADDRESS");
 }
 
-int join_again(const struct machine *m, char *const *addresses, struct err *e)
+/* Its own cluster is another one. Not while that has a quorum: it might need this member. */
+static int give_up_cluster(const struct machine *m, const struct identity *id, const char *abandon, struct err *e)
+{
+	cleanup(member_survey_free) struct member_survey s = { 0 };
+	uint64_t typed = 0;
+
+	if (member_survey(m, LOOK_MS, &s, e) < 0)
+		return -1;
+	if (s.agreed && s.cluster_id == id->cluster_id)
+		return refuse(id, ", which has a quorum, not of the one to join", e);
+	if (abandon && text_parse_hex(abandon, &typed) && typed == id->cluster_id)
+		return give_up(m, e);
+	(void)fail_member(id, ", not of the one to join", e);
+	return err_hint(e, "to give up its data, which is moved aside: this command with --abandon " ID_FMT,
+			id->cluster_id);
+}
+
+int join_again(const struct machine *m, char *const *addresses, const char *abandon, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
 	cleanup(poll_free) struct poll r = { 0 };
@@ -100,7 +123,7 @@ int join_again(const struct machine *m, char *const *addresses, struct err *e)
 		return refuse(&id, why, e);
 	}
 	if (cluster != id.cluster_id)
-		return refuse(&id, ", not of the one to join", e);
+		return give_up_cluster(m, &id, abandon, e);
 	if (is_listed(&r, id.member_id))
 		return 1;
 	log_info("member " ID_FMT " is no longer in the cluster; this machine is added again", id.member_id);

@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-#include "adapter/keyfile.h"
 #include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/text.h"
 #include "doctor/examine.h"
 #include "flow/common.h"
+#include "flow/recover.h"
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
@@ -23,21 +22,17 @@
 #define HEALTHY_SECONDS 120
 #define LOOK_MS		100
 
-/* etcd.service's own limit (TimeoutStopSec=). */
-#define END_SECONDS 90
-
 struct recovery {
 	const struct machine *m;
-	uint64_t cluster_id, member_id; /* of the data */
-	struct keyfile env;		/* etcd.env */
-	char **others;			/* strv: peer URLs of the other members, as far as they are known */
-	int64_t revision;		/* the newest that etcd reported here; 0: none */
+	struct keyfile env;  /* etcd.env */
+	struct recovered to; /* the peer URLs of the other members are in it, as far as they are known */
+	int64_t revision;    /* the newest that etcd reported here; 0: none */
 };
 
 static void recovery_free(struct recovery *r)
 {
 	keyfile_free(&r->env);
-	strv_free(r->others);
+	recovered_free(&r->to);
 }
 
 /* --- Before anything is changed. */
@@ -45,7 +40,8 @@ static void recovery_free(struct recovery *r)
 /* The data here must be of the cluster that was typed, and etcd must be able to start on it. */
 static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 {
-	int rc = datadir_look(r->m, &r->cluster_id, &r->member_id, e);
+	uint64_t found = 0, member = 0;
+	int rc = datadir_look(r->m, &found, &member, e);
 
 	if (rc < 0)
 		return -1;
@@ -53,12 +49,13 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 		(void)err_set(e, ERR_CONFIG, "there is no data in %s%s", r->m->at.root, r->m->conf.data_dir);
 		return err_hint(e, "run this on a machine that still has its data");
 	}
-	if (r->cluster_id != typed) {
-		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster " ID_FMT ", not to " ID_FMT,
-			      r->cluster_id, typed);
+	if (found != typed) {
+		(void)err_set(e, ERR_CONFIG, "the data here belongs to cluster " ID_FMT ", not to " ID_FMT, found,
+			      typed);
 		return err_hint(e, "if this is the right machine: etcd-cluster restore --force-new-cluster " ID_FMT,
-				r->cluster_id);
+				found);
 	}
+	r->to.former_cluster = found;
 	/* The typed ID replaces a missing member-id; one that is there must agree. */
 	if (file_exists(r->m->at.member_id) && datadir_check(r->m, e) < 0)
 		return -1;
@@ -71,7 +68,7 @@ static void add_other(struct recovery *r, const char *url)
 	const char *in_use = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
 
 	if (strcmp(url, own) != 0 && (!in_use || strcmp(url, in_use) != 0))
-		strv_add_once(&r->others, url);
+		strv_add_once(&r->to.former_peers, url);
 }
 
 static void add_host(struct recovery *r, const char *address)
@@ -103,8 +100,8 @@ static int refuse_alive(const char *who, struct err *e)
 	(void)err_set(e, ERR_CONFIG, "%s still answers, and its data may be newer than that of this machine", who);
 	return err_hint(e,
 			"start the members that are down; if they are lost for ever, choose the machine to go on with "
-			"(the highest revision in etcd-cluster status --json), stop etcd on the others, then run "
-			"this again");
+			"(this command with --dry-run shows on each where its log ends), stop etcd on the others, then "
+			"run this again");
 }
 
 /* Refuses when another member of the survey answers; notes the peer URLs of those that do not. */
@@ -135,7 +132,8 @@ static int look_at_answers(struct recovery *r, const struct member_survey *s, st
 /* A member that was started without a quorum answers no client, but it answers its peers. */
 static int look_at_peers(const struct recovery *r, struct err *e)
 {
-	size_t n = strv_len(r->others);
+	char *const *urls = r->to.former_peers;
+	size_t n = strv_len(urls);
 	auto_free struct probe_target *peers = xcalloc(n + 1, sizeof(*peers));
 	auto_strv char **hosts = NULL;
 
@@ -143,13 +141,13 @@ static int look_at_peers(const struct recovery *r, struct err *e)
 		auto_free char *host = NULL;
 
 		/* What is not a URL leads nowhere. */
-		strv_add(&hosts, endpoint_split(r->others[i], &host, &peers[i].port) ? host : "");
+		strv_add(&hosts, endpoint_split(urls[i], &host, &peers[i].port) ? host : "");
 		peers[i].address = hosts[i];
 	}
 	probe_reach(peers, n, ASK_MS);
 	for (size_t i = 0; i < n; i++)
 		if (peers[i].error == 0)
-			return refuse_alive(r->others[i], e);
+			return refuse_alive(urls[i], e);
 	return 0;
 }
 
@@ -175,7 +173,7 @@ static int look_at_cluster(struct recovery *r, struct err *e)
 
 	if (member_survey(r->m, ASK_MS, &s, e) < 0)
 		return -1;
-	if (s.cluster_id == r->cluster_id && only_member(&s))
+	if (s.cluster_id == r->to.former_cluster && only_member(&s))
 		return 0;
 	if (!s.agreed)
 		return look_at_answers(r, &s, e) < 0 || look_at_peers(r, e) < 0 ? -1 : 1;
@@ -185,49 +183,45 @@ static int look_at_cluster(struct recovery *r, struct err *e)
 	return err_hint(e, "etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER");
 }
 
-/* --- The forcing. */
+/*
+ * Where the log ends here. The survivors cannot be asked for theirs, since none may run: a person compares.
+ */
+static int show_end(const struct machine *m, struct err *e)
+{
+	auto_strv char **parts = aside_parts(m);
+	auto_free char *wal = parts[1] ? xstrdup(parts[1]) : xasprintf("%s/wal", parts[0]);
+	struct wal_end end;
+
+	if (wal_read_end(wal, &end, e) < 0)
+		return -1;
+	log_info("the log of this machine ends at term %" PRIu64 ", index %" PRIu64
+		 "; of all survivors, the one with the highest term, then the highest index, must go on",
+		 end.term, end.index);
+	return 0;
+}
+
+static int refuse_unfenced(const struct recovery *r, struct err *e)
+{
+	auto_free char *others = strv_join(r->to.former_peers, " ");
+
+	(void)err_set(e, ERR_CONFIG,
+		      "this machine cannot see whether the other members (%s) still run, perhaps with a quorum",
+		      others);
+	return err_hint(e, "switch them off or cut them off from all clients for good; then run this again with "
+			   "--others-fenced, on the survivor whose log ends last (--dry-run shows it)");
+}
+
+/* --- The new cluster. */
 
 static void warn(const struct recovery *r)
 {
-	log_warn("cluster " ID_FMT " goes on with the data of this machine alone", r->cluster_id);
-	log_warn("writes that only other members had are lost, and the last write if etcd was killed here; clients may "
-		 "see older values");
-	for (size_t i = 0; r->others && r->others[i]; i++)
-		log_warn("%s is no longer a member and must never run again with its data; on that machine: "
-			 "etcd-cluster join %s",
-			 r->others[i], r->m->conf.address);
-}
-
-/* etcd.env as a process gets it; its paths are those of the machine below the root. */
-static char **environment(const struct recovery *r)
-{
-	char **env = NULL;
-
-	strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
-	for (size_t i = 0; i < r->env.n; i++) {
-		const struct keyfile_entry *one = &r->env.entries[i];
-		auto_free char *line =
-			xasprintf("%s=%s%s", one->key, one->value[0] == '/' ? r->m->at.root : "", one->value);
-
-		if (strcmp(one->key, "ETCD_FORCE_NEW_CLUSTER") != 0)
-			strv_add(&env, line);
-	}
-	strv_add(&env, "ETCD_FORCE_NEW_CLUSTER=true");
-	return env;
-}
-
-/* etcd has ended: an error with the last line of its log. */
-static int died(const char *log, struct err *e)
-{
-	auto_buf struct buf text = { 0 };
-	auto_strv char **lines = NULL;
-	struct err unread = { 0 };
-
-	if (file_read(log, 16U << 20, &text, &unread) < 0)
-		return err_set(e, ERR_FAIL, "etcd ended at once");
-	lines = text_split(buf_str(&text), "\n");
-	return err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
-		       lines ? lines[strv_len(lines) - 1] : "");
+	log_warn("the data of this machine alone becomes a new cluster; cluster " ID_FMT " is given up",
+		 r->to.former_cluster);
+	log_warn("writes that only other members had are lost; clients that watch have to read everything again");
+	for (char **url = r->to.former_peers; url && *url; url++)
+		log_warn("%s is no longer a member; to add that machine again: systemctl stop etcd; etcd-cluster join "
+			 "%s --abandon " ID_FMT,
+			 *url, r->m->conf.address, r->to.former_cluster);
 }
 
 static int survey_alone(struct recovery *r, struct err *e)
@@ -238,18 +232,19 @@ static int survey_alone(struct recovery *r, struct err *e)
 	if (member_survey(r->m, ASK_MS, &s, e) < 0)
 		return -1;
 	only = only_member(&s);
-	if (!only || only->id != r->member_id || s.cluster_id != r->cluster_id)
+	if (!only || only->id != r->to.member_id || s.cluster_id != r->to.cluster_id)
 		return err_set(e, ERR_HEALTH, "etcd runs, but not as the only member of cluster " ID_FMT,
-			       r->cluster_id);
+			       r->to.cluster_id);
 	if (only->status.revision < r->revision)
 		return err_set(e, ERR_HEALTH, "etcd came back with revision %" PRId64 ", it had %" PRId64,
 			       only->status.revision, r->revision);
-	r->revision = only->status.revision;
+	log_info("member " ID_FMT " is the only one of the new cluster " ID_FMT ", at revision %" PRId64,
+		 r->to.member_id, r->to.cluster_id, only->status.revision);
 	return 0;
 }
 
-/* Until the member is healthy and alone. child: an etcd of ours and its log; NULL: that of the unit. */
-static int wait_alone(struct recovery *r, const struct proc_child *child, const char *log, struct err *e)
+/* Until the member is healthy and alone. */
+static int wait_alone(struct recovery *r, struct err *e)
 {
 	const long long end = clock_ms() + 1000LL * HEALTHY_SECONDS;
 	struct member_health health = { 0 };
@@ -261,9 +256,7 @@ static int wait_alone(struct recovery *r, const struct proc_child *child, const 
 		err_clear(&last);
 		if (member_probe(r->m, ASK_MS, &health, &last) == 0 && health.healthy)
 			return survey_alone(r, e);
-		if (child && proc_has_ended(child->pid))
-			return died(log, e);
-		if (!child && service_failed(r->m, NULL, &why, &last) > 0) {
+		if (service_failed(r->m, NULL, &why, &last) > 0) {
 			(void)err_set(e, ERR_HEALTH, "%s", why);
 			return err_hint(e, "journalctl -u etcd.service -n 30 shows why");
 		}
@@ -273,74 +266,78 @@ static int wait_alone(struct recovery *r, const struct proc_child *child, const 
 		       last.msg[0] ? last.msg : "no leader yet");
 }
 
-/* etcd once with --force-new-cluster, as a child that never outlives us: the next start must not have the option. */
-static int force(struct recovery *r, struct err *e)
-{
-	struct file_mode etcd = machine_mode_etcd(r->m, 0700);
-	auto_free char *program = xasprintf("%s/etcd", r->m->at.current);
-	auto_free char *path = xasprintf("%s/restore.log", r->m->at.run);
-	auto_strv char **env = environment(r);
-	const char *const argv[] = { program, NULL };
-	struct err ignored = { 0 };
-	struct proc_child child;
-	auto_close int log = -1;
-	int rc;
-
-	if (file_remove_tree(path, e) < 0)
-		return -1;
-	log = file_create(path, FILE_MODE(0600), e);
-	if (log < 0 || proc_start(&(struct proc_run){ .argv = argv,
-						      .timeout = HEALTHY_SECONDS + END_SECONDS,
-						      .tied = true,
-						      .env = env,
-						      .log = log,
-						      .uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid,
-						      .gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid },
-				  &child, e) < 0)
-		return -1;
-	rc = wait_alone(r, &child, path, e);
-	if (proc_end(&child, END_SECONDS, rc < 0 ? &ignored : e) < 0 || rc < 0)
-		return err_hint(e, "the log of etcd is in %s", path);
-	return 0;
-}
-
-/* As on every other day. */
+/* Starts etcd on the new data; then nobody of the former cluster may answer. */
 static int start_again(struct recovery *r, struct err *e)
 {
-	const struct identity id = { .cluster_id = r->cluster_id, .member_id = r->member_id, .name = r->m->conf.name };
+	cleanup(doctor_report_free) struct doctor_report former = { 0 };
 
-	if (identity_write(r->m, &id, e) < 0)
-		return -1;
-	if (!r->m->live) {
+	if (!r->m->live)
 		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", r->m->at.current,
 			 r->m->at.etcd_env);
-		return 0;
-	}
-	return service_start(r->m, false, e) < 0 ? -1 : wait_alone(r, NULL, NULL, e);
+	else if (service_start(r->m, false, e) < 0 || wait_alone(r, e) < 0)
+		return -1;
+	doctor_former(r->m, NULL, &former);
+	return doctor_verdict(&former, e) < 0 ? -1 : 1;
 }
 
-int recover_run(const struct machine *m, uint64_t cluster_id, struct err *e)
+int recover_finish(const struct machine *m, struct err *e)
+{
+	auto_recovered struct recovered r = { 0 };
+	int rc = recovered_read(m, &r, e);
+
+	if (rc <= 0 || !recovered_pending(m, &r))
+		return rc < 0 ? -1 : 0;
+	if (m->dry_run) {
+		log_info("would finish the recovery from cluster " ID_FMT, r.former_cluster);
+		return 1;
+	}
+	return common_stop(m, 0, e) < 0 || recover_switch(m, &r, e) < 0 ? -1 : 1;
+}
+
+/* The ID is of the cluster that this machine's came out of: that run was interrupted, or all is done. */
+static int go_on(struct recovery *r, struct err *e)
+{
+	struct member_health health = { 0 };
+	struct err silent = { 0 };
+	int rc = recover_finish(r->m, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 && (member_probe(r->m, ASK_MS, &health, &silent) == 0 || !r->m->live))
+		return 0;
+	return r->m->dry_run ? 1 : start_again(r, e);
+}
+
+int recover_run(const struct machine *m, uint64_t cluster_id, bool fenced, struct err *e)
 {
 	struct recovery r cleanup(recovery_free) = { .m = m };
-	int rc;
+	int rc = recovered_read(m, &r.to, e);
 
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && r.to.former_cluster == cluster_id)
+		return go_on(&r, e);
+	recovered_free(&r.to);
 	if (look_at_data(&r, cluster_id, e) < 0)
 		return -1;
 	rc = look_at_cluster(&r, e);
 	if (rc <= 0)
 		return rc;
-	if (aside_copy_room(m, e) < 0)
+	if (show_end(m, e) < 0)
+		return -1;
+	if (!fenced && !m->dry_run)
+		return refuse_unfenced(&r, e);
+	if (aside_check_room(m, e) < 0)
 		return -1;
 	warn(&r);
 	if (common_stop(m, 0, e) < 0)
 		return -1;
 	if (m->dry_run) {
-		log_info("would copy the data, and start etcd with --force-new-cluster");
+		log_info("would make the data of a new cluster from a copy, and move the old data aside");
 		return 1;
 	}
-	if (aside_copy(m, e) < 0 || force(&r, e) < 0 || start_again(&r, e) < 0)
+	if (recover_make_data(m, &r.env, &r.to, &r.revision, e) < 0 || recovered_write(m, &r.to, e) < 0 ||
+	    recover_switch(m, &r.to, e) < 0)
 		return -1;
-	log_info("member " ID_FMT " is now the only one of cluster " ID_FMT ", at revision %" PRId64, r.member_id,
-		 r.cluster_id, r.revision);
-	return 1;
+	return start_again(&r, e);
 }

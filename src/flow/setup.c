@@ -9,13 +9,13 @@
 #include "enroll/server.h"
 #include "flow/attempt.h"
 #include "flow/certify.h"
+#include "flow/common.h"
 #include "flow/form.h"
 #include "flow/join.h"
+#include "flow/members.h"
 #include "flow/retry.h"
 #include "flow/unused.h"
 #include "member/datadir.h"
-#include "member/env.h"
-#include "pki/pair.h"
 #include "release/release.h"
 #include "service/outcome.h"
 #include "service/service.h"
@@ -65,6 +65,11 @@ static int look_first(struct setup_run *r, struct err *e)
 static int give_up_unused(struct setup_run *r, struct err *e)
 {
 	return unused_give_up(r->m, false, r->how->local, e);
+}
+
+static int finish_recovery(struct setup_run *r, struct err *e)
+{
+	return recover_finish(r->m, e);
 }
 
 static int get_certificates(struct setup_run *r, struct err *e)
@@ -126,23 +131,11 @@ static int enter(struct setup_run *r, struct err *e)
 
 static int write_env(struct setup_run *r, struct err *e)
 {
-	struct release release cleanup(release_free) = { 0 };
-	auto_strv char **options = NULL;
-	auto_free char *peer_cn = NULL;
 	int rc;
 
 	if (r->moves && r->how->local)
 		return 0; /* the others have to know the new address first */
-	rc = release_current(r->m, &release, e);
-	if (rc <= 0)
-		return rc; /* none yet: a dry run, or the release is pending */
-	peer_cn = pki_peer_cn(r->m, e);
-	if (!peer_cn)
-		return r->m->dry_run ? 0 : -1; /* a dry run issued none */
-	if (release_options(&release, &options, e) < 0)
-		return -1;
-	rc = env_ensure(r->m, &(struct env_input){ .version = release.version, .options = options, .peer_cn = peer_cn },
-			e);
+	rc = common_write_env(r->m, e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
 	return rc;
@@ -165,6 +158,7 @@ static const struct step {
 	enum wait wait;
 	unsigned int skip;
 } steps[] = {
+	{ "recovery", finish_recovery, ENDS, NEVER },
 	{ "former-cluster", give_up_unused, ENDS, NEVER },
 	{ "check", look_first, ENDS, NEVER },
 	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },

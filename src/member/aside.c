@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/proc.h"
 
 /* etcd advises a quota of at most 8 GiB; a slow disk copies that in half an hour. */
 #define COPY_SECONDS 3600
 #define SIZE_SECONDS 60
 
-/* What else may be written meanwhile. */
-#define MARGIN (64ULL << 20)
+/* What else may be written meanwhile: etcd allocates 64 MiB for each new segment of its log. */
+#define MARGIN (192ULL << 20)
 
 char *aside_name(const struct machine *m, const char *path)
 {
@@ -57,30 +56,25 @@ char **aside_parts(const struct machine *m)
 	return parts;
 }
 
-/* 1 when work returned that for any of the parts, else 0; its first -1 ends it. */
-static int each_part(const struct machine *m, int (*work)(const struct machine *m, const char *part, struct err *e),
-		     struct err *e)
+int aside_data(const struct machine *m, struct err *e)
 {
 	auto_strv char **parts = aside_parts(m);
 	int all = 0;
 
 	for (size_t i = 0; all >= 0 && parts[i]; i++) {
-		int rc = work(m, parts[i], e);
+		int rc = aside_move(m, parts[i], e);
 
 		all = rc < 0 ? -1 : all | rc;
 	}
 	return all;
 }
 
-int aside_data(const struct machine *m, struct err *e)
-{
-	return each_part(m, aside_move, e);
-}
-
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e)
 {
-	const char *const paths[] = { env ? m->at.etcd_env : NULL, m->at.joining, certificates ? m->at.enroll : NULL,
-				      certificates ? m->at.pki : NULL, m->at.member_id };
+	const char *const paths[] = {
+		env ? m->at.etcd_env : NULL,	 m->at.joining,	 m->at.recovered, certificates ? m->at.enroll : NULL,
+		certificates ? m->at.pki : NULL, m->at.member_id
+	};
 
 	if (aside_data(m, e) < 0)
 		return -1;
@@ -92,8 +86,7 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 
 /* --- Copies. */
 
-/* Runs a tool on path as user etcd. An exit code that is not 0: "cannot WHAT PATH: its first line". */
-static int run_as_etcd(const struct machine *m, const char *what, const char *path, struct proc_run run, struct err *e)
+int aside_as_etcd(const struct machine *m, const char *what, const char *path, struct proc_run run, struct err *e)
 {
 	const struct file_mode etcd = machine_mode_etcd(m, 0700);
 	auto_buf struct buf diag = { 0 };
@@ -110,43 +103,51 @@ static int run_as_etcd(const struct machine *m, const char *what, const char *pa
 	return rc;
 }
 
-static int check_room(const struct machine *m, const char *from, struct err *e)
+static int measure(const struct machine *m, const char *from, unsigned long long *bytes, struct err *e)
 {
 	const char *const argv[] = { "du", "--summarize", "--bytes", "--", from, NULL }; /* holes counted */
 	auto_buf struct buf out = { 0 };
 	const struct proc_run du = { .argv = argv, .timeout = SIZE_SECONDS, .out = &out };
-	unsigned long long need, room = 0;
 
-	if (run_as_etcd(m, "measure", from, du, e) < 0 || file_free_space(from, &room, e) < 0)
+	if (aside_as_etcd(m, "measure", from, du, e) < 0)
 		return -1;
-	need = strtoull(buf_str(&out), NULL, 10) + MARGIN;
-	if (room >= need)
-		return 0;
-	(void)err_set(e, ERR_CONFIG,
-		      "a copy of %s takes %llu MiB, and its file system has only %llu MiB left: nothing was changed",
-		      from, need >> 20, room >> 20);
-	return err_hint(e, "make room there, then run this again");
-}
-
-int aside_copy_room(const struct machine *m, struct err *e)
-{
-	return each_part(m, check_room, e);
-}
-
-static int copy_part(const struct machine *m, const char *from, struct err *e)
-{
-	auto_free char *to = aside_name(m, from), *partial = xasprintf("%s.aside-partial", from);
-	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", from, partial, NULL };
-	const struct proc_run cp = { .argv = argv, .timeout = COPY_SECONDS };
-
-	if (file_remove_tree(partial, e) < 0 || run_as_etcd(m, "copy", from, cp, e) < 0 ||
-	    file_sync_tree(partial, e) < 0 || file_rename(partial, to, e) < 0)
-		return -1;
-	log_info("a copy of %s is in %s", from, to);
+	*bytes = strtoull(buf_str(&out), NULL, 10);
 	return 0;
 }
 
-int aside_copy(const struct machine *m, struct err *e)
+static int check_room(const char *beside, unsigned long long need, struct err *e)
 {
-	return each_part(m, copy_part, e);
+	unsigned long long room = 0;
+
+	need += MARGIN;
+	if (file_free_space(beside, &room, e) < 0)
+		return -1;
+	if (room >= need)
+		return 0;
+	(void)err_set(
+		e, ERR_CONFIG,
+		"the new data beside %s takes up to %llu MiB, and its file system has only %llu MiB left: nothing "
+		"was changed",
+		beside, need >> 20, room >> 20);
+	return err_hint(e, "make room there, then run this again");
+}
+
+int aside_check_room(const struct machine *m, struct err *e)
+{
+	auto_strv char **parts = aside_parts(m);
+	unsigned long long data = 0, log = 0;
+
+	if (measure(m, parts[0], &data, e) < 0 || (parts[1] && measure(m, parts[1], &log, e) < 0))
+		return -1;
+	/* A copy of all, and a second database. */
+	if (check_room(parts[0], 2 * data + log, e) < 0)
+		return -1;
+	return parts[1] ? check_room(parts[1], log, e) : 0;
+}
+
+int aside_copy(const struct machine *m, const char *from, const char *to, struct err *e)
+{
+	const char *const argv[] = { "cp", "--archive", "--reflink=auto", "--", from, to, NULL };
+
+	return aside_as_etcd(m, "copy", from, (struct proc_run){ .argv = argv, .timeout = COPY_SECONDS }, e);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/proc.h"
 #include "config/machine.h"
 
 /* "PATH.aside-20261121-101500" (UTC), with "-2" and so on behind it while that is taken. The caller frees. */
@@ -26,17 +27,23 @@ char **aside_parts(const struct machine *m);
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Gives the membership up: moves the data, joining, etcd.env and the certificates if asked, and member-id last: while
+ * Gives the membership up: moves the data, joining, recovered, etcd.env and the certificates if asked, and member-id last: while
  * it is there, a run that was killed goes on. etcd must not run. 0, -1.
  */
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e) MUST_CHECK;
 
-/* Is there room for it? ERR_CONFIG with the numbers when there is not. Changes nothing. */
-int aside_copy_room(const struct machine *m, struct err *e) MUST_CHECK;
+/*
+ * Is there room beside the parts for a recovery: a copy, and a database restored from it? ERR_CONFIG with the numbers
+ * when there is not. Changes nothing.
+ */
+int aside_check_room(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Copies the parts beside them, under aside names, and makes that durable; etcd must not run. Works as user etcd, so
- * that no symlink planted in its directory leads root elsewhere. A copy gets its name when it is whole; what a killed
- * run left is removed first.
+ * Runs a tool on path as user etcd, so that no symlink planted in its directory leads root elsewhere; it dies with us.
+ * An exit code that is not 0 is an error: "cannot WHAT PATH: the first line that it printed". run: argv, timeout, out.
  */
-int aside_copy(const struct machine *m, struct err *e) MUST_CHECK;
+int aside_as_etcd(const struct machine *m, const char *what, const char *path, struct proc_run run,
+		  struct err *e) MUST_CHECK;
+
+/* cp --archive by that; nothing is synced. */
+int aside_copy(const struct machine *m, const char *from, const char *to, struct err *e) MUST_CHECK;

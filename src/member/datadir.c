@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "member/aside.h"
 #include "member/joining.h"
+#include "member/recovered.h"
 
 /* The IDs of an etcd without configuration: http://localhost:2380 and token etcd-cluster (seen on 3.4.23). */
 #define DEFAULT_CLUSTER UINT64_C(0xcdf818194e3a8c32)
@@ -144,13 +145,25 @@ static int check_unclaimed(const struct machine *m, const struct joining *j, str
 	return aside_hint(m, e);
 }
 
+/* Half of a recovery is no data to start etcd on. */
+static int check_recovery(const struct machine *m, struct err *e)
+{
+	auto_recovered struct recovered r = { 0 };
+	int rc = recovered_read(m, &r, e);
+
+	if (rc <= 0 || !recovered_pending(m, &r))
+		return rc < 0 ? -1 : 0;
+	(void)err_set(e, ERR_CONFIG, "the recovery from cluster " ID_FMT " was interrupted", r.former_cluster);
+	return err_hint(e, "etcd-cluster setup finishes it");
+}
+
 int datadir_check(const struct machine *m, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
 	cleanup(identity_free) struct identity id = { 0 };
 	auto_joining struct joining j = { 0 };
 	struct wal_ids found = { 0 };
-	int known = identity_read(m, &id, e), has_data;
+	int known = check_recovery(m, e) < 0 ? -1 : identity_read(m, &id, e), has_data;
 
 	if (known < 0 || (has_data = datadir_look(m, &found.cluster, &found.member, e)) < 0)
 		return -1;

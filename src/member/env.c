@@ -12,6 +12,7 @@
 #include "config/check.h"
 #include "member/endpoint.h"
 #include "member/joining.h"
+#include "member/recovered.h"
 
 /* The first line, up to the hash of all that follows it. */
 #define HEADER "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:"
@@ -79,10 +80,9 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 }
 
 /* The members of a cluster that is formed: "n1=https://10.0.0.1:2380,...". The caller frees. */
-static char *formed_cluster(const struct config *c)
+static char *formed_cluster(const struct config *c, bool many)
 {
 	const struct config_member self = { c->name, c->address };
-	bool many = c->role == ROLE_CLUSTER;
 	auto_buf struct buf b = { 0 };
 
 	for (size_t i = 0; i < (many ? c->n_members : 1); i++) {
@@ -104,10 +104,12 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 {
 	const struct config *c = &m->conf;
 	auto_joining struct joining joined = { 0 };
-	int rc = joining_read(m, &joined, e);
+	auto_recovered struct recovered recovered = { 0 };
+	int rc = joining_read(m, &joined, e) < 0 ? -1 : recovered_read(m, &recovered, e);
+	const char *token = rc > 0 ? recovered.token : c->cluster_token;
 	/* etcd reads it once, before it has data; afterwards it is a record of how the member was made. */
 	const char *cluster = joined.initial_cluster;
-	auto_free char *formed = formed_cluster(c), *wal = config_wal_dir(c);
+	auto_free char *formed = formed_cluster(c, c->role == ROLE_CLUSTER && rc <= 0), *wal = config_wal_dir(c);
 	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
@@ -126,7 +128,7 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 		{ "initial-advertise-peer-urls", peer, NEEDED },
 		{ "initial-cluster", cluster ? cluster : formed, NEEDED },
 		{ "initial-cluster-state", cluster ? "existing" : "new", NEEDED },
-		{ "initial-cluster-token", c->cluster_token, NEEDED },
+		{ "initial-cluster-token", token, NEEDED },
 		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL, NEEDED },
 		{ NULL, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n", NEEDED },
 		{ "cert-file", server_crt, NEEDED },

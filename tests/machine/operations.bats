@@ -132,12 +132,14 @@ rebuilt() {
 }
 
 @test "most members are lost: the survivor continues alone, and the others join again" {
-	documented 'etcd-cluster restore --force-new-cluster CLUSTER_ID'
+	documented 'etcd-cluster restore --force-new-cluster CLUSTER_ID --dry-run' \
+		'etcd-cluster restore --force-new-cluster CLUSTER_ID --others-fenced'
 	id=$(on n2 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
 	on n2 exits 3 "etcd-cluster restore --force-new-cluster $id"
 	"$machine" crash n1
 	"$machine" crash n3
-	on n2 exits 0 "etcd-cluster restore --force-new-cluster $id"
+	on n2 exits 0 "etcd-cluster restore --force-new-cluster $id --dry-run"
+	on n2 exits 0 "etcd-cluster restore --force-new-cluster $id --others-fenced"
 	MACHINES=' n2' one_cluster 1
 	kept n2
 	rebuilt n3

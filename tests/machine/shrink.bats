@@ -177,16 +177,16 @@ leads() {
 	exits 3 'etcd-cluster restore --force-new-cluster 1234'
 	prints "belongs to cluster $id"
 	for after in 0.2 0.6 1 1.5; do
-		m "timeout -s KILL $after etcd-cluster restore --force-new-cluster $id || true"
+		m "timeout -s KILL $after etcd-cluster restore --force-new-cluster $id --others-fenced || true"
 		# The etcd of restore has ended with it; the timer can have started the unit.
 		# shellcheck disable=SC2016 # the machine's own
 		m 'sleep 0.1
 		for pid in $(pgrep -x etcd); do grep -q etcd.service "/proc/$pid/cgroup"; done'
 	done
-	run m "etcd-cluster restore --force-new-cluster $id"
+	run m "etcd-cluster restore --force-new-cluster $id --others-fenced"
 	echo "$output"
 	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
-	exits 2 "etcd-cluster restore --force-new-cluster $id"
+	exits 2 "etcd-cluster restore --force-new-cluster $id --others-fenced"
 	[ "$(voters n1)" -eq 1 ]
 	m 'systemctl --quiet is-active etcd
 	test "$(etcdctl.sh get kept --print-value-only)" = value
@@ -204,7 +204,8 @@ leads() {
 		"$machine" start "$name"
 	done
 	for name in n2 n3 n4; do
-		on "$name" "etcd-cluster join $(v4 n1)"
+		on "$name" "systemctl stop etcd
+		etcd-cluster join $(v4 n1) --abandon $(on "$name" 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')"
 	done
 	ONLY_ON='n1 n2 n3 n4' all_healthy
 	[ "$(voters n1)" -eq 4 ]
