@@ -27,8 +27,8 @@ char **aside_parts(const struct machine *m);
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Gives the membership up: moves the data, joining, recovered, etcd.env and the certificates if asked, and member-id last: while
- * it is there, a run that was killed goes on. etcd must not run. 0, -1.
+ * Gives the membership up: moves the data, joining, recovered, etcd.env and the certificates if asked, and member-id
+ * last: while it is there, a run that was killed goes on. etcd must not run. 0, -1.
  */
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e) MUST_CHECK;
 
