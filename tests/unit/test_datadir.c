@@ -11,6 +11,7 @@
 #include "member/datadir.h"
 #include "member/identity.h"
 #include "member/joining.h"
+#include "member/recovered.h"
 
 #define DATA	"/var/lib/etcd-cluster"
 #define SEGMENT DATA "/member/wal/0000000000000000-0000000000000000.wal"
@@ -225,6 +226,33 @@ static void an_added_member_does_not_begin_twice(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "this machine is member 0000000000000008 (n1)");
 }
 
+/* Between the two, etcd would start on half of the data, or on another member's. */
+static void an_interrupted_recovery_is_refused(void **state)
+{
+	char token[] = "etcd-cluster.1", url[] = "https://10.0.0.2:2380", *peers[] = { url, NULL };
+	const struct recovered r = { 7, 8, 1, token, peers };
+	auto_recovered struct recovered read = { 0 };
+	const struct machine *m = *state;
+
+	put_identity(m, 1, 2);
+	put_wal(1, 2);
+	assert_ok(datadir_check(m, e));
+	assert_ok(recovered_write(m, &r, e));
+	assert_ok(recovered_read(m, &read, e));
+	assert_string_equal(read.token, token);
+	assert_string_equal(read.former_peers[0], url);
+	assert_true(read.cluster_id == 7 && read.member_id == 8 && read.former_cluster == 1);
+	assert_err(datadir_check(m, e), ERR_CONFIG, "the recovery from cluster 0000000000000001 was interrupted");
+	put_wal(7, 8);
+	put_identity(m, 7, 8);
+	put_file(DATA "/member.aside-recovered/wal/0.wal", "");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster setup finishes it");
+	remove_path(DATA "/member.aside-recovered");
+	assert_ok(datadir_check(m, e));
+	put_file("/etc/etcd/recovered", "TOKEN=t\n");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "must have CLUSTER_ID");
+}
+
 static void other_files_are_refused(void **state)
 {
 	const struct machine *m = *state;
@@ -305,6 +333,7 @@ int main(void)
 		WITH_MACHINE(foreign_data_is_refused),
 		WITH_MACHINE(an_added_member_owns_its_data),
 		WITH_MACHINE(an_added_member_does_not_begin_twice),
+		WITH_MACHINE(an_interrupted_recovery_is_refused),
 		WITH_MACHINE(other_files_are_refused),
 		WITH_MACHINE(damaged_data_is_refused),
 		WITH_MACHINE(snapshots_without_their_log_are_refused),

@@ -9,6 +9,7 @@
 #include "adapter/keyfile.h"
 #include "member/env.h"
 #include "member/joining.h"
+#include "member/recovered.h"
 
 /* Options of all versions from 3.4 to 3.7; the tables of the tests have the others. */
 static const char *const common[] = {
@@ -199,6 +200,24 @@ static void a_joining_member_gets_the_list_of_the_cluster(void **state)
 	assert_int_equal(drift(b), ENV_CURRENT);
 }
 
+static void a_recovered_member_is_a_cluster_of_one(void **state)
+{
+	char token[] = "etcd-cluster.0123456789abcdef";
+	const struct recovered r = { 7, 8, 1, token, NULL };
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+
+	b->m.conf.role = ROLE_CLUSTER;
+	b->m.conf.members = xcalloc(2, sizeof(*b->m.conf.members));
+	b->m.conf.members[0] = (struct config_member){ xstrdup("n1"), xstrdup("127.0.0.1") };
+	b->m.conf.members[1] = (struct config_member){ xstrdup("n2"), xstrdup("10.0.0.2") };
+	b->m.conf.n_members = 2;
+	assert_ok(recovered_write(&b->m, &r, e));
+	written(b, b->m.at.etcd_env, &k);
+	assert_value(&k, "ETCD_INITIAL_CLUSTER", "n1=https://127.0.0.1:2380");
+	assert_value(&k, "ETCD_INITIAL_CLUSTER_TOKEN", token);
+}
+
 /* All written variables exist in this version. */
 static void only_variables_of_the_version_are_written(void **state)
 {
@@ -384,6 +403,7 @@ int main(void)
 		TEST(a_member_listens_on_its_address_and_loopback),
 		TEST(all_members_are_named),
 		TEST(a_joining_member_gets_the_list_of_the_cluster),
+		TEST(a_recovered_member_is_a_cluster_of_one),
 		cmocka_unit_test(only_variables_of_the_version_are_written),
 		TEST(etcd_without_tls_options_is_refused),
 		TEST(variables_of_cluster_conf_win),
