@@ -336,8 +336,9 @@ int recover_run(const struct machine *m, uint64_t cluster_id, bool fenced, struc
 		log_info("would make the data of a new cluster from a copy, and move the old data aside");
 		return 1;
 	}
-	if (recover_make_data(m, &r.env, &r.to, &r.revision, e) < 0 || recovered_write(m, &r.to, e) < 0 ||
-	    recover_switch(m, &r.to, e) < 0)
+	/* That of an earlier recovery must not be taken for this one's. */
+	if (aside_move(m, m->at.recovered, e) < 0 || recover_make_data(m, &r.env, &r.to, &r.revision, e) < 0 ||
+	    recovered_write(m, &r.to, e) < 0 || recover_switch(m, &r.to, e) < 0)
 		return -1;
 	return start_again(&r, e);
 }

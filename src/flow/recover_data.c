@@ -63,9 +63,12 @@ static void build_init(struct build *b)
 	b->old = xasprintf("%s/old/member", b->stage);
 	b->restored = xasprintf("%s/new/member", b->stage);
 	b->name = xstrdup(name ? name : b->m->conf.name);
-	if (!peers)
-		peers = endpoint_peer(&b->m->conf);
-	b->urls = text_split(peers, BLANKS ",");
+	b->urls = peers ? text_split(peers, BLANKS ",") : NULL;
+	if (!b->urls) {
+		auto_free char *url = endpoint_peer(&b->m->conf);
+
+		strv_add(&b->urls, url);
+	}
 	for (char **url = b->urls; *url; url++)
 		buf_printf(&cluster, "%s%s=%s", url == b->urls ? "" : ",", b->name, *url);
 	b->cluster = xstrdup(buf_str(&cluster));

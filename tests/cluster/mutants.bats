@@ -65,6 +65,10 @@ caught() {
 	caught keys-last
 }
 
+@test "a recovery that leaves the end of the log uncommitted" {
+	caught commit-not-raised
+}
+
 @test "one kind of failure is not retried" {
 	caught no-retry
 }

@@ -161,6 +161,12 @@ restored() {
 	[ "$(find "$wal" -maxdepth 1 -name 'wal.aside-*' | wc -l)" -eq 1 ]
 	[ ! -e "$data/member/wal" ]
 	restored value "$id"
+	# Once more: the record of the first recovery does not count for the second.
+	id=$(cluster_id n1)
+	stop n1 KILL
+	run -0 restore n1 "$id"
+	[ "$(find "$wal" -maxdepth 1 -name 'wal.aside-*' | wc -l)" -eq 2 ]
+	restored value "$id"
 }
 
 @test "without data, or with the data of a learner: refused" {
