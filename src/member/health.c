@@ -205,17 +205,28 @@ static size_t find_here(const struct poll *r, const struct rpc_members *list, ui
 	return list->n;
 }
 
-/* Appends a member with what its answer shows. id 0: not known. a NULL: not asked. */
-static struct member *add_member(struct member_survey *s, uint64_t id, const char *name, const char *url,
-				 struct poll_answer *a)
+/*
+ * Appends a member with what its answer shows. cluster 0: it may be of any. id 0: not known. a NULL: not asked. A
+ * member that was recovered alone can have its old ID in another cluster (flow/recover.h).
+ */
+static struct member *add_member(struct member_survey *s, uint64_t cluster, uint64_t id, const char *name,
+				 const char *url, struct poll_answer *a)
 {
 	struct member one = { .id = id, .name = xstrdup(name), .url = xstrdup(url) };
+	auto_free char *host = NULL;
+	uint16_t port;
 
 	if (!a) {
 		(void)err_set(&one.why, ERR_HEALTH, "it was added but has not started yet");
-	} else if (id != 0 && a->answers && a->status.member_id != id) {
+	} else if (id != 0 && a->answers &&
+		   (a->status.member_id != id || (cluster != 0 && a->status.cluster_id != cluster))) {
 		(void)err_set(&one.why, ERR_HEALTH, "member " ID_FMT " of cluster " ID_FMT " answers at %s",
 			      a->status.member_id, a->status.cluster_id, a->url);
+		if (cluster != 0 && a->status.cluster_id != cluster && endpoint_split(a->url, &host, &port))
+			(void)err_hint(&one.why,
+				       "to keep this cluster: etcd-cluster remove %s; to give it up for the other one: "
+				       "systemctl stop etcd; etcd-cluster join %s --abandon " ID_FMT,
+				       name, host, cluster);
 	} else {
 		one.answers = a->answers;
 		one.healthy = a->healthy;
@@ -243,12 +254,13 @@ static void add_listed(struct member_survey *s, const struct poll *r, struct rpc
 	if (!own)
 		own = &r->list[0];
 	if (here == list->n)
-		add_member(s, own_id, r->m->conf.name, own->url, own)->here = true;
+		add_member(s, 0, own_id, r->m->conf.name, own->url, own)->here = true;
 	for (size_t i = 0; i < list->n; i++) {
 		struct rpc_member *from = &list->list[i];
 		struct poll_answer *a = i == here ? own : answer_of(r, list->cluster_id, from->id);
 		const char *url = i == here ? own->url : client_url(from);
-		struct member *one = add_member(s, from->id, from->name, url, a ? a : poll_at(r, url));
+		struct member *one = add_member(s, i == here ? 0 : list->cluster_id, from->id, from->name, url,
+						a ? a : poll_at(r, url));
 
 		one->peer_urls = steal(&from->peer_urls);
 		one->here = i == here;
@@ -267,7 +279,7 @@ static void add_configured(struct member_survey *s, const struct poll *r)
 		struct poll_answer *a = poll_at(r, url);
 
 		if (strcmp(c->members[i].name, c->name) != 0 && a && a != &r->list[0])
-			(void)add_member(s, 0, c->members[i].name, url, a);
+			(void)add_member(s, 0, 0, c->members[i].name, url, a);
 	}
 }
 
