@@ -20,8 +20,8 @@
 #define DEAD_LOOKS 3
 
 /*
- * How long one setup lets etcd fail to start as the learner that was added: it asks the others for the cluster first, and ends when
- * it cannot reach them just then; systemd starts it again every 5 s.
+ * How long one setup lets etcd fail to start as the learner that was added: it asks the others for the cluster first,
+ * and ends when it cannot reach them just then; systemd starts it again every 5 s.
  */
 #define START_SECONDS 30
 

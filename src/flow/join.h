@@ -46,7 +46,7 @@ int join_again(const struct machine *m, char *const *addresses, const char *aban
  */
 int join_removed(const struct machine *m, const struct identity *id, struct err *e) MUST_CHECK;
 
-/* etcd of a learner has ended without an answer. True while that may be a matter of time: for 30 s from the first call. */
+/* etcd of a learner has ended without an answer. True for 30 s from the first call: that may be a matter of time. */
 bool join_may_start(const struct machine *m);
 
 /*

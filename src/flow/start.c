@@ -31,7 +31,7 @@
 /* How often systemd may start it again during one wait, before it counts as failed. */
 #define MOST_RESTARTS 3
 
-/* Whether to go on waiting after etcd has ended: for a learner, which first asks the others, and after a single kill. */
+/* Whether to wait on after etcd has ended: for a learner, which first asks the others, and after a single kill. */
 static bool may_come_back(const struct setup_run *r, int end, unsigned int restarts)
 {
 	return join_may_start(r->m) || (end == SERVICE_RESTARTS && restarts < MOST_RESTARTS);
@@ -172,7 +172,7 @@ static int start_unit(struct setup_run *r, struct err *e)
 		if (join_removed(r->m, &r->id, e) < 0)
 			return -1;
 		(void)err_set(e, ERR_PENDING, "etcd.service was stopped, and only a person starts it again");
-		return err_hint(e, "systemctl start etcd");
+		return err_hint(e, "systemctl unmask etcd; systemctl start etcd");
 	}
 	/* When it moves, an etcd that still runs although it did not answer listens on the former address. */
 	if (!r->runs && service_start(r->m, r->moves, e) < 0)

@@ -107,7 +107,7 @@ struct change {
 	struct rpc_members list; /* as last read, or as the answer had it */
 };
 
-/* etcd before 3.5.31 and 3.6.12 forgets at a member update that the member is a learner: then it votes without the data. */
+/* At a member update, etcd before 3.5.31 and 3.6.12 forgets that it is a learner: it would vote without the data. */
 static int refuse_learner(const struct rpc_member *one, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG, "the address of member " NAME_FMT " cannot be changed while it is a learner",

@@ -213,8 +213,10 @@ bool service_was_stopped(const struct machine *m)
 
 	if (!m->live)
 		return false;
-	all = properties("ActiveState,Result,ExecMainStartTimestampMonotonic,Job", &unasked);
+	all = properties("LoadState,ActiveState,Result,ExecMainStartTimestampMonotonic,Job", &unasked);
 	job = value_of(all, "Job");
+	if (strcmp(value_of(all, "LoadState"), "masked") == 0)
+		return true;
 	return strcmp(value_of(all, "ActiveState"), "inactive") == 0 &&
 	       strcmp(value_of(all, "Result"), "success") == 0 &&
 	       strtoull(value_of(all, "ExecMainStartTimestampMonotonic"), NULL, 10) > 0 &&

@@ -13,9 +13,10 @@
 int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Starts etcd.service, also after a failure, unless systemd is about it already, and does not wait: a member sends READY=1 only once there is a quorum,
- * which can take for ever. kill: ends a running etcd by SIGKILL first, since one whose address is gone tries for more
- * than a minute to reach its peers when it is stopped. What it has acknowledged is on its disk.
+ * Starts etcd.service, also after a failure, unless systemd is about it already. It does not wait: a member sends
+ * READY=1 only once there is a quorum, which can take for ever. kill: ends a running etcd by SIGKILL first, since one
+ * whose address is gone tries for more than a minute to reach its peers when it is stopped. What it has acknowledged is
+ * on its disk.
  */
 int service_start(const struct machine *m, bool kill, struct err *e) MUST_CHECK;
 
@@ -45,9 +46,9 @@ enum service_end service_end(const char *state, const char *result, const char *
  */
 int service_failed(const struct machine *m, unsigned int *restarts, char **why, struct err *e) MUST_CHECK;
 
-/* True when etcd.service ran since the boot and was stopped, by a person or by a verb like `leave`. */
+/* True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. */
 bool service_was_stopped(const struct machine *m);
 
-/* Starts or stops the timer that runs setup again; it is on until the machine is ready or idle. And whether it is on. */
+/* Starts or stops the timer that runs setup again: it is on until the machine is ready or idle. And whether it is. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
 bool service_retry_is_on(const struct machine *m);

@@ -32,7 +32,8 @@ damage() {
 	damage
 	run -5 helper n1 status
 	[[ "$output" == *"n1 "*"healthy"*"leader"* ]]
-	[ "$(grep -m 1 '^bad' <<<"$output")" = "bad   $etc/cluster.conf:$line: unknown key CLIENT_PROT; did you mean CLIENT_PORT" ]
+	[ "$(grep -m 1 '^bad' <<<"$output")" = \
+		"bad   $etc/cluster.conf:$line: unknown key CLIENT_PROT; did you mean CLIENT_PORT" ]
 	[[ "$output" == *"security settings of $etc/cluster.conf do not apply until it is corrected: ETCD_CIPHER_SUITES"* ]]
 	run -5 --separate-stderr helper n1 status --json
 	[ "$(json members.0.healthy <<<"$output")" = true ]

@@ -105,7 +105,8 @@ ends_well() {
 @test "etcd is killed while it waits for a quorum: its identity is known, and it votes later" {
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases ROLE=single ADDRESS=10.77.71.1
 	m 'mkdir -p /etc/systemd/system/etcd.service.d
-	printf "%s\n" "[Service]" "ExecStartPre=+/bin/sh -c \"[ -e /run/killed ] || { touch /run/killed; kill -KILL \\\$\\\$; }\"" \
+	printf "%s\n" "[Service]" \
+		"ExecStartPre=+/bin/sh -c \"[ -e /run/killed ] || { touch /run/killed; kill -KILL \\\$\\\$; }\"" \
 		>/etc/systemd/system/etcd.service.d/kill.conf
 	systemctl daemon-reload'
 	exits 0 'etcd-cluster setup'
@@ -121,6 +122,33 @@ ends_well() {
 	ends_with 'etcd.service was stopped, and only a person starts it again'
 	m 'fails pgrep -x etcd
 	systemctl start etcd'
+	ends_well
+}
+
+@test "a masked etcd stays stopped, also after a reboot" {
+	exits 0 'etcd-cluster setup'
+	m 'systemctl mask --now etcd'
+	"$machine" reboot "$MACHINE"
+	ends_with 'etcd.service was stopped, and only a person starts it again'
+	m 'fails pgrep -x etcd
+	systemctl unmask etcd'
+	exits 0 'etcd-cluster setup'
+	ends_well
+}
+
+@test "a formed member boots with a broken cluster.conf, and its correction is all that it needs" {
+	exits 0 'etcd-cluster setup'
+	healthy
+	m '[ -e /etc/etcd/last-good/state ]
+	etcdctl.sh put greeting hello
+	echo CLIENT_PROT=2379 >>/etc/etcd/cluster.conf'
+	"$machine" reboot "$MACHINE"
+	wait_for '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]'
+	exits 5 'etcd-cluster status'
+	prints 'cluster.conf:3: unknown key CLIENT_PROT'
+	prints 'leader'
+	m 'journalctl -b -u etcd -o cat | grep "etcd starts with the settings of its last healthy start"
+	sed -i /PROT/d /etc/etcd/cluster.conf'
 	ends_well
 }
 
