@@ -165,27 +165,7 @@ static const struct member *only_member(const struct member_survey *s)
 	return only && only->healthy && !only->learner ? only : NULL;
 }
 
-/* 1: go on. 0: a healthy cluster of one, nothing to do. */
-static int look_at_cluster(struct recovery *r, struct err *e)
-{
-	cleanup(member_survey_free) struct member_survey s = { 0 };
-	struct member_votes votes;
-
-	if (member_survey(r->m, ASK_MS, &s, e) < 0)
-		return -1;
-	if (s.cluster_id == r->to.former_cluster && only_member(&s))
-		return 0;
-	if (!s.agreed)
-		return look_at_answers(r, &s, e) < 0 || look_at_peers(r, e) < 0 ? -1 : 1;
-	votes = member_count_votes(&s);
-	(void)err_set(e, ERR_CONFIG, "the cluster has its quorum (%zu of %zu voting members are healthy)",
-		      votes.healthy, votes.all);
-	return err_hint(e, "etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER");
-}
-
-/*
- * Where the log ends here. The survivors cannot be asked for theirs, since none may run: a person compares.
- */
+/* Where the log ends here. Survivors that do not run cannot be asked for theirs: a person compares. */
 static int show_end(const struct machine *m, struct err *e)
 {
 	auto_strv char **parts = aside_parts(m);
@@ -200,12 +180,31 @@ static int show_end(const struct machine *m, struct err *e)
 	return 0;
 }
 
+/* 1: go on. 0: a healthy cluster of one, nothing to do. */
+static int look_at_cluster(struct recovery *r, struct err *e)
+{
+	cleanup(member_survey_free) struct member_survey s = { 0 };
+	struct member_votes votes;
+
+	if (member_survey(r->m, ASK_MS, &s, e) < 0)
+		return -1;
+	if (s.cluster_id == r->to.former_cluster && only_member(&s))
+		return 0;
+	if (!s.agreed)
+		return show_end(r->m, e) < 0 || look_at_answers(r, &s, e) < 0 || look_at_peers(r, e) < 0 ? -1 : 1;
+	votes = member_count_votes(&s);
+	(void)err_set(e, ERR_CONFIG, "the cluster has its quorum (%zu of %zu voting members are healthy)",
+		      votes.healthy, votes.all);
+	return err_hint(e, "etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER");
+}
+
 static int refuse_unfenced(const struct recovery *r, struct err *e)
 {
 	auto_free char *others = strv_join(r->to.former_peers, " ");
 
 	(void)err_set(e, ERR_CONFIG,
-		      "this machine cannot see whether the other members (%s) still run, perhaps with a quorum",
+		      "the other members (%s) do not answer, but may run, even with a quorum, where this machine does "
+		      "not reach them",
 		      others);
 	return err_hint(e, "switch them off or cut them off from all clients for good; then run this again with "
 			   "--others-fenced, on the survivor whose log ends last (--dry-run shows it)");
@@ -323,9 +322,7 @@ int recover_run(const struct machine *m, uint64_t cluster_id, bool fenced, struc
 	rc = look_at_cluster(&r, e);
 	if (rc <= 0)
 		return rc;
-	if (show_end(m, e) < 0)
-		return -1;
-	if (!fenced && !m->dry_run)
+	if (r.to.former_peers && !fenced && !m->dry_run)
 		return refuse_unfenced(&r, e);
 	if (aside_check_room(m, e) < 0)
 		return -1;
