@@ -13,19 +13,6 @@
 /* The next try is never further away; else the record is of another boot. */
 #define MOST_MS (5 * 60 * 1000LL)
 
-void attempt_begin(struct attempt *a, const struct machine *m, const struct setup_options *how)
-{
-	struct err unread = { 0 };
-
-	*a = (struct attempt){ .how = how };
-	a->has_before = outcome_read(m, &a->before, &unread) > 0;
-}
-
-void attempt_free(struct attempt *a)
-{
-	outcome_free(&a->before);
-}
-
 /* When cluster.conf or its drop-ins were last changed. */
 static time_t conf_changed(const struct machine *m)
 {
@@ -39,20 +26,46 @@ static time_t conf_changed(const struct machine *m)
 	return last;
 }
 
+/* A file from the future, after the clock was set back, counts as old. */
+static bool is_young(time_t changed, time_t now)
+{
+	return now >= changed && now - changed < CONF_SECONDS;
+}
+
+void attempt_begin(struct attempt *a, const struct machine *m, const struct setup_options *how)
+{
+	struct err unread = { 0 };
+
+	*a = (struct attempt){ .how = how, .conf = conf_changed(m) };
+	a->has_before = outcome_read(m, &a->before, &unread) > 0;
+}
+
+void attempt_free(struct attempt *a)
+{
+	outcome_free(&a->before);
+}
+
 bool attempt_is_due(const struct attempt *a, const struct machine *m)
 {
 	const long long left = a->before.next_ms - clock_ms();
-	const time_t conf = conf_changed(m);
 	struct stat st;
 
 	/* The timer is off after one that ended well. */
 	if (!a->how->unattended || !a->has_before || outcome_is_settled(&a->before))
 		return true;
-	if (m->now >= conf && m->now - conf < CONF_SECONDS)
+	if (is_young(a->conf, m->now))
 		return false;
 	if (a->before.state == OUTCOME_RUNNING)
 		return !machine_is_locked(m);
-	return left <= 0 || left > MOST_MS || stat(m->at.outcome, &st) < 0 || st.st_mtime < conf;
+	return left <= 0 || left > MOST_MS || stat(m->at.outcome, &st) < 0 || st.st_mtime < a->conf;
+}
+
+void attempt_wait_conf(const struct attempt *a, const struct machine *m)
+{
+	time_t changed;
+
+	while (a->how->unattended && (changed = conf_changed(m)) != a->conf && is_young(changed, time(NULL)))
+		clock_sleep(500);
 }
 
 static bool is_recorded(const struct attempt *a, const struct machine *m)

@@ -12,6 +12,7 @@ struct attempt {
 	const struct setup_options *how;
 	bool has_before;
 	struct outcome before; /* of the setup before this one */
+	time_t conf;	       /* when cluster.conf was last changed before this setup began */
 	bool again;	       /* this is not the first look */
 	bool is_settled;       /* the last look ended well */
 	size_t reached;	       /* the last step that a look took before it had to wait */
@@ -25,6 +26,9 @@ void attempt_free(struct attempt *a);
  * until the next try is due. For a newer cluster.conf that is at once, but not within 10 s of its last change.
  */
 bool attempt_is_due(const struct attempt *a, const struct machine *m);
+
+/* Before another look of a unit: lets a cluster.conf that has changed meanwhile become 10 s old. */
+void attempt_wait_conf(const struct attempt *a, const struct machine *m);
 
 /*
  * Records the step that r is about to take. A later look records only steps that no look has reached before; else it

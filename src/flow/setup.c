@@ -282,8 +282,10 @@ int setup_run(const struct machine_options *where, const struct setup_options *h
 	retry_begin(&retry, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
 	if (how->unattended && a.has_before)
 		(void)snprintf(retry.logged, sizeof(retry.logged), "%s", a.before.message);
-	while ((rc = run_once(where, &a, e)) < 0 && a.again && retry_pause(&retry, e))
+	while ((rc = run_once(where, &a, e)) < 0 && a.again && retry_pause(&retry, e)) {
+		attempt_wait_conf(&a, &here);
 		err_clear(e);
+	}
 	attempt_timer(&a, &here, !a.is_settled);
 	if (rc < 0 && how->unattended && a.has_before && outcome_is_same(&a.before, e)) {
 		rc = (int)e->class; /* it was printed then */

@@ -156,6 +156,26 @@ static void a_later_look_does_not_hide_what_setup_waits_for(void **state)
 	outcome_free(&o);
 }
 
+static void a_look_leaves_a_file_alone_that_has_just_changed(void **state)
+{
+	const struct machine *m = *state;
+	const time_t now = time(NULL);
+	struct attempt a cleanup(attempt_free) = { 0 }, by_hand cleanup(attempt_free) = { 0 };
+	long long began = clock_ms();
+
+	/* An installation has written it a moment before: forming does not wait for it. */
+	dated(m->at.conf, now);
+	attempt_begin(&a, m, &by_timer);
+	attempt_begin(&by_hand, m, &by_person);
+	attempt_wait_conf(&a, m);
+	assert_true(clock_ms() - began < 400);
+	dated(m->at.conf, now - 8);
+	attempt_wait_conf(&by_hand, m);
+	assert_true(clock_ms() - began < 800);
+	attempt_wait_conf(&a, m);
+	assert_true(time(NULL) >= now + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +183,7 @@ int main(void)
 		WITH_MACHINE(every_end_but_ready_and_idle_is_tried_again),
 		WITH_MACHINE(a_newer_cluster_conf_is_tried_after_ten_seconds),
 		WITH_MACHINE(a_setup_that_works_is_left_alone),
+		WITH_MACHINE(a_look_leaves_a_file_alone_that_has_just_changed),
 		WITH_MACHINE(tries_count_ends_of_one_kind),
 		WITH_MACHINE(a_later_look_does_not_hide_what_setup_waits_for),
 	};
