@@ -83,6 +83,9 @@ struct probe_others {
 };
 pid_t probe_etcd(const char *data_dir, struct probe_others *others);
 
+/* A process called "etcd" whose arguments or environment name this directory; 0 when none does. */
+pid_t probe_etcd_using(const char *dir);
+
 /*
  * Its environment as a strv, its program file, when it started, how many files it may open. NULL, 0 or -1 when
  * unknown.

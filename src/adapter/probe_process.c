@@ -102,6 +102,26 @@ pid_t probe_etcd(const char *data_dir, struct probe_others *others)
 	return ours;
 }
 
+pid_t probe_etcd_using(const char *dir)
+{
+	static const char *const files[] = { "cmdline", "environ" };
+	auto_closedir DIR *proc = opendir("/proc");
+	auto_free char *below = xasprintf("%s/", dir);
+	struct probe_holder one;
+	pid_t pid;
+
+	while ((pid = next_process(proc)) != 0) {
+		read_name(pid, &one);
+		for (size_t i = 0; strcmp(one.name, "etcd") == 0 && i < ARRAY_LEN(files); i++) {
+			auto_buf struct buf text = { 0 };
+
+			if (read_proc(pid, files[i], &text) && memmem(buf_str(&text), text.len, below, strlen(below)))
+				return pid;
+		}
+	}
+	return 0;
+}
+
 char **probe_environ(pid_t pid)
 {
 	auto_buf struct buf text = { 0 };

@@ -193,7 +193,7 @@ static void print_alarms(const struct doctor_exam *s)
 static void print_all(const struct machine *m, const struct doctor_exam *s)
 {
 	print_machine(m, s);
-	if (m->conf.role == ROLE_NONE) {
+	if (m->conf.role == ROLE_NONE && !file_exists(m->at.adopt)) {
 		(void)printf("\netcd-cluster is installed and idle; to make this machine a member:\n"
 			     "      -> etcd-cluster init; or write ROLE into %s, then etcd-cluster setup\n",
 			     m->at.conf);

@@ -23,6 +23,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->pki = layout_path(at, "/etc/etcd/pki");
 	at->etcd_env = layout_path(at, "/etc/etcd/etcd.env");
 	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
+	at->adopt = layout_path(at, "/etc/etcd/adopt");
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
 	at->last_good = layout_path(at, "/etc/etcd/last-good");
 	at->joining = layout_path(at, "/etc/etcd/joining");

@@ -13,6 +13,7 @@ struct layout {
 	char *pki;	     /* /etc/etcd/pki */
 	char *etcd_env;	     /* /etc/etcd/etcd.env */
 	char *etcdctl_env;   /* /etc/etcd/etcdctl.env */
+	char *adopt;	     /* /etc/etcd/adopt: another etcd is on this machine and keeps running; setup is idle */
 	char *member_id;     /* /etc/etcd/member-id: which member of which cluster this machine is */
 	char *last_good;     /* /etc/etcd/last-good: the settings of the last healthy start (member/last_good.h) */
 	char *joining;	     /* /etc/etcd/joining: the steps in which this machine joined a running cluster */

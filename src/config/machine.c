@@ -32,11 +32,16 @@ void machine_locate(struct machine *m, const struct machine_options *o)
 int machine_open(struct machine *m, const struct machine_options *o, struct err *e)
 {
 	machine_locate(m, o);
-	if (o->config || !file_exists(m->at.member_id) || !file_exists(m->at.last_good) || config_exists(&m->at))
-		return config_load(&m->at, &m->conf, e);
-	(void)err_set(e, ERR_CONFIG, "%s is missing, and this machine was set up with one", m->at.conf);
-	return err_hint(e, "put it back; the settings of the last healthy start: cp %s/cluster.conf %s",
-			m->at.last_good, m->at.conf);
+	if (!o->config && file_exists(m->at.member_id) && file_exists(m->at.last_good) && !config_exists(&m->at)) {
+		(void)err_set(e, ERR_CONFIG, "%s is missing, and this machine was set up with one", m->at.conf);
+		return err_hint(e, "put it back; the settings of the last healthy start: cp %s/cluster.conf %s",
+				m->at.last_good, m->at.conf);
+	}
+	if (config_load(&m->at, &m->conf, e) < 0)
+		return -1;
+	if (file_exists(m->at.adopt))
+		m->conf.role = ROLE_NONE;
+	return 0;
 }
 
 void machine_free(struct machine *m)

@@ -27,7 +27,8 @@ void machine_locate(struct machine *m, const struct machine_options *o);
 
 /*
  * Fills m and loads cluster.conf. A file that is missing on a member is an error: every default would be another
- * cluster's. The caller frees with machine_free, also after a failure.
+ * cluster's. Beside another etcd (layout.adopt) ROLE is none, whatever the file says. The caller frees with
+ * machine_free, also after a failure.
  */
 int machine_open(struct machine *m, const struct machine_options *o, struct err *e) MUST_CHECK;
 void machine_free(struct machine *m);

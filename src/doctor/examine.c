@@ -136,6 +136,14 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	if (found > 0)
 		look_at_setup(m, x);
 	x->has_release = release_current(m, &x->release, &e) > 0;
+	if (file_exists(m->at.adopt)) {
+		doctor_warn(
+			&x->report,
+			"etcd-cluster is idle: another etcd is on this machine, as %s says -> remove the other etcd, "
+			"then: rm %s && systemctl enable etcd-cluster.target && etcd-cluster setup",
+			m->at.adopt, m->at.adopt);
+		return;
+	}
 	if (m->conf.role == ROLE_NONE) {
 		doctor_ok(&x->report, "ROLE=none: etcd-cluster is installed and idle");
 		return;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/examine.h"
@@ -16,6 +17,7 @@
 #include "flow/retry.h"
 #include "flow/unused.h"
 #include "member/datadir.h"
+#include "member/foreign.h"
 #include "release/release.h"
 #include "service/outcome.h"
 #include "service/service.h"
@@ -40,6 +42,8 @@ static int look_first(struct setup_run *r, struct err *e)
 	if (rc < 0)
 		return -1;
 	r->has_id = rc > 0;
+	if (!r->has_id && foreign_check(r->m, e) < 0)
+		return -1;
 	/* Only the cluster knows whose data a joining machine has: join_enter asks. */
 	if (!join_wanted(r->m, r->how->replace) && datadir_check(r->m, e) < 0)
 		return -1;
@@ -220,11 +224,13 @@ static int take_steps(struct setup_run *r, struct attempt *a, struct err *e)
 	return r->changed ? SETUP_DONE : SETUP_NOTHING;
 }
 
-/* ROLE=none: nothing is done here, and the enrolment server is closed. */
+/* ROLE=none, or beside another etcd: nothing is done here, and the enrolment server is closed. */
 static int stand_idle(const struct machine *m, const struct setup_options *how, struct err *e)
 {
 	int rc = how->local ? 0 : enroll_open(m, e);
 
+	if (file_exists(m->at.adopt))
+		log_info("setup is idle: another etcd is on this machine, as %s says", m->at.adopt);
 	if (rc < 0)
 		return -1;
 	return rc > 0 ? SETUP_DONE : SETUP_NOTHING;

@@ -232,6 +232,11 @@ static void add_header(const char *body, struct buf *out)
 	buf_printf(out, HEADER "%s\n%s", hex, body);
 }
 
+bool env_is_made(const char *text)
+{
+	return text_starts(text, "# Made by etcd-cluster ");
+}
+
 /* True when text has our first line and nobody has touched what follows. */
 static bool is_ours(const char *text)
 {

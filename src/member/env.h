@@ -30,6 +30,9 @@ int env_ensure(const struct machine *m, const struct env_input *in, struct err *
  */
 char *env_not_in(const struct machine *m, pid_t pid);
 
+/* True for the text of an etcd.env or etcdctl.env that setup has made, even if somebody edited it since. */
+bool env_is_made(const char *text);
+
 enum env_state {
 	ENV_CURRENT, /* as cluster.conf wants it */
 	ENV_ABSENT,

@@ -46,6 +46,10 @@ int release_link_name(const struct machine *m, const char *link, char **name, st
 	*name = file_read_link(path, e);
 	if (!*name && err_absent(e) == 0)
 		return 0;
+	if (*name && strcmp(*name, RELEASE_ADOPTED) == 0) {
+		free(steal(name));
+		return 0;
+	}
 	if (*name && is_name(*name))
 		return 1;
 	(void)err_set(e, ERR_FAIL, "%s is not a link to a release", path);

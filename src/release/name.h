@@ -19,6 +19,9 @@ int release_check_version(struct version v, const char *what, struct err *e) MUS
 /* The directory of a release (or the path of a link) below layout.releases. The caller frees. */
 char *release_dir(const struct machine *m, const char *name);
 
+/* What `current` points at beside another etcd, whose programs are kept there (scripts/foreign): no release of ours. */
+#define RELEASE_ADOPTED "../adopted"
+
 /*
  * The name that `current` or `previous` (link) points at. 1 there is one, 0 there is none, -1 it points at something
  * else. The caller frees *name.

@@ -33,6 +33,36 @@ tree() {
 	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
 }
 
+@test "beside another etcd setup is idle, and status says which file keeps it so" {
+	conf ROLE=single ADDRESS=127.0.0.1
+	: >"$root/etc/etcd/adopt"
+	before=$(tree)
+	run -2 helper setup
+	[[ "$output" == *"setup is idle: another etcd is on this machine"*/etc/etcd/adopt* ]]
+	[ "$(tree)" = "$before" ]
+	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
+	run -0 helper status
+	[[ "$output" == *"another etcd is on this machine"*"rm "*/etc/etcd/adopt*"etcd-cluster setup"* ]]
+	run -0 helper check
+	[[ "$output" == *"another etcd is on this machine"* ]]
+}
+
+@test "settings and a unit of another etcd: exit 3, and nothing is made" {
+	conf ROLE=single ADDRESS=127.0.0.1
+	echo ETCD_NAME=theirs >"$root/etc/etcd/etcd.env"
+	before=$(tree)
+	run -3 helper setup
+	[[ "$output" == *"/etc/etcd/etcd.env contains the settings of another etcd"*"touch "*/etc/etcd/adopt* ]]
+	[ "$(tree)" = "$before" ]
+	rm "$root/etc/etcd/etcd.env"
+	mkdir -p "$root/etc/systemd/system"
+	printf '%s\n' '[Service]' ExecStart=/usr/bin/etcd >"$root/etc/systemd/system/etcd.service"
+	before=$(tree)
+	run -3 helper setup
+	[[ "$output" == *"/etc/systemd/system/etcd.service is the unit of another etcd"* ]]
+	[ "$(tree)" = "$before" ]
+}
+
 @test "an error in cluster.conf: exit 3 with file and line, recorded, and nothing is made" {
 	conf ROLE=single ADRESS=10.0.0.1
 	before=$(tree)
