@@ -26,7 +26,9 @@ dist: ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL an
 	$(Q)rm -rf $(RPM_TOP)/dist && mkdir -p $(RPM_TOP)/dist/$(DIST_NAME) dist
 	$(Q)tar --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | \
 		tar -C $(RPM_TOP)/dist/$(DIST_NAME) -xf -
-	$(Q)sed -i 's/^\(Version: *\).*/\1$(RPM_VERSION)/' $(RPM_TOP)/dist/$(DIST_NAME)/rpm/etcd-cluster.spec
+	$(Q)sed 's/%/%%/g' scripts/foreign >$(RPM_TOP)/foreign # rpm expands macros in scriptlets
+	$(Q)sed -i -e 's/^\(Version: *\).*/\1$(RPM_VERSION)/' -e '/^# @foreign@$$/r $(RPM_TOP)/foreign' \
+		$(RPM_TOP)/dist/$(DIST_NAME)/rpm/etcd-cluster.spec
 	$(Q)tar -C $(RPM_TOP)/dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
 		--mtime=@$(RPM_EPOCH) --format=gnu -cf - $(DIST_NAME) | gzip -9n >dist/$(DIST_NAME).tar.gz
 	$(Q)chmod 0644 dist/$(DIST_NAME).tar.gz # the mode in the source package

@@ -13,8 +13,9 @@ setup() {
 	mkdir -p "$dir" "$DPKG_ROOT"/etc/etcd
 	make -s -C "$top" -o build install BIN=/bin/true DESTDIR="$DPKG_ROOT"
 	po2debconf "$top"/debian/templates >"$dir"/etcd-cluster.templates
-	for script in config postinst prerm postrm; do
-		install -m 0755 "$top/debian/$script" "$dir/etcd-cluster.$script"
+	for script in config preinst postinst prerm postrm; do
+		sed "/^# @foreign@\$/r $top/scripts/foreign" "$top/debian/$script" >"$dir/etcd-cluster.$script"
+		chmod 0755 "$dir/etcd-cluster.$script"
 	done
 	# debconf prefixes its configuration and the files in it with DPKG_ROOT. It checks their directory without the prefix,
 	# so the directory must exist on the host. As on Debian, passwords have their own file.
@@ -194,12 +195,15 @@ nowhere_else() {
 	done
 	run debconf --owner=etcd-cluster "$dir"/etcd-cluster.postinst explode
 	[ "$status" -eq 1 ]
-	for call in 'prerm upgrade 0.2.0' 'prerm remove' 'prerm deconfigure in-favour x 1' 'prerm failed-upgrade 0.1.0' \
+	for call in 'preinst install' 'preinst install 0.1.0' 'preinst upgrade 0.1.0' 'preinst abort-upgrade 0.2.0' \
+		'prerm upgrade 0.2.0' 'prerm remove' 'prerm deconfigure in-favour x 1' 'prerm failed-upgrade 0.1.0' \
 		'postrm remove' 'postrm upgrade 0.2.0' 'postrm failed-upgrade 0.1.0' 'postrm abort-install' \
 		'postrm abort-upgrade 0.1.0' 'postrm disappear x 1'; do
 		# shellcheck disable=SC2086
 		"$dir"/etcd-cluster.$call
 	done
+	run "$dir"/etcd-cluster.preinst explode
+	[ "$status" -eq 1 ]
 	run "$dir"/etcd-cluster.prerm explode
 	[ "$status" -eq 1 ]
 	run "$dir"/etcd-cluster.postrm explode
@@ -253,6 +257,16 @@ purges() {
 	[ ! -e "$DPKG_ROOT"/etc/etcd/pki ]
 	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = cluster.conf.d ]
 	[ -e "$DPKG_ROOT"/var/backups/etcd-cluster/a.db ]
+}
+
+@test "purge beside another etcd keeps its settings and certificates" {
+	installs
+	mkdir -p "$DPKG_ROOT"/etc/etcd/pki
+	touch "$DPKG_ROOT"/etc/etcd/{adopt,etcd.env,etcdctl.env,pki/ca.crt}
+	run purges
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo *)" = 'etcd.env etcdctl.env pki' ]
 }
 
 @test "purge with purge-data=true keeps data without a member-id" {

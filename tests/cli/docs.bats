@@ -133,7 +133,7 @@ complete_words() {
 	[ -e "$top"/conf/cluster.conf ]
 	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ |
 		sed 's/^ENROLL_TOKEN_FILE$/ENROLL_TOKEN/' | tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
-	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx purge-data | sort \
+	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx -e purge-data -e adopt | sort \
 		>"$BATS_TEST_TMPDIR"/questions
 	diff "$BATS_TEST_TMPDIR"/keys "$BATS_TEST_TMPDIR"/questions
 	# The scripts treat the token separately, because it is not in cluster.conf.

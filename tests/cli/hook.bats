@@ -349,6 +349,31 @@ has_line() {
 	[ -z "$output" ]
 }
 
+@test "beside another etcd nothing is set up, started or stopped, and the target is not enabled" {
+	boot
+	mkdir -p "${conf%/*}"
+	touch "${conf%/*}"/adopt
+	for old in '' 0.1.0; do
+		run configure "$old" NAME=n1
+		[ "$status" -eq 0 ]
+		[[ "$output" == *"etcd-cluster is idle"* ]]
+	done
+	has_line NAME=n1
+	called "systemctl --root=$ETCD_CLUSTER_ROOT --quiet disable etcd-cluster.target"
+	not_called ' start '
+	not_called etcd-cluster.setup
+	run "$hook" bring 3.6.14
+	[ "$status" -eq 0 ]
+	not_called release
+	mkdir -p "${conf%/*}"/pki
+	run "$hook" kept
+	[ -z "$output" ]
+	run "$hook" remove
+	[ "$status" -eq 0 ]
+	grep -q '^systemctl stop etcd-cluster.target ' "$CALLS"
+	not_called etcd.service
+}
+
 @test "an unknown call fails" {
 	run "$hook" explode
 	[ "$status" -eq 1 ]
