@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "doctor/examine.h"
 #include "enroll/server.h"
-#include "flow/attempt.h"
 #include "flow/certify.h"
 #include "flow/common.h"
 #include "flow/form.h"
