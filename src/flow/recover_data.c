@@ -303,7 +303,8 @@ int recover_switch(const struct machine *m, const struct recovered *to, struct e
 		if (file_exists(new) && (aside_move(m, *part, e) < 0 || file_rename(new, *part, e) < 0))
 			return -1;
 	}
-	if (aside_move(m, m->at.joining, e) < 0 || common_write_env(m, e) < 0 || identity_write(m, &id, e) < 0)
+	/* member-id comes last: until then the recovery is pending. */
+	if (file_remove_tree(stage, e) < 0 || aside_move(m, m->at.joining, e) < 0 || common_write_env(m, e) < 0)
 		return -1;
-	return file_remove_tree(stage, e);
+	return identity_write(m, &id, e) < 0 ? -1 : 0;
 }

@@ -58,6 +58,7 @@ bool recovered_pending(const struct machine *m, const struct recovered *r)
 	auto_strv char **parts = aside_parts(m);
 	cleanup(identity_free) struct identity id = { 0 };
 	struct err ignored = { 0 };
+	int known = identity_read(m, &id, &ignored);
 
 	for (size_t i = 0; parts[i]; i++) {
 		auto_free char *new = recovered_part(parts[i]);
@@ -65,5 +66,5 @@ bool recovered_pending(const struct machine *m, const struct recovered *r)
 		if (file_exists(new))
 			return true;
 	}
-	return identity_read(m, &id, &ignored) > 0 && id.cluster_id == r->former_cluster;
+	return known == 0 || (known > 0 && id.cluster_id == r->former_cluster);
 }

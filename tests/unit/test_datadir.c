@@ -249,6 +249,8 @@ static void an_interrupted_recovery_is_refused(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster setup finishes it");
 	remove_path(DATA "/member.aside-recovered");
 	assert_ok(datadir_check(m, e));
+	remove_path("/etc/etcd/member-id");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "was interrupted");
 	put_file("/etc/etcd/recovered", "TOKEN=t\n");
 	assert_err(datadir_check(m, e), ERR_CONFIG, "must have CLUSTER_ID");
 }
