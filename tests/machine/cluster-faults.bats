@@ -145,6 +145,40 @@ waits() {
 	ends_well
 }
 
+@test "one machine is recovered alone during a partition; the majority serves on, and the machine returns to it" {
+	local id new name
+	packages n1 n2 n3
+	all_healthy
+	id=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
+	"$machine" net n1 nft 'table bridge cut {
+		chain cut {
+			type filter hook forward priority 0;
+			oifname "vb-n1" drop; iifname "vb-n1" drop;
+		}
+	}'
+	on n2 wait_for 'etcdctl.sh put theirs value'
+	ONLY_ON='n2 n3' each 'systemctl show -p MainPID etcd >/root/pid'
+	on n1 wait_for 'fails etcd-cluster status'
+	on n1 exits 3 "etcd-cluster restore --force-new-cluster $id"
+	on n1 exits 0 "etcd-cluster restore --force-new-cluster $id --others-fenced"
+	on n1 'etcdctl.sh put ours value'
+	"$machine" net n1 nft 'delete table bridge cut'
+	# Each dials the other again within seconds.
+	on n1 wait_for 'etcd-cluster status 2>&1 | grep "still runs in the cluster"'
+	sleep 10
+	for name in n2 n3; do
+		on "$name" 'systemctl show -p MainPID etcd | diff /root/pid -
+		etcdctl.sh put still value
+		test -z "$(etcdctl.sh get ours)"'
+	done
+	new=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
+	on n1 "systemctl stop etcd
+	etcd-cluster join $(v4 n2) --replace --abandon $new"
+	all_healthy
+	one_cluster
+	on n1 'test "$(etcdctl.sh get theirs --print-value-only)" = value'
+}
+
 @test "the clock of one machine is ten minutes ahead" {
 	clock n2 +600
 	packages n1 n2 n3
