@@ -80,6 +80,19 @@ one_learner() {
 	done
 }
 
+@test "a full disk at any write, and room again: the same learner goes on, and blocks nobody" {
+	prepared
+	fresh
+	traced write,fsync
+	for k in $(sample 8); do
+		forget_n2
+		fresh
+		struck "$k" write,fsync error=ENOSPC
+		enter n2 || { echo "no room at $k"; return 1; }
+		one_learner || { echo "no room at $k"; return 1; }
+	done
+}
+
 @test "killed anywhere between etcd's start and its vote, and again: one voter" {
 	prepared
 	fresh
