@@ -157,10 +157,15 @@ bool file_is_dir(const char *path)
 static int make_dir(const char *path, struct file_mode how, struct err *e)
 {
 	auto_close int fd = -1;
+	mode_t mask;
+	bool there;
 
 	if (file_is_dir(path))
 		return 0;
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	mask = umask(0); /* nobody corrects the mode of a directory that a killed run has made */
+	there = mkdir(path, how.mode) == 0 || errno == EEXIST;
+	(void)umask(mask);
+	if (there)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || apply_mode(fd, how) < 0)
 		return err_sys(e, ERR_FAIL, "cannot make directory %s", path);
