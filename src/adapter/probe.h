@@ -65,6 +65,12 @@ void probe_reach(struct probe_target *list, size_t n, unsigned int timeout_ms);
  */
 const char *probe_listening(char *const *addresses, uint16_t port, unsigned int timeout_ms);
 
+/*
+ * Listens on the port for timeout_ms: the address of the first machine that dials it, or NULL, also when the port is
+ * taken. The caller frees.
+ */
+char *probe_callers(const char *address, uint16_t port, unsigned int timeout_ms);
+
 /* --- Processes (probe_process.c). */
 
 /* A process that runs but that we may not look at. */

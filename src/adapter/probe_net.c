@@ -241,3 +241,22 @@ const char *probe_listening(char *const *addresses, uint16_t port, unsigned int 
 	one = reached(list, n);
 	return one ? one->address : NULL;
 }
+
+char *probe_callers(const char *address, uint16_t port, unsigned int timeout_ms)
+{
+	const long long deadline = clock_ms() + timeout_ms;
+	struct sockaddr_storage at = { 0 }, from = { 0 };
+	socklen_t len = dial_literal(address, port, &at), from_len = sizeof(from);
+	auto_close int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), caller = -1;
+	char text[INET6_ADDRSTRLEN];
+	const int on = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, 8) < 0 || !dial_ready(fd, POLLIN, deadline))
+		return NULL;
+	caller = accept4(fd, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC);
+	if (caller < 0 ||
+	    getnameinfo((struct sockaddr *)&from, from_len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+		return NULL;
+	return xstrdup(text);
+}

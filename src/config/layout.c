@@ -27,6 +27,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
 	at->last_good = layout_path(at, "/etc/etcd/last-good");
 	at->joining = layout_path(at, "/etc/etcd/joining");
+	at->forming = layout_path(at, "/etc/etcd/forming");
 	at->recovered = layout_path(at, "/etc/etcd/recovered");
 	at->enroll = layout_path(at, "/etc/etcd/enroll");
 	at->digests = layout_path(at, "/usr/share/etcd-cluster/releases.sha256");

@@ -17,6 +17,7 @@ struct layout {
 	char *member_id;     /* /etc/etcd/member-id: which member of which cluster this machine is */
 	char *last_good;     /* /etc/etcd/last-good: the settings of the last healthy start (member/last_good.h) */
 	char *joining;	     /* /etc/etcd/joining: the steps in which this machine joined a running cluster */
+	char *forming;	     /* /etc/etcd/forming: how this machine's cluster was formed */
 	char *recovered;     /* /etc/etcd/recovered: that the cluster came out of one that had lost its quorum */
 	char *enroll;	     /* /etc/etcd/enroll: on a CA host, tokens and who got certificates */
 	char *digests;	     /* /usr/share/etcd-cluster/releases.sha256, pinned by the package */

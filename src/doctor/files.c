@@ -51,7 +51,7 @@ void doctor_start(const struct machine *m, struct doctor_report *r)
 
 	doctor_release(m, r);
 	doctor_pki(m, r);
-	if (datadir_check(m, &e) < 0)
+	if (datadir_may_start(m, &e) < 0)
 		doctor_error(r, &e);
 	else
 		doctor_ok(r, "the data directory %s belongs to this member", data);

@@ -7,6 +7,7 @@
 #include "adapter/x509_csr.h"
 #include "base/text.h"
 #include "config/check.h"
+#include "member/forming.h"
 
 #define PROTOCOL "1"
 #define CAS_MAX	 16 /* certificates of a trust bundle */
@@ -27,28 +28,14 @@ void enroll_question_free(struct enroll_question *q)
 	*q = (struct enroll_question){ 0 };
 }
 
-char *enroll_members_text(const struct config *c)
-{
-	struct buf text = { 0 };
-
-	for (size_t i = 0; i < c->n_members; i++)
-		buf_printf(&text, "%s%s=%s", i > 0 ? "," : "", c->members[i].name, c->members[i].address);
-	return text.data ? text.data : xstrdup("");
-}
-
-char *enroll_ports_text(const struct config *c)
-{
-	return xasprintf("%u,%u", c->client_port, c->peer_port);
-}
-
 void enroll_question_fill(const struct config *conf, time_t now, struct enroll_question *q)
 {
 	*q = (struct enroll_question){ .name = xstrdup(conf->name), .address = xstrdup(conf->address), .now = now };
 	strv_add_all(&q->sans, conf->extra_sans);
 	if (conf->role != ROLE_CLUSTER)
 		return;
-	q->members = enroll_members_text(conf);
-	q->ports = enroll_ports_text(conf);
+	q->members = forming_members(conf);
+	q->ports = forming_ports(conf);
 	q->cluster_token = xstrdup(conf->cluster_token);
 }
 
@@ -111,8 +98,7 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 	return err_set(e, ERR_VERIFY, "the request asks for no certificate");
 }
 
-/* What came over the network. */
-static int parse(const char *what, const struct buf *text, struct keyfile *k, struct err *e)
+int enroll_parse(const char *what, const struct buf *text, struct keyfile *k, struct err *e)
 {
 	if (keyfile_parse(what, buf_str(text), text->len, k, e) == 0)
 		return 0;
@@ -126,7 +112,7 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	auto_keyfile struct keyfile k = { 0 };
 
 	*q = (struct enroll_question){ 0 };
-	if (parse("the request", text, &k, e) < 0)
+	if (enroll_parse("the request", text, &k, e) < 0)
 		return -1;
 	q->name = keyfile_copy(&k, "NAME");
 	q->address = keyfile_copy(&k, "ADDRESS");
@@ -151,10 +137,9 @@ void enroll_reply_free(struct enroll_reply *r)
 	*r = (struct enroll_reply){ 0 };
 }
 
-/* Words for people, in the form that a line can carry. */
-static int put_words(struct buf *out, const char *key, const char *words, struct err *e)
+int enroll_put_words(struct buf *out, const char *key, const char *words, struct err *e)
 {
-	auto_free char *safe = xstrdup(words ? words : "");
+	auto_free char *safe = xstrndup(words ? words : "", KEYFILE_MAX_LINE - strlen(key) - sizeof("=\"\""));
 	char *special;
 
 	text_printable(safe);
@@ -199,8 +184,8 @@ static int put_cas(struct buf *out, const struct buf *pem, struct err *e)
 int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e)
 {
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "STATUS", statuses[r->status], e) < 0 ||
-	    put_words(out, "MESSAGE", r->message, e) < 0 || put_words(out, "HINT", r->hint, e) < 0 ||
-	    put_cas(out, &r->made.ca_pem, e) < 0)
+	    keyfile_put(out, "REPORTS", "yes", e) < 0 || enroll_put_words(out, "MESSAGE", r->message, e) < 0 ||
+	    enroll_put_words(out, "HINT", r->hint, e) < 0 || put_cas(out, &r->made.ca_pem, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CERT", i);
@@ -248,7 +233,7 @@ int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err 
 	const char *status;
 
 	*r = (struct enroll_reply){ 0 };
-	if (parse("the answer", text, &k, e) < 0)
+	if (enroll_parse("the answer", text, &k, e) < 0)
 		return -1;
 	r->message = keyfile_copy(&k, "MESSAGE");
 	r->hint = keyfile_copy(&k, "HINT");

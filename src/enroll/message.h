@@ -5,15 +5,17 @@
  */
 #pragma once
 
+#include "adapter/keyfile.h"
 #include "config/config.h"
 #include "pki/made.h"
 
 /* What a machine asks for. */
 struct enroll_question {
 	char *name, *address;
-	char **sans;	       /* strv, EXTRA_SANS, or NULL */
-	time_t now;	       /* by its clock */
-	char *members, *ports; /* of the cluster that it is about to form (ROLE=cluster), as below; else NULL */
+	char **sans; /* strv, EXTRA_SANS, or NULL */
+	time_t now;  /* by its clock */
+	char *members,
+		*ports; /* of the cluster that it is about to form (ROLE=cluster), as in member/forming.h; else NULL */
 	char *cluster_token;   /* likewise */
 	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
 };
@@ -33,12 +35,10 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
 
-/*
- * MEMBERS in one form, "n1=10.0.0.1,n2=10.0.0.2", and "CLIENT_PORT,PEER_PORT": what both sides compare. The caller
- * frees.
- */
-char *enroll_members_text(const struct config *c);
-char *enroll_ports_text(const struct config *c);
+/* For further messages. parse: what came over the network; -1: ERR_VERIFY. */
+int enroll_parse(const char *what, const struct buf *text, struct keyfile *k, struct err *e) MUST_CHECK;
+/* Words for people (NULL: ""), in the form that a line can carry, and cut to its length. */
+int enroll_put_words(struct buf *out, const char *key, const char *words, struct err *e) MUST_CHECK;
 
 enum enroll_status { ENROLL_OK, ENROLL_REFUSED, ENROLL_BUSY };
 

@@ -3,6 +3,7 @@
 
 #include "enroll/record.h"
 #include "enroll/token_store.h"
+#include "member/forming.h"
 #include "service/service.h"
 
 /* Whether anybody may come to this CA host. */
@@ -30,17 +31,22 @@ static int sweep(const struct machine *m, struct err *e)
 int enroll_open(const struct machine *m, struct err *e)
 {
 	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
-	int formed = 0, open = 0, changed;
+	const bool signs = m->conf.role != ROLE_NONE && file_exists(cert) && file_exists(key);
+	const bool gathers = forming_gathers(m); /* before there is a CA, and where certificates were copied */
+	int formed = 0, open = gathers, changed;
 
-	if (m->conf.role != ROLE_NONE && file_exists(cert) && file_exists(key)) {
+	if (signs || gathers) {
 		if (m->conf.role == ROLE_CLUSTER)
-			formed = token_store_form(m, e);
+			formed = token_store_form(m, gathers, e);
 		if (formed < 0 || sweep(m, e) < 0)
 			return -1;
-		open = expected(m, e);
 	}
-	/* The unit may write to the directory only if it is there. */
-	if (open < 0 || (open && !m->dry_run && file_mkdirs(m->at.enroll, FILE_MODE(0700), e) < 0))
+	if (signs && !open)
+		open = expected(m, e);
+	/* The unit may write to the directories only if they are there. */
+	if (open < 0 ||
+	    (open && !m->dry_run &&
+	     (file_mkdirs(m->at.enroll, FILE_MODE(0700), e) < 0 || file_mkdirs(m->at.run, FILE_MODE(0755), e) < 0)))
 		return -1;
 	changed = service_enroll_port(m, open, e);
 	return changed < 0 ? -1 : formed || changed;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "config/check.h"
+#include "member/forming.h"
 #include "pki/profile.h"
 
 #define CLOCK_SECONDS (30 * 60)
@@ -60,10 +61,15 @@ static int check_name(const struct enroll_question *q, struct err *e)
 	return err_hint(e, "write NAME= in cluster.conf");
 }
 
+bool enroll_clocks_agree(time_t theirs, time_t ours)
+{
+	return llabs((long long)theirs - ours) <= CLOCK_SECONDS;
+}
+
 /* What is dated by a wrong clock is of no use to the machine, or to the others. */
 static int check_clock(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
-	if (llabs((long long)q->now - f->now) <= CLOCK_SECONDS)
+	if (enroll_clocks_agree(q->now, f->now))
 		return 0;
 	(void)err_set(e, ERR_PENDING, "the clock of this machine says %s and that of the CA host %s",
 		      clock_minute(q->now).text, clock_minute(f->now).text);
@@ -82,7 +88,8 @@ static int check_same(const char *key, const char *theirs, const char *ours, str
 /* Machines that form a cluster must agree on it: etcd would start and never find the others. */
 static int check_cluster(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
-	auto_free char *members = enroll_members_text(f->conf), *ports = enroll_ports_text(f->conf);
+	auto_free char *members = f->conf->n_members > 0 ? forming_members(f->conf) : xstrdup("");
+	auto_free char *ports = forming_ports(f->conf);
 
 	if (!f->token) /* a renewal must not depend on what an edit of one cluster.conf left different */
 		return 0;
@@ -180,6 +187,11 @@ static int with_token(const struct enroll_question *q, const struct enroll_facts
 	const struct token_use *use = token_used_by(t, q->name);
 	const struct enroll_record *r = f->record;
 
+	if (f->gathers && !f->admitted && member_called(f->conf, q->name)) {
+		(void)err_set(e, ERR_PENDING,
+			      "the cluster is being formed, and its record does not name the disk of %s", q->name);
+		return err_hint(e, "on this machine: etcd-cluster setup, which reports to the CA host first");
+	}
 	if (t->name && strcmp(t->name, q->name) != 0)
 		return err_set(e, ERR_VERIFY, "this token is for a machine called %s, not %s", t->name, q->name);
 	if (t->address && !same(t->address, q->address))
@@ -193,6 +205,9 @@ static int with_token(const struct enroll_question *q, const struct enroll_facts
 	/* The answer got lost: the same machine asks again. */
 	if (use && strcmp(use->key, f->key) == 0)
 		return 0;
+	/* The record of the forming cluster names its disk: what an earlier disk got or promised does not count. */
+	if (f->admitted)
+		return 1;
 	if (!use && token_left(t, f->now) == 0)
 		return err_set(e, ERR_VERIFY, "this token is used up");
 	if (!use && r && strcmp(r->key, f->key) == 0)

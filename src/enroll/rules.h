@@ -21,6 +21,8 @@ enum enroll_view {
 struct enroll_facts {
 	const struct config *conf;
 	time_t now;
+	bool gathers;			 /* the cluster is being formed (forming_gathers) */
+	bool admitted;			 /* and its record names the disk that this name reported from this source */
 	bool formed;			 /* this host has an identity: the cluster has been healthy before */
 	char *key;			 /* of the machine's peer key, which it proved to have */
 	const struct token_entry *token; /* it showed that it has this token (found with the lock held) */
@@ -41,3 +43,6 @@ struct enroll_facts {
  * for good. Message and hint are for the machine that asks, and hold nothing that it did not say or may not know.
  */
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
+
+/* False when two clocks are too far apart for certificates that one dates and the other checks. */
+bool enroll_clocks_agree(time_t theirs, time_t ours);

@@ -10,6 +10,7 @@
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enroll/gather.h"
 #include "enroll/rules.h"
 #include "member/endpoint.h"
 #include "member/health.h"
@@ -88,19 +89,21 @@ static int handshake(struct client *c, int fd, struct err *e)
 	auto_free char *ca = machine_pki_path(c->m, "ca", "crt"), *cert = machine_pki_path(c->m, server, "crt"),
 		       *key = machine_pki_path(c->m, server, "key");
 	const bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
-	const struct channel_side side = {
-		.find = find_token, .arg = c, .ca = ca, .cert = pair ? cert : NULL, .cert_key = key
-	};
+	const struct channel_side side = { .find = find_token,
+					   .arg = c,
+					   .ca = pair ? ca : NULL,
+					   .cert = pair ? cert : NULL,
+					   .cert_key = pair ? key : NULL };
 
 	c->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	if (!c->channel && e->class == ERR_VERIFY && forming_gathers(c->m))
+		report_refuse(c->m, c->facts.source, e->msg);
 	return c->channel ? 0 : -1;
 }
 
-static int read_question(struct client *c, long long deadline, struct err *e)
+static int read_question(struct client *c, const struct buf *text, struct err *e)
 {
-	auto_buf struct buf text = { 0 };
-
-	if (channel_receive(c->channel, deadline, &text, e) < 0 || enroll_question_get(&text, &c->q, e) < 0)
+	if (enroll_question_get(text, &c->q, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (!c->q.csr[i])
@@ -112,22 +115,30 @@ static int read_question(struct client *c, long long deadline, struct err *e)
 	return 0;
 }
 
-/* What it showed, and which key it is known by: that of the peer certificate, asked for now or shown. */
-static int identify(struct client *c, struct err *e)
+/* No other profile carries that name (pki/profile.h), and only members get this one. */
+static int check_cert(struct client *c, struct err *e)
 {
 	x509_cert *cert = channel_cert(c->channel);
+
+	if (!cert)
+		return 0;
+	x509_describe(cert, &c->cert);
+	c->facts.cert = &c->cert;
+	c->facts.cert_key = x509_spki_fingerprint(cert);
+	if (strcmp(c->cert.cn, PKI_PEER_CN) == 0)
+		return 0;
+	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
+}
+
+/* Which key it is known by: that of the peer certificate, asked for now or shown. */
+static int identify(struct client *c, struct err *e)
+{
 	struct enroll_facts *f = &c->facts;
 
 	if (c->keys[PKI_PEER])
 		f->key = x509_key_fingerprint(c->keys[PKI_PEER]);
-	if (!cert)
+	if (!f->cert)
 		return f->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
-	x509_describe(cert, &c->cert);
-	f->cert = &c->cert;
-	f->cert_key = x509_spki_fingerprint(cert);
-	/* No other profile carries that name (pki/profile.h), and only members get this one. */
-	if (strcmp(c->cert.cn, PKI_PEER_CN) != 0)
-		return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
 	if (!f->key)
 		f->key = xstrdup(f->cert_key);
 	return 0;
@@ -187,6 +198,8 @@ static int gather_facts(struct client *c, struct err *e)
 		return -1;
 	c->facts.formed = rc > 0;
 	c->facts.view = rc > 0 ? ask_etcd(c) : ENROLL_UNKNOWN;
+	c->facts.gathers = forming_gathers(c->m);
+	c->facts.admitted = c->facts.gathers && gather_admits(c->m, c->q.name, c->facts.source);
 	resolve(c->q.address, &c->facts.addresses);
 	for (char **s = c->q.sans; s && *s; s++)
 		resolve(*s, &c->facts.addresses);
@@ -289,20 +302,40 @@ static void refuse(struct client *c, struct err *why, long long deadline)
 		log_debug("%s", unsent.msg);
 }
 
+static int serve_report(struct client *c, const struct buf *text, struct err *e)
+{
+	auto_report struct report r = { 0 };
+	auto_buf struct buf reply = { 0 };
+
+	if (report_get(text, &r, e) < 0 || gather_answer(c->m, &r, c->facts.source, &reply, e) < 0)
+		return -1;
+	return channel_send(c->channel, &reply, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+}
+
+static int serve_request(struct client *c, const struct buf *text, long long deadline, struct err *e)
+{
+	auto_reply struct enroll_reply r = { 0 };
+
+	if (read_question(c, text, e) < 0 || load_ca(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 ||
+	    grant(c, &r, e) < 0)
+		return -1;
+	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address, c->facts.source,
+		 c->facts.cert ? "a certificate" : "the token ", c->facts.cert ? "" : c->token.token.id,
+		 c->serials.data);
+	return answer(c, &r, deadline, e);
+}
+
 int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
 {
 	const long long deadline = clock_ms() + 1000LL * ENROLL_WHOLE_SECONDS;
 	auto_client struct client c = { .m = m, .facts = { .conf = &m->conf, .now = m->now, .source = source } };
-	auto_reply struct enroll_reply r = { 0 };
+	auto_buf struct buf text = { 0 };
 
 	if (handshake(&c, fd, e) < 0)
 		return -1;
-	if (read_question(&c, deadline, e) < 0 || load_ca(&c, e) < 0 || identify(&c, e) < 0 ||
-	    gather_facts(&c, e) < 0 || grant(&c, &r, e) < 0) {
-		refuse(&c, e, deadline);
-		return c.q.name ? err_wrap(e, "as %s", c.q.name) : -1;
-	}
-	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c.q.name, c.q.address, source,
-		 c.facts.cert ? "a certificate" : "the token ", c.facts.cert ? "" : c.token.token.id, c.serials.data);
-	return answer(&c, &r, deadline, e);
+	if (channel_receive(c.channel, deadline, &text, e) == 0 && check_cert(&c, e) == 0 &&
+	    (report_is(&text) ? serve_report(&c, &text, e) : serve_request(&c, &text, deadline, e)) == 0)
+		return 0;
+	refuse(&c, e, deadline);
+	return c.q.name ? err_wrap(e, "as %s", c.q.name) : -1;
 }

@@ -70,6 +70,7 @@ int token_store_lock(const struct machine *m, struct err *e)
 		return -1;
 	fd = file_lock(lock, LOCK_SECONDS, e);
 	if (fd >= 0) {
+		file_sweep(m->at.enroll);
 		file_sweep(records);
 		file_sweep(dir);
 	}
@@ -167,6 +168,17 @@ int token_store_put(const struct machine *m, const struct token_entry *t, struct
 
 int token_store_use(const struct machine *m, struct token_entry *t, const char *name, const char *key, struct err *e)
 {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->n_used; i++) {
+		if (strcmp(t->used[i].name, name) != 0) {
+			t->used[kept++] = t->used[i];
+			continue;
+		}
+		free(t->used[i].name); /* an earlier disk of the same machine, while the cluster is formed */
+		free(t->used[i].key);
+	}
+	t->n_used = kept;
 	add_use(t, name, key, m->now);
 	return token_store_put(m, t, e);
 }
@@ -227,7 +239,8 @@ int token_store_sweep(const struct machine *m, struct err *e)
 	return swept;
 }
 
-static int store_given(const struct machine *m, const struct token *token, struct err *e)
+/* 1 it is in the store now, 0 it was, or it is not taken again; -1. */
+static int store_given(const struct machine *m, const struct token *token, bool gathers, struct err *e)
 {
 	auto_token_entry struct token_entry fresh = { .token = *token,
 						      .made = m->now,
@@ -242,37 +255,45 @@ static int store_given(const struct machine *m, const struct token *token, struc
 	auto_free char *path = xasprintf("%s/taken", m->at.enroll);
 	auto_close int lock = token_store_lock(m, e);
 	auto_buf struct buf taken = { 0 };
+	bool was;
 	int rc;
 
-	if (lock < 0 || (file_read(path, 1 << 20, &taken, e) < 0 && err_absent(e) < 0))
+	if (lock < 0 || (file_read(path, 1 << 20, &taken, e) < 0 && err_absent(e) < 0) || fresh.uses == 0)
+		return lock < 0 || fresh.uses > 0 ? -1 : 0;
+	was = strstr(buf_str(&taken), token->id) != NULL;
+	rc = token_store_find(m, token->id, &known, e);
+	if (rc < 0)
 		return -1;
-	if (strstr(buf_str(&taken), token->id)) {
+	if (was && !gathers) {
 		log_info("enrolment token %s was taken in before, and is not again", token->id);
 		return 0;
 	}
-	if (fresh.uses == 0)
+	if (was && rc > 0 && known.expires > m->now + FORM_SECONDS / 2)
 		return 0;
-	rc = token_store_find(m, token->id, &known, e); /* a kill may have come after it was put there */
-	if (rc < 0 || (rc == 0 && token_store_put(m, &fresh, e) < 0))
+	known.expires = fresh.expires;
+	if (token_store_put(m, rc > 0 ? &known : &fresh, e) < 0)
 		return -1;
 	buf_printf(&taken, "%s\n", token->id);
-	if (file_replace(path, FILE_MODE(0600), taken.data, taken.len, e) < 0)
+	if (!was && file_replace(path, FILE_MODE(0600), taken.data, taken.len, e) < 0)
 		return -1;
 	log_info("enrolment token %s is good for the other %u of MEMBERS until %s", token->id, fresh.uses,
 		 clock_day(fresh.expires).text);
-	return 0;
+	return 1;
 }
 
-int token_store_form(const struct machine *m, struct err *e)
+int token_store_form(const struct machine *m, bool gathers, struct err *e)
 {
 	auto_token struct token token = { .id = "" };
-	int rc = token_read_file(m, &token, e);
+	int rc = token_read_file(m, &token, e), stored = 0, wiped;
 
 	if (rc < 0)
 		return -1;
 	if (rc > 0 && m->dry_run)
 		log_info("would let the other MEMBERS enrol with the token of %s", m->conf.enroll_token_file);
-	else if (rc > 0 && store_given(m, &token, e) < 0)
-		return -1;
-	return token_wipe_file(m, e);
+	else if (rc > 0)
+		stored = store_given(m, &token, gathers, e);
+	if (stored < 0 || gathers)
+		return stored;
+	wiped = token_wipe_file(m, e);
+	return wiped < 0 ? -1 : stored || wiped;
 }

@@ -79,8 +79,9 @@ int token_store_list(const struct machine *m, struct token_list *list, struct er
 int token_store_sweep(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * ROLE=cluster on the CA host: takes the token of ENROLL_TOKEN_FILE into the store, for seven days and as many
- * machines as MEMBERS has others, and wipes the file. A token that was taken so before is only wiped, whatever has
- * become of it. 1 done (in a dry run: would be), 0 there is no such file, -1. Takes the lock.
+ * ROLE=cluster on the CA host: takes the token of ENROLL_TOKEN_FILE into the store, for seven days and as many machines
+ * as MEMBERS has others. While the cluster is formed (gathers) the file stays, and the token is good for as long as
+ * that takes. Then the file is wiped, and a token that was taken before stays what it has become. 1 changed (in a dry
+ * run: would be), 0, -1. Takes the lock.
  */
-int token_store_form(const struct machine *m, struct err *e) MUST_CHECK;
+int token_store_form(const struct machine *m, bool gathers, struct err *e) MUST_CHECK;

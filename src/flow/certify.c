@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "enroll/client.h"
 #include "enroll/token.h"
-#include "flow/form.h"
+#include "member/aside.h"
 #include "pki/check.h"
 #include "pki/make.h"
 #include "pki/store.h"
@@ -36,38 +36,35 @@ static bool from_ca_host(const struct pki_run *w)
 	return w->origin == PKI_ENROLLED || w->origin == PKI_TO_ENROLL;
 }
 
-/* The first of MEMBERS makes the CA when the cluster is formed, and never again: a second CA splits the cluster. */
-static int check_alone(struct pki_run *w, bool local, struct err *e)
-{
-	const bool was_member = file_exists(w->m->at.member_id);
-	auto_free char *who = NULL;
+/* What was asked for. */
+struct order {
+	char *const *names; /* NULL: all */
+	bool force, local, may_make_ca;
+};
 
-	if (w->m->conf.n_members < 2)
+/* A second CA splits the cluster: none is made beside data, nor before all who could have one have said otherwise. */
+static int check_new(struct pki_run *w, const struct order *o, struct err *e)
+{
+	const struct machine *m = w->m;
+
+	if (o->may_make_ca)
 		return 0;
-	if (local)
-		return err_set(e, ERR_PENDING, "the CA is made after the other MEMBERS were asked for an existing one");
-	who = was_member ? NULL : form_answering(w->m);
-	if (!was_member && !who)
-		return 0;
-	if (w->m->conf.replace) {
+	if (m->conf.replace) {
 		w->origin = PKI_TO_ENROLL;
 		return 0;
 	}
-	if (was_member)
-		(void)err_set(e, ERR_CONFIG,
-			      "%s has no certificates, but this machine is a member already: its cluster has a CA",
-			      w->m->at.pki);
-	else /* perhaps a former etcd that is about to end: the next run may find none */
-		(void)err_set(e, ERR_PENDING,
-			      "%s has no certificates, and no CA is made while %s answers on port %u: a cluster that "
-			      "runs there has one",
-			      w->m->at.pki, who, (unsigned int)w->m->conf.peer_port);
+	if (!file_exists(m->at.member_id) && !aside_has_data(m))
+		return err_set(e, ERR_PENDING, "the CA is made when all of MEMBERS have reported to this machine");
+	(void)err_set(e, ERR_CONFIG,
+		      "%s has no certificates, but this machine is a member already: its cluster has a CA", m->at.pki);
 	return err_hint(e,
-			"if this machine was rebuilt: etcd-cluster replace; or bring its CA: etcd-cluster ca import");
+			"bring its CA: etcd-cluster ca import FILE; or put a copy of %s back; if this machine was "
+			"rebuilt and another CA host runs: etcd-cluster replace",
+			m->at.pki);
 }
 
 /* Whether the certificates can come from where they are to come from. */
-static int check_origin(struct pki_run *w, bool local, struct err *e)
+static int check_origin(struct pki_run *w, const struct order *o, struct err *e)
 {
 	/* A machine that waits for its certificates has keys alone. */
 	const bool waits = w->origin == PKI_TO_ENROLL || w->m->conf.replace;
@@ -80,7 +77,7 @@ static int check_origin(struct pki_run *w, bool local, struct err *e)
 		return err_hint(e, "put the ca.crt that belongs to them there, or move them away to have %s",
 				w->origin == PKI_TO_ENROLL ? "new ones asked for" : "a new CA made");
 	}
-	return w->origin == PKI_NEW_CA ? check_alone(w, local, e) : 0;
+	return w->origin == PKI_NEW_CA ? check_new(w, o, e) : 0;
 }
 
 /* Without ca.key nothing can be issued: what is there must do. */
@@ -121,12 +118,6 @@ static int check_copied(const struct pki_run *w, bool force, struct err *e)
 	}
 	return 0;
 }
-
-/* What was asked for. */
-struct order {
-	char *const *names; /* NULL: all */
-	bool force, local;
-};
 
 /* Everything that etcd and its administrator need is there and would do today. */
 static bool usable(const struct pki_run *w)
@@ -304,6 +295,12 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 	return 1;
 }
 
+static bool is_forming(const struct machine *m)
+{
+	return m->conf.role == ROLE_CLUSTER && !m->conf.replace && !file_exists(m->at.member_id) &&
+	       !file_exists(m->at.joining);
+}
+
 /* 1 something was issued (dry run: would be), 0 nothing, -1. */
 static int execute(struct pki_run *w, const struct order *o, struct err *e)
 {
@@ -327,8 +324,8 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 		if (rc <= 0)
 			return rc;
 	}
-	/* A used token is of no use to anybody but a thief. */
-	if (!w->m->dry_run && from_ca_host(w) && token_wipe_file(w->m, &lost) < 0)
+	/* A used token is of no use to anybody but a thief; while the cluster is formed it is still in use. */
+	if (!w->m->dry_run && from_ca_host(w) && !is_forming(w->m) && token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_WARNING, &lost);
 	return rc;
 }
@@ -341,7 +338,7 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
 		return -1;
 	w.origin = pki_origin(m);
-	if (check_origin(&w, o->local, e) < 0)
+	if (check_origin(&w, o, e) < 0)
 		return -1;
 	issued = execute(&w, o, e);
 	if (issued < 0 || m->dry_run)
@@ -350,9 +347,9 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	return repaired < 0 ? -1 : issued || repaired;
 }
 
-int certify(const struct machine *m, bool local, struct err *e)
+int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e)
 {
-	return run(m, &(struct order){ .local = local }, e);
+	return run(m, &(struct order){ .local = local, .may_make_ca = may_make_ca }, e);
 }
 
 static int check_name(const char *name, struct err *e)

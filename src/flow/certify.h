@@ -14,12 +14,13 @@
 /*
  * Issues what is missing, reissues what no longer fits cluster.conf, renews what is due; under machine_lock. After a
  * renewal it checks by handshake that a running etcd serves the new one. Returns 1 changed (dry run: would change), 0
- * nothing to do. local: no other machine is asked.
+ * nothing to do. local: no other machine is asked. may_make_ca: nobody can have a CA for this cluster yet
+ * (form_makes_ca).
  * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves
  * something else; ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer;
  * or it is not clear whether there is a CA.
  */
-int certify(const struct machine *m, bool local, struct err *e) MUST_CHECK;
+int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e) MUST_CHECK;
 
 /*
  * The same for certificates that are there already, which the renew timer calls: only these names (strv; NULL: all),

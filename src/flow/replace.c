@@ -33,7 +33,6 @@ static int check_words(const struct machine *m, const char *member, struct err *
 /* 1 when something of the former member is left (*id 0: only data). 0: nothing is, or setup goes on with a join. */
 static int find_former(const struct machine *m, uint64_t *id, struct err *e)
 {
-	auto_strv char **data = aside_parts(m);
 	cleanup(identity_free) struct identity was = { 0 };
 	auto_joining struct joining journal = { 0 };
 	int rc = identity_read(m, &was, e);
@@ -42,7 +41,7 @@ static int find_former(const struct machine *m, uint64_t *id, struct err *e)
 	if (rc != 0)
 		return rc;
 	rc = joining_read(m, &journal, e);
-	return rc < 0 ? -1 : rc == 0 && file_exists(data[0]);
+	return rc < 0 ? -1 : rc == 0 && aside_has_data(m);
 }
 
 /* 1 the others can do without it, 0 it answers, -1. */
@@ -80,7 +79,7 @@ static int prepare(const struct machine *m, const char *member, struct err *e)
 	if (rc <= 0)
 		return rc < 0 ? -1 : 1;
 	/* A machine without certificates needs them before it can ask. No timer runs this verb again. */
-	if (certify(m, false, e) < 0) {
+	if (certify(m, false, false, e) < 0) {
 		e->class = e->class == ERR_PENDING ? ERR_HEALTH : e->class;
 		return -1;
 	}

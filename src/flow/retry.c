@@ -167,7 +167,7 @@ bool retry_pause(struct retry *p, const struct err *why)
 		(void)snprintf(p->logged, sizeof(p->logged), "%.*s", (int)sizeof(p->logged) - 1, why->msg);
 		log_info("waiting: %s", why->msg);
 	}
-	if (pause < LEAST_MS)
+	if (p->brief || pause < LEAST_MS)
 		pause = LEAST_MS;
 	if (pause > MOST_MS)
 		pause = MOST_MS;

@@ -17,6 +17,7 @@ struct attempt {
 	struct outcome before; /* of the setup before this one */
 	time_t conf;	       /* when cluster.conf was last changed before this setup began */
 	bool again;	       /* this is not the first look */
+	bool forms;	       /* the last look waited for a cluster to form */
 	bool is_settled;       /* the last look ended well */
 	size_t reached;	       /* the last step that a look took before it had to wait */
 };
@@ -49,6 +50,7 @@ void attempt_timer(const struct attempt *a, const struct machine *m, bool on);
 
 struct retry {
 	long long began, end; /* ms of the monotonic clock */
+	bool brief;	      /* what is awaited comes by itself within seconds: the pauses stay short */
 	char logged[256];     /* the beginning of the last reason that was logged */
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/machine.h"
+#include "enroll/form_rules.h"
 #include "member/health.h"
 #include "member/identity.h"
 
@@ -30,8 +31,13 @@ struct setup_run {
 	bool changed;		     /* some step did something */
 	bool moves;		     /* etcd.env is for another address than cluster.conf */
 	bool restart;		     /* etcd runs with older settings than those of its files */
-	struct err others;	     /* ERR_PENDING: what other machines have to do first; may change any moment */
-	struct err release;	     /* ERR_PENDING: what the release waits for; left to the retry timer */
+	enum form_move form;	     /* what forming asks of this machine (form.h) */
+	struct forming record;	     /* of its cluster, when has_record */
+	bool has_record;
+	char disk[DISK_ID_HEX];
+	struct form_reply answer; /* of the first of MEMBERS to the last report */
+	struct err others;	  /* ERR_PENDING: what other machines have to do first; may change any moment */
+	struct err release;	  /* ERR_PENDING: what the release waits for; left to the retry timer */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/foreign.h"
+#include "pki/origin.h"
 #include "release/release.h"
 #include "service/outcome.h"
 #include "service/service.h"
@@ -75,9 +76,20 @@ static int finish_recovery(struct setup_run *r, struct err *e)
 	return recover_finish(r->m, e);
 }
 
+/* While forming waits for others, no CA is made and none is asked; certificates of another origin are looked after. */
 static int get_certificates(struct setup_run *r, struct err *e)
 {
-	return certify(r->m, r->how->local, e);
+	auto_free char *ca = machine_pki_path(r->m, "ca", "crt");
+
+	if (r->others.class != ERR_NONE && !file_exists(ca))
+		return 0;
+	return certify(r->m, r->how->local, form_makes_ca(r), e);
+}
+
+/* With a copied CA nobody is asked for them. A report needs them, and so does the server that takes it. */
+static int sign_own(struct setup_run *r, struct err *e)
+{
+	return !r->m->dry_run && pki_origin(r->m) == PKI_CA ? certify(r->m, r->how->local, false, e) : 0;
 }
 
 static int open_enrolment(struct setup_run *r, struct err *e)
@@ -102,42 +114,12 @@ static int get_release(struct setup_run *r, struct err *e)
 	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : there, r->has_id, e);
 }
 
-/* Whether this machine, one of MEMBERS, lost its data and may replace the member that it was: 1, 0, -1. */
-static int rebuilt(struct setup_run *r, struct err *e)
-{
-	uint64_t cluster, member;
-	int rc;
-
-	if (r->has_id || r->m->conf.role != ROLE_CLUSTER || join_wanted(r->m, false))
-		return 0;
-	rc = datadir_look(r->m, &cluster, &member, e);
-	if (rc < 0)
-		return -1;
-	if (rc > 0)
-		return 0; /* it was started before, as datadir_check allows */
-	rc = form_check(r->m, e);
-	return rc < 0 ? -1 : rc == FORM_REPLACE;
-}
-
-/* Has this machine added to a running cluster, if it is to join one and was not added yet. */
-static int enter(struct setup_run *r, struct err *e)
-{
-	int replace;
-
-	if (r->runs)
-		return 0;
-	replace = rebuilt(r, e);
-	if (replace < 0)
-		return -1;
-	return join_wanted(r->m, replace > 0) ? join_enter(r->m, e) : 0;
-}
-
 static int write_env(struct setup_run *r, struct err *e)
 {
 	int rc;
 
-	if (r->moves && r->how->local)
-		return 0; /* the others have to know the new address first */
+	if ((r->moves && r->how->local) || !form_is_decided(r))
+		return 0; /* the others have to know the new address first; and initial-cluster is in the record */
 	rc = common_write_env(r->m, e);
 	if (rc > 0 && r->runs)
 		r->restart = true;
@@ -151,8 +133,8 @@ enum wait { ENDS, WAITS_FOR_OTHERS, WAITS_FOR_RELEASE };
 enum { NEVER = 0, IF_LOCAL = 1, WITHOUT_OTHERS = 2, WITHOUT_RELEASE = 4 };
 
 /*
- * All of setup, in order. Each step returns 1 changed, 0 nothing to do, -1. Certificates come before the release: a CA
- * host that waits for its mirror can serve the others meanwhile. The membership changes just before etcd starts, since
+ * All of setup, in order. Each step returns 1 changed, 0 nothing to do, -1. Forming and certificates come before the
+ * release: a machine that waits for its mirror holds nobody up. The membership changes just before etcd starts, since
  * that is not easily taken back.
  */
 static const struct step {
@@ -164,11 +146,14 @@ static const struct step {
 	{ "recovery", finish_recovery, ENDS, NEVER },
 	{ "former-cluster", give_up_unused, ENDS, NEVER },
 	{ "check", look_first, ENDS, NEVER },
-	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },
-	{ "enrolment", open_enrolment, ENDS, IF_LOCAL | WITHOUT_OTHERS },
 	{ "directories", make_directories, ENDS, NEVER },
+	{ "certificates", sign_own, ENDS, NEVER },
+	{ "enrolment", open_enrolment, ENDS, IF_LOCAL },
+	{ "forming", form_agree, WAITS_FOR_OTHERS, NEVER },
+	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },
+	{ "forming", form_commit, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS },
 	{ "release", get_release, WAITS_FOR_RELEASE, NEVER },
-	{ "join", enter, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
+	{ "join", form_enter, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
 	{ "move", move_announce, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
 	{ "settings", write_env, ENDS, WITHOUT_OTHERS | WITHOUT_RELEASE },
 	{ "start", start_run, WAITS_FOR_OTHERS, IF_LOCAL | WITHOUT_OTHERS | WITHOUT_RELEASE },
@@ -267,7 +252,9 @@ static int run_once(const struct machine_options *where, struct attempt *a, stru
 	}
 	a->again = rc < 0 && e->class == ERR_PENDING && run.others.class != ERR_NONE && run.release.class == ERR_NONE &&
 		   !a->how->local && !m.dry_run && (a->how->wait || m.at.root[0] == '\0');
+	a->forms = run.form != FORM_NOTHING;
 	identity_free(&run.id);
+	form_end(&run);
 	return rc;
 }
 
@@ -287,7 +274,10 @@ int setup_run(const struct machine_options *where, const struct setup_options *h
 	retry_begin(&retry, how->wait ? WAIT_SECONDS : ANSWER_SECONDS);
 	if (how->unattended && a.has_before)
 		(void)snprintf(retry.logged, sizeof(retry.logged), "%s", a.before.message);
-	while ((rc = run_once(where, &a, e)) < 0 && a.again && retry_pause(&retry, e)) {
+	while ((rc = run_once(where, &a, e)) < 0 && a.again) {
+		retry.brief = a.forms;
+		if (!retry_pause(&retry, e))
+			break;
 		attempt_wait_conf(&a, &here);
 		err_clear(e);
 	}

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "flow/form.h"
 #include "flow/join.h"
 #include "member/datadir.h"
 #include "member/last_good.h"
@@ -138,14 +139,22 @@ static int start_by_hand(struct setup_run *r, struct err *e)
 {
 	const struct layout *at = &r->m->at;
 	struct err silent = { 0 };
+	int seen = 0;
 
 	if (r->m->dry_run)
 		return 0;
+	if (form_start(r, e) < 0)
+		return -1;
+	if (r->has_id && form_is_open(r->m) && member_probe(r->m, PROBE_MS, &r->health, &silent) == 0 &&
+	    r->health.healthy)
+		seen = form_started(r->m, e);
+	if (seen < 0)
+		return -1;
 	if (r->changed && at->root[0] == '\0')
 		log_info("systemd does not run here: start %s/etcd yourself with the settings of %s", at->current,
 			 at->etcd_env);
 	if (r->has_id || !file_exists(at->joining))
-		return 0;
+		return seen;
 	if (member_probe(r->m, PROBE_MS, &r->health, &silent) < 0) {
 		(void)err_set(e, ERR_PENDING,
 			      "this machine was added to its cluster, but its etcd has not been started yet");
@@ -166,7 +175,7 @@ static void note_last_good(const struct machine *m)
 
 static int start_unit(struct setup_run *r, struct err *e)
 {
-	int moved, noted;
+	int moved, noted, seen;
 
 	if (!r->runs && r->has_id && r->how->unattended && service_was_stopped(r->m)) {
 		if (join_removed(r->m, &r->id, e) < 0)
@@ -175,12 +184,15 @@ static int start_unit(struct setup_run *r, struct err *e)
 		return err_hint(e, "systemctl unmask etcd; systemctl start etcd");
 	}
 	/* When it moves, an etcd that still runs although it did not answer listens on the former address. */
-	if (!r->runs && service_start(r->m, r->moves, e) < 0)
+	if (!r->runs && (form_start(r, e) < 0 || service_start(r->m, r->moves, e) < 0))
 		return -1;
 	if (!r->runs && r->m->dry_run)
 		return 1;
-	if (!r->health.healthy && wait_healthy(r, e) < 0)
+	if (!r->health.healthy && wait_healthy(r, e) < 0) {
+		if (e->class == ERR_PENDING)
+			form_tell(r);
 		return -1;
+	}
 	if (!r->has_id && join_finish(r->m, e) < 0)
 		return -1;
 	moved = move_settle(r, e);
@@ -189,7 +201,10 @@ static int start_unit(struct setup_run *r, struct err *e)
 	if (r->restart)
 		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
 	noted = remember(r, e);
-	return noted < 0 ? -1 : !r->runs || moved || noted;
+	seen = noted < 0 ? -1 : form_started(r->m, e);
+	if (seen < 0)
+		return -1;
+	return !r->runs || moved || noted || seen;
 }
 
 int start_run(struct setup_run *r, struct err *e)

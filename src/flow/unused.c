@@ -9,6 +9,7 @@
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
+#include "member/forming.h"
 #include "member/identity.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
@@ -25,8 +26,13 @@ static bool was_single(const struct machine *m, const struct identity *id)
 	char *const addresses[] = { loopback, m->conf.address };
 	char *const tokens[] = { token, m->conf.cluster_token };
 	struct config single = m->conf; /* borrows everything */
+	auto_forming struct forming record = { 0 };
+	struct err unread = { 0 };
 	struct wal_ids ids;
 
+	if (forming_read(m, &record, &unread) > 0)
+		return !strchr(record.members, ',') && forming_ids(&record, id->name, &ids) &&
+		       ids.cluster == id->cluster_id && ids.member == id->member_id;
 	single.role = ROLE_SINGLE;
 	for (size_t i = 0; i < ARRAY_LEN(addresses) * ARRAY_LEN(tokens); i++) {
 		single.address = addresses[i / ARRAY_LEN(tokens)];

@@ -71,10 +71,13 @@ int aside_data(const struct machine *m, struct err *e)
 
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e)
 {
-	const char *const paths[] = {
-		env ? m->at.etcd_env : NULL,	 m->at.joining,	 m->at.recovered, certificates ? m->at.enroll : NULL,
-		certificates ? m->at.pki : NULL, m->at.member_id
-	};
+	const char *const paths[] = { env ? m->at.etcd_env : NULL,
+				      m->at.joining,
+				      m->at.forming,
+				      m->at.recovered,
+				      certificates ? m->at.enroll : NULL,
+				      certificates ? m->at.pki : NULL,
+				      m->at.member_id };
 
 	if (aside_data(m, e) < 0)
 		return -1;
@@ -82,6 +85,14 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 		if (paths[i] && aside_move(m, paths[i], e) < 0)
 			return -1;
 	return 0;
+}
+
+bool aside_has_data(const struct machine *m)
+{
+	auto_strv char **parts = aside_parts(m);
+	auto_free char *snap = xasprintf("%s/snap", parts[0]), *wal = xasprintf("%s/wal", parts[0]);
+
+	return file_exists(snap) || file_exists(wal) || (parts[1] && file_exists(parts[1]));
 }
 
 /* --- Copies. */

@@ -27,10 +27,13 @@ char **aside_parts(const struct machine *m);
 int aside_data(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
- * Gives the membership up: moves the data, joining, recovered, etcd.env and the certificates if asked, and member-id
- * last: while it is there, a run that was killed goes on. etcd must not run. 0, -1.
+ * Gives the membership up: moves the data, joining, forming, recovered, etcd.env and the certificates if asked, and
+ * member-id last: while it is there, a run that was killed goes on. etcd must not run. 0, -1.
  */
 int aside_membership(const struct machine *m, bool env, bool certificates, struct err *e) MUST_CHECK;
+
+/* True when etcd has written anything into these directories: the disk-id alone is no data. */
+bool aside_has_data(const struct machine *m);
 
 /*
  * Is there room beside the parts for a recovery: a copy, and a database restored from it? ERR_CONFIG with the numbers

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "member/aside.h"
+#include "member/forming.h"
 #include "member/joining.h"
 #include "member/recovered.h"
 
@@ -122,6 +123,28 @@ static int aside_hint(const struct machine *m, struct err *e)
 	return err_hint(e, "to keep it and start empty: %s", buf_str(&command));
 }
 
+/* The IDs of this machine in the cluster that it formed. */
+static bool formed_ids(const struct machine *m, struct wal_ids *ids)
+{
+	auto_forming struct forming record = { 0 };
+	struct err unread = { 0 };
+
+	if (forming_read(m, &record, &unread) > 0)
+		return forming_ids(&record, m->conf.name, ids);
+	return datadir_own_ids(&m->conf, ids);
+}
+
+/* True for the member of a committed record that has made no log yet, on the disk that the record names. */
+static bool never_ran(const struct machine *m)
+{
+	auto_forming struct forming record = { 0 };
+	char disk[DISK_ID_HEX];
+	struct err unread = { 0 };
+
+	return forming_read(m, &record, &unread) > 0 && disk_read(m, disk, &unread) > 0 &&
+	       forming_may_start(&record, m->conf.name, disk);
+}
+
 /* There is data and no member-id: it must be that of the member that was added, or that cluster.conf forms. */
 static int check_unclaimed(const struct machine *m, const struct joining *j, struct wal_ids found, const char *data,
 			   struct err *e)
@@ -130,7 +153,7 @@ static int check_unclaimed(const struct machine *m, const struct joining *j, str
 
 	if (j->member_id != 0 && j->cluster_id == found.cluster && j->member_id == found.member)
 		return 0;
-	if (datadir_own_ids(&m->conf, &own) && own.cluster == found.cluster && own.member == found.member)
+	if (formed_ids(m, &own) && own.cluster == found.cluster && own.member == found.member)
 		return 0;
 	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
 		(void)err_set(e, ERR_CONFIG,
@@ -143,6 +166,17 @@ static int check_unclaimed(const struct machine *m, const struct joining *j, str
 			      ", which is not the member that cluster.conf describes",
 			      data, found.member, found.cluster);
 	return aside_hint(m, e);
+}
+
+/* The data of this member is gone. Nobody has a copy of a lone one's. */
+static int lost_hint(const struct machine *m, struct err *e)
+{
+	if (m->conf.role == ROLE_JOIN || m->conf.n_members > 1)
+		return err_hint(e, "mount the disk or put the data back; if it is lost and the other members run: "
+				   "etcd-cluster replace");
+	return err_hint(
+		e, "mount the disk or put the data back; to give it up and start empty: mv %s %s.lost; mv %s %s.lost",
+		m->at.member_id, m->at.member_id, m->at.forming, m->at.forming);
 }
 
 /* Half of a recovery is no data to start etcd on. */
@@ -177,13 +211,14 @@ int datadir_check(const struct machine *m, struct err *e)
 		/* etcd has run here as the added member, though member-id was never written. */
 		id = (struct identity){ j.cluster_id, j.member_id, xstrdup(m->conf.name) };
 	}
+	if (!has_data && never_ran(m))
+		return 0;
 	if (!has_data) {
 		(void)err_set(e, ERR_CONFIG,
 			      "%s is %s, but this machine is member " ID_FMT " (%s) of cluster " ID_FMT
 			      ": starting empty under its old ID can erase acknowledged writes",
 			      data, file_exists(data) ? "empty" : "missing", id.member_id, id.name, id.cluster_id);
-		return err_hint(e, "mount the disk or put the data back; to give it up and start empty: mv %s %s.lost",
-				m->at.member_id, m->at.member_id);
+		return lost_hint(m, e);
 	}
 	if (found.cluster == id.cluster_id && found.member == id.member_id)
 		return 0;
@@ -192,6 +227,20 @@ int datadir_check(const struct machine *m, struct err *e)
 		      " of cluster " ID_FMT,
 		      data, found.member, found.cluster, m->at.member_id, id.member_id, id.cluster_id);
 	return err_hint(e, "put the right directory back, or name it with DATA_DIR in cluster.conf");
+}
+
+int datadir_may_start(const struct machine *m, struct err *e)
+{
+	uint64_t cluster, member;
+	int rc = datadir_check(m, e) < 0 ? -1 : datadir_look(m, &cluster, &member, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 || file_exists(m->at.joining) || never_ran(m))
+		return 0;
+	(void)err_set(e, ERR_CONFIG, "%s has no data, and no cluster has this machine as a new member",
+		      m->conf.data_dir);
+	return err_hint(e, "etcd-cluster setup forms the cluster, or says what it waits for");
 }
 
 /* Makes one directory, or fixes its owner and mode. 1 changed, 0 nothing to do. */

@@ -28,7 +28,16 @@ int datadir_whose(const struct machine *m, struct identity *id, struct err *e) M
  */
 int datadir_check(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* The IDs in a cluster formed from cluster.conf. False for ROLE=join: a running cluster gives that member its ID. */
+/*
+ * The same for the last look before etcd starts: without data only the member of a committed record, on the disk that
+ * it names, or one that was added to its cluster.
+ */
+int datadir_may_start(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * The IDs in a cluster that was formed from cluster.conf before there were records (member/forming.h). False for
+ * ROLE=join: a running cluster gives that member its ID.
+ */
 bool datadir_own_ids(const struct config *c, struct wal_ids *ids);
 
 /*

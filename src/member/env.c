@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/check.h"
 #include "member/endpoint.h"
+#include "member/forming.h"
 #include "member/joining.h"
 #include "member/recovered.h"
 
@@ -79,7 +80,7 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 	return strv_join(urls, ",");
 }
 
-/* The members of a cluster that is formed: "n1=https://10.0.0.1:2380,...". The caller frees. */
+/* The members of a cluster without a record: "n1=https://10.0.0.1:2380,...". The caller frees. */
 static char *formed_cluster(const struct config *c, bool many)
 {
 	const struct config_member self = { c->name, c->address };
@@ -104,12 +105,16 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 {
 	const struct config *c = &m->conf;
 	auto_joining struct joining joined = { 0 };
+	auto_forming struct forming record = { 0 };
 	auto_recovered struct recovered recovered = { 0 };
 	int rc = joining_read(m, &joined, e) < 0 ? -1 : recovered_read(m, &recovered, e);
-	const char *token = rc > 0 ? recovered.token : c->cluster_token;
-	/* etcd reads it once, before it has data; afterwards it is a record of how the member was made. */
+	int formed = rc == 0 ? forming_read(m, &record, e) : 0;
+	auto_free char *own = formed > 0 ? forming_cluster_token(&record) : NULL;
+	const char *token = rc > 0 ? recovered.token : own ? own : c->cluster_token;
+	/* etcd reads these once, before it has data; afterwards they are a record of how the member was made. */
 	const char *cluster = joined.initial_cluster;
-	auto_free char *formed = formed_cluster(c, c->role == ROLE_CLUSTER && rc <= 0), *wal = config_wal_dir(c);
+	auto_free char *first = own ? forming_cluster(&record) : formed_cluster(c, c->role == ROLE_CLUSTER && rc <= 0);
+	auto_free char *wal = config_wal_dir(c);
 	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
@@ -126,7 +131,7 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 		{ "advertise-client-urls", client, NEEDED },
 		{ "listen-peer-urls", listen_peer, NEEDED },
 		{ "initial-advertise-peer-urls", peer, NEEDED },
-		{ "initial-cluster", cluster ? cluster : formed, NEEDED },
+		{ "initial-cluster", cluster ? cluster : first, NEEDED },
 		{ "initial-cluster-state", cluster ? "existing" : "new", NEEDED },
 		{ "initial-cluster-token", token, NEEDED },
 		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL, NEEDED },
@@ -153,6 +158,7 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 		{ "logger", version_at_least(in->version, 3, 5) ? NULL : "zap", OPTIONAL },
 	};
 
+	rc = formed < 0 ? -1 : rc;
 	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(settings); i++)
 		rc = put_setting(m, in, &settings[i], out, e);
 	return rc < 0 ? -1 : 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * etcd.env and etcdctl.env, made from cluster.conf for the etcd in use and, on a machine that was added to a running
- * cluster, from its journal (member/joining.h). Paths in them are without --root. The first line has the SHA-256 of the
- * rest, so that a file edited by hand is distinguished from one that is out of date.
+ * cluster, from its journal (member/joining.h), else from the record of its cluster (member/forming.h). Paths in them
+ * are without --root. The first line has the SHA-256 of the rest, so that a file edited by hand is distinguished from
+ * one that is out of date.
  */
 #pragma once
 

@@ -66,6 +66,7 @@ int release_use(const struct machine *m, const char *name, struct err *e)
 		log_info("would make %s current", name);
 		return 1;
 	}
+	file_sweep(m->at.releases);
 	if (now && file_replace_link(previous, now, e) < 0)
 		return -1;
 	return file_replace_link(m->at.current, name, e) < 0 ? -1 : 1;

@@ -104,6 +104,7 @@ static int drop_in_write(const struct machine *m, const char *path, const struct
 		log_info("would write %s", path);
 		return 1;
 	}
+	file_sweep(dir);
 	if (want->len == 0 ? file_remove_tree(path, e) < 0
 			   : file_mkdirs(dir, FILE_MODE(0755), e) < 0 ||
 				     file_replace(path, FILE_MODE(0644), want->data, want->len, e) < 0)

@@ -22,10 +22,9 @@ setup_file() {
 	for v in 3.6.14 3.6.15; do
 		python3 "$top/tests/lib/archives.py" good "$MACHINES/etcd-v$v-linux-$ARCH.tar.gz" "$BATS_FILE_TMPDIR/stub" "$v"
 	done
-	machine n1 ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
+	formed
 	machine n2 ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
 	machine n4 ADDRESS=127.0.77.4 RELEASE=3.6.14
-	"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/n1" setup
 	(umask 077 && echo 5f1d3c7b9a2e4f60817263544c5d6e7f >"$MACHINES/token" && echo correct-horse-battery >"$MACHINES/FILE")
 	cp "$MACHINES/FILE" "$MACHINES/n1/root/passphrase"
 	for v in n2 n4; do
@@ -55,6 +54,31 @@ help_examples() {
 				sed "s/^/help:1\t$kind\t$machine\t$verb $nested\t/"
 		done
 	done
+}
+
+# formed: n1 has formed a cluster with two machines that are gone, and etcd has not been started yet.
+formed() {
+	local n server port=$((20000 + RANDOM % 10000))
+	local -a pids=()
+
+	for n in n1 n2 n3; do
+		machine $n ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
+		sed -i "s/^ENROLL_PORT=.*/ENROLL_PORT=$port/" "$MACHINES/$n/etc/etcd/cluster.conf"
+		(umask 077 && echo 5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f >"$MACHINES/$n/etc/etcd/enroll-token")
+	done
+	"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/n1" setup || [ $? -eq 6 ] # it has the token
+	"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/n1" enroll --listen "127.0.77.1:$port" 3>&- &
+	server=$!
+	for n in n1 n2 n3; do
+		"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/$n" setup --wait 3>&- &
+		pids+=($!)
+	done
+	for n in "${pids[@]}"; do
+		wait "$n"
+	done
+	kill $server
+	rm -r "$MACHINES"/{n2,n3} "$MACHINES"/n1/etc/etcd/{enroll-token,member-id}
+	sed -i "s/^ENROLL_PORT=.*/ENROLL_PORT=3/" "$MACHINES/n1/etc/etcd/cluster.conf"
 }
 
 # machine NAME LINE…: nobody listens at the ports.

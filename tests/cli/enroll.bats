@@ -37,9 +37,10 @@ give_token() {
 	(umask 077 && echo "$2" >"$top/$1/etc/etcd/enroll-token")
 }
 
-# Makes the CA of n1 and puts its token into the store.
+# Makes the CA of n1, whose cluster was formed, and puts its token into the store.
 make_ca() {
 	"$lib/certify" "$top/n1"
+	printf '%s\n' CLUSTER_ID=00000000000000c1 MEMBER_ID=00000000000000a1 NAME=n1 >"$top/n1/etc/etcd/member-id"
 	"$lib/ask-server" "$top/n1" open
 }
 
@@ -343,8 +344,7 @@ refusals() {
 			CLIENT_PORT=1 PEER_PORT=2 \
 			'EXTRA_SANS="etcd.example.org 192.0.2.9"' KEY_TYPE=rsa-2048 >"$top/$n/etc/etcd/cluster.conf"
 	done
-	"$lib/certify" "$top/n1"
-	"$lib/ask-server" "$top/n1" open
+	make_ca
 	"$ETCD_CLUSTER" --root "$top/n1" enroll --listen "[::1]:$((port + $$ % 1000))" 2>"$top/server.log" 3>&- &
 	server=$!
 	sed -i "s/^MEMBERS=.*/MEMBERS=n1=::1,n2=$net.2/" "$top/n2/etc/etcd/cluster.conf"

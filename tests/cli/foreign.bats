@@ -16,7 +16,8 @@ setup() {
 	: >"$BATS_TEST_TMPDIR"/owned
 	# The package databases: lines of "OWNER PATH"; the answers of debconf.
 	# shellcheck disable=SC2016
-	printf '#!/bin/sh\nsed -n "s, $2\\$,: $2,p" %s/owned | grep .\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR"/bin/dpkg-query
+	printf '#!/bin/sh\nsed -n "s, $2\\$,: $2,p" %s/owned | grep .\n' "$BATS_TEST_TMPDIR" \
+		>"$BATS_TEST_TMPDIR"/bin/dpkg-query
 	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR"/bin/rpm
 	printf '#!/bin/sh\ncat %s/answers\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR"/bin/debconf-show
 	chmod +x "$BATS_TEST_TMPDIR"/bin/*

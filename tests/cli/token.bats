@@ -284,6 +284,7 @@ tree() {
 @test "a token on a read-only file system, such as a credential, is used once and stays there" {
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
 	make_ca
+	printf '%s\n' CLUSTER_ID=00000000000000c1 MEMBER_ID=00000000000000a1 NAME=n1 >"$top/n1/etc/etcd/member-id"
 	configure n1 ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2" ENROLL_TOKEN_FILE=/credential
 	(umask 077 && openssl rand -hex 20 >"$top/n1/credential")
 	for _ in 1 2; do

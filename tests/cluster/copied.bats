@@ -10,6 +10,7 @@
 bats_require_minimum_version 1.5.0
 load lib
 load own-address
+load form
 load join
 
 setup() {
@@ -20,30 +21,28 @@ teardown() {
 	end_all
 }
 
+# Without a token.
 forming() {
-	bare "$1" "${own_ports[@]}" ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2,n3=$net.3"
+	bare "$1" "${own_ports[@]}" ROLE=cluster "MEMBERS=$members"
 }
 
 joining() {
 	bare "$1" "${own_ports[@]}" ROLE=join "JOIN=\"$net.1 $net.2\"" "ADDRESS=$net.${1#n}"
 }
 
-# one_cluster NAME…: they are healthy members of one cluster, and each reads what another one writes.
-one_cluster() {
+# own_ca: a CA that a person made, on the first of MEMBERS.
+own_ca() {
+	mkdir -m 750 "$(etc n1)/pki"
+	openssl req -x509 -newkey ed25519 -nodes -days 3000 -subj "/CN=${1:-own}" -addext keyUsage=critical,keyCertSign \
+		-keyout "$(etc n1)/pki/ca.key" -out "$(etc n1)/pki/ca.crt" 2>/dev/null
+}
+
+# certified NAME…: no certificate there has a problem.
+certified() {
 	local n
 
 	for n; do
-		wait_healthy "$n"
-	done
-	[ "$(etcdctl "$1" member list | grep -c started)" -eq $# ]
-	for n; do
-		etcdctl "$n" put "from-$n" yes
-	done
-	for n; do
-		[ "$(etcdctl "$n" get --prefix from- --print-value-only | grep -c yes)" -eq $# ]
-	done
-	for n; do
-		helper "$n" cert list --json | json 0.problem | grep -qx null
+		helper "$n" cert list --json | jq -e 'all(.problem == null)' >/dev/null
 	done
 }
 
@@ -60,15 +59,20 @@ bundle() {
 	for n in n1 n2 n3; do
 		forming $n
 	done
-	helper n1 setup
+	own_ca
+	# The first issues its own certificates, and waits for the others: their certificates are here, not their reports.
+	run -6 helper n1 setup
+	[[ "$output" == *"n2 ($net.2) has not reported; n3 ($net.3) has not reported"* ]]
+	[ ! -e "$(etc n1)/forming" ]
 	for n in n2 n3; do
 		bundle $n
-		helper $n setup
 	done
+	form n1 n2 n3
 	for n in n1 n2 n3; do
 		launch $n
 	done
 	one_cluster n1 n2 n3
+	certified n1 n2 n3
 	for n in n1 n2 n3; do
 		finish $n
 	done
@@ -77,6 +81,7 @@ bundle() {
 	bundle n4
 	join n4 launch
 	one_cluster n1 n2 n3 n4
+	certified n4
 	# kubeadm needs all members.
 	run -0 --separate-stderr helper n2 cert export "$BATS_TEST_TMPDIR/k8s"
 	for n in 1 2 3 4; do
@@ -93,16 +98,17 @@ bundle() {
 	for n in n1 n2 n3; do
 		forming $n
 	done
-	helper n1 setup
-	for n in n2 n3; do
-		copy_ca $n
-		helper $n setup
-		helper $n cert list | grep -qx 'signed by: this machine'
-	done
+	own_ca
+	cp "$(etc n1)/pki/ca.crt" "$BATS_TEST_TMPDIR/"
+	copy_ca n2 n3
+	form n1 n2 n3
 	for n in n1 n2 n3; do
+		helper $n cert list | grep -qx 'signed by: this machine'
+		cmp "$BATS_TEST_TMPDIR/ca.crt" "$(etc $n)/pki/ca.crt"
 		launch $n
 	done
 	one_cluster n1 n2 n3
+	certified n1 n2 n3
 	for n in n1 n2 n3; do
 		finish $n
 	done
@@ -110,13 +116,42 @@ bundle() {
 	copy_ca n4
 	join n4 launch
 	one_cluster n1 n2 n3 n4
+	certified n4
 	cmp "$(etc n1)/pki/ca.crt" "$(etc n4)/pki/ca.crt"
+}
+
+@test "another CA on one machine: nothing is formed, and both say why" {
+	for n in n1 n2 n3; do
+		forming $n
+	done
+	own_ca other
+	mv "$(etc n1)/pki" "$(etc n2)/pki"
+	own_ca
+	copy_ca n3
+	serve
+	setting_up n1
+	setting_up n3
+	is_served
+	run -4 helper n2 setup
+	[[ "$output" == *"n1, the first of MEMBERS"* ]]
+	eventually grep -q "n2 ($net.2) has not reported\|a machine at $net.2: " "$BATS_TEST_TMPDIR/setup-n1.log"
+	for n in n1 n2 n3; do
+		[ ! -e "$(etc $n)/forming" ]
+		[ ! -e "$(etc $n)/etcd.env" ]
+	done
+	rm -r "$(etc n2)/pki"
+	copy_ca n2
+	setting_up n2
+	for n in n1 n2 n3; do
+		is_set_up $n
+	done
 }
 
 @test "certificates of another CA do not start" {
 	forming n1
 	forming n2
-	helper n1 setup
+	own_ca
+	run -6 helper n1 setup
 	bundle n2
 	openssl req -x509 -newkey ed25519 -nodes -days 300 -subj /CN=other -addext keyUsage=critical,keyCertSign \
 		-keyout /dev/null -out "$(etc n2)/pki/ca.crt" 2>/dev/null

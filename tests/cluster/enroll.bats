@@ -10,36 +10,15 @@
 bats_require_minimum_version 1.5.0
 load lib
 load own-address
+load form
 load join
 
 setup() {
 	need_release "${SERIES:-3.5}"
-	token=$(openssl rand -hex 20)
 }
 
 teardown() {
 	end_all
-}
-
-# prepare NAME [LINE…]: a machine with the token, before its first setup.
-prepare() {
-	bare "$1" "${own_ports[@]}" "${@:2}"
-	give_token "$1" "$token"
-}
-
-give_token() {
-	(umask 077 && echo "$2" >"$(etc "$1")/enroll-token")
-}
-
-# The machines that form the cluster.
-forming() {
-	prepare "$1" ROLE=cluster "MEMBERS=n1=$net.1,n2=$net.2,n3=$net.3"
-}
-
-# Does the work of the socket unit.
-serve() {
-	behind server "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n1" enroll --listen "$net.1:$enroll_port"
-	eventually grep -q 'serving at' "$BATS_TEST_TMPDIR/server.log"
 }
 
 # Only the CA host has the files of a CA host, and no secret is left.
@@ -63,46 +42,62 @@ three_members() {
 	[ "$(etcdctl n2 member list | grep -c ' started, ')" = 3 ]
 }
 
-# formed: three members, enrolled at the running server of n1.
+# formed: three members, enrolled at the running server of n1, each of which has seen that etcd is healthy.
 formed() {
 	local n
 
 	for n in n1 n2 n3; do
 		forming $n
 	done
-	setup_until n1 'start etcd'
-	serve
-	for n in n2 n3; do
-		setup_until $n 'start etcd'
+	form n1 n2 n3
+	for n in n1 n2 n3; do
 		launch $n
 	done
-	launch n1
 	three_members
+	for n in n1 n2 n3; do
+		run -0 helper $n setup
+		[ ! -e "$(etc $n)/enroll-token" ]
+	done
 }
 
 @test "three machines, one token: each gets certificates for its own keys, and they form one cluster" {
 	for n in n1 n2 n3; do forming $n; done
 	# Setup does not block: machines without certificates report what they wait for.
 	run -6 helper n2 setup
-	[[ $output == *"no CA host answers"* ]]
+	[[ $output == *"n1 ($net.1), the first of MEMBERS, does not answer on port $enroll_port"* ]]
 	[ -z "$(ls "$(etc n2)"/pki/*.crt 2>/dev/null)" ]
-	setup_until n1 'start etcd'
-	[ ! -e "$(etc n1)/enroll-token" ]
-	serve
-	for n in n2 n3; do setup_until $n 'start etcd'; done
-	only_one_ca
-	helper n1 token list --json | jq -e '.[0] | .left == 0 and .members and [.used[].name] == ["n2", "n3"]'
+	# Not even the first has a CA yet.
+	run -6 helper n1 setup
+	[[ $output == *"n2 ($net.2) has not reported; n3 ($net.3) has not reported"* ]]
+	[ ! -e "$(etc n1)/pki" ]
+	[ ! -e "$(etc n1)/forming" ]
+	form n1 n2 n3
+	[ "$(find "$BATS_TEST_TMPDIR"/n*/etc -name ca.key)" = "$(etc n1)/pki/ca.key" ]
+	for n in n1 n2 n3; do
+		[ "$(record $n STATE)" = starting ]
+		[ -e "$(etc $n)/enroll-token" ] # until a quorum was seen
+	done
+	helper n1 token list --json |
+		jq -e '.[0] | .left == 0 and .members and ([.used[].name] | sort) == ["n2", "n3"]'
 	for n in n1 n2 n3; do launch $n; done
 	three_members
-	for n in n1 n2 n3; do remember $n; done
 	[ "$(sed -n 's/^CLUSTER_ID=//p' "$BATS_TEST_TMPDIR"/n*/etc/etcd/member-id | sort -u | wc -l)" = 1 ]
+	for n in n1 n2 n3; do
+		cp "$(etc $n)/member-id" "$BATS_TEST_TMPDIR/written"
+		remember $n
+		diff <(grep '=' "$BATS_TEST_TMPDIR/written" | grep -v '^#') "$(etc $n)/member-id"
+	done
+	for n in n1 n2 n3; do
+		run -0 helper $n setup
+		[ "$(record $n STATE)" = started ]
+	done
+	only_one_ca
 	# A healthy machine has nothing to do.
 	for n in n1 n2 n3; do run -2 helper $n setup; done
 }
 
 @test "in a running cluster neither the token nor a member's certificate gives the name of another machine" {
 	formed
-	remember n1
 	# The forming token is used up, also with n3's name. A new token is refused because n3 answers.
 	forming n4
 	set_conf n4 NAME=n3
@@ -131,7 +126,6 @@ formed() {
 
 @test "a removed member is not renewed; the others, and a machine that may still join, are" {
 	formed
-	remember n1
 	drop n1 "$(etcdctl n1 member list | sed -n 's/, started, n3,.*//p')"
 	stop n3
 	# A new record can belong to a machine that will join: it is served. A week later it is refused.
@@ -150,7 +144,6 @@ formed() {
 
 @test "a fourth machine joins with its own token, and renews at the enrolment server while etcd runs" {
 	formed
-	for n in n1 n2 n3; do remember $n; done
 	prepare n4 ROLE=join "JOIN=$net.3" "ADDRESS=$net.4"
 	# It does not know which machine has the CA key, so it asks all.
 	run -6 helper n4 setup

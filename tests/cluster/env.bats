@@ -123,9 +123,30 @@ try() {
 	[ "$(cat "$root/etc/etcd/etcd.env")" = "$before" ]
 }
 
-@test "data of another cluster is refused and kept" {
+@test "data of another cluster is refused and kept; CLUSTER_TOKEN of a formed cluster is in its record" {
+	local etc="$root/etc/etcd" id
+
 	try 5
-	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$root/etc/etcd/cluster.conf"
+	grep -qx "ETCD_INITIAL_CLUSTER_TOKEN=etcd-cluster.$(sed -n 's/^NONCE=//p' "$etc/forming")" "$etc/etcd.env"
+	before=$(cat "$etc/etcd.env")
+	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$etc/cluster.conf"
+	run -2 helper n1 setup
+	[ "$(cat "$etc/etcd.env")" = "$before" ]
+	# The record alone proves it as well as member-id does.
+	mv "$etc/member-id" "$BATS_TEST_TMPDIR/"
+	run -2 helper n1 setup
+	# Another forming has other IDs, also with the same CLUSTER_TOKEN.
+	id=$(printf '1%.0s' {1..32})
+	sed -i "s/^NONCE=.*/NONCE=$id/" "$etc/forming"
+	run -3 helper n1 setup
+	[[ $output == *"which is not the member that cluster.conf describes"*"mv "* ]]
+	mv "$BATS_TEST_TMPDIR/member-id" "$etc/"
+	sed -i "s/^CLUSTER_ID=.*/CLUSTER_ID=${id:0:16}/" "$etc/member-id"
+	run -3 helper n1 setup
+	[[ $output == *"but "*"/member-id names member "*" of cluster ${id:0:16}"* ]]
+	# Nor does a record that is gone make the data that of another cluster.
+	rm "$etc/member-id" "$etc/forming"
+	sed -i 's/^CLUSTER_TOKEN=.*/CLUSTER_TOKEN=etcd-cluster/' "$etc/cluster.conf"
 	run -3 helper n1 setup
 	[[ $output == *"which is not the member that cluster.conf describes"*"mv "* ]]
 	[ -d "$root/var/lib/etcd-cluster/member/wal" ]

@@ -156,14 +156,26 @@ etcd_pid() {
 	cat "$BATS_TEST_TMPDIR/$1/etcd.pid"
 }
 
-# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with its member-id.
+# unformed NAME: a machine that was set up forgets its cluster of one, before its etcd runs: a test makes it a member of
+# another one by hand.
+unformed() {
+	local root=$BATS_TEST_TMPDIR/$1
+
+	rm "$root"/etc/etcd/{forming,member-id} "$root/var/lib/etcd-cluster/member/disk-id"
+}
+
+# three_machines: n1 to n3, one cluster, certificates from n1's CA, each with its member-id. As a cluster that was
+# formed before there were records: each was set up alone, and etcd.env is edited.
 three_machines() {
 	local all n
 
 	all="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2),n3=https://127.0.0.1:$(port n3 2)"
 	for n in n1 n2 n3; do
 		machine $n "$@"
-		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#" "$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
+		sed -i "s#^ETCD_INITIAL_CLUSTER=.*#ETCD_INITIAL_CLUSTER=$all#
+			s#^ETCD_INITIAL_CLUSTER_TOKEN=.*#ETCD_INITIAL_CLUSTER_TOKEN=etcd-cluster#" \
+			"$BATS_TEST_TMPDIR/$n/etc/etcd/etcd.env"
+		unformed $n
 		start $n
 	done
 	for n in n1 n2 n3; do

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Enrolment at a real server, killed before each call that changes the disk or the connection. After each: every
-# certificate has its key, the next run succeeds with the same single-use token, the one after has nothing to do, no
-# leftovers.
+# Enrolment at a real server of a cluster that was formed, killed before each call that changes the disk or the
+# connection. After each: every certificate has its key, the next run succeeds with the same single-use token, the one
+# after has nothing to do, no leftovers.
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
@@ -25,10 +25,15 @@ setup() {
 	token=5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f
 	configure n1
 	configure n2
+	mkdir -m 750 "$host/etc/etcd/pki"
+	openssl req -x509 -newkey ed25519 -nodes -days 3000 -subj /CN=own -addext keyUsage=critical,keyCertSign \
+		-keyout "$host/etc/etcd/pki/ca.key" -out "$host/etc/etcd/pki/ca.crt" 2>/dev/null
 	(umask 077 && echo $token >"$host/etc/etcd/enroll-token" && echo $token >"$etc/enroll-token")
 	"$ETCD_CLUSTER_PLAIN" --root "$host" setup 2>"$BATS_TEST_TMPDIR/n1.setup" || : # without a release
-	[ -e "$host/etc/etcd/pki/ca.key" ]
-	[ -d "$host/etc/etcd/enroll/tokens" ]
+	[ -e "$host/etc/etcd/pki/server.key" ]
+	[ -n "$(ls "$host/etc/etcd/enroll/tokens")" ]
+	# While a cluster is formed, another key of the same disk is no obstacle.
+	printf '%s\n' CLUSTER_ID=00000000000000c1 MEMBER_ID=00000000000000a1 NAME=n1 >"$host/etc/etcd/member-id"
 	behind server "$ETCD_CLUSTER_PLAIN" --root "$host" enroll --listen "127.0.0.1:$port"
 	eventually grep -q "serving at 127.0.0.1:$port" "$BATS_TEST_TMPDIR/server.log"
 }
@@ -40,9 +45,12 @@ teardown() {
 # configure NAME [LINE…]
 configure() {
 	local name=$1
+	local -a role=(ROLE=join JOIN=127.0.0.1 ADDRESS=127.0.0.2)
 	shift
+
+	[ "$name" = n2 ] || role=(ROLE=cluster "MEMBERS=n1=127.0.0.1,n2=127.0.0.2")
 	mkdir -p "$BATS_TEST_TMPDIR/$name/etc/etcd" "$BATS_TEST_TMPDIR/$name/run"
-	printf '%s\n' NAME="$name" ROLE=cluster MEMBERS=n1=127.0.0.1,n2=127.0.0.2 "ENROLL_PORT=$port" \
+	printf '%s\n' NAME="$name" "${role[@]}" "ENROLL_PORT=$port" \
 		"CLIENT_PORT=$(port n1 2)" "PEER_PORT=$(port n1 3)" "$@" >"$BATS_TEST_TMPDIR/$name/etc/etcd/cluster.conf"
 }
 

@@ -177,6 +177,7 @@ restored() {
 	start n1
 	wait_healthy n1
 	machine n2
+	unformed n2
 	etcdctl n1 member add n2 --learner --peer-urls="https://127.0.0.1:$(port n2 2)"
 	start n2 ETCD_INITIAL_CLUSTER_STATE=existing \
 		ETCD_INITIAL_CLUSTER="n1=https://127.0.0.1:$(port n1 2),n2=https://127.0.0.1:$(port n2 2)"

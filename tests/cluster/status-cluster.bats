@@ -12,6 +12,8 @@ load own-address
 
 net=127.0.0
 
+load form
+
 setup() {
 	need_release "${ETCD_SERIES:-3.4}"
 }
@@ -27,7 +29,8 @@ place() {
 
 	mkdir -p "$root/etc/etcd/cluster.conf.d"
 	printf '%s\n' "ADDRESS=127.0.0.${name#n}" "CLIENT_PORT=$client_port" "PEER_PORT=$peer_port" \
-		"METRICS_URL=http://127.0.0.${name#n}:$(port n0 4)" "$@" >"$root/etc/etcd/cluster.conf.d/place.conf"
+		"ENROLL_PORT=$enroll_port" "METRICS_URL=http://127.0.0.${name#n}:$(port n0 4)" "$@" \
+		>"$root/etc/etcd/cluster.conf.d/place.conf"
 }
 
 # There is no finding except the difference that `launch` makes.
@@ -37,14 +40,22 @@ nothing_wrong() {
 
 MEMBERS=MEMBERS=n1=127.0.0.1,n2=127.0.0.2,n3=127.0.0.3
 
-# Machines with one cluster.conf and certificates from n1's CA; not started.
-prepare_three() {
-	local n
+# formed MEMBERS NAME…: machines with one cluster.conf that have formed a cluster; not started.
+formed() {
+	local n members=$1
+	shift
 
-	for n in n1 n2 n3; do
-		place $n ROLE=cluster "$MEMBERS"
-		machine $n
+	for n; do
+		place "$n" ROLE=cluster "$members"
+		bare "$n"
+		give_token "$n" "$token"
 	done
+	form "$@"
+	end server
+}
+
+prepare_three() {
+	formed "$MEMBERS" n1 n2 n3
 }
 
 three_of_one_conf() {
@@ -56,6 +67,9 @@ three_of_one_conf() {
 	done
 	for n in n1 n2 n3; do
 		wait_healthy $n
+	done
+	for n in n1 n2 n3; do
+		helper $n setup
 	done
 }
 
@@ -235,21 +249,19 @@ END
 }
 
 @test "a learner sees the whole cluster, and the others see it" {
-	local n
-
-	place n1 ROLE=cluster MEMBERS=n1=127.0.0.1,n2=127.0.0.2
-	place n2 ROLE=cluster MEMBERS=n1=127.0.0.1,n2=127.0.0.2
+	formed MEMBERS=n1=127.0.0.1,n2=127.0.0.2 n1 n2
+	place n3 ROLE=single
+	machine n3
+	unformed n3
 	place n3 ROLE=cluster "$MEMBERS"
-	for n in n1 n2 n3; do
-		machine $n
-	done
 	launch n1
 	launch n2
 	wait_healthy n1
 	change add n3 --learner --peer-urls="https://127.0.0.3:$peer_port"
 	run -0 helper n1 status
 	[[ "$output" == *"the new member does not answer: it was added but has not started yet"*"etcd-cluster remove"* ]]
-	launch n3 ETCD_INITIAL_CLUSTER_STATE=existing
+	launch n3 ETCD_INITIAL_CLUSTER_STATE=existing \
+		"ETCD_INITIAL_CLUSTER=$(for n in 1 2 3; do echo "n$n=https://127.0.0.$n:$peer_port"; done | paste -sd ,)"
 	wait_healthy n3
 	run -0 helper n3 status
 	[[ "$output" == *"2 of 2 voting members healthy"* ]]

@@ -110,6 +110,7 @@ best_ms() {
 @test "a learner shows itself and is shown as a learner" {
 	one_member
 	machine n2
+	unformed n2
 	local peer
 
 	peer=https://127.0.0.1:$(port n2 2)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/message, adapter/x509_csr: a parsed request can be written again and is the same; an answer and a certificate
- * request are parsed or refused.
+ * enroll/message, enroll/report, adapter/x509_csr: a parsed request or report can be written again and is the same; an
+ * answer and a certificate request are parsed or refused.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "adapter/x509_csr.h"
 #include "enroll/message.h"
+#include "enroll/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,6 +34,21 @@ static void question(const struct buf *text)
 		abort();
 }
 
+static void report(const struct buf *text)
+{
+	auto_report struct report first = { 0 }, second = { 0 };
+	auto_form_reply struct form_reply reply = { 0 };
+	auto_buf struct buf again = { 0 };
+	struct err e = { 0 };
+
+	(void)!form_reply_get(text, &reply, &e);
+	err_clear(&e);
+	if (report_get(text, &first, &e) < 0 || report_put(&first, &again, &e) < 0)
+		return;
+	if (report_get(&again, &second, &e) < 0 || strcmp(first.disk, second.disk) != 0 || first.state != second.state)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_reply struct enroll_reply reply;
@@ -41,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	buf_add(&text, data, size);
 	question(&text);
+	report(&text);
 	(void)!enroll_reply_get(&text, &reply, &e);
 	return 0;
 }

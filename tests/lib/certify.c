@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The certificate steps of `setup`, for tests and benchmarks:
- *   certify ROOT                        runs the steps on that machine; exit codes are those of the verbs
+ *   certify ROOT                        runs the steps on that machine, as if all of MEMBERS had reported; exit codes
+ *                                       are those of the verbs
  *   certify ROOT ADDRESS PORT PROFILE   makes handshakes with that port and the certificate of that profile until
  *                                       SIGTERM; prints "handshakes N failed N serials N"
  */
@@ -19,7 +20,7 @@
 static int ensure(const struct machine *m, struct err *e)
 {
 	auto_close int lock = machine_lock(m, e);
-	int rc = lock < 0 ? -1 : certify(m, false, e);
+	int rc = lock < 0 ? -1 : certify(m, false, !m->conf.replace, e);
 
 	return rc == 0 ? 2 : rc < 0 ? -1 : 0;
 }

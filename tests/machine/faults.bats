@@ -19,7 +19,7 @@ setup() {
 	systemctl stop squatter 2>/dev/null || true
 	[ -e /usr/sbin/etcd-cluster ] || apt-get install etcd-cluster
 	systemctl stop etcd etcd-cluster-setup.timer etcd-cluster-setup.service
-	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id \
+	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id /etc/etcd/forming \
 		/usr/libexec/etcd-cluster/releases/* /var/cache/etcd-cluster/* /run/etcd-cluster/*' >/dev/null
 	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases
 	trust 3.4.23
@@ -101,7 +101,7 @@ setup_fails() {
 @test "data of an unused etcd of the distribution is not taken over" {
 	# The data after the first start of Debian's etcd-server: an unencrypted member named default.
 	m 'etcd-cluster release install 3.4.23 >/dev/null 2>&1 || etcd-cluster setup >/dev/null; systemctl stop etcd; true'
-	m 'rm -rf /var/lib/etcd-cluster/* /etc/etcd/member-id
+	m 'rm -rf /var/lib/etcd-cluster/* /etc/etcd/member-id /etc/etcd/forming
 	cd /tmp
 	setpriv --reuid=etcd --regid=etcd --clear-groups /usr/libexec/etcd-cluster/releases/v3.4.23/etcd \
 		--data-dir /var/lib/etcd-cluster >/dev/null 2>&1 & pid=$!

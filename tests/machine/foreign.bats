@@ -67,7 +67,8 @@ remove_ours() {
 # Without the lists of users, and what installers and systemd write.
 tree() {
 	find /etc /opt /usr -xdev \( -path "/etc/passwd*" -o -path "/etc/group*" -o -path "/etc/shadow*" \
-		-o -path "/etc/gshadow*" -o -path "/etc/sub?id*" -o -path /etc/.pwd.lock -o -path "/etc/ld.so.cache*" \) -prune -o ! -type d \
+		-o -path "/etc/gshadow*" -o -path "/etc/sub?id*" -o -path /etc/.pwd.lock -o -path "/etc/ld.so.cache*" \
+		\) -prune -o ! -type d \
 		-printf "%p %y %m %u:%g %l %T@\n" | sort
 }
 remember() {

@@ -25,7 +25,7 @@ debris() {
 # Each run starts on a wiped machine; the result is compared with that of the first, undisturbed run.
 forget() {
 	m 'systemctl stop etcd etcd-cluster-setup.timer etcd-cluster-setup.service
-	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id \
+	rm -rf /var/lib/etcd-cluster/* /etc/etcd/pki* /etc/etcd/.pki* /etc/etcd/*.env /etc/etcd/member-id /etc/etcd/forming \
 		/usr/libexec/etcd-cluster/releases/* \
 		/usr/libexec/etcd-cluster/releases/.[!.]* /var/cache/etcd-cluster/* /var/cache/etcd-cluster/.[!.]* \
 		/run/etcd-cluster/*'

@@ -42,7 +42,7 @@ static inline void assert_tree(const char *want)
 static inline void ensure(const struct machine *m, int want)
 {
 	struct err why = { 0 };
-	int rc = certify(m, false, &why);
+	int rc = certify(m, false, true, &why);
 
 	if (rc != want)
 		fail_msg("certify: %d instead of %d: %s", rc, want, why.msg);

@@ -86,7 +86,7 @@ static inline int ca_host_setup(void **state)
 	ca_root = unit_dir();
 	open_machine_at(&ca_host, ca_root, "NAME=n1\nADDRESS=10.0.0.1\n");
 	ca_host.now = NOW - 800LL * DAY;
-	assert_ok(certify(&ca_host, false, e));
+	assert_ok(certify(&ca_host, false, true, e));
 	memset(&server, 0, sizeof(server));
 	server.ca = &ca_host;
 	server.name = "10.0.0.1:2382";

@@ -46,10 +46,10 @@ static void nothing_is_made_before_there_is_a_token(void **state)
 	(void)state;
 	open_joiner(&m, JOIN);
 	free(shell("rm enroll-token"));
-	assert_err(certify(&m, false, e), ERR_CONFIG, "no token");
+	assert_err(certify(&m, false, true, e), ERR_CONFIG, "no token");
 	assert_false(file_exists(m.at.pki));
 	server.calls = 0;
-	assert_err(certify(&m, true, e), ERR_PENDING, "has to be asked");
+	assert_err(certify(&m, true, true, e), ERR_PENDING, "has to be asked");
 	m.dry_run = true;
 	ensure(&m, 1);
 	assert_int_equal(server.calls, 0);
@@ -65,7 +65,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 	(void)state;
 	open_joiner(&m, JOIN);
 	server.does = BUSY;
-	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, true, e), ERR_PENDING, "nobody answers");
 	assert_int_equal(server.n, PKI_LEAVES);
 	first = xstrdup(buf_str(&server.keys));
 	files = shell("cd pki && echo *");
@@ -73,7 +73,7 @@ static void the_same_keys_are_asked_for_again(void **state)
 			    "apiserver-etcd-client.key etcdctl-etcd-client.key generation healthcheck-client.key "
 			    "peer.key server.key\n");
 	before = tree();
-	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, true, e), ERR_PENDING, "nobody answers");
 	assert_tree(before);
 	assert_string_equal(first, buf_str(&server.keys));
 	free(shell("test -e enroll-token")); /* it is still needed */
@@ -103,12 +103,12 @@ static void wrong_answers_are_discarded(void **state)
 	(void)state;
 	open_joiner(&m, JOIN);
 	server.does = BUSY;
-	assert_err(certify(&m, false, e), ERR_PENDING, "");
+	assert_err(certify(&m, false, true, e), ERR_PENDING, "");
 	before = tree();
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		server.does = wrong[i].does;
-		assert_err(certify(&m, false, e), ERR_VERIFY, wrong[i].message);
-		assert_err(certify(&m, false, e), ERR_VERIFY, "10.0.0.1:2382 is not used");
+		assert_err(certify(&m, false, true, e), ERR_VERIFY, wrong[i].message);
+		assert_err(certify(&m, false, true, e), ERR_VERIFY, "10.0.0.1:2382 is not used");
 		assert_tree(before);
 	}
 	free(shell("test -e enroll-token"));
@@ -171,10 +171,10 @@ static void a_missing_answer_is_a_warning_until_expiry(void **state)
 		ensure(&m, 0);
 		assert_int_equal(certify_renew(&m, NULL, false, &why), 0);
 		assert_err(certify_renew(&m, NULL, true, e), class, ""); /* a renewal by name */
-		assert_int_equal(certify(&m, true, &why), 0);
+		assert_int_equal(certify(&m, true, true, &why), 0);
 		m.now = NOW + 400LL * DAY; /* expired */
-		assert_err(certify(&m, false, e), class, "");
-		assert_err(certify(&m, true, e), ERR_PENDING, "");
+		assert_err(certify(&m, false, true, e), class, "");
+		assert_err(certify(&m, true, true, e), ERR_PENDING, "");
 		assert_tree(before);
 	}
 	server.does = ISSUES; /* a machine that was off for a year */
@@ -202,7 +202,7 @@ static void drift_is_fixed_by_the_enrolment_server(void **state)
 	assert_enrolled(&named);
 	open_joiner(&moved, "NAME=n2\nADDRESS=10.0.0.22\nROLE=join\nJOIN=10.0.0.1\n");
 	server.does = BUSY;
-	assert_err(certify(&moved, false, e), ERR_PENDING, ""); /* no machine could connect to it */
+	assert_err(certify(&moved, false, true, e), ERR_PENDING, ""); /* no machine could connect to it */
 	server.does = ISSUES;
 	ensure(&moved, 1);
 	assert_enrolled(&moved);
@@ -260,7 +260,7 @@ static void with_the_ca_key_no_server_is_asked(void **state)
 	free(shell("rm -r pki"));
 	server.does = BUSY;
 	open_joiner(&waiting, JOIN);
-	assert_err(certify(&waiting, false, e), ERR_PENDING, "");
+	assert_err(certify(&waiting, false, true, e), ERR_PENDING, "");
 	assert_int_equal(server.calls, 1);
 	copy_ca("*");
 	ensure(&waiting, 1);
@@ -277,61 +277,58 @@ static void a_lost_ca_certificate_is_refused(void **state)
 	enrolled(&m);
 	free(shell("mv pki/ca.crt x.crt"));
 	before = tree();
-	assert_err(certify(&m, false, e), ERR_CONFIG, "no ca.crt");
+	assert_err(certify(&m, false, true, e), ERR_CONFIG, "no ca.crt");
 	assert_tree(before);
 	free(shell("mv x.crt pki/ca.crt && echo >pki/ca.host"));
 	ensure(&m, 0); /* no request is needed, so the server does not matter */
 }
 
-static void the_first_of_members_makes_one_ca_only(void **state)
+static void the_first_of_members_makes_a_ca_only_when_all_are_new(void **state)
 {
+	static const char conf[] = "NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\n";
 	cleanup(machine_free) struct machine m, rebuilt;
-	uint16_t port = 0;
-	auto_close int fd = listener(9, &port);
-	auto_free char *conf =
-		xasprintf("NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\nPEER_PORT=%u\n", port);
-	auto_free char *replace = xasprintf("%sREPLACE=yes\n", conf);
+	struct err why = { 0 };
 
 	(void)state;
 	open_joiner(&m, conf);
-	assert_err(certify(&m, true, e), ERR_PENDING, "other MEMBERS");
-	assert_err(certify(&m, false, e), ERR_PENDING, "127.0.0.9 answers");
+	for (int local = 0; local < 2; local++)
+		assert_err(certify(&m, local, false, e), ERR_PENDING, "all of MEMBERS have reported");
 	assert_false(file_exists(m.at.pki));
 	assert_int_equal(server.calls, 0);
 	/* A rebuilt machine takes certificates from another CA host like any other machine. */
-	open_joiner(&rebuilt, replace);
+	open_joiner(&rebuilt, "NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\nREPLACE=yes\n");
 	server.does = BUSY;
-	assert_err(certify(&rebuilt, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&rebuilt, false, false, e), ERR_PENDING, "nobody answers");
 	server.does = ISSUES;
-	ensure(&rebuilt, 1);
+	assert_int_equal(certify(&rebuilt, false, false, &why), 1);
 	assert_enrolled(&rebuilt);
-	/* A member that lost its certificates, while the others are off. */
-	free(shell("rm -r pki && echo >member-id"));
-	(void)close(steal_fd(&fd));
-	assert_err(certify(&m, false, e), ERR_CONFIG, "is a member already");
-	/* While the cluster forms no machine listens yet. */
-	free(shell("rm member-id"));
+	/* All have reported. */
+	free(shell("rm -r pki"));
 	ensure(&m, 1);
 	assert_int_equal(pki_origin(&m), PKI_CA);
 }
 
-/* The answer can come from the former etcd of a machine that is being removed. */
-static void a_ca_is_made_once_the_neighbour_is_silent(void **state)
+/* A member whose /etc/etcd/pki is gone, by its member-id or by its data. */
+static void no_ca_is_made_beside_data(void **state)
 {
+	static const char *const confs[] = { "NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\n",
+					     "NAME=n2\nROLE=single\n" };
 	cleanup(machine_free) struct machine m;
-	uint16_t port = 0;
-	auto_close int fd = listener(9, &port);
-	auto_free char *conf =
-		xasprintf("NAME=n2\nROLE=cluster\nMEMBERS=n2=127.0.0.8,n3=127.0.0.9\nPEER_PORT=%u\n", port);
 
 	(void)state;
-	open_joiner(&m, conf);
-	for (int look = 0; look < 2; look++)
-		assert_err(certify(&m, false, e), ERR_PENDING, "127.0.0.9 answers");
-	assert_false(file_exists(m.at.pki));
-	(void)close(steal_fd(&fd));
-	ensure(&m, 1);
-	assert_int_equal(pki_origin(&m), PKI_CA);
+	for (size_t i = 0; i < ARRAY_LEN(confs); i++) {
+		open_joiner(&m, confs[i]);
+		put_file("/etc/etcd/member-id", "x");
+		assert_err(certify(&m, false, false, e), ERR_CONFIG, "is a member already");
+		remove_path("/etc/etcd/member-id");
+		put_file("/var/lib/etcd-cluster/member/wal/0.wal", "x");
+		assert_err(certify(&m, false, false, e), ERR_CONFIG, "is a member already");
+		assert_err(certify(&m, true, false, e), ERR_CONFIG, "etcd-cluster ca import");
+		remove_path("/var/lib/etcd-cluster/member");
+		assert_false(file_exists(m.at.pki));
+		if (i == 0)
+			machine_free(&m);
+	}
 }
 
 static void only_the_first_of_members_makes_a_ca(void **state)
@@ -341,7 +338,7 @@ static void only_the_first_of_members_makes_a_ca(void **state)
 	(void)state;
 	open_joiner(&m, "NAME=n2\nROLE=cluster\nMEMBERS=n1=127.0.0.8,n2=127.0.0.9\n");
 	server.does = BUSY;
-	assert_err(certify(&m, false, e), ERR_PENDING, "nobody answers");
+	assert_err(certify(&m, false, true, e), ERR_PENDING, "nobody answers");
 	free(shell("test ! -e pki/ca.key"));
 	server.does = ISSUES;
 	ensure(&m, 1);
@@ -361,8 +358,8 @@ int main(void)
 		WITH_CA_HOST(a_lost_pair_is_issued_again),
 		WITH_CA_HOST(with_the_ca_key_no_server_is_asked),
 		WITH_CA_HOST(a_lost_ca_certificate_is_refused),
-		WITH_CA_HOST(the_first_of_members_makes_one_ca_only),
-		WITH_CA_HOST(a_ca_is_made_once_the_neighbour_is_silent),
+		WITH_CA_HOST(the_first_of_members_makes_a_ca_only_when_all_are_new),
+		WITH_CA_HOST(no_ca_is_made_beside_data),
 		WITH_CA_HOST(only_the_first_of_members_makes_a_ca),
 	};
 

@@ -9,6 +9,7 @@
 #include "adapter/wal.h"
 #include "base/text.h"
 #include "member/datadir.h"
+#include "member/forming.h"
 #include "member/identity.h"
 #include "member/joining.h"
 #include "member/recovered.h"
@@ -171,13 +172,83 @@ static void own_data_is_fine(void **state)
 
 static void lost_data_is_refused(void **state)
 {
-	const struct machine *m = *state;
+	struct machine *m = *state;
 
 	put_identity(m, 7, 8);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "is missing, but this machine is member 0000000000000008 (n1)");
 	assert_ok(datadir_prepare(m, e));
 	assert_err(datadir_check(m, e), ERR_CONFIG, "is empty, but this machine is member");
-	assert_err(datadir_check(m, e), ERR_CONFIG, "/etc/etcd/member-id.lost");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "/etc/etcd/member-id.lost; mv ");
+	m->conf.role = ROLE_JOIN;
+	assert_err(datadir_check(m, e), ERR_CONFIG, "etcd-cluster replace");
+}
+
+/* Until it has a log, the member of a committed record starts again, on the disk that the record names and no other. */
+static void a_committed_member_starts_on_its_disk_only(void **state)
+{
+	static const char nonce[] = "00112233445566778899aabbccddeeff", other[] = "ffeeddccbbaa99887766554433221100";
+	const struct machine *m = *state;
+	char disk[DISK_ID_HEX];
+	auto_free char *disks = NULL;
+	struct err err = { 0 };
+	struct wal_ids ids;
+
+	assert_ok(datadir_prepare(m, e));
+	assert_err(datadir_may_start(m, e), ERR_CONFIG, "has no data");
+	assert_int_equal(disk_ensure(m, disk, &err), 1);
+	assert_int_equal(disk_ensure(m, disk, &err), 0);
+	assert_err(datadir_may_start(m, e), ERR_CONFIG, "has no data");
+	for (enum forming_state state_now = FORMING_OFFERED; state_now <= FORMING_STARTED; state_now++) {
+		auto_forming struct forming f = { .state = state_now,
+						  .nonce = xstrdup(nonce),
+						  .members = xstrdup("n1=127.0.0.1"),
+						  .disks = xasprintf("n1=%s", disk),
+						  .ports = xstrdup("2379,2380"),
+						  .token = xstrdup("etcd-cluster"),
+						  .ca = xstrdup("x") };
+
+		assert_ok(forming_write(m, &f, e));
+		assert_true(forming_ids(&f, "n1", &ids));
+		if (state_now != FORMING_COMMITTED && state_now != FORMING_STARTING) {
+			assert_err(datadir_may_start(m, e), ERR_CONFIG, "");
+			continue;
+		}
+		assert_ok(datadir_may_start(m, e));
+		put_identity(m, ids.cluster, ids.member);
+		assert_ok(datadir_may_start(m, e));
+		disks = xasprintf("%s\n", other);
+		put_file(DATA "/member/disk-id", disks);
+		assert_err(datadir_may_start(m, e), ERR_CONFIG, "starting empty under its old ID");
+		assert_int_equal(disk_read(m, disk, &err), 1);
+		free(steal(&disks));
+		disks = forming_of(f.disks, "n1");
+		put_file(DATA "/member/disk-id", disks);
+		free(steal(&disks));
+		assert_int_equal(disk_read(m, disk, &err), 1);
+	}
+	/* Its data, and no member-id: killed while member-id was lost. */
+	remove_path("/etc/etcd/member-id");
+	put_wal(ids.cluster, ids.member);
+	assert_ok(datadir_may_start(m, e));
+}
+
+/* A copy of the data without the log's disk, or the reverse, is another disk. */
+static void both_disks_count(void **state)
+{
+	struct machine *m = *state;
+	char disk[DISK_ID_HEX], again[DISK_ID_HEX];
+	struct err err = { 0 };
+
+	m->conf.wal_dir = xstrdup("/srv/wal");
+	assert_ok(datadir_prepare(m, e));
+	assert_int_equal(disk_ensure(m, disk, &err), 1);
+	put_file("/srv/wal/disk-id", "not an id, and longer than one could be");
+	assert_int_equal(disk_read(m, again, &err), 0);
+	assert_string_equal(again, "");
+	assert_int_equal(disk_ensure(m, again, &err), 1);
+	assert_string_not_equal(disk, again);
+	assert_int_equal(disk_read(m, disk, &err), 1);
+	assert_string_equal(disk, again);
 }
 
 static void distribution_default_is_refused(void **state)
@@ -330,6 +401,8 @@ int main(void)
 		cmocka_unit_test(ids_are_computed_as_etcd_does),
 		WITH_MACHINE(empty_is_fine_the_first_time),
 		WITH_MACHINE(own_data_is_fine),
+		WITH_MACHINE(a_committed_member_starts_on_its_disk_only),
+		WITH_MACHINE(both_disks_count),
 		WITH_MACHINE(lost_data_is_refused),
 		WITH_MACHINE(distribution_default_is_refused),
 		WITH_MACHINE(foreign_data_is_refused),

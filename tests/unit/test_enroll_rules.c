@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "enroll_table.h"
+#include "member/forming.h"
 
 /* The facts of a line and the objects to which they point. */
 struct scene {
@@ -149,17 +150,14 @@ static void members_and_ports_are_written_alike_on_both_sides(void **state)
 {
 	const struct line l = { .what = "" };
 	cleanup(scene_free) struct scene s = { .sans = NULL };
-	auto_free char *members = NULL, *none = NULL, *ports = NULL;
+	auto_free char *members = NULL, *ports = NULL;
 
 	(void)state;
 	set_scene(&s, &l);
-	members = enroll_members_text(&s.conf);
+	members = forming_members(&s.conf);
 	assert_string_equal(members, "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3,n5=etcd5.example.org");
-	ports = enroll_ports_text(&s.conf);
+	ports = forming_ports(&s.conf);
 	assert_string_equal(ports, "2379,2380");
-	s.conf.n_members = 0;
-	none = enroll_members_text(&s.conf);
-	assert_string_equal(none, "");
 }
 
 /* --- The record. */

@@ -261,13 +261,13 @@ static void the_forming_token_is_made_once(void **state)
 	}
 	token_derive(TEXT, &t);
 	m->dry_run = true;
-	assert_int_equal(token_store_form(m, &er), 1);
+	assert_int_equal(token_store_form(m, false, &er), 1);
 	assert_true(file_exists(path));
 	assert_false(file_exists(m->at.enroll));
 	m->dry_run = false;
-	assert_int_equal(token_store_form(m, &er), 1);
+	assert_int_equal(token_store_form(m, false, &er), 1);
 	assert_false(file_exists(path));
-	assert_int_equal(token_store_form(m, &er), 0);
+	assert_int_equal(token_store_form(m, false, &er), 0);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
 	assert_int_equal(got.uses, 2);
 	assert_true(got.members);
@@ -275,7 +275,7 @@ static void the_forming_token_is_made_once(void **state)
 	/* The file was not wiped because of a kill, or was written again at the next boot: no further uses. */
 	assert_int_equal(use(m, "n1", &er), 1);
 	free(put_secret(m, TEXT "\n", 0600));
-	assert_int_equal(token_store_form(m, &er), 1);
+	assert_int_equal(token_store_form(m, false, &er), 1);
 	assert_false(file_exists(path));
 	token_entry_free(&got);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
@@ -283,21 +283,52 @@ static void the_forming_token_is_made_once(void **state)
 	/* The same after its removal. Another token is accepted. */
 	assert_int_equal(token_store_remove(m, t.id, &er), 1);
 	free(put_secret(m, TEXT "\n", 0600));
-	assert_int_equal(token_store_form(m, &er), 1);
+	assert_int_equal(token_store_form(m, false, &er), 1);
 	token_entry_free(&got);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 0);
 	free(put_secret(m, TEXT "00", 0600));
-	assert_int_equal(token_store_form(m, &er), 1);
+	assert_int_equal(token_store_form(m, false, &er), 1);
 	token_derive(TEXT "00", &t);
 	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
+}
+
+/* The file stays, and a token that was swept is good again: a machine may lose its disk until all have started. */
+static void a_token_is_good_for_as_long_as_the_cluster_is_formed(void **state)
+{
+	struct machine *m = *state;
+	auto_free char *path = put_secret(m, TEXT "\n", 0600);
+	auto_token_entry struct token_entry got = { 0 };
+	struct err er = { 0 };
+	struct token t;
+
+	m->conf.members = xcalloc(2, sizeof(*m->conf.members));
+	for (int i = 0; i < 2; i++)
+		m->conf.members[m->conf.n_members++] =
+			(struct config_member){ xasprintf("n%d", i), xasprintf("10.0.0.%d", i + 1) };
+	token_derive(TEXT, &t);
+	assert_int_equal(token_store_form(m, true, &er), 1);
+	assert_int_equal(token_store_form(m, true, &er), 0);
+	assert_true(file_exists(path));
+	assert_int_equal(token_store_remove(m, t.id, &er), 1);
+	assert_int_equal(token_store_form(m, true, &er), 1);
+	m->now += 6 * DAY;
+	assert_int_equal(token_store_form(m, true, &er), 1);
+	assert_int_equal(token_store_find(m, t.id, &got, &er), 1);
+	assert_int_equal(got.expires, m->now + 7 * DAY);
+	assert_int_equal(token_store_form(m, false, &er), 1);
+	assert_false(file_exists(path));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_MACHINE(a_token_is_read_as_written),	   WITH_MACHINE(a_damaged_token_is_refused),
-		WITH_MACHINE(the_last_use_is_counted_once),	   WITH_MACHINE(a_kill_damages_nothing),
-		WITH_MACHINE(tokens_are_listed_by_id_and_removed), WITH_MACHINE(spent_tokens_are_swept),
+		WITH_MACHINE(a_token_is_good_for_as_long_as_the_cluster_is_formed),
+		WITH_MACHINE(a_token_is_read_as_written),
+		WITH_MACHINE(a_damaged_token_is_refused),
+		WITH_MACHINE(the_last_use_is_counted_once),
+		WITH_MACHINE(a_kill_damages_nothing),
+		WITH_MACHINE(tokens_are_listed_by_id_and_removed),
+		WITH_MACHINE(spent_tokens_are_swept),
 		WITH_MACHINE(the_forming_token_is_made_once),
 	};
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/form_first.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "adapter/probe.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "pki/pair.h"
+
+/* How long one run waits for reports, looking this often; then others get the lock. */
+#define HOLD_MS 3000
+#define LOOK_MS 20
+
+/* A machine that runs etcd accepts a connection at once. */
+#define AROUND_MS 300
+
+/* Other members dial a peer that they miss ten times a second (etcd, rafthttp: a retry after 100 ms). */
+#define CALLERS_MS 500
+
+char *form_ca(const struct machine *m)
+{
+	auto_pair struct pki_pair ca = { 0 };
+	struct err unread = { 0 };
+
+	return pki_pair_load(m, "ca", false, &ca, &unread) == 0 && ca.cert ? x509_spki_fingerprint(ca.cert) : NULL;
+}
+
+int form_wait(const struct setup_run *r, const char *why, struct err *e)
+{
+	(void)err_set(e, ERR_PENDING, "the cluster is not formed yet: %s", why);
+	return err_hint(e,
+			"all %zu machines of MEMBERS must run setup with the same lines in %s; etcd-cluster status on "
+			"each of them shows what it waits for",
+			r->m->conf.n_members, r->m->at.conf);
+}
+
+/* One look at the reports. */
+static enum form_move look(const struct setup_run *r, const char *ca, struct buf *why, char **disks, struct err *e)
+{
+	struct form_self self cleanup(form_self_free) = { .name = NULL };
+	auto_report_list struct report_list heard = { 0 };
+
+	form_self_fill(r->m, &self);
+	self.disk = r->disk;
+	self.record = r->has_record ? &r->record : NULL;
+	self.ca = ca ? xstrdup(ca) : NULL;
+	if (report_read(r->m, &heard, e) < 0)
+		return FORM_NOTHING;
+	if (disks)
+		*disks = form_disks(&self, &heard);
+	return form_first(&self, &heard, why);
+}
+
+/* A machine that answers on its peer port belongs to a cluster, whose CA and data this one must not shadow. */
+static void look_around(const struct setup_run *r, struct buf *why)
+{
+	auto_strv char **addresses = NULL;
+	const char *found;
+
+	for (size_t i = 1; i < r->m->conf.n_members; i++)
+		strv_add(&addresses, r->m->conf.members[i].address);
+	found = addresses ? probe_listening(addresses, r->m->conf.peer_port, AROUND_MS) : NULL;
+	if (found)
+		buf_printf(why,
+			   "; %s answers on port %u: if its cluster runs and this machine was rebuilt, type: "
+			   "etcd-cluster replace",
+			   found, (unsigned int)r->m->conf.peer_port);
+}
+
+static int check_callers(const struct setup_run *r, struct err *e)
+{
+	const struct config *c = &r->m->conf;
+	auto_free char *caller = NULL;
+
+	if (!r->m->live || config_is_loopback(c->address))
+		return 0;
+	caller = probe_callers(config_is_ip(c->address) ? c->address : "::", c->peer_port, CALLERS_MS);
+	if (!caller)
+		return 0;
+	(void)err_set(e, ERR_PENDING,
+		      "%s dials port %u of this machine, so a cluster seems to have it as a member, and it has no data",
+		      caller, (unsigned int)c->peer_port);
+	return err_hint(e,
+			"if it was rebuilt: write ROLE=cluster with all MEMBERS into %s and type: etcd-cluster "
+			"replace; else stop the etcd on %s",
+			r->m->at.conf, caller);
+}
+
+int form_first_agree(struct setup_run *r, struct err *e)
+{
+	const long long end = clock_ms() + (r->m->conf.n_members > 1 && (r->m->live || r->how->wait) ? HOLD_MS : 0);
+	auto_free char *ca = form_ca(r->m);
+	auto_buf struct buf why = { 0 };
+
+	if (r->m->conf.n_members < 2 && !r->has_record && check_callers(r, e) < 0)
+		return -1;
+	while ((r->form = look(r, ca, &why, NULL, e)) == FORM_WAIT && clock_ms() < end) {
+		buf_free(&why);
+		clock_sleep(LOOK_MS);
+	}
+	if (r->form == FORM_WAIT)
+		look_around(r, &why);
+	if (r->form == FORM_WAIT)
+		return form_wait(r, buf_str(&why), e);
+	return r->form == FORM_NOTHING ? -1 : 0;
+}
+
+/* A new record with the disks of now. 0, -1. */
+static int offer(struct setup_run *r, const char *ca, const char *disks, struct err *e)
+{
+	uint8_t nonce[(DISK_ID_HEX - 1) / 2];
+	char hex[DISK_ID_HEX];
+
+	must(getrandom(nonce, sizeof(nonce), 0) == (ssize_t)sizeof(nonce));
+	text_hex(nonce, sizeof(nonce), hex);
+	forming_free(&r->record);
+	r->record = (struct forming){ .state = FORMING_OFFERED,
+				      .nonce = xstrdup(hex),
+				      .members = forming_members(&r->m->conf),
+				      .disks = xstrdup(disks),
+				      .ports = forming_ports(&r->m->conf),
+				      .token = xstrdup(r->m->conf.cluster_token),
+				      .ca = xstrdup(ca) };
+	r->has_record = true;
+	if (forming_write(r->m, &r->record, e) < 0)
+		return -1;
+	log_info("the record of the cluster is offered to all of MEMBERS");
+	return 0;
+}
+
+static int commit(struct setup_run *r, struct err *e)
+{
+	r->record.state = FORMING_COMMITTED;
+	if (forming_write(r->m, &r->record, e) < 0)
+		return -1;
+	log_info("all of MEMBERS have accepted the record of the cluster");
+	r->form = FORM_START;
+	return 1;
+}
+
+int form_first_commit(struct setup_run *r, struct err *e)
+{
+	const long long end = clock_ms() + HOLD_MS;
+	auto_free char *ca = form_ca(r->m);
+
+	if (!ca)
+		return err_set(e, ERR_FAIL, "%s has no readable ca.crt", r->m->at.pki);
+	for (;;) {
+		auto_buf struct buf why = { 0 };
+		auto_free char *disks = NULL;
+
+		r->form = look(r, ca, &why, &disks, e);
+		if (r->form == FORM_NOTHING)
+			return -1;
+		if (r->form == FORM_COMMIT)
+			return commit(r, e);
+		if (r->form == FORM_OFFER && offer(r, ca, disks, e) < 0)
+			return -1;
+		if (r->form == FORM_OFFER && r->m->conf.n_members < 2)
+			continue;
+		if (r->form == FORM_WAIT)
+			return form_wait(r, buf_str(&why), e);
+		if (clock_ms() >= end)
+			return form_wait(r, "not all of MEMBERS have accepted the record that is offered", e);
+		clock_sleep(LOOK_MS);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The part of forming that the first of MEMBERS does, and a lone machine, which is the first of one.
+ */
+#pragma once
+
+#include "flow/run.h"
+
+/* As form_agree and form_commit. */
+int form_first_agree(struct setup_run *r, struct err *e) MUST_CHECK;
+int form_first_commit(struct setup_run *r, struct err *e) MUST_CHECK;
+
+/* Fingerprint of the public key of ca.crt, or NULL without one. The caller frees. */
+char *form_ca(const struct machine *m);
+
+/* ERR_PENDING with what is awaited. -1. */
+int form_wait(const struct setup_run *r, const char *why, struct err *e);
