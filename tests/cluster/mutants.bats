@@ -72,3 +72,15 @@ caught() {
 @test "one kind of failure is not retried" {
 	caught no-retry
 }
+
+@test "a record that is committed by a majority" {
+	caught majority-commits
+}
+
+@test "a member that is started on another disk than that of its record" {
+	caught any-disk
+}
+
+@test "reports that count for an hour" {
+	caught long-reports
+}
