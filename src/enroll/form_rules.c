@@ -216,10 +216,8 @@ static void copy(const struct forming *from, struct forming *to)
 void form_answer(const struct forming *record, const struct report *r, const char *why, struct form_reply *out)
 {
 	*out = (struct form_reply){ .word = FORM_SAYS_WAIT, .message = xstrdup(why) };
-	if (record && forming_is_bound(record))
-		out->word = FORM_SAYS_COMMITTED;
-	else if (record && is_in(record, r))
-		out->word = FORM_SAYS_OFFER;
-	if (out->word != FORM_SAYS_WAIT)
-		copy(record, &out->record);
+	if (!record || (!forming_is_bound(record) && !is_in(record, r)))
+		return;
+	out->word = forming_is_bound(record) ? FORM_SAYS_COMMITTED : FORM_SAYS_OFFER;
+	copy(record, &out->record);
 }

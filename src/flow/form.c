@@ -105,6 +105,8 @@ static enum form_move look_at_peers(const struct setup_run *r)
 		if (strcmp(r->m->conf.members[i].name, r->m->conf.name) != 0)
 			strv_add(&urls, url);
 	}
+	if (!urls)
+		return FORM_WAIT;
 	disk = r->has_record ? forming_of(r->record.disks, r->m->conf.name) : NULL;
 	if (disk && strcmp(disk, r->disk) == 0)
 		(void)forming_ids(&r->record, r->m->conf.name, &ids);

@@ -43,8 +43,8 @@ static bool is_whole(const struct forming *f)
 	auto_strv char **members = f->members ? text_split(f->members, ",") : NULL;
 	auto_strv char **disks = f->disks ? text_split(f->disks, ",") : NULL;
 
-	if (!members || strv_len(members) != strv_len(disks) || !disk_is_id(f->nonce) || !f->ports || !f->token ||
-	    !f->ca)
+	if (!members || !disks || strv_len(members) != strv_len(disks) || !disk_is_id(f->nonce) || !f->ports ||
+	    !f->token || !f->ca)
 		return false;
 	for (size_t i = 0; members[i]; i++) {
 		const size_t name = strcspn(members[i], "=");
@@ -185,11 +185,11 @@ bool forming_ids(const struct forming *f, const char *name, struct wal_ids *ids)
 	auto_free char *token = forming_cluster_token(f);
 	size_t self = 0;
 
-	while (names[self] && strcmp(names[self], name) != 0)
+	while (names && names[self] && strcmp(names[self], name) != 0)
 		self++;
-	if (names[self])
+	if (names && names[self])
 		*ids = wal_static_ids(urls, strv_len(urls), self, token);
-	return names[self] != NULL;
+	return names && names[self];
 }
 
 bool forming_is_bound(const struct forming *f)
