@@ -38,9 +38,12 @@ static bool is_young(time_t changed, time_t now)
 void attempt_begin(struct attempt *a, const struct machine *m, const struct setup_options *how)
 {
 	struct err unread = { 0 };
+	struct stat st;
 
 	*a = (struct attempt){ .how = how, .conf = conf_changed(m) };
 	a->has_before = outcome_read(m, &a->before, &unread) > 0;
+	a->idle = !how->unattended && !how->wait && a->has_before && outcome_is_settled(&a->before) &&
+		  stat(m->at.outcome, &st) == 0 && st.st_mtime > a->conf;
 }
 
 void attempt_free(struct attempt *a)
@@ -81,7 +84,11 @@ void attempt_step(struct attempt *a, const struct setup_run *r, size_t which, co
 	const bool is_new = !a->again || (which > a->reached && r->others.class == ERR_NONE);
 	struct err lost = { 0 };
 
-	if (!is_new || !is_recorded(a, r->m))
+	if (a->idle && r->changed) {
+		a->idle = false;
+		attempt_timer(a, r->m, true);
+	}
+	if (!is_new || !is_recorded(a, r->m) || a->idle)
 		return;
 	if (r->others.class == ERR_NONE)
 		a->reached = which;

@@ -16,6 +16,7 @@ struct attempt {
 	bool has_before;
 	struct outcome before; /* of the setup before this one */
 	time_t conf;	       /* when cluster.conf was last changed before this setup began */
+	bool idle;	       /* a person looks at a machine that was ready, and nothing has changed so far */
 	bool again;	       /* this is not the first look */
 	bool forms;	       /* the last look waited for a cluster to form */
 	bool is_settled;       /* the last look ended well */

@@ -238,7 +238,7 @@ static int run_once(const struct machine_options *where, struct attempt *a, stru
 	int rc = machine_open(&m, where, e);
 
 	/* From before the first step on: whatever ends this run, the timer tries again. */
-	if (!a->again && (rc < 0 || m.conf.role != ROLE_NONE))
+	if (!a->again && !a->idle && (rc < 0 || m.conf.role != ROLE_NONE))
 		attempt_timer(a, &m, true);
 	if (rc < 0 || m.conf.role == ROLE_NONE) {
 		if (rc < 0)
@@ -281,7 +281,8 @@ int setup_run(const struct machine_options *where, const struct setup_options *h
 		attempt_wait_conf(&a, &here);
 		err_clear(e);
 	}
-	attempt_timer(&a, &here, !a.is_settled);
+	if (!a.idle || !a.is_settled)
+		attempt_timer(&a, &here, !a.is_settled);
 	if (rc < 0 && how->unattended && a.has_before && outcome_is_same(&a.before, e)) {
 		rc = (int)e->class; /* it was printed then */
 		err_clear(e);
