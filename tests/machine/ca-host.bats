@@ -91,8 +91,16 @@ signed_by() {
 		on $name answers "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases ROLE=cluster "$line"
 		on $name trust "$etcd_version"
 	done
+	# The CA of a person, as from `kubeadm init phase certs etcd-ca`.
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=etcd-ca \
+		-addext keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign \
+		-keyout "$BATS_FILE_TMPDIR/ca.key" -out "$BATS_FILE_TMPDIR/ca.crt" 2>/dev/null
+	on n1 'mkdir -p -m 0750 /etc/etcd/pki'
+	for file in ca.crt ca.key; do
+		install -m 0600 "$BATS_FILE_TMPDIR/$file" "$("$machine" root n1)/etc/etcd/pki/$file"
+	done
 	package n1
-	on n1 wait_for '[ -e /etc/etcd/pki/ca.key ]'
+	on n1 wait_for '[ -e /etc/etcd/pki/peer.crt ]'
 	for name in n2 n3; do
 		on n1 "etcd-cluster bundle --out /root/$name.tar $name=$(v4 $name)"
 		on n1 "cat /root/$name.tar" >"$BATS_FILE_TMPDIR/$name.tar"
