@@ -51,22 +51,25 @@ teardown() {
 	[[ "$output" != *bad* ]]
 }
 
-# best_ms VERB…: the least processor time of 20 runs on n1.
-best_ms() {
-	local TIMEFORMAT='%3U %3S' best=10000 took
+# took VERB…: prints the milliseconds of processor time that it needs.
+took() {
+	local TIMEFORMAT='%3U %3S'
 
-	for _ in {1..20}; do
-		took=$({ time "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" "$@" >/dev/null; } 2>&1 |
-			awk '{ print int(($1 + $2) * 1000) }')
-		[ "$took" -ge "$best" ] || best=$took
-	done
-	echo "$best"
+	{ time "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" "$@" >/dev/null; } 2>&1 |
+		awk '{ print int(($1 + $2) * 1000) }'
 }
 
 @test "a healthy answer needs less than twice the processor time of a verb that only reads certificates" {
+	local status=10000 files=10000 ms
+
 	one_member
-	status=$(best_ms status)
-	files=$(best_ms cert list)
+	# In turns: what else runs here slows down both alike.
+	for _ in {1..30}; do
+		ms=$(took status)
+		[ "$ms" -ge $status ] || status=$ms
+		ms=$(took cert list)
+		[ "$ms" -ge $files ] || files=$ms
+	done
 	echo "at best: status $status ms, cert list $files ms"
 	[ "$status" -lt $((2 * files)) ]
 }
