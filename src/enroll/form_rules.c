@@ -123,9 +123,12 @@ static bool all_accepted(const struct form_self *s, const struct report_list *he
 
 bool form_is_void(const struct form_self *s)
 {
-	return s->record && !strchr(s->record->members, ',') && forming_may_start(s->record, s->name, s->disk) &&
-	       (strcmp(s->record->members, s->members) != 0 || strcmp(s->record->ports, s->ports) != 0 ||
-		strcmp(s->record->token, s->token) != 0);
+	const struct forming *r = s->record;
+	auto_free char *name = r ? xstrndup(r->members, strcspn(r->members, "=")) : NULL; /* it may have changed, too */
+
+	return r && !strchr(r->members, ',') && forming_may_start(r, name, s->disk) &&
+	       (strcmp(r->members, s->members) != 0 || strcmp(r->ports, s->ports) != 0 ||
+		strcmp(r->token, s->token) != 0);
 }
 
 /* What a machine that is bound by its record does, whatever others say. */

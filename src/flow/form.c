@@ -29,12 +29,20 @@ static bool is_first(const struct machine *m)
 	return config_makes_ca(&m->conf);
 }
 
+static bool is_alone(const struct machine *m)
+{
+	return m->conf.role == ROLE_SINGLE || m->conf.n_members < 2;
+}
+
 static int refuse_lost(const struct setup_run *r, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG,
 		      "%s says that this machine, %s, is a member of its cluster, but the disk that was one is gone: "
 		      "starting empty in its place can erase acknowledged writes",
 		      r->m->at.forming, r->m->conf.name);
+	if (is_alone(r->m))
+		return err_hint(e, "put %s back; or, to give it up and start empty: mv %s %s.lost", r->m->conf.data_dir,
+				r->m->at.forming, r->m->at.forming);
 	return err_hint(e, "put %s back; or, if it is lost and the other members run: etcd-cluster replace",
 			r->m->conf.data_dir);
 }
@@ -234,7 +242,7 @@ static bool is_void(const struct setup_run *r)
 
 int form_agree(struct setup_run *r, struct err *e)
 {
-	const bool alone = r->m->conf.role == ROLE_SINGLE || r->m->conf.n_members < 2;
+	const bool alone = is_alone(r->m);
 	int rc = applies(r, e), made;
 
 	if (rc <= 0)

@@ -96,7 +96,7 @@ waits() {
 @test "the cable of the CA host is out while all are installed" {
 	"$machine" link n1 down
 	packages n1 n2 n3
-	waits n3 'the first of MEMBERS, does not answer'
+	waits n3 'the first of MEMBERS: cannot connect to'
 	sleep 10
 	"$machine" link n1 up
 	ends_well

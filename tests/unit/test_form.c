@@ -297,6 +297,9 @@ static void a_record_of_one_that_never_ran_binds_nobody(void **state)
 	assert_false(form_is_void(&self));
 	self.members = three;
 	assert_true(form_is_void(&self));
+	self.name = "n9";
+	assert_true(form_is_void(&self));
+	self.name = "n1";
 	self.disk = D9;
 	assert_false(form_is_void(&self));
 	self.disk = D1;
