@@ -103,6 +103,11 @@ static bool is_whole(const struct machine *m, const char *name, bool hash)
 	return false;
 }
 
+bool release_is_whole(const struct machine *m, const char *name)
+{
+	return is_whole(m, name, false);
+}
+
 static int install_tarball(const struct machine *m, struct version v, const char *dir, enum tarball_from from,
 			   struct err *e)
 {

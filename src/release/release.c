@@ -124,7 +124,8 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 	name = wanted_name(m, now, has_member, e);
 	if (!name)
 		return -1;
-	installed = release_install(m, name, from, e);
+	/* One that is there is not hashed again by each setup of a person. */
+	installed = release_install(m, name, release_is_whole(m, name) ? TARBALL_CACHE : from, e);
 	if (installed < 0)
 		return -1;
 	if (now && strcmp(now, name) == 0)

@@ -36,6 +36,9 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 
 /* ---- Installing (install.c) ------------------------------------------------------------------------------------ */
 
+/* True when all of it is there, by its record; nothing is hashed. */
+bool release_is_whole(const struct machine *m, const char *name);
+
 /*
  * Makes releases/vX.Y.Z from a verified tarball. It is built aside, checked (its etcd runs here and has this version),
  * synced and renamed. A whole one stays (TARBALL_AGAIN hashes it first), a damaged one is exchanged. Or makes
