@@ -89,6 +89,15 @@ bool text_is_word(const char *s, const char *also)
 	return *s == '\0';
 }
 
+size_t text_index(const char *text, const char *const *names, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (!text || strcmp(text, names[i]) != 0))
+		i++;
+	return i;
+}
+
 bool text_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -34,6 +34,9 @@ void text_upper(char *s);
 /* True when s has only ASCII letters, digits and the characters of also. */
 bool text_is_word(const char *s, const char *also);
 
+/* The index of text, which may be NULL, in names; n when it is not among them. */
+size_t text_index(const char *text, const char *const *names, size_t n);
+
 bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 

@@ -230,19 +230,16 @@ static int get_certs(const struct keyfile *k, struct pki_made *made, struct err 
 int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
-	const char *status;
+	size_t status;
 
 	*r = (struct enroll_reply){ 0 };
 	if (enroll_parse("the answer", text, &k, e) < 0)
 		return -1;
 	r->message = keyfile_copy(&k, "MESSAGE");
 	r->hint = keyfile_copy(&k, "HINT");
-	status = keyfile_get(&k, "STATUS");
-	for (size_t i = 0; status && i < ARRAY_LEN(statuses); i++) {
-		if (strcmp(status, statuses[i]) != 0)
-			continue;
-		r->status = (enum enroll_status)i;
-		return get_certs(&k, &r->made, e);
-	}
-	return err_set(e, ERR_VERIFY, "the answer has no known STATUS");
+	status = text_index(keyfile_get(&k, "STATUS"), statuses, ARRAY_LEN(statuses));
+	if (status == ARRAY_LEN(statuses))
+		return err_set(e, ERR_VERIFY, "the answer has no known STATUS");
+	r->status = (enum enroll_status)status;
+	return get_certs(&k, &r->made, e);
 }

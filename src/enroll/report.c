@@ -21,16 +21,6 @@ static const char *const words[] = { [FORM_SAYS_WAIT] = "wait",
 				     [FORM_SAYS_COMMITTED] = "committed",
 				     [FORM_SAYS_FORMED] = "formed" };
 
-/* Index of text in names, or n. */
-static size_t index_of(const char *text, const char *const *names, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && (!text || strcmp(text, names[i]) != 0))
-		i++;
-	return i;
-}
-
 void report_free(struct report *r)
 {
 	free(r->name);
@@ -99,7 +89,7 @@ static bool is_valid(const struct report *r)
 
 static bool parse(const struct keyfile *k, struct report *r)
 {
-	const size_t state = index_of(keyfile_get(k, "REPORT"), states, ARRAY_LEN(states));
+	const size_t state = text_index(keyfile_get(k, "REPORT"), states, ARRAY_LEN(states));
 
 	*r = (struct report){ .name = keyfile_copy(k, "NAME"),
 			      .address = keyfile_copy(k, "ADDRESS"),
@@ -276,7 +266,7 @@ int form_reply_get(const struct buf *text, struct form_reply *r, struct err *e)
 	}
 	if (!word)
 		return err_set(e, status && strcmp(status, "busy") == 0 ? ERR_PENDING : ERR_VERIFY, "%s", r->message);
-	r->word = (enum form_word)index_of(word, words, ARRAY_LEN(words));
+	r->word = (enum form_word)text_index(word, words, ARRAY_LEN(words));
 	r->named = keyfile_get(&k, "NAMED") != NULL;
 	if (r->word == ARRAY_LEN(words) ||
 	    ((r->word == FORM_SAYS_OFFER || r->word == FORM_SAYS_COMMITTED) && !forming_get(&k, &r->record)))

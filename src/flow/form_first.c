@@ -2,12 +2,10 @@
 #include "flow/form_first.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "pki/pair.h"
 
 /* How long one run waits for reports, looking this often; then others get the lock. */
@@ -111,14 +109,12 @@ int form_first_agree(struct setup_run *r, struct err *e)
 /* A new record with the disks of now. 0, -1. */
 static int offer(struct setup_run *r, const char *ca, const char *disks, struct err *e)
 {
-	uint8_t nonce[(DISK_ID_HEX - 1) / 2];
-	char hex[DISK_ID_HEX];
+	char nonce[DISK_ID_HEX];
 
-	must(getrandom(nonce, sizeof(nonce), 0) == (ssize_t)sizeof(nonce));
-	text_hex(nonce, sizeof(nonce), hex);
+	disk_new_id(nonce);
 	forming_free(&r->record);
 	r->record = (struct forming){ .state = FORMING_OFFERED,
-				      .nonce = xstrdup(hex),
+				      .nonce = xstrdup(nonce),
 				      .members = forming_members(&r->m->conf),
 				      .disks = xstrdup(disks),
 				      .ports = forming_ports(&r->m->conf),

@@ -30,6 +30,14 @@ bool disk_is_id(const char *id)
 	return id && text_unhex(id, bytes, sizeof(bytes)) && strspn(id, "0123456789abcdef") == DISK_ID_HEX - 1;
 }
 
+void disk_new_id(char id[DISK_ID_HEX])
+{
+	uint8_t bytes[ID_BYTES];
+
+	must(getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
+	text_hex(bytes, sizeof(bytes), id);
+}
+
 /* 1 read; 0 there is none, or something else; -1. */
 static int read_one(const char *path, char id[DISK_ID_HEX], struct err *e)
 {
@@ -72,7 +80,6 @@ int disk_ensure(const struct machine *m, char id[DISK_ID_HEX], struct err *e)
 	auto_free char *member = xstrndup(paths[0], (size_t)(strrchr(paths[0], '/') - paths[0]));
 	const struct file_mode how = machine_mode_etcd(m, 0700);
 	auto_free char *text = NULL;
-	uint8_t bytes[ID_BYTES];
 	int rc = disk_read(m, id, e);
 
 	if (rc != 0)
@@ -81,8 +88,7 @@ int disk_ensure(const struct machine *m, char id[DISK_ID_HEX], struct err *e)
 		log_info("would make a disk-id in %s", member);
 		return 1;
 	}
-	must(getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
-	text_hex(bytes, sizeof(bytes), id);
+	disk_new_id(id);
 	text = xasprintf("%s\n", id);
 	/* A killed run may have left it to root. */
 	if (file_mkdirs(member, how, e) < 0 || file_set_mode(member, how, e) < 0)

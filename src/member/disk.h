@@ -19,3 +19,6 @@ int disk_read(const struct machine *m, char id[DISK_ID_HEX], struct err *e) MUST
 int disk_ensure(const struct machine *m, char id[DISK_ID_HEX], struct err *e) MUST_CHECK;
 
 bool disk_is_id(const char *id);
+
+/* A new random one; a nonce has the same form. */
+void disk_new_id(char id[DISK_ID_HEX]);

@@ -58,19 +58,16 @@ static bool is_whole(const struct forming *f)
 
 bool forming_get(const struct keyfile *k, struct forming *f)
 {
-	const char *state = keyfile_get(k, "STATE");
-	size_t i = 0;
+	const size_t state = text_index(keyfile_get(k, "STATE"), states, ARRAY_LEN(states));
 
-	while (state && i < ARRAY_LEN(states) && strcmp(state, states[i]) != 0)
-		i++;
-	*f = (struct forming){ .state = (enum forming_state)i,
+	*f = (struct forming){ .state = (enum forming_state)state,
 			       .nonce = keyfile_copy(k, "NONCE"),
 			       .members = keyfile_copy(k, "MEMBERS"),
 			       .disks = keyfile_copy(k, "DISKS"),
 			       .ports = keyfile_copy(k, "PORTS"),
 			       .token = keyfile_copy(k, "CLUSTER_TOKEN"),
 			       .ca = keyfile_copy(k, "CA") };
-	return state && i < ARRAY_LEN(states) && is_whole(f);
+	return state < ARRAY_LEN(states) && is_whole(f);
 }
 
 int forming_read(const struct machine *m, struct forming *f, struct err *e)
