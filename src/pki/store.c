@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -69,12 +70,47 @@ static bool is_empty(const char *path)
 	return file_list(path, NULL, &names, &ignored) == 0 && !names;
 }
 
+/*
+ * ca.key lies in one place, so that removing it there removes it from the machine. The content is overwritten only if
+ * no other link has it: the one in use must not change.
+ */
+static int drop_ca_key(const char *generation, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/ca.key", generation);
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, ERR_FAIL, "cannot inspect %s", path);
+	if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+		return file_wipe(path, e) < 0 ? -1 : 0;
+	return unlink(path) < 0 ? err_sys(e, ERR_FAIL, "cannot remove %s", path) : file_sync_parent(path, e);
+}
+
+/* Earlier versions kept a link to ca.key in each generation. */
+static int drop_former_ca_keys(const struct machine *m, struct err *e)
+{
+	auto_free char *keep = xasprintf("%s/pki.old", m->at.etc);
+	auto_strv char **names = NULL;
+
+	if (file_list(keep, NULL, &names, e) < 0)
+		return -1;
+	for (char **name = names; name && *name; name++) {
+		auto_free char *generation = xasprintf("%s/%s", keep, *name);
+
+		if (drop_ca_key(generation, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Moves the former generation, which the exchange left under the staging name, to where it is kept. */
 static int keep_former(const struct machine *m, const char *former, struct err *e)
 {
 	auto_free char *keep = xasprintf("%s/pki.old", m->at.etc);
 	auto_free char *to = xasprintf("%s/%lld", keep, generation_of(former));
 
+	if (drop_ca_key(former, e) < 0)
+		return -1;
 	if (!has_more(former, m->at.pki))
 		return file_remove_tree(former, e);
 	for (unsigned int i = 1; file_exists(to); i++) {
@@ -92,6 +128,8 @@ int pki_store_recover(const struct machine *m, struct err *e)
 	auto_free char *staging = staging_of(m);
 
 	file_sweep(m->at.pki);
+	if (drop_former_ca_keys(m, e) < 0)
+		return -1;
 	if (!file_exists(staging))
 		return 0;
 	/* A generation gets its number first, and a higher one than that in use: one with a lower number was in use. */

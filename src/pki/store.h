@@ -2,14 +2,17 @@
  *
  * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put
  * in its place by one rename, so that no reader sees a certificate of one generation with a key of another. What only
- * the former one had is kept in /etc/etcd/pki.old/<generation>. The file `generation` (a number) in each shows after a
- * kill which is which.
+ * the former one had is kept in /etc/etcd/pki.old/<generation>, but not its ca.key. The file `generation` (a number) in
+ * each shows after a kill which is which.
  */
 #pragma once
 
 #include "config/machine.h"
 
-/* Finishes or undoes what a killed run left. Call it under machine_lock before anything else of this module. */
+/*
+ * Finishes or undoes what a killed run left, and removes ca.key from former generations. Call it under machine_lock
+ * before anything else of this module.
+ */
 int pki_store_recover(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*

@@ -384,6 +384,31 @@ static void an_interrupted_exchange_is_finished(void **state)
 	assert_settled(&m);
 }
 
+/* Once ca.key is removed, no link and no copy of it remains: not from this version, a former one or a killed run. */
+static void the_ca_key_is_in_one_place(void **state)
+{
+	cleanup(machine_free) struct machine m, changed;
+	auto_free char *key = NULL, *again = NULL;
+
+	(void)state;
+	open_node(&m, "");
+	ensure(&m, 1);
+	open_node(&changed, "KEY_TYPE=ed25519\n");
+	ensure(&changed, 1);
+	key = digest("ca.key");
+	free(shell("test -e pki.old/1/server.key && test $(stat -c %h pki/ca.key) = 1"));
+	/* As former versions left it, and as a kill right after the exchange leaves it. */
+	free(shell(
+		"ln pki/ca.key pki.old/1 && mkdir pki.old/1.1 && cp -p pki/ca.key pki.old/1.1 && "
+		"cp -al pki .pki.new && rm pki/generation && echo 5 >pki/generation && cp -p pki/peer.key pki/x.key && "
+		"mv .pki.new/server.key .pki.new/old.key"));
+	assert_ok(pki_store_recover(&m, e));
+	again = digest("ca.key");
+	assert_string_equal(again, key);
+	free(shell("test -e pki.old/1.1 && test -e pki.old/*/old.key && "
+		   "test \"$(find . -name 'ca.key*')\" = ./pki/ca.key && test $(stat -c %h pki/ca.key) = 1"));
+}
+
 /* An exchange keeps the files of the administrator and of others. */
 static void files_of_others_stay(void **state)
 {
@@ -429,6 +454,7 @@ int main(void)
 		WITH_ROOT(short_lives_are_not_renewed_at_every_run),
 		WITH_ROOT(renewal_is_by_name_and_by_force),
 		WITH_ROOT(an_interrupted_exchange_is_finished),
+		WITH_ROOT(the_ca_key_is_in_one_place),
 		WITH_ROOT(files_of_others_stay),
 		WITH_ROOT(narrow_modes_are_set_right),
 	};
