@@ -239,6 +239,22 @@ void file_sweep(const char *dir)
 			(void)unlinkat(dirfd(d), entry->d_name, 0);
 }
 
+/* Who owns it and who can write it. */
+static int check_writers(const struct stat *st, const char *path, struct err *e)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+		(void)err_set(e, ERR_VERIFY, "%s belongs to user %u, who could change it while it is read", path,
+			      (unsigned int)st->st_uid);
+		return err_hint(e, "chown root:root %s", path);
+	}
+	if (st->st_mode & 022) {
+		(void)err_set(e, ERR_VERIFY, "%s can be written by others (mode %04o)", path,
+			      (unsigned int)st->st_mode & 07777);
+		return err_hint(e, "chmod go-w %s", path);
+	}
+	return 0;
+}
+
 int file_check_trusted(int fd, const char *path, struct err *e)
 {
 	struct stat st;
@@ -247,15 +263,21 @@ int file_check_trusted(int fd, const char *path, struct err *e)
 		return err_sys(e, ERR_FAIL, "cannot inspect %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_VERIFY, "%s is not a regular file", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		(void)err_set(e, ERR_VERIFY, "%s belongs to user %u, who could change it while it is read", path,
-			      (unsigned int)st.st_uid);
-		return err_hint(e, "chown root:root %s", path);
-	}
-	if (st.st_mode & 022) {
-		(void)err_set(e, ERR_VERIFY, "%s can be written by others (mode %04o)", path,
-			      (unsigned int)st.st_mode & 07777);
-		return err_hint(e, "chmod go-w %s", path);
+	return check_writers(&st, path, e);
+}
+
+int file_check_trusted_place(const char *path, struct err *e)
+{
+	auto_free char *dir = parent_of(path), *above = parent_of(dir);
+	const char *const dirs[] = { above, dir };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		struct stat st;
+
+		if (stat(dirs[i], &st) < 0)
+			return err_sys(e, ERR_FAIL, "cannot inspect directory %s", dirs[i]);
+		if (check_writers(&st, dirs[i], e) < 0)
+			return err_wrap(e, "%s is not trusted", path);
 	}
 	return 0;
 }

@@ -91,6 +91,9 @@ void file_sweep(const char *dir);
 /* ERR_VERIFY unless the file is regular, owned by root or by us, and writable by nobody else. */
 int file_check_trusted(int fd, const char *path, struct err *e) MUST_CHECK;
 
+/* The same for its directory and for the one above: who can write there can put another file in place of this one. */
+int file_check_trusted_place(const char *path, struct err *e) MUST_CHECK;
+
 /*
  * Opens a file that holds a secret: file_check_trusted, no symlink, and readable by nobody else (ERR_VERIFY). e->sys is
  * ENOENT for no file.

@@ -71,14 +71,14 @@ int digests_find(const struct buf *table, const char *where, const char *file, s
 	return rc < 0 ? -1 : d->source != NULL;
 }
 
-/* Reads a small file that only root (or we) may be able to change. */
+/* Reads a small file that only root (or we) may be able to change or replace. */
 static int read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return err_sys(e, ERR_FAIL, "cannot read %s", path);
-	if (file_check_trusted(fd, path, e) < 0)
+	if (file_check_trusted_place(path, e) < 0 || file_check_trusted(fd, path, e) < 0)
 		return -1;
 	return file_read_fd(fd, path, max, out, e);
 }

@@ -138,6 +138,28 @@ refused() {
 	refused 4 "can be written by others" install 3.6.14
 }
 
+@test "digests and keys in a directory that others can write are refused with the command; so is the directory above" {
+	have 3.6.14
+	for dir in "$admin" "${admin%/*}"; do
+		chmod 1777 "$dir"
+		refused 4 "$dir can be written by others (mode 1777)" install 3.6.14
+		[[ $output == *"chmod go-w $dir"* ]]
+		chmod 775 "$dir"
+		refused 4 "$dir can be written by others (mode 0775)" install 3.6.14
+		chmod 755 "$dir"
+	done
+	rm "$admin/site.sha256"
+	keys="$root/etc/etcd/release-keys.d"
+	mkdir -m 757 "$keys"
+	(cd "$cache" && sha256sum "$file" >SHA256SUMS)
+	openssl genpkey -algorithm ed25519 -out "$BATS_TEST_TMPDIR/key.pem"
+	openssl pkey -in "$BATS_TEST_TMPDIR/key.pem" -pubout -out "$keys/site.pem"
+	openssl pkeyutl -sign -rawin -inkey "$BATS_TEST_TMPDIR/key.pem" -in "$cache/SHA256SUMS" -out "$cache/SHA256SUMS.sig"
+	refused 4 "$keys can be written by others" install 3.6.14
+	chmod 755 "$keys"
+	run -0 release install 3.6.14
+}
+
 @test "a cached file that others can change, a link, a directory, a FIFO: refused" {
 	have 3.6.14
 	chmod 666 "$cache/$file"
