@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/proc.h"
+#include "base/text.h"
 
 /* Sanitizers open /proc, map terabytes and start threads: with them only user, no_new_privs and core limits apply. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -165,23 +166,41 @@ int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t resul
 	return -1;
 }
 
+void jail_distrust(struct err *e)
+{
+	e->msg[sizeof(e->msg) - 1] = '\0';
+	e->hint[sizeof(e->hint) - 1] = '\0';
+	text_printable(e->msg);
+	text_printable(e->hint);
+	switch (e->class) {
+	case ERR_NONE:
+	case ERR_FAIL:
+	case ERR_CONFIG:
+	case ERR_VERIFY:
+	case ERR_HEALTH:
+	case ERR_PENDING:
+		return;
+	}
+	e->class = ERR_VERIFY;
+}
+
 int jail_finish(struct jail_child *child, void *result, struct err *e)
 {
 	struct jail_verdict *verdict = child->verdict;
-	int status = 0, rc = -1;
+	int status = 0, rc;
 
 	(void)TEMP_FAILURE_RETRY(waitpid(child->pid, &status, 0));
+	rc = verdict->done ? verdict->rc : -1;
 	if (!verdict->done) {
 		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
 			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	} else if (verdict->rc < 0) {
+	} else if (rc < 0) {
 		*e = verdict->err;
-		e->msg[sizeof(e->msg) - 1] = '\0'; /* hostile input may control the child: texts need not end */
-		e->hint[sizeof(e->hint) - 1] = '\0';
-	} else {
-		if (child->result_len > 0)
-			memcpy(result, verdict->result, child->result_len);
-		rc = verdict->rc;
+		jail_distrust(e);
+		if (e->class == ERR_NONE)
+			(void)err_set(e, ERR_VERIFY, "the child process that handled it failed without a reason");
+	} else if (child->result_len > 0) {
+		memcpy(result, verdict->result, child->result_len);
 	}
 	(void)munmap(verdict, sizeof(*verdict) + child->result_len);
 	return rc;

@@ -24,8 +24,8 @@ typedef int jail_work(void *arg, void *result, struct err *e);
  * Runs work(arg, result, e) in a child as PROC_NOBODY (when we are root) with no_new_privs, rlimits and no core dump;
  * without `network` also in a Landlock domain where no file can be opened (where the kernel has Landlock) and with a
  * seccomp filter that lacks open, socket, exec, chmod and kill. The child dies with us. Memory is a copy, as after
- * fork(2): only the result_len bytes at result and the error come back. A child that a limit or the filter killed is
- * ERR_VERIFY: its input did that.
+ * fork(2): only the result_len bytes at result and the error (jail_distrust) come back. A child that a limit or the
+ * filter killed is ERR_VERIFY: its input did that.
  */
 int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len,
 	     struct err *e) MUST_CHECK;
@@ -39,3 +39,9 @@ struct jail_child {
 int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t result_len, struct jail_child *child,
 	       struct err *e) MUST_CHECK;
 int jail_finish(struct jail_child *child, void *result, struct err *e) MUST_CHECK;
+
+/*
+ * For an error that came out of a jail, whose input may control it: its texts end and are printable ASCII, and its
+ * class is one that err.h has (ERR_VERIFY for another number).
+ */
+void jail_distrust(struct err *e);

@@ -116,10 +116,9 @@ void mirror_fetch(const struct mirror *x, struct fetch f, struct fetch_result *r
 	*result = (struct fetch_result){ 0 };
 	if (jail_run(&jail, fetch_jailed, &f, result, sizeof(*result), &why) < 0)
 		result->why = why;
-	/* A child that was taken over need not have ended its texts. */
+	jail_distrust(&result->why);
 	result->etag[sizeof(result->etag) - 1] = '\0';
-	result->why.msg[sizeof(result->why.msg) - 1] = '\0';
-	result->why.hint[sizeof(result->why.hint) - 1] = '\0';
+	text_printable(result->etag);
 }
 
 int mirror_read(const struct mirror *x, const char *place, size_t max, struct buf *out, struct err *e)

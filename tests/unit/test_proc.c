@@ -193,14 +193,23 @@ static int fail_as_asked(void *arg, void *result, struct err *e)
 	return err_hint(e, "type this");
 }
 
-/* Like a compromised child. */
+/* Like a compromised child: texts without an end and with escape sequences, and a class that is none. */
 static int fill_error(void *arg, void *result, struct err *e)
 {
 	(void)arg;
 	(void)result;
-	e->class = ERR_FAIL;
-	memset(e->msg, 'm', sizeof(e->msg));
-	memset(e->hint, 'h', sizeof(e->hint));
+	e->class = (enum err_class)77;
+	memset(e->msg, 0x1b, sizeof(e->msg));
+	memset(e->hint, 0xc3, sizeof(e->hint));
+	return -1;
+}
+
+/* Another one: it fails, and claims that nothing is wrong. */
+static int fail_silently(void *arg, void *result, struct err *e)
+{
+	(void)arg;
+	(void)result;
+	(void)e;
 	return -1;
 }
 
@@ -234,8 +243,10 @@ static void errors_and_deaths_are_reported(void **state)
 	(void)unlink(name);
 	assert_err(jail_run(&jail, fail_as_asked, NULL, NULL, 0, e), ERR_VERIFY, "type this");
 	assert_int_equal(jail_run(&jail, fill_error, NULL, NULL, 0, &filled), -1);
-	assert_int_equal(strnlen(filled.msg, sizeof(filled.msg)), sizeof(filled.msg) - 1);
-	assert_int_equal(strnlen(filled.hint, sizeof(filled.hint)), sizeof(filled.hint) - 1);
+	assert_int_equal(strspn(filled.msg, "?"), sizeof(filled.msg) - 1);
+	assert_int_equal(strspn(filled.hint, "?"), sizeof(filled.hint) - 1);
+	assert_int_equal(filled.class, ERR_VERIFY);
+	assert_err(jail_run(&jail, fail_silently, NULL, NULL, 0, e), ERR_VERIFY, "without a reason");
 	assert_err(jail_run(&jail, die, NULL, NULL, 0, e), ERR_VERIFY, "killed (signal 9)");
 	assert_err(jail_run(&jail, grow, &fd, NULL, 0, e), ERR_VERIFY, "File too large");
 	assert_int_equal(lseek(fd, 0, SEEK_END), 65536);
