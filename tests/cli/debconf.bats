@@ -144,6 +144,35 @@ nowhere_else() {
 	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
 }
 
+# Calls the scripts as dpkg does when the package was removed and not purged: with the version that was installed before.
+reinstalls() {
+	"$dir"/etcd-cluster.postrm remove
+	"$dir"/etcd-cluster.preinst install 0.1.0 0.1.0
+	installs 0.1.0
+}
+
+@test "a token that was preseeded since the removal moves to its file, also over an older one, and only then" {
+	preseed 'name string n1'
+	installs
+	reinstalls
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
+	echo older >"$DPKG_ROOT"/etc/etcd/enroll-token
+	reinstalls
+	[ "$(cat "$DPKG_ROOT"/etc/etcd/enroll-token)" = older ]
+	"$dir"/etcd-cluster.postrm remove
+	preseed "enroll-token password $token" 'name string n2'
+	"$dir"/etcd-cluster.preinst install 0.1.0 0.1.0
+	installs 0.1.0
+	nowhere_else
+	conf_is NAME=n1
+	# The next upgrade is an upgrade again.
+	rm "$DPKG_ROOT"/etc/etcd/enroll-token
+	preseed "enroll-token password $token"
+	"$dir"/etcd-cluster.preinst upgrade 0.1.0 0.1.0
+	installs 0.1.0
+	[ ! -e "$DPKG_ROOT"/etc/etcd/enroll-token ]
+}
+
 @test "a failed write of the token fails the installation, leaves no partial file, and a retry succeeds" {
 	preseed "enroll-token password $token"
 	mkdir "$BATS_TEST_TMPDIR"/bin
