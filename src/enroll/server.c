@@ -13,13 +13,15 @@
 #include "adapter/dial.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enroll/places.h"
+#include "enroll/record.h"
 #include "enroll/serve.h"
 
 #define TICK_SECONDS  1
 #define LINGER_MS     1000
 #define MINUTE_MS     60000
+#define ON_FILE_MS    1000 /* how old the list of addresses on record may be */
 #define SOURCES_NOTED 64
-#define LINES_NOTED   4 /* different reasons of one source that are logged in a minute */
 
 /* What a child reports about a client that got nothing; a pipe takes it as one write (PIPE_BUF). */
 struct report {
@@ -27,16 +29,11 @@ struct report {
 	char why[256];
 };
 
-/* What was logged about a source lately. */
+/* A source that was refused lately. */
 struct note {
 	struct report last;
-	long long since;
-	unsigned int lines, more;
-};
-
-struct child {
-	pid_t pid; /* 0: this place is free */
-	char source[INET6_ADDRSTRLEN];
+	long long since;   /* when there was a line about it; 0: this one is free */
+	unsigned int more; /* refusals since then */
 };
 
 struct server {
@@ -44,11 +41,14 @@ struct server {
 	int fd;
 	int reports[2];
 	sigset_t open; /* the mask outside poll has these signals blocked */
-	struct child children[ENROLL_MAX];
+	struct place places[PLACES];
 	unsigned int n_children;
+	char **on_file; /* strv of the addresses on record */
+	long long on_file_since;
 	struct note notes[SOURCES_NOTED];
-	unsigned int unnoted; /* refusals of further sources */
-	long long last;	      /* when somebody was here */
+	unsigned int unnoted; /* refusals of further sources, since when there was a line about them */
+	long long unnoted_since;
+	long long last; /* when somebody was here */
 };
 
 static volatile sig_atomic_t ended;
@@ -73,7 +73,7 @@ static void catch_signals(struct server *s)
 	(void)sigprocmask(SIG_BLOCK, &block, &s->open);
 }
 
-/* --- The log: somebody who connects a thousand times is worth two lines. */
+/* --- The log: a source has one line a minute. */
 
 static struct report report_of(const char *source, const char *why)
 {
@@ -100,14 +100,12 @@ static void refused(struct server *s, const char *source, const char *why)
 		s->unnoted++;
 		return;
 	}
-	if (n->since == 0)
-		n->since = clock_ms();
-	if (n->lines == LINES_NOTED || strcmp(n->last.why, why) == 0) {
+	n->last = report_of(source, why);
+	if (n->since > 0) {
 		n->more++;
 		return;
 	}
-	n->last = report_of(source, why);
-	n->lines++;
+	n->since = clock_ms();
 	log_info("refused %s: %s", source, why);
 }
 
@@ -118,13 +116,18 @@ static void tick(struct server *s, bool all)
 	for (struct note *n = s->notes; n < s->notes + SOURCES_NOTED; n++) {
 		if (n->since == 0 || (!all && now - n->since < MINUTE_MS))
 			continue;
-		if (n->more > 0)
-			log_info("refused %s %u more times", n->last.source, n->more);
-		*n = (struct note){ 0 };
+		if (n->more == 0) {
+			*n = (struct note){ 0 };
+			continue;
+		}
+		log_info("refused %s %u more times: %s", n->last.source, n->more, n->last.why);
+		n->since = now;
+		n->more = 0;
 	}
-	if (s->unnoted > 0 && (all || s->notes[0].since == 0)) {
+	if (s->unnoted > 0 && (all || now - s->unnoted_since >= MINUTE_MS)) {
 		log_info("refused %u connections of further addresses", s->unnoted);
 		s->unnoted = 0;
+		s->unnoted_since = now;
 	}
 }
 
@@ -172,18 +175,37 @@ static void serve(const struct server *s, int fd, const char *source)
 	_exit(0);
 }
 
-static struct child *place_for(struct server *s, const char *source)
+/* An ADDRESS that is a name is not among them: nothing here waits for DNS. */
+static void load_on_file(struct server *s)
 {
-	struct child *free_one = NULL;
-	unsigned int same = 0;
+	auto_strv char **names = NULL;
+	struct machine m = { 0 };
 
-	for (size_t i = 0; i < ENROLL_MAX; i++) {
-		if (s->children[i].pid == 0)
-			free_one = &s->children[i];
-		else
-			same += strcmp(s->children[i].source, source) == 0;
+	strv_free(s->on_file);
+	s->on_file = NULL;
+	s->on_file_since = clock_ms();
+	machine_locate(&m, s->o);
+	names = enroll_record_names(&m);
+	for (char **name = names; name && *name; name++) {
+		struct enroll_record r = { 0 };
+		struct sockaddr_storage at;
+		struct err unread = { 0 };
+
+		if (enroll_record_read(&m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
+			auto_free char *address = enroll_source(&at);
+
+			strv_add(&s->on_file, address);
+		}
+		enroll_record_free(&r);
 	}
-	return same < ENROLL_MAX_SOURCE ? free_one : NULL;
+	machine_free(&m);
+}
+
+static bool is_on_file(struct server *s, const char *source)
+{
+	if (s->on_file_since == 0 || clock_ms() - s->on_file_since > ON_FILE_MS)
+		load_on_file(s);
+	return strv_has(s->on_file, source);
 }
 
 static void accept_client(struct server *s)
@@ -192,27 +214,32 @@ static void accept_client(struct server *s)
 	socklen_t len = sizeof(from);
 	auto_close int fd = accept4(s->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	auto_free char *source = NULL;
-	struct child *c;
+	struct place *p;
+	bool on_file;
 
 	if (fd < 0)
 		return; /* gone again, or no descriptors or memory now: the next tick comes */
 	s->last = clock_ms();
 	source = enroll_source(&from);
-	c = place_for(s, source);
-	if (!c) {
-		refused(s, source, "it has too many connections");
+	on_file = is_on_file(s, source);
+	p = places_find(s->places, source, on_file);
+	if (!p) {
+		auto_free char *network = on_file ? xstrdup(source) : places_network(source);
+
+		refused(s, network, "it has too many connections, or the server has");
 		return;
 	}
-	c->pid = fork();
-	if (c->pid == 0)
+	p->pid = fork();
+	if (p->pid == 0)
 		serve(s, fd, source);
-	if (c->pid < 0) {
+	if (p->pid < 0) {
 		log_warn("cannot start a process to serve %s: %s", source, strerror(errno));
-		c->pid = 0;
+		p->pid = 0;
 		return;
 	}
 	s->n_children++;
-	(void)snprintf(c->source, sizeof(c->source), "%s", source);
+	p->on_file = on_file;
+	(void)snprintf(p->source, sizeof(p->source), "%s", source);
 }
 
 static void reap(struct server *s)
@@ -221,12 +248,12 @@ static void reap(struct server *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (struct child *c = s->children; c < s->children + ENROLL_MAX; c++) {
-			if (c->pid != pid)
+		for (struct place *p = s->places; p < s->places + PLACES; p++) {
+			if (p->pid != pid)
 				continue;
 			if (WIFSIGNALED(status))
-				refused(s, c->source, "a signal killed the process that served it");
-			c->pid = 0;
+				refused(s, p->source, "a signal killed the process that served it");
+			p->pid = 0;
 			s->n_children--;
 			s->last = clock_ms();
 		}
@@ -257,5 +284,6 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 	}
 	read_reports(&s);
 	tick(&s, true);
+	strv_free(s.on_file);
 	return 0;
 }

@@ -7,14 +7,10 @@
 
 #include "config/machine.h"
 
-/* Clients at once, in all and from one address; a further connection is closed, and its machine tries again. */
-#define ENROLL_MAX	  32
-#define ENROLL_MAX_SOURCE 4
-
 /*
  * Serves the listening socket until a signal (TERM, INT) ends it, or nobody has come for idle_seconds (0: no limit).
- * Every child opens the machine anew, so that what cluster.conf says now is what counts. Refusals are logged once for
- * each source and reason, with a count after a minute. Its memory does not grow.
+ * Every child opens the machine anew, so that what cluster.conf says now is what counts. A source has one line a minute
+ * in the log: its first refusal at once, then how many more there were. Its memory does not grow.
  */
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;
 

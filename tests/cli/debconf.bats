@@ -144,7 +144,7 @@ nowhere_else() {
 	grep -qF "$token" "$DPKG_ROOT"/etc/passwords.dat
 }
 
-# Calls the scripts as dpkg does when the package was removed and not purged: with the version that was installed before.
+# Calls the scripts as dpkg does when the package was removed and not purged: with the former version.
 reinstalls() {
 	"$dir"/etcd-cluster.postrm remove
 	"$dir"/etcd-cluster.preinst install 0.1.0 0.1.0

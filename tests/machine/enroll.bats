@@ -23,11 +23,11 @@ half_open() {
 	on n1 "bash -c 'for i in \$(seq 100); do exec {fd}<>/dev/tcp/$(v4 n1)/2382; done; sleep $1' 2>/dev/null"
 }
 
-# The process of the server and its children; resident prints their memory in KiB.
+# The process of the server and its children; resident prints their memory in KiB, shared pages once.
 pids='pid=$(systemctl show -P MainPID etcd-cluster-enroll.service); pids="$pid $(cat /proc/$pid/task/$pid/children)"'
 resident() {
 	on n1 "$pids"'
-	for p in $pids; do sed -n "s/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$p/status; done |
+	for p in $pids; do sed -n "s/^Pss:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$p/smaps_rollup; done |
 		awk "{ sum += \$1 } END { print sum }"'
 }
 
@@ -68,6 +68,56 @@ lines() {
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep "^refused 10.77.46.1"'
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
 	on n2 'etcd-cluster cert renew --force'
+}
+
+# occupy FROM TIMES: holds connections to n1 from addresses of the bridge's side until release; knock.py has the words.
+occupy() {
+	local to
+	case $1 in *:*) to=$(v6 n1) ;; *) to=$(v4 n1) ;; esac
+	rm -f "$BATS_TEST_TMPDIR/stop" && mkfifo "$BATS_TEST_TMPDIR/stop"
+	exec 9<>"$BATS_TEST_TMPDIR/stop"
+	$machine net n1 python3 "$top/tests/lib/knock.py" occupy "$to" 2382 "$2" "$1" <&9 >"$BATS_TEST_TMPDIR/held" 3>&- &
+	occupier=$!
+	for _ in $(seq 300); do
+		! grep -q held "$BATS_TEST_TMPDIR/held" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+release() {
+	echo >&9
+	wait $occupier
+	exec 9>&-
+	echo "# $1: $(tail -n 1 "$BATS_TEST_TMPDIR/held") connections" >&3
+}
+
+@test "a whole IPv6 /64, then 50 IPv4 addresses hold all they get: n2 renews, few lines in the journal" {
+	$machine net n1 sh -ec "echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind; ip link set lo up
+		ip -6 address add fd00:77:46::fe/64 dev br0 nodad
+		ip -6 route add local fd00:77:46:9::/64 dev lo; ip route add local 10.77.46.64/26 dev lo
+		ip route add local 10.77.46.128/26 dev lo"
+	on n1 'ip -6 route add fd00:77:46:9::/64 via fd00:77:46::fe'
+	on n2 'etcd-cluster cert renew --force'
+	before=$(resident)
+	before_lines=$(lines)
+	occupy fd00:77:46:9:: 300
+	for _ in 1 2 3 4 5; do
+		on n2 'etcd-cluster cert renew --force'
+		on n3 "timeout 20 openssl s_client -tls1_3 -connect $(v4 n1):2382 </dev/null 2>&1 | grep -q 'BEGIN CERTIFICATE'"
+	done
+	during=$(resident)
+	release 'the /64'
+	# At most 16 of the addresses have something to report in a minute; the network as a whole has one line.
+	more=$(($(lines) - before_lines))
+	echo "# KiB resident, all processes: $before before, $during with them; $more lines in the journal" >&3
+	[ $((during - before)) -le 65536 ]
+	[ "$(on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | grep -c "^refused fd00:77:46:9::/64: "')" -eq 1 ]
+	occupy 10.77.46. 300
+	for _ in 1 2 3 4 5; do
+		on n2 'etcd-cluster cert renew --force'
+	done
+	release 'the 50 addresses'
 }
 
 # asks EXIT KEY=VALUE…: runs setup on n3 with n1's token; without a release it ends after the certificates.
