@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/jail.h"
 
-#include <linux/landlock.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/filter.h"
 #include "base/proc.h"
 #include "base/text.h"
 
@@ -26,38 +24,6 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
-
-/* What decompressing from one descriptor to others needs. Other calls fail with EPERM: probing libraries go on. */
-static const int allowed[] = {
-	SCMP_SYS(read),
-	SCMP_SYS(pread64),
-	SCMP_SYS(readv),
-	SCMP_SYS(write),
-	SCMP_SYS(pwrite64),
-	SCMP_SYS(lseek),
-	SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(close),
-	SCMP_SYS(mmap),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(mprotect),
-	SCMP_SYS(madvise),
-	SCMP_SYS(brk),
-	SCMP_SYS(futex),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(getpid),
-	SCMP_SYS(gettid),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(sync_file_range),
-	SCMP_SYS(fallocate),
-	SCMP_SYS(fadvise64),
-	SCMP_SYS(restart_syscall),
-};
 
 static int limit(__rlimit_resource_t what, unsigned long long value)
 {
@@ -85,34 +51,11 @@ static int set_limits(const struct jail *jail)
 	return 0;
 }
 
-/*
- * A domain that handles every right of Landlock's first version and grants none: no path can be opened, made, removed
- * or run. Without Landlock the call answers ENOSYS or EOPNOTSUPP (kernel, landlock(7)) or EPERM (the filter of
- * systemd-nspawn 252); then forbid_calls protects alone.
- */
-static int forbid_files(void)
+static int forbid(const struct jail *jail)
 {
-	const struct landlock_ruleset_attr none = { .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
-	auto_close int ruleset = (int)syscall(SYS_landlock_create_ruleset, &none, sizeof(none), 0);
-
-	if (ruleset < 0)
-		return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM ? 0 : -1;
-	return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
-}
-
-static int forbid_calls(void)
-{
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int rc = filter ? 0 : -ENOMEM;
-
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(allowed); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	if (rc == 0)
-		rc = seccomp_load(filter);
-	if (filter)
-		seccomp_release(filter);
-	errno = -rc;
-	return rc < 0 ? -1 : 0;
+	if (filter_files(jail->network) < 0)
+		return -1;
+	return jail->network ? filter_calls_client() : filter_calls();
 }
 
 static int enter(const struct jail *jail, pid_t parent, struct err *e)
@@ -126,7 +69,7 @@ static int enter(const struct jail *jail, pid_t parent, struct err *e)
 	if (set_limits(jail) < 0)
 		return err_sys(e, ERR_FAIL, "cannot limit a child process");
 	(void)signal(SIGXFSZ, SIG_IGN); /* so that writing past the limit is an error with a name */
-	if (!jail->network && !SANITIZED && (forbid_files() < 0 || forbid_calls() < 0))
+	if (!SANITIZED && forbid(jail) < 0)
 		return err_sys(e, ERR_FAIL, "cannot confine a child process");
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 struct jail {
-	bool network;			 /* may reach the network (and read files, for its resolver) */
+	bool network;			 /* may reach the network, and read files for its resolver */
 	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
 	unsigned long long memory_bytes; /* RLIMIT_AS above what is mapped already; 0: no limit */
 	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */
@@ -21,11 +21,11 @@ struct jail {
 typedef int jail_work(void *arg, void *result, struct err *e);
 
 /*
- * Runs work(arg, result, e) in a child as PROC_NOBODY (when we are root) with no_new_privs, rlimits and no core dump;
- * without `network` also in a Landlock domain where no file can be opened (where the kernel has Landlock) and with a
- * seccomp filter that lacks open, socket, exec, chmod and kill. The child dies with us. Memory is a copy, as after
- * fork(2): only the result_len bytes at result and the error (jail_distrust) come back. A child that a limit or the
- * filter killed is ERR_VERIFY: its input did that.
+ * Runs work(arg, result, e) in a child as PROC_NOBODY (when we are root) with no_new_privs, rlimits, no core dump, and
+ * the filters of filter.h: it can start no program, signal no process, and open no file to write; without `network` it
+ * can open no file and no socket at all. The child dies with us. Memory is a copy, as after fork(2): only the
+ * result_len bytes at result and the error (jail_distrust) come back. A child that a limit or a filter killed is
+ * ERR_VERIFY: its input did that.
  */
 int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len,
 	     struct err *e) MUST_CHECK;

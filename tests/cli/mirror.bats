@@ -85,6 +85,21 @@ requests() {
 	run -2 "$ETCD_CLUSTER" --root "$root" release fetch
 }
 
+@test "the program without sanitizers, whose download child has its filters: http, https, names, a proxy that fails" {
+	ETCD_CLUSTER=$ETCD_CLUSTER_PLAIN
+	for base in "$HTTP/good" "$HTTPS/good" "$HTTP/to-https" "${HTTP/127.0.0.1/localhost}/good"; do
+		rm -rf "$cache"
+		from "$base"
+		fetch
+		got || { echo "$base"; return 1; }
+	done
+	rm -rf "$cache"
+	from "$HTTPS/good"
+	https_proxy=http://localhost:1 run "$ETCD_CLUSTER" --root "$root" release fetch
+	[ "$status" -eq 6 ]
+	[[ $output == *"connect to localhost port 1"* ]]
+}
+
 @test "if one mirror fails, the next one is used" {
 	from "$HTTP/404" "$HTTP/wrong" "$HTTP/cut" /nowhere "$HTTPS/good"
 	fetch

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -185,6 +187,64 @@ static void a_jailed_child_gets_nothing_new(void **state)
 #endif
 }
 
+/* As try_everything, for a child that may use the network. Bit 30 is for what it must be able to do. */
+static int try_as_client(void *arg, void *result, struct err *e)
+{
+	static const char *const readable[] = { "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/openssl.cnf" };
+	struct addrinfo *found = NULL;
+	unsigned int *done = result;
+	const int *fd = arg;
+
+	(void)e;
+	*done = 0;
+	for (size_t i = 0; i < ARRAY_LEN(readable); i++)
+		if (open(readable[i], O_RDONLY | O_CLOEXEC) < 0 && errno != ENOENT)
+			*done |= 1U << 30;
+	if (write(*fd, "x", 1) != 1 || socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ||
+	    getaddrinfo("localhost", NULL, NULL, &found) != 0)
+		*done |= 1U << 30;
+	if (open("/etc/shadow", O_RDONLY | O_CLOEXEC) >= 0)
+		*done |= 1U << 0;
+	if (open("/dev/null", O_RDWR | O_CLOEXEC) >= 0)
+		*done |= 1U << 1;
+	if (open("/tmp/jail-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0) /* may create: the point of the test */
+		*done |= 1U << 2;
+	if (mkdir("/tmp/jail-probe.d", 0700) == 0 || unlink("/tmp/nothing") == 0 || errno == ENOENT)
+		*done |= 1U << 3;
+	if (fchmod(*fd, 04755) == 0 || setuid(0) == 0)
+		*done |= 1U << 4;
+	if (kill(getppid(), 0) == 0 || kill(getpid(), 0) == 0)
+		*done |= 1U << 5;
+	if (socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0 || errno != ENOSYS)
+		*done |= 1U << 6;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+		*done |= 1U << 7;
+	if (fork() >= 0)
+		*done |= 1U << 8;
+	(void)execl("/bin/true", "true", NULL); /* if it succeeded, there would be no result */
+	freeaddrinfo(found);
+	return 0;
+}
+
+/* The sanitizers do not work in the filter (jail.c). */
+static void a_client_reads_and_connects_and_no_more(void **state)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+	const struct jail jail = { .network = true, .file_bytes = 4096, .memory_bytes = 1 << 29, .cpu_seconds = 5 };
+	char name[] = "/tmp/etcd-cluster-jail.XXXXXX";
+	unsigned int done = 0;
+	auto_close int fd = mkstemp(name);
+
+	assert_true(fd >= 0);
+	(void)unlink(name);
+	assert_ok(jail_run(&jail, try_as_client, &fd, &done, sizeof(done), e));
+	assert_int_equal(done, 0);
+#else
+	(void)try_as_client;
+#endif
+	(void)state;
+}
+
 static int fail_as_asked(void *arg, void *result, struct err *e)
 {
 	(void)arg;
@@ -262,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_tied_child_dies_with_its_parent),
 		cmocka_unit_test(slow_and_noisy_children_are_stopped),
 		cmocka_unit_test(a_jailed_child_gets_nothing_new),
+		cmocka_unit_test(a_client_reads_and_connects_and_no_more),
 		cmocka_unit_test(errors_and_deaths_are_reported),
 	};
 
