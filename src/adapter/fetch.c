@@ -276,7 +276,6 @@ static CURLcode request(struct transfer *t, char text[CURL_ERROR_SIZE])
 	char range[32];
 	CURLcode rc;
 
-	curl_easy_reset(curl);
 	set_proxy(curl, t->f->proxy);
 	set_trust(curl, t->f);
 	set_limits(curl);
@@ -326,6 +325,14 @@ static int finish(struct transfer *t)
 	return 0;
 }
 
+/* A second transfer needs another handle: before 8.1 libcurl uses a freed header for a folded line (curl #11101). */
+static void new_handle(struct transfer *t)
+{
+	curl_easy_cleanup(t->curl);
+	t->curl = curl_easy_init();
+	must(t->curl);
+}
+
 static int from_url(struct transfer *t)
 {
 	char text[CURL_ERROR_SIZE];
@@ -339,6 +346,7 @@ static int from_url(struct transfer *t)
 	    start_over(t) == 0) {
 		err_clear(t->e);
 		t->begun = false;
+		new_handle(t);
 		rc = request(t, text);
 	}
 	if (rc == CURLE_OK && !t->begun)
@@ -383,8 +391,7 @@ void fetch(const struct fetch *f, struct fetch_result *result)
 
 	*result = (struct fetch_result){ 0 };
 	if (fetch_is_url(f->url)) {
-		t.curl = curl_easy_init();
-		must(t.curl);
+		new_handle(&t);
 		(void)from_url(&t);
 		curl_easy_cleanup(t.curl);
 	} else {
