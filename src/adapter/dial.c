@@ -60,20 +60,42 @@ static int dial_one(const struct addrinfo *to, const char *from, long long deadl
 	return getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
 }
 
+/*
+ * Those of the family of `from`, or the others, over which `from` cannot be the source; all of them without `from`.
+ * errno of the last attempt, ENOENT without one.
+ */
+static int dial_each(const struct addrinfo *all, const char *from, bool alike, long long deadline, int *fd)
+{
+	struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
+	int error = ENOENT;
+
+	if (from)
+		(void)dial_literal(from, 0, &own);
+	for (; all && error != 0; all = all->ai_next) {
+		if (from && (all->ai_family == own.ss_family) != alike)
+			continue;
+		mem_close_fd(fd);
+		error = dial_one(all, from, deadline, fd);
+	}
+	return error;
+}
+
 int dial(const struct dial *to, long long deadline, int *fd, struct err *e)
 {
 	const struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *all = NULL;
 	char port[8];
-	int error = ENOENT;
+	int error;
 
 	*fd = -1;
 	(void)snprintf(port, sizeof(port), "%u", (unsigned int)to->port);
 	if (getaddrinfo(to->address, port, &want, &all) != 0)
 		return 0;
-	for (const struct addrinfo *a = all; a && error != 0; a = a->ai_next) {
-		mem_close_fd(fd);
-		error = dial_one(a, to->from, deadline, fd);
+	error = dial_each(all, to->from, true, deadline, fd);
+	if (error != 0 && to->from) {
+		int other = dial_each(all, to->from, false, deadline, fd);
+
+		error = other == ENOENT ? error : other;
 	}
 	freeaddrinfo(all);
 	if (error == 0)

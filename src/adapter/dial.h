@@ -14,7 +14,8 @@
 struct dial {
 	const char *address; /* IPv4, IPv6 (no brackets) or DNS name */
 	uint16_t port;
-	const char *from; /* literal of this machine to come from, for its family; NULL: as the kernel chooses */
+	/* A literal of this machine to come from: addresses of its family are tried first. NULL: as the kernel chooses. */
+	const char *from;
 };
 
 /* Waits for events of poll(2) until the deadline (clock_ms); false when it has passed. */

@@ -23,9 +23,12 @@ static char *whom(const struct token_entry *t)
 static int make(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
-	struct token_order order = {
-		.name = a->name, .address = a->address, .sans = sans, .uses = 1, .hours = DEFAULT_HOURS
-	};
+	struct token_order order = { .name = a->name,
+				     .address = a->address,
+				     .sans = sans,
+				     .uses = 1,
+				     .hours = DEFAULT_HOURS,
+				     .recovery = a->recovery };
 	auto_token_entry struct token_entry t = { 0 };
 	auto_free char *who = NULL;
 	char text[TOKEN_TEXT];
@@ -62,6 +65,7 @@ static void list_json(const struct token_list *list, time_t now)
 		json_text(o, "name", t->name);
 		json_text(o, "address", t->address);
 		json_texts(o, "sans", t->sans);
+		json_flag(o, "recovery", t->recovery);
 		used = json_array_in(o, "used");
 		for (size_t u = 0; u < t->n_used; u++) {
 			struct json_object *use = json_object_in(used, NULL);
@@ -110,6 +114,10 @@ static const struct cmd_verb verb_new = {
 		CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine with this name may use it."),
 		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine with this address may use it."),
 		CMD_OPTION_SAN,
+		CMD_FLAG(
+			"recovery", recovery,
+			"It is good without a quorum, too: for a machine without which there is none. Needs --name and "
+			"--address."),
 		CMD_VALUE("uses", "N", CMD_TEXT, uses, "Number of machines that may use it; default: 1."),
 		CMD_VALUE("hours", "N", CMD_TEXT, hours, "Hours until it expires; default: 24.")),
 	.change = make,

@@ -9,6 +9,7 @@
 #include "enroll/exchange.h"
 #include "enroll/message.h"
 #include "member/endpoint.h"
+#include "member/identity.h"
 #include "pki/origin.h"
 
 /* What this machine can show, and what it asks for. */
@@ -30,10 +31,14 @@ static void request_free(struct request *req)
 static int prepare(struct request *req, struct err *e)
 {
 	auto_question struct enroll_question q = { .name = NULL };
+	cleanup(identity_free) struct identity id = { 0 };
+	struct err none = { 0 };
 
 	if (proof_load(req->m, &req->proof, e) < 0)
 		return -1;
 	enroll_question_fill(&req->m->conf, req->m->now, &q);
+	if (identity_read(req->m, &id, &none) > 0)
+		q.member = id.member_id;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_buf struct buf csr = { 0 };
 
@@ -126,7 +131,8 @@ static int try(const struct request *req, const char *server, enum proof_kind ho
 		return rc;
 	(void)err_wrap(&e, "the enrolment server %s", server);
 	log_debug("%s", e.msg);
-	if (weight[e.class] > weight[worst->class])
+	/* What is wrong with the token says more than that it is needed. */
+	if (weight[e.class] > weight[worst->class] - (how == PROOF_TOKEN))
 		*worst = e;
 	return e.class == ERR_FAIL ? 0 : -1;
 }

@@ -3,9 +3,11 @@
 
 #include "adapter/channel.h"
 #include "adapter/dial.h"
+#include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/check.h"
+#include "config/default.h"
 #include "member/endpoint.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
@@ -63,12 +65,25 @@ int proof_load(const struct machine *m, struct proof *p, struct err *e)
 			conf->name, conf->address, conf->enroll_token_file);
 }
 
+/* The address of this machine that ADDRESS stands for: the server compares it with the source. The caller frees. */
+static char *own_literal(const char *address)
+{
+	struct err unknown = { 0 };
+	auto_strv char **all = config_is_loopback(address) ? NULL : probe_resolve(address, &unknown);
+
+	if (config_is_loopback(address))
+		return xstrdup(address); /* else the kernel would connect from 127.0.0.1 for everybody */
+	for (char **a = all; a && *a; a++)
+		if (config_is_own_address(*a))
+			return xstrdup(*a);
+	return NULL;
+}
+
 int exchange(const struct machine *m, const struct proof *p, enum proof_kind how, const char *server,
 	     const struct buf *question, unsigned int wait_ms, struct buf *answer, struct err *e)
 {
-	const char *own = m->conf.address;
-	/* On loopback the kernel would connect from 127.0.0.1 for everybody, and the server checks the source address. */
-	struct dial to = { .from = config_is_loopback(own) ? own : NULL };
+	auto_free char *own = own_literal(m->conf.address);
+	struct dial to = { .from = own };
 	const struct channel_side side = { .id = how == PROOF_TOKEN ? p->token.id : NULL,
 					   .key = how == PROOF_TOKEN ? p->token.psk : NULL,
 					   .ca = p->ca,

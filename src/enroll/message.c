@@ -51,11 +51,13 @@ static char *leaf_key(const char *what, int i)
 int enroll_question_put(const struct enroll_question *q, struct buf *out, struct err *e)
 {
 	auto_free char *now = xasprintf("%lld", (long long)q->now), *sans = q->sans ? strv_join(q->sans, " ") : NULL;
+	auto_free char *member = q->member ? xasprintf(ID_FMT, q->member) : NULL;
 
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "NAME", q->name, e) < 0 ||
 	    keyfile_put(out, "ADDRESS", q->address, e) < 0 || keyfile_put(out, "SANS", sans, e) < 0 ||
 	    keyfile_put(out, "TIME", now, e) < 0 || keyfile_put(out, "MEMBERS", q->members, e) < 0 ||
-	    keyfile_put(out, "PORTS", q->ports, e) < 0 || keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0)
+	    keyfile_put(out, "PORTS", q->ports, e) < 0 || keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 ||
+	    keyfile_put(out, "MEMBER", member, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CSR", i);
@@ -119,6 +121,8 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	q->members = keyfile_copy(&k, "MEMBERS");
 	q->ports = keyfile_copy(&k, "PORTS");
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
+	if (!text_parse_id(keyfile_get(&k, "MEMBER"), &q->member))
+		q->member = 0;
 	if (keyfile_get(&k, "SANS"))
 		q->sans = text_split(keyfile_get(&k, "SANS"), BLANKS);
 	for (int i = 0; i < PKI_LEAVES; i++) {

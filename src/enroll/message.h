@@ -17,6 +17,7 @@ struct enroll_question {
 	char *members,
 		*ports; /* of the cluster that it is about to form (ROLE=cluster), as in member/forming.h; else NULL */
 	char *cluster_token;   /* likewise */
+	uint64_t member;       /* its member ID by its own word; 0: none */
 	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
 };
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enroll/rules.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "config/check.h"
@@ -11,36 +9,8 @@
 #include "pki/profile.h"
 
 #define CLOCK_SECONDS (30 * 60)
-/* A machine that enrolled and is waiting to be added is no member yet. */
-#define WAIT_SECONDS (7L * DAY)
-
-/* The hint of a refusal that has none of its own. */
-#define NEW_TOKEN "on the CA host: etcd-cluster token new; then on this machine: etcd-cluster setup"
-
-/* As sixteen bytes, IPv4 in its IPv6 form (RFC 4291, 2.5.5.2). False for what is no literal. */
-static bool parse_ip(const char *s, uint8_t ip[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	memcpy(ip, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, s, ip + sizeof(mapped)) == 1 || inet_pton(AF_INET6, s, ip) == 1;
-}
-
-/* The same address, or the same name. */
-static bool same(const char *a, const char *b)
-{
-	uint8_t x[16], y[16];
-
-	return parse_ip(a, x) && parse_ip(b, y) ? memcmp(x, y, sizeof(x)) == 0 : strcasecmp(a, b) == 0;
-}
-
-static bool has(char *const *v, const char *s)
-{
-	for (; v && *v; v++)
-		if (same(*v, s))
-			return true;
-	return false;
-}
+/* How long what a quorum or a token confirmed counts while no quorum can be asked. */
+#define TRUST_SECONDS (7L * DAY)
 
 static const struct config_member *member_called(const struct config *c, const char *name)
 {
@@ -99,93 +69,186 @@ static int check_cluster(const struct enroll_question *q, const struct enroll_fa
 	return check_same("CLIENT_PORT,PEER_PORT", q->ports, ports, e);
 }
 
-/* --- Nobody gets what is somebody else's. */
+/* --- Whose word there is for a name and an address. */
 
-/* ours: this name and address are one machine's, and it is the one that asks. */
-static bool clashes(const struct enroll_question *q, const char *name, const char *address, bool *ours)
+const struct enroll_record *enroll_rules_base(const struct enroll_facts *f)
 {
-	*ours = strcmp(q->name, name) == 0 && same(q->address, address);
-	return !*ours &&
-	       (same(q->name, name) || same(q->name, address) || same(q->address, name) || same(q->address, address));
+	return f->own && strcmp(f->own->key, f->key) == 0 ? f->own : NULL;
 }
 
-static int check_pair(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+/* The hint of a refusal that only a token for this very machine helps against. */
+static int need_token(const struct enroll_question *q, struct err *e)
 {
-	bool ours;
+	return err_hint(e,
+			"on the CA host: etcd-cluster token new --name %s --address %s; put the token into "
+			"ENROLL_TOKEN_FILE on this machine, then: etcd-cluster cert renew --force",
+			q->name, q->address);
+}
 
-	if (clashes(q, f->conf->name, f->conf->address, &ours) || ours)
-		return err_set(e, ERR_VERIFY, "%s=%s: the CA host itself has this name or address", q->name,
-			       q->address);
+/* A person's word that the address is this machine's: a token or MEMBERS. */
+static bool is_ordered(const struct enroll_question *q, const struct enroll_facts *f)
+{
+	const struct config_member *mine = member_called(f->conf, q->name);
+
+	return (f->token && f->token->address && enroll_same(f->token->address, q->address)) ||
+	       (mine && enroll_same(mine->address, q->address));
+}
+
+/* The machine has this name and address by its record, or a token that names it gives it what the former one had. */
+static bool is_recorded(const struct enroll_question *q, const struct enroll_facts *f)
+{
+	const struct enroll_record *base = enroll_rules_base(f);
+
+	if (!base && f->token && f->token->name)
+		base = f->record;
+	return base && enroll_same(base->address, q->address);
+}
+
+/* Only the connection says so; a name could be anybody's. */
+static bool is_from_source(const struct enroll_question *q, const struct enroll_facts *f)
+{
+	return config_is_ip(q->address) && enroll_same(q->address, f->source) &&
+	       !enroll_has(f->conf->extra_sans, q->address);
+}
+
+static int refuse_host(const struct enroll_question *q, struct err *e)
+{
+	return err_set(e, ERR_VERIFY, "%s=%s: the CA host itself has this name or address", q->name, q->address);
+}
+
+/* Another name or address than the others of MEMBERS and this host have, as text. */
+static int check_members(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct config *own = f->conf;
+
+	if (enroll_same(q->name, own->name) || enroll_same(q->name, own->address) ||
+	    enroll_same(q->address, own->name) || enroll_same(q->address, own->address))
+		return refuse_host(q, e);
 	for (size_t i = 0; i < f->conf->n_members; i++) {
 		const struct config_member *c = &f->conf->members[i];
 
-		if (!clashes(q, c->name, c->address, &ours))
+		if (!enroll_same(q->name, c->name) && !enroll_same(q->name, c->address) &&
+		    !enroll_same(q->address, c->name) && !enroll_same(q->address, c->address))
+			continue;
+		if (strcmp(q->name, c->name) == 0 && enroll_same(q->address, c->address))
 			continue;
 		(void)err_set(e, ERR_VERIFY, "%s=%s is not what MEMBERS on the CA host says: %s=%s", q->name,
 			      q->address, c->name, c->address);
 		return err_hint(e, "correct NAME and ADDRESS here, or MEMBERS there");
 	}
-	if (has(f->others, q->name)) {
-		(void)err_set(e, ERR_VERIFY, "the name %s is the address of another member", q->name);
-		return err_hint(e, "write another NAME= in cluster.conf");
-	}
-	/* A token for just this name and address is a person's word that it is so. */
-	if (has(f->others, q->address) && !(f->token && f->token->name && f->token->address)) {
-		(void)err_set(e, ERR_VERIFY, "another member of the cluster has the address %s", q->address);
-		return err_hint(e, "if that member is gone: etcd-cluster remove MEMBER, on a healthy one");
+	return 0;
+}
+
+/* Further names are for the server certificate only: those that all have, and those that a token gave this machine. */
+static int check_sans(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct enroll_record *base = enroll_rules_base(f);
+
+	for (char *const *san = q->sans; san && *san; san++) {
+		if (enroll_same(*san, q->name) || enroll_same(*san, q->address) ||
+		    enroll_has(f->conf->extra_sans, *san) || (f->token && enroll_has(f->token->sans, *san)) ||
+		    (base && enroll_has(base->sans, *san)))
+			continue;
+		(void)err_set(e, ERR_VERIFY, "%s is not among the EXTRA_SANS of the CA host", *san);
+		return err_hint(e, "add it there; or on the CA host: etcd-cluster token new --name %s --san %s",
+				q->name, *san);
 	}
 	return 0;
 }
 
-/* As etcd itself asks of its peers: who connects must be where its certificate says. */
+/* --- Nobody gets what is somebody else's. */
+
+static bool is_own(const struct enroll_question *q, const struct enroll_facts *f, const struct enroll_owner *o)
+{
+	return strcmp(o->name, q->name) == 0 ||
+	       (o->by == ENROLL_RECORD && f->own && strcmp(f->own->name, o->name) == 0);
+}
+
+/* Whether a stronger word than that by which it is the other's says that it is this machine's. */
+static bool outranks(const struct enroll_question *q, const struct enroll_facts *f, const struct enroll_owner *o)
+{
+	const struct enroll_record *base = enroll_rules_base(f);
+
+	if (o->by != ENROLL_RECORD && o->by != ENROLL_LIST)
+		return false;
+	/* A token for just this name and address is a person's word that it is so. */
+	if (f->token && f->token->name && f->token->address)
+		return true;
+	if (!base || strcmp(base->name, q->name) != 0 || !enroll_same(base->address, q->address))
+		return false;
+	return o->by == ENROLL_LIST || o->since < base->since;
+}
+
+static int refuse_overlap(const struct enroll_question *q, const struct enroll_owner *o, const char *what,
+			  struct err *e)
+{
+	switch (o->by) {
+	case ENROLL_HOST:
+		return err_set(e, ERR_VERIFY, "%s is not for %s: the CA host itself has it", what, q->name);
+	case ENROLL_MEMBERS:
+		(void)err_set(e, ERR_VERIFY, "%s is not for %s: by MEMBERS on the CA host it belongs to %s", what,
+			      q->name, o->name);
+		return err_hint(e, "correct NAME and ADDRESS here, or MEMBERS there");
+	case ENROLL_RECORD:
+	case ENROLL_LIST:
+		break;
+	}
+	(void)err_set(e, ERR_VERIFY, "another %s has %s",
+		      o->by == ENROLL_LIST ? "member of the cluster" : "machine with certificates of this CA", what);
+	return err_hint(e,
+			"if that machine is gone: etcd-cluster remove MEMBER, on the CA host; or there: etcd-cluster "
+			"token new --name %s --address %s",
+			q->name, q->address);
+}
+
+static int check_owners(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const bool by_source = !is_ordered(q, f) && !is_recorded(q, f);
+
+	for (size_t i = 0; i < f->owners.n; i++) {
+		const struct enroll_owner *o = &f->owners.list[i];
+		const char *what = is_own(q, f, o) && o->by != ENROLL_HOST
+					   ? NULL
+					   : enroll_overlap(q, f->addresses, f->conf->extra_sans, o);
+
+		if (what && !outranks(q, f, o))
+			return refuse_overlap(q, o, what, e);
+		/* A name that cannot be resolved may stand for any address. */
+		if (f->asked && by_source && o->unknown && !is_own(q, f, o)) {
+			(void)err_set(e, ERR_PENDING,
+				      "the CA host cannot resolve the address of %s, so it cannot tell whether %s "
+				      "belongs to it",
+				      o->name, q->address);
+			return err_hint(e, "repair DNS on the CA host, or write MEMBERS there with addresses");
+		}
+	}
+	return 0;
+}
+
+/* As etcd itself asks of its peers: who connects must be where its certificate says. Names prove nothing. */
 static int check_source(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const bool loopback = config_is_loopback(q->address);
+	const struct enroll_record *r = f->record;
+	char *const *at = f->addresses;
 
+	/* A name that cannot be resolved keeps the addresses on record. */
+	if (!at && r && enroll_same(r->address, q->address))
+		at = r->resolved;
 	if (loopback == config_is_loopback(f->source) &&
-	    (loopback || has(f->addresses, f->source) || same(q->address, f->source)))
+	    (loopback || enroll_has(at, f->source) || enroll_same(q->address, f->source)))
 		return 0;
-	(void)err_set(e, ERR_VERIFY, "this machine asks from %s, which is not what ADDRESS %s%s stands for", f->source,
-		      q->address, q->sans ? " or one of EXTRA_SANS" : "");
-	return err_hint(e, "write ADDRESS= or EXTRA_SANS= so that the address it connects from is in it");
-}
-
-static int check_sans(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
-{
-	for (char *const *san = q->sans; san && *san; san++) {
-		if (same(*san, q->name) || same(*san, q->address) || has(f->conf->extra_sans, *san) ||
-		    (f->token && has(f->token->sans, *san)) || (f->cert && has(f->cert->sans, *san)))
-			continue;
-		(void)err_set(e, ERR_VERIFY, "%s is not among the EXTRA_SANS of the CA host", *san);
-		return err_hint(e, "add it there, or on the CA host: etcd-cluster token new --san %s", *san);
-	}
-	return 0;
+	(void)err_set(e, ERR_VERIFY, "this machine asks from %s, which is not what ADDRESS %s stands for", f->source,
+		      q->address);
+	return err_hint(e, "write ADDRESS= so that the address that it connects from is in it");
 }
 
 /* --- With a token. */
 
-/* Never a name that a live member has. */
-static int check_alive(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
-{
-	if (f->view == ENROLL_ALIVE) {
-		(void)err_set(e, ERR_VERIFY, "a member of the cluster is called %s already, and it answers", q->name);
-		return err_hint(e, "write another NAME= in cluster.conf; or, on that member: etcd-cluster leave");
-	}
-	/*
-	 * Before the cluster has been there, nobody can be asked. One of MEMBERS at its address may be what the quorum is
-	 * waiting for.
-	 */
-	if (f->view != ENROLL_UNKNOWN || !f->formed || (!f->record && member_called(f->conf, q->name)))
-		return 0;
-	(void)err_set(e, ERR_PENDING, "the CA host cannot ask a quorum whether a member is called %s already", q->name);
-	return err_hint(e, "on the CA host: etcd-cluster status");
-}
-
-static int with_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+/* What the token itself says, whoever has the name. */
+static int check_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const struct token_entry *t = f->token;
-	const struct token_use *use = token_used_by(t, q->name);
-	const struct enroll_record *r = f->record;
 
 	if (f->gathers && !f->admitted && member_called(f->conf, q->name)) {
 		(void)err_set(e, ERR_PENDING,
@@ -194,7 +257,7 @@ static int with_token(const struct enroll_question *q, const struct enroll_facts
 	}
 	if (t->name && strcmp(t->name, q->name) != 0)
 		return err_set(e, ERR_VERIFY, "this token is for a machine called %s, not %s", t->name, q->name);
-	if (t->address && !same(t->address, q->address))
+	if (t->address && !enroll_same(t->address, q->address))
 		return err_set(e, ERR_VERIFY, "this token is for the address %s, not %s", t->address, q->address);
 	if (t->members && !member_called(f->conf, q->name))
 		return err_set(e, ERR_VERIFY, "this token is for those in MEMBERS of the CA host, and %s is not",
@@ -202,6 +265,39 @@ static int with_token(const struct enroll_question *q, const struct enroll_facts
 	if (t->expires <= f->now)
 		return err_set(e, ERR_VERIFY, "this token has expired: it was good until %s",
 			       clock_minute(t->expires).text);
+	return 0;
+}
+
+/* A new key for a name that another key has or had. */
+static int check_new_key(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct token_entry *t = f->token;
+	const struct enroll_record *r = f->record;
+	const struct enroll_tombstone *gone = f->tombstone;
+
+	/* Given to another key before: the machine was built anew, or it is not that machine. */
+	if (token_used_by(t, q->name) || (r && strcmp(r->token, t->token.id) == 0))
+		return err_set(e, ERR_VERIFY, "%s has enrolled with this token already, and with another key", q->name);
+	if (r && t->made <= r->since)
+		return err_set(e, ERR_VERIFY, "%s has enrolled on %s, after this token was made, and with another key",
+			       q->name, clock_minute(r->since).text);
+	if (gone && t->made <= gone->time)
+		return err_set(e, ERR_VERIFY, "%s was removed on %s, after this token was made", q->name,
+			       clock_minute(gone->time).text);
+	if ((r || gone) && !t->name)
+		return err_set(e, ERR_VERIFY, "%s had certificates for another key, and this token does not name it",
+			       q->name);
+	return 0;
+}
+
+/* 1 and 0 as enroll_rules. */
+static int judge_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct token_entry *t = f->token;
+	const struct token_use *use = token_used_by(t, q->name);
+
+	if (check_token(q, f, e) < 0)
+		return -1;
 	/* The answer got lost: the same machine asks again. */
 	if (use && strcmp(use->key, f->key) == 0)
 		return 0;
@@ -210,51 +306,190 @@ static int with_token(const struct enroll_question *q, const struct enroll_facts
 		return 1;
 	if (!use && token_left(t, f->now) == 0)
 		return err_set(e, ERR_VERIFY, "this token is used up");
-	if (!use && r && strcmp(r->key, f->key) == 0)
+	if (!use && f->record && strcmp(f->record->key, f->key) == 0)
 		return 1; /* the machine that had the name before */
-	/* Given to another key before: the machine was built anew, or it is not that machine. */
-	if (use || (r && strcmp(r->token, t->token.id) == 0))
-		return err_set(e, ERR_VERIFY, "%s has enrolled with this token already, and with another key", q->name);
-	if (r && t->made <= r->time)
-		return err_set(e, ERR_VERIFY, "%s has enrolled on %s, after this token was made, and with another key",
-			       q->name, clock_minute(r->time).text);
-	return check_alive(q, f, e) < 0 ? -1 : 1;
+	return check_new_key(q, f, e) < 0 ? -1 : 1;
+}
+
+/* A token for anybody gives a name that nobody has had, and that no DNS could have. */
+static int check_token_names(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const bool known = f->record && strcmp(f->record->key, f->key) == 0;
+
+	if (!f->token->name && !member_called(f->conf, q->name) && !known && strchr(q->name, '.'))
+		return err_set(e, ERR_VERIFY, "this token does not name %s, and a name with a dot needs that", q->name);
+	if (is_ordered(q, f) || is_recorded(q, f) || is_from_source(q, f))
+		return 0;
+	if (config_is_ip(q->address) && !enroll_same(q->address, f->source))
+		return check_source(q, f, e);
+	return err_set(e, ERR_VERIFY, "neither the token nor MEMBERS on the CA host gives %s the address %s", q->name,
+		       q->address);
+}
+
+static int no_quorum(const struct enroll_question *q, struct err *e)
+{
+	(void)err_set(e, ERR_PENDING, "the CA host cannot ask a quorum whether a member is called %s already", q->name);
+	return err_hint(e,
+			"on the CA host: etcd-cluster status; if the cluster cannot have a quorum without this "
+			"machine: etcd-cluster token new --recovery --name %s --address %s",
+			q->name, q->address);
+}
+
+/* Never a name that a live member has. */
+static int check_alive(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct enroll_record *r = f->record;
+	const bool same_key = r && strcmp(r->key, f->key) == 0;
+
+	if (f->admitted || token_used_by(f->token, q->name))
+		return 0;
+	if (f->view == ENROLL_ALIVE && !same_key) {
+		(void)err_set(e, ERR_VERIFY, "a member of the cluster is called %s already, and it answers", q->name);
+		return err_hint(e, "write another NAME= in cluster.conf; or, on that member: etcd-cluster leave");
+	}
+	if (f->view != ENROLL_UNKNOWN || !f->formed || f->token->recovery)
+		return 0;
+	/*
+	 * Before the cluster has been there, nobody can be asked. One of MEMBERS at its address may be what the quorum is
+	 * waiting for.
+	 */
+	if (!r && !f->tombstone && member_called(f->conf, q->name))
+		return 0;
+	return same_key && r->time + TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
 }
 
 /* --- With a certificate. */
 
-static int with_cert(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+/* A key that was replaced or removed, or that never was this machine's. */
+static int refuse_key(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	if (f->refused && !(f->record && strcmp(f->record->name, f->refused->name) == 0))
+		(void)err_set(e, ERR_VERIFY, "%s was removed on %s, and the CA host refuses its key for good",
+			      f->refused->name, clock_minute(f->refused->time).text);
+	else if (f->refused)
+		(void)err_set(e, ERR_VERIFY, "a newer key has replaced that of this machine's certificate on %s",
+			      clock_minute(f->record->since).text);
+	else
+		(void)err_set(e, ERR_VERIFY,
+			      "the key of this machine's certificate is not the one that %s has had since %s", q->name,
+			      clock_minute(f->record->since).text);
+	return need_token(q, e);
+}
+
+/* One of MEMBERS whose certificate was copied to it, or made by a CA host that kept no record. */
+static int check_unrecorded(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const struct config_member *mine = member_called(f->conf, q->name);
-	const struct enroll_record *r = f->record;
-	bool on_record = r && (strcmp(r->key, f->cert_key) == 0 || strcmp(r->former, f->cert_key) == 0 ||
-			       strcmp(r->key, f->key) == 0);
 
-	/* Another name for the same address: only where the CA host's own MEMBERS says so. */
-	if (!has(f->cert->sans, q->name) && !(mine && has(f->cert->sans, q->address))) {
-		(void)err_set(e, ERR_VERIFY, "this machine's certificate is not for the name %s", q->name);
-		return err_hint(e, "on the CA host: etcd-cluster token new --name %s --address %s", q->name,
-				q->address);
+	if (f->tombstone) {
+		(void)err_set(e, ERR_VERIFY, "%s was removed on %s", q->name, clock_minute(f->tombstone->time).text);
+		return need_token(q, e);
 	}
-	/* Made by another CA host since, it may be good; a certificate begins an hour before it is made (pki/sign.c). */
-	if (r && !on_record && f->cert->not_before < r->time)
-		return err_set(e, ERR_VERIFY,
-			       "this machine's certificate is older than the one that %s got on %s for another key",
-			       q->name, clock_minute(r->time).text);
-	if (f->formed && f->view == ENROLL_STRANGER && !(on_record && r->time + WAIT_SECONDS > f->now)) {
+	if (mine && enroll_same(mine->address, q->address) && enroll_has(f->cert->sans, q->name) &&
+	    enroll_has(f->cert->sans, q->address))
+		return 0;
+	(void)err_set(e, ERR_VERIFY,
+		      enroll_has(f->cert->sans, q->name)
+			      ? "%s is neither on record nor in MEMBERS of the CA host with %s"
+			      : "this machine's certificate is not for the name %s",
+		      q->name, q->address);
+	return need_token(q, e);
+}
+
+/* Another name than on record: only at the same address, and where MEMBERS of this host says so. */
+static int check_rename(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	const struct config_member *mine = member_called(f->conf, q->name);
+
+	if (!f->record && !f->tombstone && mine && enroll_same(mine->address, q->address) &&
+	    enroll_same(f->own->address, q->address))
+		return 0;
+	(void)err_set(e, ERR_VERIFY, "this machine's certificate is not for the name %s", q->name);
+	return need_token(q, e);
+}
+
+/* Another address than on record: MEMBERS says so, or the connection comes from it (check_move). */
+static int check_cert_address(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	/* Whether it is one is learned from the membership list. */
+	const bool member = f->own->member != 0 || !f->asked;
+
+	if (is_ordered(q, f) || is_recorded(q, f))
+		return 0;
+	if (member && !member_called(f->conf, q->name) && is_from_source(q, f))
+		return 0;
+	if (member && config_is_ip(q->address) && !enroll_same(q->address, f->source))
+		return check_source(q, f, e);
+	(void)err_set(e, ERR_VERIFY, "the address of %s on record is %s, not %s", q->name, f->own->address, q->address);
+	return need_token(q, e);
+}
+
+static int judge_cert(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	if (f->refused || (!f->own && f->record))
+		return refuse_key(q, f, e);
+	if (strcmp(f->key, f->cert_key) != 0) {
+		(void)err_set(e, ERR_VERIFY, "a new key of %s needs a token", q->name);
+		return need_token(q, e);
+	}
+	if (!f->own)
+		return check_unrecorded(q, f, e);
+	if (strcmp(f->own->name, q->name) != 0)
+		return check_rename(q, f, e);
+	return check_cert_address(q, f, e);
+}
+
+/* A move that only the connection shows. */
+static int check_move(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	if (!f->own || is_ordered(q, f) || is_recorded(q, f))
+		return 0;
+	if (f->view == ENROLL_MEMBER && f->vacant)
+		return 0;
+	(void)err_set(e, ERR_PENDING, "%s cannot move from %s to %s yet: %s", q->name, f->own->address, q->address,
+		      f->view == ENROLL_UNKNOWN	   ? "the CA host cannot ask a quorum"
+		      : f->view == ENROLL_STRANGER ? "the cluster does not have it as a member"
+						   : "something answers at the former address");
+	return err_hint(e, "stop etcd there; or write the new address into MEMBERS of the CA host");
+}
+
+/* Only members get certificates for a certificate. */
+static int check_member(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	if (!f->formed || f->view == ENROLL_MEMBER || f->view == ENROLL_ALIVE)
+		return 0;
+	if (f->view == ENROLL_UNKNOWN)
+		return f->own && f->own->time + TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
+	if (!f->own || f->own->member != 0)
 		(void)err_set(e, ERR_VERIFY, "%s is not a member of the cluster any more", q->name);
-		return err_hint(e, "on the CA host: etcd-cluster token new; then here: etcd-cluster join ADDRESS");
-	}
-	return 0;
+	else
+		(void)err_set(e, ERR_PENDING, "%s is not a member of the cluster yet", q->name);
+	return need_token(q, e);
+}
+
+/* The rules that need nobody else. 1 and 0 as enroll_rules. */
+static int judge(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	int rc;
+
+	if (check_name(q, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
+	    check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
+		return -1;
+	if (f->token && f->refused)
+		return refuse_key(q, f, e);
+	rc = f->token ? judge_token(q, f, e) : judge_cert(q, f, e);
+	if (rc < 0 || (f->token && check_token_names(q, f, e) < 0))
+		return -1;
+	return check_sans(q, f, e) < 0 ? -1 : rc;
 }
 
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
-	int rc;
+	int rc = judge(q, f, e);
 
-	if (check_name(q, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 || check_pair(q, f, e) < 0 ||
-	    check_source(q, f, e) < 0 || check_sans(q, f, e) < 0)
-		return -1;
-	rc = f->token ? with_token(q, f, e) : with_cert(q, f, e);
-	return rc < 0 ? err_hint(e, NEW_TOKEN) : rc;
+	if (rc >= 0 && f->asked &&
+	    (check_source(q, f, e) < 0 || (f->token ? check_alive(q, f, e) : check_member(q, f, e)) < 0 ||
+	     (f->cert && check_move(q, f, e) < 0)))
+		rc = -1;
+	return rc < 0 && !e->hint[0] ? need_token(q, e) : rc;
 }

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gets certificates: one decision over facts that the caller gathered. Asks nobody, changes nothing.
+ * Who gets certificates: one decision over facts that the caller gathered (enroll/facts.h). Asks nobody, changes
+ * nothing.
+ *
+ * Names and addresses come from a token that names them, from MEMBERS of this host, or from the record of the machine.
+ * What etcd says can only refuse: whoever has a client certificate can change it.
  */
 #pragma once
 
 #include "adapter/x509.h"
 #include "enroll/message.h"
+#include "enroll/owner.h"
 #include "enroll/record.h"
 #include "enroll/token_store.h"
 
-/* What etcd says about the name. */
+/* What a quorum says about the machine: by the member ID on record, else by its name. */
 enum enroll_view {
 	ENROLL_UNKNOWN,	 /* no quorum could be asked */
-	ENROLL_STRANGER, /* no member has it */
-	ENROLL_MEMBER,	 /* a member has it, which does not answer */
-	ENROLL_ALIVE,	 /* a member has it and answers */
+	ENROLL_STRANGER, /* no member is it */
+	ENROLL_MEMBER,	 /* a member is it, which does not answer */
+	ENROLL_ALIVE,	 /* a member is it and answers */
 };
 
 /* What the CA host knows. Keys are the SHA-256 of a SubjectPublicKeyInfo, hex. token and cert: exactly one is set. */
@@ -25,15 +30,22 @@ struct enroll_facts {
 	bool admitted;			 /* and its record names the disk that this name reported from this source */
 	bool formed;			 /* this host has an identity: the cluster has been healthy before */
 	char *key;			 /* of the machine's peer key, which it proved to have */
-	const struct token_entry *token; /* it showed that it has this token (found with the lock held) */
+	const struct token_entry *token; /* it showed that it has this token */
 	const struct x509_info
 		*cert;	    /* it showed that it has the key of this certificate of our CA, whose CN is PKI_PEER_CN */
 	char *cert_key;	    /* of that certificate */
 	const char *source; /* address that it connected from, as text */
-	char **addresses;   /* strv of IP literals that address and sans stand for, names resolved; or NULL */
-	const struct enroll_record *record; /* of that name, or NULL */
+	const struct enroll_record *record;	  /* of that name, or NULL */
+	const struct enroll_record *own;	  /* of the key that it proved or showed, or NULL */
+	const struct enroll_tombstone *tombstone; /* of that name, or NULL */
+	const struct enroll_tombstone *refused;	  /* that has the key that it proved or showed, or NULL */
+	struct enroll_owners owners;		  /* of all names and addresses; of ENROLL_LIST only when asked */
+
+	/* What others have to be asked for. */
+	bool asked;
+	char **addresses; /* strv of the IP literals that ADDRESS stands for; NULL: it cannot be resolved */
 	enum enroll_view view;
-	char **others; /* strv: names and addresses of all other members that etcd lists, or NULL */
+	bool vacant; /* nothing answers where the machine was, by its record */
 };
 
 /*
@@ -41,8 +53,12 @@ struct enroll_facts {
  * 1: sign, and with a token this is a use of it (token_store_use). 0: sign; the token's use was counted already, or
  * there is none. -1: no. ERR_PENDING: it may be otherwise later (clocks, etcd does not answer); ERR_VERIFY: refused
  * for good. Message and hint are for the machine that asks, and hold nothing that it did not say or may not know.
+ * Unless f->asked, only the rules that need nobody else are applied: what they refuse is not worth a question.
  */
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
+
+/* The record whose names a request for this key may have without anybody's word. NULL: none. */
+const struct enroll_record *enroll_rules_base(const struct enroll_facts *f);
 
 /* False when two clocks are too far apart for certificates that one dates and the other checks. */
 bool enroll_clocks_agree(time_t theirs, time_t ours);

@@ -6,19 +6,14 @@
 #include <string.h>
 
 #include "adapter/channel.h"
-#include "adapter/probe.h"
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enroll/facts.h"
 #include "enroll/gather.h"
-#include "enroll/rules.h"
-#include "member/endpoint.h"
-#include "member/health.h"
-#include "member/identity.h"
+#include "member/forming.h"
 #include "pki/check.h"
 #include "pki/sign.h"
-
-#define SURVEY_MS 2000 /* for each of etcd's answers; all members are asked at once */
 
 /* One client, and all that is known about it. */
 struct client {
@@ -27,11 +22,12 @@ struct client {
 	struct enroll_question q;
 	x509_key *keys[PKI_LEAVES]; /* that it proved to have; NULL: not asked for */
 	struct pki_pair ca;
-	struct enroll_facts facts; /* its token, cert and record are these three */
+	struct enroll_facts facts; /* its token, cert and records are these three */
 	struct token_entry token;
 	struct x509_info cert;
-	struct enroll_record record;
+	struct enroll_known known;
 	struct buf serials;
+	time_t end; /* of the certificates */
 };
 
 #define auto_client cleanup(client_free)
@@ -46,10 +42,10 @@ static void client_free(struct client *c)
 	free(c->facts.key);
 	free(c->facts.cert_key);
 	strv_free(c->facts.addresses);
-	strv_free(c->facts.others);
+	enroll_owners_free(&c->facts.owners);
 	token_entry_free(&c->token);
 	x509_info_free(&c->cert);
-	enroll_record_free(&c->record);
+	enroll_known_free(&c->known);
 	buf_free(&c->serials);
 }
 
@@ -144,81 +140,30 @@ static int identify(struct client *c, struct err *e)
 	return 0;
 }
 
-/* Adds the IP literals that a name stands for; one that cannot be resolved stands for none. */
-static void resolve(const char *name, char ***addresses)
-{
-	struct err unknown = { 0 };
-	auto_strv char **found = name[0] == '*' ? NULL : probe_resolve(name, &unknown);
-
-	strv_add_all(addresses, found);
-}
-
-/* A member without a name has not started yet: it may be the one that asks. */
-static void add_other(char ***others, const struct member *one)
-{
-	if (!one->name[0])
-		return;
-	strv_add(others, one->name);
-	for (char **u = one->peer_urls; u && *u; u++) {
-		auto_free char *host = NULL;
-		uint16_t port;
-
-		if (endpoint_split(*u, &host, &port))
-			strv_add(others, host);
-	}
-}
-
-/* What etcd knows of the name; ENROLL_UNKNOWN when nobody can be asked. */
-static enum enroll_view ask_etcd(struct client *c)
-{
-	cleanup(member_survey_free) struct member_survey s = { 0 };
-	enum enroll_view view = ENROLL_STRANGER;
-	struct err why = { 0 };
-
-	if (member_survey(c->m, SURVEY_MS, &s, &why) < 0 || !s.agreed)
-		return ENROLL_UNKNOWN;
-	for (const struct member *one = s.list; one < s.list + s.n; one++) {
-		if (!one->listed)
-			continue;
-		if (strcmp(one->name, c->q.name) == 0)
-			view = one->answers ? ENROLL_ALIVE : ENROLL_MEMBER;
-		else
-			add_other(&c->facts.others, one);
-	}
-	return view;
-}
-
-/* What others have to be asked for, which takes time: without the lock. */
-static int gather_facts(struct client *c, struct err *e)
-{
-	cleanup(identity_free) struct identity id = { 0 };
-	int rc = identity_read(c->m, &id, e);
-
-	if (rc < 0)
-		return -1;
-	c->facts.formed = rc > 0;
-	c->facts.view = rc > 0 ? ask_etcd(c) : ENROLL_UNKNOWN;
-	c->facts.gathers = forming_gathers(c->m);
-	c->facts.admitted = c->facts.gathers && gather_admits(c->m, c->q.name, c->facts.source);
-	resolve(c->q.address, &c->facts.addresses);
-	for (char **s = c->q.sans; s && *s; s++)
-		resolve(*s, &c->facts.addresses);
-	return 0;
-}
-
-/* 1: and a use of the token, 0, -1: as enroll_rules. */
-static int decide(struct client *c, struct err *e)
+/*
+ * As enroll_rules, on what is on this host now. The first time before anybody is asked: a stranger must not have this
+ * host search DNS and etcd for nothing.
+ */
+static int judge(struct client *c, struct err *e)
 {
 	int rc = c->facts.cert ? 1 : token_store_find(c->m, channel_id(c->channel), &c->token, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(c->channel));
-	rc = rc < 0 ? -1 : enroll_record_read(c->m, c->q.name, &c->record, e);
-	if (rc < 0)
+	if (rc < 0 || enroll_facts_load(c->m, &c->q, &c->known, &c->facts, e) < 0)
 		return -1;
 	c->facts.token = c->facts.cert ? NULL : &c->token;
-	c->facts.record = rc > 0 ? &c->record : NULL;
 	return enroll_rules(&c->q, &c->facts, e);
+}
+
+static int gather_facts(struct client *c, struct err *e)
+{
+	c->facts.gathers = forming_gathers(c->m);
+	c->facts.admitted = c->facts.gathers && gather_admits(c->m, c->q.name, c->facts.source);
+	if (judge(c, e) < 0)
+		return -1;
+	enroll_facts_ask(c->m, &c->q, &c->known, &c->facts);
+	return 0;
 }
 
 static int sign(struct client *c, struct enroll_reply *r, struct err *e)
@@ -237,17 +182,42 @@ static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 		if (!cert)
 			return -1;
 		x509_describe(cert, &info);
+		c->end = info.not_after > c->end ? info.not_after : c->end;
 		buf_printf(&c->serials, "%s%s:%s", c->serials.len > 0 ? " " : "", p->verb, info.serial);
 	}
 	buf_add(&r->made.ca_pem, c->ca.pem.data, c->ca.pem.len);
 	return 0;
 }
 
-/* All that must not happen twice at once. */
+/* A key that this one replaces is refused from now on; a record under the former name of the machine is dropped. */
+static int write_record(struct client *c, struct err *e)
+{
+	cleanup(enroll_record_free) struct enroll_record next = { .name = NULL };
+	const struct enroll_record *old = c->facts.record, *base = enroll_rules_base(&c->facts);
+
+	enroll_next_record(&c->q, &c->known, &c->facts, &next);
+	enroll_grants_add(&next.grants, c->end, buf_str(&c->serials), c->m->now);
+	if (old && strcmp(old->key, next.key) != 0 && enroll_record_bury(c->m, old->name, e) < 0)
+		return -1;
+	if (enroll_record_write(c->m, &next, e) < 0)
+		return -1;
+	return base && strcmp(base->name, next.name) != 0 && enroll_record_drop(c->m, base->name, e) < 0 ? -1 : 0;
+}
+
+static int check_many(const struct client *c, struct err *e)
+{
+	const struct enroll_record *base = enroll_rules_base(&c->facts);
+
+	if (!base || base->grants.n < ENROLL_GRANTS_MAX)
+		return 0;
+	return err_set(e, ERR_VERIFY, "%s got %zu sets of certificates that are still valid, and gets no more",
+		       c->q.name, base->grants.n);
+}
+
+/* All that must not happen twice at once. What the cluster has removed is learned first. */
 static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 {
 	auto_close int lock = token_store_lock(c->m, e);
-	const struct enroll_facts *f = &c->facts;
 	struct err unswept = { 0 };
 	int use;
 
@@ -255,21 +225,15 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 		return -1;
 	if (token_store_sweep(c->m, &unswept) < 0)
 		log_error(LOG_WARNING, &unswept);
-	use = decide(c, e);
-	if (use < 0 || sign(c, r, e) < 0)
+	if (enroll_learn(c->m, &c->known.list, e) < 0)
 		return -1;
-	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, f->key, e) < 0)
+	token_entry_free(&c->token);
+	use = judge(c, e);
+	if (use < 0 || check_many(c, e) < 0 || sign(c, r, e) < 0)
 		return -1;
-	const struct enroll_record record = { .name = c->q.name,
-					      .address = c->q.address,
-					      .key = f->key,
-					      .former =
-						      f->cert && strcmp(f->cert_key, f->key) != 0 ? f->cert_key : NULL,
-					      .token = f->cert ? c->record.token : c->token.token.id,
-					      .serials = c->serials.data,
-					      .time = c->m->now };
-
-	return enroll_record_write(c->m, &record, e);
+	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, c->facts.key, e) < 0)
+		return -1;
+	return write_record(c, e);
 }
 
 static int load_ca(struct client *c, struct err *e)

@@ -15,9 +15,10 @@
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e) MUST_CHECK;
 
 /*
- * Whether the server is to run (open.c). On a CA host (ca.crt and ca.key are there), and on the first of MEMBERS while
+ * Whether the server is to run. On a CA host (ca.crt and ca.key are there), and on the first of MEMBERS while
  * the cluster is formed: with ROLE=cluster takes the token of ENROLL_TOKEN_FILE into the store for the other MEMBERS;
- * removes spent tokens; opens the enrolment port while somebody may come: other MEMBERS, a cluster that was joined,
- * tokens, enrolled machines. On any other machine closes it. Needs machine_lock. 1 changed, 0, -1.
+ * removes spent tokens; learns who was removed from the cluster (facts.h); opens the enrolment port while somebody may
+ * come: other MEMBERS, a cluster that was joined, tokens, enrolled machines. On any other machine closes it. Needs
+ * machine_lock. 1 changed, 0, -1.
  */
 int enroll_open(const struct machine *m, struct err *e) MUST_CHECK;

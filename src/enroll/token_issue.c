@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/check.h"
 #include "config/machine.h"
+#include "enroll/facts.h"
 #include "enroll/server.h"
 #include "pki/origin.h"
 
@@ -56,6 +57,10 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 		if (why)
 			return err_set(e, ERR_CONFIG, "--san %s %s", *s, why);
 	}
+	if (o->recovery && (!o->name || !o->address)) {
+		(void)err_set(e, ERR_CONFIG, "--recovery needs --name and --address");
+		return err_hint(e, "etcd-cluster token new --recovery --name NAME --address ADDRESS");
+	}
 	if (o->name && o->uses != 1)
 		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
 	if ((o->name && strcmp(o->name, c->name) == 0) || (o->address && strcmp(o->address, c->address) == 0))
@@ -76,6 +81,7 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 	*t = (struct token_entry){ .made = m->now,
 				   .expires = m->now + (time_t)order->hours * 3600,
 				   .uses = order->uses,
+				   .recovery = order->recovery,
 				   .name = order->name ? xstrdup(order->name) : NULL,
 				   .address = order->address ? xstrdup(order->address) : NULL };
 	strv_add_all(&t->sans, order->sans);
@@ -84,6 +90,9 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 		return -1;
 	if (m->dry_run)
 		return 1;
+	/* Who was removed until now: the token is to be the later one. */
+	if (enroll_learn_now(m, e) < 0)
+		return -1;
 	token_new(text);
 	token_derive(text, &t->token);
 	{

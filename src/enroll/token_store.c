@@ -62,7 +62,8 @@ static char *path_of(const struct machine *m, const char *id)
 int token_store_lock(const struct machine *m, struct err *e)
 {
 	auto_free char *lock = xasprintf("%s/lock", m->at.enroll);
-	auto_free char *records = xasprintf("%s/members", m->at.enroll);
+	auto_free char *records = xasprintf("%s/members", m->at.enroll),
+		       *removed = xasprintf("%s/removed", m->at.enroll);
 	auto_free char *dir = tokens_dir(m);
 	int fd;
 
@@ -72,6 +73,7 @@ int token_store_lock(const struct machine *m, struct err *e)
 	if (fd >= 0) {
 		file_sweep(m->at.enroll);
 		file_sweep(records);
+		file_sweep(removed);
 		file_sweep(dir);
 	}
 	return fd;
@@ -105,6 +107,7 @@ static bool parse(const struct keyfile *k, struct token_entry *t)
 		return false;
 	t->uses = (unsigned int)uses;
 	t->members = keyfile_get(k, "MEMBERS") != NULL;
+	t->recovery = keyfile_get(k, "RECOVERY") != NULL;
 	t->name = keyfile_copy(k, "NAME");
 	t->address = keyfile_copy(k, "ADDRESS");
 	t->sans = sans ? text_split(sans, BLANKS) : NULL;
@@ -142,6 +145,7 @@ static int render(const struct token_entry *t, struct buf *text, struct err *e)
 		   t->uses);
 	explicit_bzero(psk, sizeof(psk));
 	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
+	    keyfile_put(text, "RECOVERY", t->recovery ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
 	    keyfile_put(text, "SANS", sans, e) < 0)
 		return -1;

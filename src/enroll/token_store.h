@@ -22,6 +22,7 @@ struct token_entry {
 	time_t made, expires;
 	unsigned int uses; /* how many machines in all */
 	bool members;	   /* for those of MEMBERS only */
+	bool recovery;	   /* also while no quorum can be asked */
 	char *name;	   /* for this one only, or NULL */
 	char *address;	   /* for this one only, or NULL */
 	char **sans;	   /* that it may have beside EXTRA_SANS; strv or NULL */

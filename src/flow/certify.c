@@ -140,13 +140,23 @@ static enum pki_todo most(const struct pki_run *w)
 	return top;
 }
 
-/* What each leaf needs, and why. */
+static bool has_token(const struct pki_run *w)
+{
+	auto_token struct token token = { 0 };
+	struct err unfit = { 0 };
+
+	return token_read_file(w->m, &token, &unfit) > 0;
+}
+
+/* What each leaf needs, and why. Who takes the place of a member comes with new keys: those of that one end with it. */
 static void decide(struct pki_run *w, const struct order *o)
 {
+	const bool replaces = w->m->conf.replace && w->origin == PKI_ENROLLED && has_token(w);
+
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (o->names && !strv_has(o->names, pki_profile(i)->name))
 			continue;
-		w->todo[i] = w->origin == PKI_NEW_CA
+		w->todo[i] = w->origin == PKI_NEW_CA || replaces
 				     ? PKI_REKEY
 				     : pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], &w->why[i]);
 		if (w->todo[i] == PKI_FINE && o->force) {
@@ -275,12 +285,79 @@ static int make_certs(struct pki_run *w, struct err *e)
 	return pki_sign_here(w, keys, e);
 }
 
+/* Whether new keys may get what the present ones are refused: those of a removed machine are, for good. */
+static bool may_rekey(const struct pki_run *w, const struct err *e)
+{
+	return w->origin == PKI_ENROLLED && e->class == ERR_VERIFY && !w->fresh[PKI_PEER] && has_token(w);
+}
+
+/*
+ * New keys of a machine that has certificates wait beside pki until these are in place: a run that was killed after the
+ * answer asks again with the same keys, for which the used token is still good.
+ */
+static char *waiting_dir(const struct machine *m)
+{
+	return xasprintf("%s.keys", m->at.pki);
+}
+
+static int keep_keys(struct pki_run *w, struct err *e)
+{
+	auto_free char *dir = waiting_dir(w->m);
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		auto_free char *path = xasprintf("%s/%s.key", dir, pki_profile(i)->name);
+		auto_buf struct buf pem = { 0 };
+		struct err unread = { 0 };
+		x509_key *before = w->fresh[i] && file_exists(path) ? x509_key_read(path, &unread) : NULL;
+
+		if (!w->fresh[i])
+			continue;
+		if (before && x509_key_is(before, w->m->conf.key_type)) {
+			x509_key_free_ptr(&w->fresh[i]);
+			w->fresh[i] = before;
+			continue;
+		}
+		x509_key_free_ptr(&before);
+		x509_key_pem(w->fresh[i], &pem);
+		if (file_mkdirs(dir, FILE_MODE(0700), e) < 0 ||
+		    file_replace(path, FILE_MODE(0600), pem.data, pem.len, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int drop_kept_keys(const struct machine *m, struct err *e)
+{
+	auto_free char *dir = waiting_dir(m);
+
+	return file_exists(dir) ? file_remove_tree(dir, e) : 0;
+}
+
+static int make_keys(struct pki_run *w, struct err *e)
+{
+	if (pki_make_keys(w, e) < 0)
+		return -1;
+	return w->origin == PKI_ENROLLED && has_token(w) ? keep_keys(w, e) : 0;
+}
+
+static int rekey(struct pki_run *w, struct err *e)
+{
+	log_error(LOG_WARNING, e);
+	log_info("asking again with new keys and the token of %s", w->m->conf.enroll_token_file);
+	err_clear(e);
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		w->todo[i] = PKI_REKEY;
+		x509_key_free_ptr(&w->fresh[i]);
+	}
+	return make_keys(w, e) < 0 ? -1 : make_certs(w, e);
+}
+
 /* 1 done; 0 the CA host issued none, and the present ones will do until it does. asked: a person wants them now. */
 static int issue(struct pki_run *w, bool asked, struct err *e)
 {
-	if (pki_make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
+	if (make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
-	if (make_certs(w, e) < 0) {
+	if (make_certs(w, e) < 0 && (!may_rekey(w, e) || rekey(w, e) < 0)) {
 		if (w->origin != PKI_ENROLLED || asked || !usable(w))
 			return -1;
 		log_error(LOG_WARNING, e);
@@ -324,6 +401,8 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 		if (rc <= 0)
 			return rc;
 	}
+	if (!w->m->dry_run && drop_kept_keys(w->m, e) < 0)
+		return -1;
 	/* A used token is of no use to anybody but a thief; while the cluster is formed it is still in use. */
 	if (!w->m->dry_run && from_ca_host(w) && !is_forming(w->m) && token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_WARNING, &lost);

@@ -3,6 +3,8 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
+#include "enroll/record.h"
+#include "enroll/token_store.h"
 #include "member/env.h"
 #include "pki/pair.h"
 #include "release/release.h"
@@ -62,4 +64,20 @@ int common_stop(const struct machine *m, unsigned int seconds, struct err *e)
 		clock_sleep(LOOK_MS);
 	}
 	return 0;
+}
+
+int common_forget(const struct machine *m, const char *name, uint64_t id, struct err *e)
+{
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	auto_close int lock = -1;
+
+	if (!file_exists(m->at.enroll) || !*name)
+		return 0;
+	lock = token_store_lock(m, e);
+	if (lock < 0 || enroll_record_read(m, name, &r, e) < 0)
+		return -1;
+	/* The machine that takes the place of the removed one may have its certificates already. */
+	if (r.not_member == id || (r.member != 0 && r.member != id))
+		return 0;
+	return enroll_record_bury(m, name, e) < 0 ? -1 : 0;
 }

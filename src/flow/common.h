@@ -18,3 +18,9 @@ int common_write_env(const struct machine *m, struct err *e) MUST_CHECK;
  * still runs is ERR_FAIL, or ERR_CONFIG with 0 seconds.
  */
 int common_stop(const struct machine *m, unsigned int seconds, struct err *e) MUST_CHECK;
+
+/*
+ * On a CA host: the keys of the machine that was this member get nothing any more. Another CA host learns it from the
+ * membership list.
+ */
+int common_forget(const struct machine *m, const char *name, uint64_t id, struct err *e) MUST_CHECK;

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
 #include "flow/common.h"
 #include "member/membership.h"
 #include "member/removal.h"
@@ -64,17 +62,6 @@ static int look(const struct machine *m, const char *member, bool force, struct 
 	return removal_check(s, *one, e) < 0 ? -1 : 1;
 }
 
-/* The enrolment server must not accept its certificates again. */
-static int forget(const struct machine *m, const char *name, struct err *e)
-{
-	auto_close int lock = -1;
-
-	if (!file_exists(m->at.enroll))
-		return 0;
-	lock = token_store_lock(m, e);
-	return lock < 0 || enroll_record_drop(m, name, e) < 0 ? -1 : 0;
-}
-
 int remove_run(const struct machine *m, const char *member, bool force, struct err *e)
 {
 	cleanup(member_survey_free) struct member_survey s = { 0 };
@@ -94,7 +81,7 @@ int remove_run(const struct machine *m, const char *member, bool force, struct e
 		log_info("would remove member %s", what);
 		return 1;
 	}
-	if (membership_remove(m, one->id, e) < 0 || forget(m, one->name, e) < 0)
+	if (membership_remove(m, one->id, e) < 0 || common_forget(m, one->name, one->id, e) < 0)
 		return -1;
 	log_info("member %s was removed", what);
 	removal_report(&s, one);

@@ -20,12 +20,24 @@ struct run {
 	char **sans;
 	const char *dir; /* where the files go; NULL: into the archive */
 	struct archive *tar;
+	struct pki_bundled *made;
+	struct buf serials;
 };
 
 static void run_free(struct run *r)
 {
 	pki_pair_free(&r->ca);
 	strv_free(r->sans);
+	buf_free(&r->serials);
+}
+
+void pki_bundled_free(struct pki_bundled *made)
+{
+	free(made->name);
+	free(made->address);
+	free(made->key);
+	free(made->serials);
+	*made = (struct pki_bundled){ 0 };
 }
 
 static int put(struct run *r, const char *name, const char *ext, mode_t mode, const struct buf *data, struct err *e)
@@ -87,6 +99,21 @@ static int check_members(const struct config *c, const char *name, const char *a
 	return 0;
 }
 
+static int note(struct run *r, const struct pki_profile *p, x509_key *key, const struct buf *pem, struct err *e)
+{
+	cleanup(x509_info_free) struct x509_info info = { 0 };
+	auto_cert x509_cert *cert = x509_cert_parse(pem, p->name, e);
+
+	if (!cert)
+		return -1;
+	x509_describe(cert, &info);
+	buf_printf(&r->serials, "%s%s:%s", r->serials.len > 0 ? " " : "", p->verb, info.serial);
+	r->made->end = info.not_after > r->made->end ? info.not_after : r->made->end;
+	if (p == pki_profile(PKI_PEER))
+		r->made->key = x509_key_fingerprint(key);
+	return 0;
+}
+
 /* A new key and its certificate. */
 static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 {
@@ -94,7 +121,7 @@ static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 	auto_buf struct buf key_pem = { 0 }, cert = { 0 };
 	auto_want struct pki_want want = pki_want(r->name, r->address, r->sans, p);
 
-	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0)
+	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0 || note(r, p, key, &cert, e) < 0)
 		return -1;
 	x509_key_pem(key, &key_pem);
 	return put(r, p->name, "key", 0600, &key_pem, e) < 0 ? -1 : put(r, p->name, "crt", 0644, &cert, e);
@@ -146,12 +173,14 @@ bool pki_bundle_is_tar(const char *out)
 	return text_ends(out, ".tar") && strlen(out) > strlen(".tar");
 }
 
-int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name, char **address, struct err *e)
+int pki_bundle(const struct machine *m, const struct pki_bundle *b, struct pki_bundled *made, struct err *e)
 {
-	cleanup(run_free) struct run r = { .m = m };
+	cleanup(run_free) struct run r = { .m = m, .made = made };
 	int rc;
 
-	if (parse(b->member, name, address, e) < 0 || check_members(&m->conf, *name, *address, e) < 0)
+	*made = (struct pki_bundled){ 0 };
+	if (parse(b->member, &made->name, &made->address, e) < 0 ||
+	    check_members(&m->conf, made->name, made->address, e) < 0)
 		return -1;
 	for (char *const *san = b->sans; san && *san; san++)
 		if (config_check_san(*san))
@@ -159,13 +188,14 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, char **name,
 	if (pki_sign_load(m, &r.ca, e) < 0 || pki_check_absent(b->out, e) < 0)
 		return -1;
 	if (m->dry_run) {
-		log_info("would write the certificates and keys of %s=%s to %s", *name, *address, b->out);
+		log_info("would write the certificates and keys of %s=%s to %s", made->name, made->address, b->out);
 		return 1;
 	}
-	r.name = *name;
-	r.address = *address;
+	r.name = made->name;
+	r.address = made->address;
 	strv_add_all(&r.sans, m->conf.extra_sans);
 	strv_add_all(&r.sans, b->sans);
 	rc = pki_bundle_is_tar(b->out) ? write_tar(&r, b->out, e) : write_dir(&r, b->out, e);
+	made->serials = xstrdup(buf_str(&r.serials));
 	return rc < 0 ? -1 : 1;
 }

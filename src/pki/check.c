@@ -41,8 +41,13 @@ static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 /* Compares what a leaf contains with what it must. NULL: the same. */
 static char *wrong_content(const struct machine *m, const struct pki_profile *profile, const struct x509_info *info)
 {
-	auto_want struct pki_want want = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, profile);
-	auto_free char *has = strv_join(info->sans, " "), *should = strv_join(want.sans, " ");
+	struct pki_profile before = *profile;
+
+	before.shared = true; /* the EXTRA_SANS of a peer certificate of an earlier version go when it is renewed */
+	auto_want struct pki_want want = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, profile),
+				  former = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, &before);
+	auto_free char *has = strv_join(info->sans, " "), *should = strv_join(want.sans, " "),
+		       *would = strv_join(former.sans, " ");
 
 	if (info->ca)
 		return xstrdup("is a CA, which a leaf must not be");
@@ -50,7 +55,7 @@ static char *wrong_content(const struct machine *m, const struct pki_profile *pr
 		return xasprintf("has CN %s instead of %s", info->cn, want.cn);
 	if (!info->client || info->server != want.server)
 		return xasprintf("is not for %s", want.server ? "servers and clients" : "clients only");
-	if (strcmp(has, should) != 0)
+	if (strcmp(has, should) != 0 && strcmp(has, would) != 0)
 		return xasprintf("is valid for %s instead of %s", *has ? has : "no name", *should ? should : "no name");
 	return NULL;
 }

@@ -15,7 +15,7 @@
  * the other two are kubeadm's.
  */
 static const struct pki_profile profiles[] = {
-	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .needed = true },
+	[PKI_SERVER] = { .name = "server", .verb = "server", .server = true, .shared = true, .needed = true },
 	[PKI_PEER] = { .name = "peer", .verb = "peer", .cn = PKI_PEER_CN, .server = true, .needed = true },
 	[PKI_ETCDCTL] = { .name = "etcdctl-etcd-client", .verb = "client", .cn = "root", .needed = true },
 	[PKI_HEALTHCHECK] = { .name = "healthcheck-client",
@@ -55,7 +55,7 @@ struct pki_want pki_want(const char *name, const char *address, char *const *san
 	add(&want.sans, "::1");
 	if (address)
 		add(&want.sans, address);
-	for (; sans && *sans; sans++)
+	for (; profile->shared && sans && *sans; sans++)
 		add(&want.sans, *sans);
 	strv_sort(want.sans);
 	return want;

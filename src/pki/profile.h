@@ -16,6 +16,7 @@ struct pki_profile {
 	const char *verb; /* what `cert issue` calls it */
 	const char *cn;	  /* NULL: the machine's NAME */
 	bool server;	  /* etcd's own: serverAuth, SANs, and a key for the etcd user; clientAuth they all have */
+	bool shared;	  /* it has EXTRA_SANS: names that several machines share are for clients only */
 	bool needed;	  /* a machine cannot do without it */
 };
 
@@ -30,7 +31,10 @@ struct pki_want {
 
 #define auto_want cleanup(pki_want_free)
 
-/* For a host with this name, address (or NULL) and these further SANs (strv or NULL). Freed with pki_want_free. */
+/*
+ * For a host with this name, address (or NULL) and, if the profile is shared, these SANs (strv or NULL). Freed with
+ * pki_want_free.
+ */
 struct pki_want pki_want(const char *name, const char *address, char *const *sans, const struct pki_profile *profile);
 void pki_want_free(struct pki_want *want);
 

@@ -166,6 +166,12 @@ refusals() {
 	run ! openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend 0
 	"$lib/certify" "$top/n1"
 	rm "$top/n2/etc/etcd/enroll-token" "$(stored)"
+	# A formed cluster without a quorum renews for seven days after a quorum or a token confirmed the machine.
+	start_server
+	run -6 ask n2
+	[[ "$output" == *"cannot ask a quorum"*"token new --recovery --name n2 --address $net.2"* ]]
+	close_door
+	rm "$top/n1/etc/etcd/member-id"
 	cp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
 	start_server
 	ask n2

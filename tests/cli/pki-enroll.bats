@@ -180,6 +180,7 @@ fine() {
 	before=$(serial n2 server)
 	key=$(cat "$(etc n2)/pki/server.key")
 	stop_server n1
+	rm "$(etc n1)/member-id" # a formed cluster without a quorum renews for seven days only
 	export ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) # also for the server, which compares clocks
 	serve n1 127.0.0.1
 	run -0 ec n2 cert renew
@@ -197,11 +198,19 @@ fine() {
 	[ "$(serial n2 server)" = "$before" ]
 }
 
-@test "another key type is a new key, authorised by the present certificate" {
+@test "another key type is a new key, which needs a token for this machine" {
 	ca_host n1
 	serve n1 127.0.0.1
 	certify n2
 	configure n2 KEY_TYPE=ed25519
+	rm "$(etc n2)/enroll-token"
+	run -2 certify n2
+	[[ "$output" == *"a new key of n2 needs a token"* ]]
+	sleep 1 # a token of the second in which the present key came is not a later one
+	(umask 077 && ec n1 token new --name n2 --address 127.0.0.2 >"$(etc n2)/enroll-token")
+	run -2 certify n2
+	[[ "$output" == *"cannot ask a quorum"*"token new --recovery --name n2 --address 127.0.0.2"* ]]
+	(umask 077 && ec n1 token new --recovery --name n2 --address 127.0.0.2 >"$(etc n2)/enroll-token")
 	run -0 certify n2
 	fine n2
 	[ -e "$(etc n2)/pki.old" ]
@@ -258,6 +267,10 @@ fine() {
 	run -0 ec n2 cert renew --force
 	[ "$(serial n2 peer)" != "$before" ]
 	fine n2
+	# A second bundle takes the place of the first, whose key is refused from then on.
+	ec n1 bundle --out "$BATS_TEST_TMPDIR/again.tar" n2=127.0.0.2
+	run -4 ec n2 cert renew --force
+	[[ "$output" == *"a newer key has replaced"* ]]
 }
 
 @test "as with etcdadm: with ca.crt and ca.key copied, no requests are sent" {

@@ -60,11 +60,15 @@ tree() {
 			[ "$(openssl pkey -in "$key" -pubout)" = "$(openssl x509 -in "${key%.key}.crt" -noout -pubkey)" ]
 		done
 	done
-	openssl x509 -noout -ext subjectAltName,basicConstraints,keyUsage -in "$pki/peer.crt" >"$out"
+	openssl x509 -noout -ext subjectAltName,basicConstraints,keyUsage -in "$pki/server.crt" >"$out"
 	for san in DNS:etcd.example.org DNS:localhost DNS:n1 'IP Address:192.0.2.7' 'IP Address:FD00:0:0:0:0:0:0:3'; do
 		grep -q "$san" "$out"
 	done
 	grep -q 'Key Usage: critical' "$out"
+	# What several machines share is no address of a member.
+	openssl x509 -noout -ext subjectAltName -in "$pki/peer.crt" >"$out"
+	grep -q DNS:n1 "$out"
+	run ! grep -qi 'etcd.example.org\|192.0.2.7' "$out"
 	openssl x509 -noout -ext basicConstraints -in "$pki/ca.crt" | tr -d '\n' | grep -q 'critical *CA:TRUE, pathlen:0'
 }
 

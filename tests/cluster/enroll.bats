@@ -98,12 +98,16 @@ formed() {
 
 @test "in a running cluster neither the token nor a member's certificate gives the name of another machine" {
 	formed
-	# The forming token is used up, also with n3's name. A new token is refused because n3 answers.
+	# The forming token is used up, also with n3's name. A token for anybody gives no new key to a known name, and one for
+	# n3 is refused because n3 answers.
 	forming n4
 	set_conf n4 NAME=n3
 	run -4 helper n4 setup
 	[[ $output == *"with this token already, and with another key"* ]]
 	give_token n4 "$(helper n1 token new)"
+	run -4 helper n4 setup
+	[[ $output == *"this token does not name it"*"token new --name n3 --address $net.3"* ]]
+	give_token n4 "$(helper n1 token new --name n3)"
 	run -4 helper n4 setup
 	[[ $output == *"a member of the cluster is called n3 already, and it answers"* ]]
 	# With n3 dead, its rebuilt machine gets certificates; `replace` handles the data of n3.
@@ -121,25 +125,58 @@ formed() {
 	# The certificate of the old n3 is refused.
 	mv "$(etc n3)/pki/server.crt" "$BATS_TEST_TMPDIR/"
 	run -4 helper n3 setup
-	[[ $output == *"older than the one that n3 got"* ]]
+	[[ $output == *"a newer key has replaced that of this machine's certificate"* ]]
 }
 
-@test "a removed member is not renewed; the others, and a machine that may still join, are" {
-	formed
-	drop n1 "$(etcdctl n1 member list | sed -n 's/, started, n3,.*//p')"
-	stop n3
-	# A new record can belong to a machine that will join: it is served. A week later it is refused.
-	rm "$(etc n3)/pki/server.crt"
-	helper n3 setup
-	[ -e "$(etc n3)/pki/server.crt" ]
-	sed -i "s/^TIME=.*/TIME=$(($(date +%s) - 8 * 86400))/" "$(etc n1)/enroll/members/n3"
-	rm "$(etc n3)/pki/server.crt"
+# n3_is_refused: it asks for a certificate, and gets none for good.
+n3_is_refused() {
+	rm -f "$(etc n3)/pki/server.crt"
 	run -4 helper n3 setup
-	[[ $output == *"n3 is not a member of the cluster any more"* ]]
+	[[ $output == *"n3 was removed on "*"the CA host refuses its key for good"* ]]
+	[ ! -e "$(etc n3)/pki/server.crt" ]
+}
+
+# S2: a removed machine was served for seven days after its last certificates, and so for ever.
+@test "a removed member is refused for good, also when the CA host was off and when it puts itself into the list" {
+	formed
+	end server
+	drop n1 "$(etcdctl n1 member list | sed -n "s/, started, n3,.*//p")"
+	stop n3
+	wait_healthy n1 # n3 was possibly the leader, and without a quorum nobody knows of the removal
+	serve
+	is_served
+	n3_is_refused
+	grep -q '^KEY_1=' "$(etc n1)/enroll/removed/n3"
+	[ ! -e "$(etc n1)/enroll/members/n3" ]
+	# Without a record of the removal in the list: its own certificate lets it in again.
+	echo "https://$net.1:$client_port" >"$BATS_TEST_TMPDIR/n3/endpoint"
+	eventually etcdctl n3 member add n3 --peer-urls="https://$net.3:$peer_port"
+	n3_is_refused
+	drop n1 "$(etcdctl n1 member list | sed -n "s/, unstarted.*//p")"
+	n3_is_refused
 	# The others are served.
 	rm "$(etc n2)/pki/server.crt"
 	helper n2 setup
 	[ -e "$(etc n2)/pki/server.crt" ]
+	# A token that was made after the removal, and new keys, which setup makes by itself.
+	old=$(sha256sum <"$(etc n3)/pki/peer.key")
+	give_token n3 "$(helper n1 token new --name n3 --address "$net.3")"
+	run helper n3 cert renew
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"asking again with new keys"* ]]
+	[ "$(sha256sum <"$(etc n3)/pki/peer.key")" != "$old" ]
+	[ -e "$(etc n1)/enroll/members/n3" ]
+}
+
+@test "remove on the CA host refuses the keys at once" {
+	formed
+	stop n3 KILL
+	wait_healthy n1
+	run -0 helper n1 remove n3
+	grep -q '^KEY_1=' "$(etc n1)/enroll/removed/n3"
+	stop n2 # no quorum any more, and yet
+	n3_is_refused
 }
 
 @test "a fourth machine joins with its own token, and renews at the enrolment server while etcd runs" {

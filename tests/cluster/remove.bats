@@ -75,18 +75,30 @@ teardown() {
 	[ "$(etcdctl n1 member list | wc -l)" -eq 1 ]
 }
 
-@test "on a CA host the enrolment record is deleted, too" {
-	local records=$BATS_TEST_TMPDIR/n1/etc/etcd/enroll/members
+@test "on a CA host the enrolment record becomes a tombstone; one of the machine that is to come stays" {
+	local records=$BATS_TEST_TMPDIR/n1/etc/etcd/enroll/members n
 
 	three_machines
 	mkdir -p "$records" && chmod 700 "$BATS_TEST_TMPDIR/n1/etc/etcd/enroll" "$records"
-	touch "$records/n2" "$records/n3"
+	for n in n2 n3; do
+		printf '%s\n' NAME=$n ADDRESS=127.0.0.1 KEY=key-of-$n "TIME=$(date +%s)" >"$records/$n"
+	done
 	chmod 600 "$records"/*
 	stop n3 KILL
 	wait_healthy n1
+	echo "NOT_MEMBER=$(printf %016x 0x"$(id_of n1 n3)")" >>"$records/n3"
 	run -0 helper n1 remove n3
-	[ ! -e "$records/n3" ]
+	[ -e "$records/n3" ]
 	[ -e "$records/n2" ]
+	stop n2 KILL
+	start n3
+	run -5 helper n1 remove n2 # refused: nothing is noted
+	[ -e "$records/n2" ]
+	start n2
+	wait_healthy n1
+	run -0 helper n1 remove --force n2
+	[ ! -e "$records/n2" ]
+	grep -qx KEY_1=key-of-n2 "$BATS_TEST_TMPDIR/n1/etc/etcd/enroll/removed/n2"
 }
 
 @test "a member that returns between two checks stays" {

@@ -1,176 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * enroll/rules: a decision for each request of enroll_table.h; enroll/record.
+ * enroll/rules, enroll/facts: a decision for each request of enroll_table.h and enroll_table_cert.h; enroll/record.
  */
+#include "enroll_table_cert.h"
 #include "machine_fixture.h"
 
 #include <sys/stat.h>
 
-#include "base/text.h"
-#include "enroll_table.h"
 #include "member/forming.h"
 
-/* The facts of a line and the objects to which they point. */
-struct scene {
-	struct config conf;
-	struct config_member members[4];
-	struct token_entry token;
-	struct x509_info cert;
-	struct enroll_record record;
-	char **sans, **addresses, **others;
-};
-
-static void set_token(struct scene *s, enum way way)
+/* As the server does before a grant. A removal in the list is learned, with a tombstone of now. */
+static void learn(struct scene *s)
 {
-	s->token = (struct token_entry){ .made = NOW - 600, .expires = NOW + 3600, .uses = 2 };
-	memcpy(s->token.token.id, "0123456789abcdef", TOKEN_ID_HEX);
-	s->token.members = way == FORMING || way == USED_UP || way == USED_HALF;
-	if (way == FOR_N4 || way == FOR_N4_AT)
-		s->token.name = xstrdup("n4");
-	if (way == FOR_N4_AT) {
-		s->token.address = xstrdup("10.0.0.4");
-		strv_add(&s->token.sans, "lb.example.org");
+	struct enroll_records *all = &s->known.records;
+
+	for (size_t i = 0; s->known.list.agreed && i < all->n; i++) {
+		struct enroll_record *r = &all->list[i];
+		auto_free char *words = xasprintf("%s %s 0", r->name, r->key);
+		auto_strv char **parts = text_split(words, " ");
+
+		if (enroll_learn_record(&s->known.list, NOW, r) != ENROLL_GONE)
+			continue;
+		scene_tombstone(s, parts);
+		enroll_record_free(r);
+		all->list[i--] = all->list[--all->n];
 	}
-	if (way == EXPIRED)
-		s->token.expires = NOW;
-	if (way == USED_UP || way == USED_HALF) {
-		s->token.uses = way == USED_UP ? 1 : 2;
-		s->token.used = xcalloc(1, sizeof(*s->token.used));
-		s->token.used[s->token.n_used++] = (struct token_use){ xstrdup("n2"), xstrdup(K1), NOW - 60 };
-	}
-}
-
-static void set_cert(struct scene *s, enum way way)
-{
-	static const char *const common[] = { "127.0.0.1", "::1", "localhost", "old.example.org" };
-
-	s->cert = (struct x509_info){ .cn = xstrdup(PKI_PEER_CN), .not_before = NOW - 30 * 86400 };
-	strv_add(&s->cert.sans, way == CERT ? "10.0.0.2" : "10.0.0.4");
-	strv_add(&s->cert.sans, way == CERT ? "n2" : "n4");
-	for (size_t i = 0; i < ARRAY_LEN(common); i++)
-		strv_add(&s->cert.sans, common[i]);
-}
-
-static void set_record(struct scene *s, const struct line *l)
-{
-	bool same = l->past == SAME || l->past == LONG_AGO;
-
-	s->record = (struct enroll_record){ .name = xstrdup(l->name ? l->name : "n2"),
-					    .address = xstrdup("10.0.0.2"),
-					    .key = xstrdup(same ? K1 : K2),
-					    .former = xstrdup(l->past == REKEYED ? K1 : ""),
-					    .token = xstrdup(l->past == OTHER_NOW ? "0123456789abcdef"
-										  : "7777777777777777"),
-					    .serials = xstrdup("peer:01"),
-					    .time = l->past == LONG_AGO	  ? NOW - 30 * 86400 + 3600
-						    : l->past == YEAR_AGO ? NOW - 365 * 86400
-						    : l->past == LATER	  ? NOW - 60
-									  : NOW - 86400 };
-}
-
-static void set_scene(struct scene *s, const struct line *l)
-{
-	static const struct config_member members[] = { { (char *)(uintptr_t) "n1", (char *)(uintptr_t) "10.0.0.1" },
-							{ (char *)(uintptr_t) "n2", (char *)(uintptr_t) "10.0.0.2" },
-							{ (char *)(uintptr_t) "n3", (char *)(uintptr_t) "fd00::3" },
-							{ (char *)(uintptr_t) "n5",
-							  (char *)(uintptr_t) "etcd5.example.org" } };
-
-	memcpy(s->members, members, sizeof(members));
-	s->conf = (struct config){ .role = ROLE_CLUSTER,
-				   .name = s->members[0].name,
-				   .address = s->members[0].address,
-				   .members = s->members,
-				   .n_members = 4,
-				   .client_port = 2379,
-				   .peer_port = 2380,
-				   .cluster_token = (char *)(uintptr_t) "etcd-cluster" };
-	strv_add(&s->conf.extra_sans, "etcd.example.org");
-	set_token(s, l->way);
-	set_cert(s, l->way);
-	set_record(s, l);
-	s->sans = l->sans ? text_split(l->sans, BLANKS) : NULL;
-	s->addresses = text_split(l->resolved ? l->resolved : l->address ? l->address : "10.0.0.2", BLANKS);
-	s->others = l->others ? text_split(l->others, BLANKS) : NULL;
-}
-
-static void scene_free(struct scene *s)
-{
-	strv_free(s->conf.extra_sans);
-	token_entry_free(&s->token);
-	x509_info_free(&s->cert);
-	enroll_record_free(&s->record);
-	strv_free(s->sans);
-	strv_free(s->addresses);
-	strv_free(s->others);
-}
-
-/* For a field that owns its text. */
-static char *text_of(const char *text, const char *otherwise)
-{
-	return (char *)(uintptr_t)(text ? text : otherwise);
 }
 
 static void a_request_is_decided(void **state)
 {
-	const struct line *l = *state;
-	cleanup(scene_free) struct scene s = { .sans = NULL };
-	bool cert = l->way == CERT || l->way == CERT_N4;
-	struct enroll_question q = { .name = text_of(l->name, "n2"),
-				     .address = text_of(l->address, "10.0.0.2"),
-				     .now = (time_t)(NOW + l->clock),
-				     .members = text_of(l->members, NULL),
-				     .cluster_token = text_of(l->cluster_token, NULL),
-				     .ports = text_of(l->ports, NULL) };
-	struct enroll_facts f = { .conf = &s.conf,
-				  .now = NOW,
-				  .formed = l->formed,
-				  .key = text_of(l->key, K1),
-				  .source = l->source ? l->source : "10.0.0.2",
-				  .view = l->view,
-				  .token = cert ? NULL : &s.token,
-				  .cert = cert ? &s.cert : NULL,
-				  .cert_key = cert ? text_of(K1, NULL) : NULL,
-				  .record = l->past == NOTHING ? NULL : &s.record };
+	const struct row *row = *state;
+	cleanup(scene_free) struct scene s;
+	const char *text = row->text;
+	bool early = text && text[0] == '!';
 	struct err er = { 0 };
 	int rc;
 
-	set_scene(&s, l);
-	q.sans = s.sans;
-	f.addresses = s.addresses;
-	f.others = s.others;
-	rc = enroll_rules(&q, &f, &er);
+	scene_set(&s, row->words);
+	enroll_facts_fill(&s.q, &s.known, &s.f);
+	rc = enroll_rules(&s.q, &s.f, &er);
+	if (early && rc >= 0)
+		fail_msg("is not refused before others are asked");
+	if (rc >= 0) {
+		s.f.asked = true;
+		learn(&s);
+		enroll_facts_fill(&s.q, &s.known, &s.f);
+		rc = enroll_rules(&s.q, &s.f, &er);
+	}
 	if (rc < 0)
 		rc = -(int)er.class;
-	if (rc != l->want || (l->text && !strstr(er.msg, l->text) && !strstr(er.hint, l->text)))
-		fail_msg("want %d %s, got %d %s (%s)", l->want, l->text ? l->text : "", rc, er.msg, er.hint);
+	text = text ? text + early : "";
+	if (rc != row->want || (!strstr(er.msg, text) && !strstr(er.hint, text)))
+		fail_msg("want %d %s, got %d %s (%s)", row->want, text, rc, er.msg, er.hint);
+	if (rc < 0 && !er.hint[0])
+		fail_msg("no hint: %s", er.msg);
 }
 
 static void members_and_ports_are_written_alike_on_both_sides(void **state)
 {
-	const struct line l = { .what = "" };
-	cleanup(scene_free) struct scene s = { .sans = NULL };
+	cleanup(scene_free) struct scene s;
 	auto_free char *members = NULL, *ports = NULL;
 
 	(void)state;
-	set_scene(&s, &l);
+	scene_set(&s, "");
 	members = forming_members(&s.conf);
-	assert_string_equal(members, "n1=10.0.0.1,n2=10.0.0.2,n3=fd00::3,n5=etcd5.example.org");
+	assert_string_equal(members, MLINE);
 	ports = forming_ports(&s.conf);
 	assert_string_equal(ports, "2379,2380");
 }
 
 /* --- The record. */
 
+#define KEY_1 "1111111111111111111111111111111111111111111111111111111111111111"
+
+static void assert_strv(char **got, const char *want)
+{
+	auto_free char *line = strv_join(got, " ");
+
+	assert_string_equal(line, want);
+}
+
 static void a_record_is_read_as_written(void **state)
 {
-	const struct enroll_record r = { .name = (char *)(uintptr_t) "n2",
-					 .address = (char *)(uintptr_t) "fd00::2",
-					 .key = (char *)(uintptr_t)K1,
-					 .former = (char *)(uintptr_t)K2,
-					 .token = (char *)(uintptr_t) "",
-					 .serials = (char *)(uintptr_t) "peer:01 server:02",
-					 .time = NOW };
+	struct enroll_record r = { .name = (char *)(uintptr_t) "n2",
+				   .address = (char *)(uintptr_t) "fd00::2",
+				   .key = (char *)(uintptr_t)KEY_1,
+				   .token = (char *)(uintptr_t) "",
+				   .cluster = 0xc1,
+				   .member = 0xa2,
+				   .not_member = 0xa9,
+				   .since = NOW - 9,
+				   .time = NOW };
 	cleanup(enroll_record_free) struct enroll_record got = { .name = NULL };
 	const struct machine *m = *state;
 	auto_free char *path = xasprintf("%s/members/n2", m->at.enroll);
@@ -178,17 +98,27 @@ static void a_record_is_read_as_written(void **state)
 	struct err er = { 0 };
 	struct stat st;
 
+	strv_add(&r.sans, "lb.example.org");
+	strv_add(&r.sans, "10.0.0.9");
+	strv_add(&r.resolved, "fd00::2");
+	enroll_grants_add(&r.grants, NOW + 5, "peer:01 server:02", NOW);
+	enroll_grants_add(&r.grants, NOW + 6, "peer:03", NOW);
+	enroll_grants_add(&r.grants, NOW - 1, "peer:04", NOW); /* has expired */
 	assert_null(enroll_record_names(m));
 	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 0);
 	assert_ok(enroll_record_write(m, &r, e));
 	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 1);
 	assert_string_equal(got.name, r.name);
 	assert_string_equal(got.address, r.address);
+	assert_strv(got.sans, "lb.example.org 10.0.0.9");
+	assert_strv(got.resolved, "fd00::2");
 	assert_string_equal(got.key, r.key);
-	assert_string_equal(got.former, r.former);
 	assert_string_equal(got.token, "");
-	assert_string_equal(got.serials, r.serials);
-	assert_int_equal(got.time, NOW);
+	assert_true(got.cluster == 0xc1 && got.member == 0xa2 && got.not_member == 0xa9);
+	assert_true(got.since == NOW - 9 && got.time == NOW);
+	assert_int_equal(got.grants.n, 2);
+	assert_string_equal(got.grants.list[1].serials, "peer:03");
+	assert_int_equal(got.grants.list[1].end, NOW + 6);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	names = enroll_record_names(m);
@@ -200,15 +130,83 @@ static void a_record_is_read_as_written(void **state)
 	assert_int_equal(enroll_record_drop(m, "n2", &er), 1);
 	assert_int_equal(enroll_record_drop(m, "n2", &er), 0);
 	assert_int_equal(enroll_record_drop(m, "../tokens/x", &er), 0);
+	enroll_grants_free(&r.grants);
+	strv_free(r.sans);
+	strv_free(r.resolved);
 }
+
+/* As version 408ba7c wrote it. */
+static void a_record_of_an_earlier_version_counts_as_its_name_and_address(void **state)
+{
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	const struct machine *m = *state;
+	struct err er = { 0 };
+
+	put_file("/etc/etcd/enroll/members/n2",
+		 "# A machine that got its certificates from this one.\nNAME=n2\nADDRESS=10.0.0.2\nKEY=" KEY_1
+		 "\nFORMER=\nTOKEN=0123456789abcdef\nSERIALS=\"peer:01 server:02\"\nTIME=1799999999\n");
+	assert_int_equal(enroll_record_read(m, "n2", &r, &er), 1);
+	assert_string_equal(r.address, "10.0.0.2");
+	assert_true(!r.sans && !r.resolved && r.member == 0 && r.cluster == 0);
+	assert_true(r.since == 1799999999 && r.time == 1799999999);
+	assert_int_equal(r.grants.n, 1);
+	assert_string_equal(r.grants.list[0].serials, "peer:01 server:02");
+	assert_ok(enroll_record_write(m, &r, e));
+	enroll_record_free(&r);
+	assert_int_equal(enroll_record_read(m, "n2", &r, &er), 1);
+	assert_int_equal(r.grants.n, 1);
+}
+
+static void a_removal_keeps_every_key_and_every_valid_serial(void **state)
+{
+	struct enroll_record r = { .name = (char *)(uintptr_t) "n2",
+				   .address = (char *)(uintptr_t) "10.0.0.2",
+				   .key = (char *)(uintptr_t) "K1",
+				   .since = 1,
+				   .time = 1 };
+	cleanup(enroll_tombstone_free) struct enroll_tombstone t = { .name = NULL };
+	struct machine *m = *state;
+	struct err er = { 0 };
+
+	enroll_grants_add(&r.grants, NOW + 5, "peer:01", NOW);
+	assert_ok(enroll_record_write(m, &r, e));
+	assert_int_equal(enroll_record_bury(m, "n2", &er), 1);
+	assert_int_equal(enroll_record_read(m, "n2", &(struct enroll_record){ 0 }, &er), 0);
+	r.key = (char *)(uintptr_t) "K2";
+	enroll_grants_free(&r.grants);
+	enroll_grants_add(&r.grants, NOW + 99, "peer:02", NOW);
+	assert_ok(enroll_record_write(m, &r, e));
+	m->now += 10;
+	assert_int_equal(enroll_record_bury(m, "n2", &er), 1);
+	assert_int_equal(enroll_record_bury(m, "n2", &er), 0);
+	assert_int_equal(enroll_tombstone_read(m, "n2", &t, &er), 1);
+	assert_strv(t.keys, "K1 K2");
+	assert_int_equal(t.time, NOW + 10);
+	assert_int_equal(t.grants.n, 2);
+	enroll_tombstone_free(&t);
+	/* One that was damaged is not taken for none. */
+	put_file("/etc/etcd/enroll/removed/n2", "NAME=n2\n");
+	assert_err(enroll_tombstone_read(m, "n2", &t, e), ERR_CONFIG, "not as it was written");
+	{
+		cleanup(enroll_tombstones_free) struct enroll_tombstones all;
+
+		assert_err(enroll_tombstones_read(m, &all, e), ERR_CONFIG, "removed/n2");
+	}
+	enroll_grants_free(&r.grants);
+}
+
+#define FURTHER 4
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(table) + 2] = {
+	struct CMUnitTest tests[ARRAY_LEN(token_rows) + ARRAY_LEN(cert_rows) + FURTHER] = {
 		cmocka_unit_test(members_and_ports_are_written_alike_on_both_sides),
 		WITH_MACHINE(a_record_is_read_as_written),
+		WITH_MACHINE(a_record_of_an_earlier_version_counts_as_its_name_and_address),
+		WITH_MACHINE(a_removal_keeps_every_key_and_every_valid_serial),
 	};
 
-	unit_rows(tests + 2, table, a_request_is_decided, NULL, NULL);
+	unit_rows(tests + FURTHER, token_rows, a_request_is_decided, NULL, NULL);
+	unit_rows(tests + FURTHER + ARRAY_LEN(token_rows), cert_rows, a_request_is_decided, NULL, NULL);
 	return cmocka_run_group_tests_name("enroll_rules", tests, NULL, NULL);
 }
