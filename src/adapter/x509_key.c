@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 #define MAX_FILE 65536 /* an RSA 16384 key in PEM has 13 KiB */
 
@@ -114,6 +115,38 @@ void x509_key_pem(x509_key *key, struct buf *out)
 
 	must(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
 	x509_take_bio(bio, out);
+}
+
+/* No digest named: the key's own default (EVP_DigestSignInit(3)). */
+int x509_key_sign(x509_key *key, const char *text, size_t len, struct buf *hex, struct err *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t raw[1024];
+	char digits[2 * sizeof(raw) + 1];
+	size_t n = sizeof(raw);
+	const bool good = ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+			  EVP_DigestSign(ctx, raw, &n, (const unsigned char *)text, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	if (!good)
+		return err_set(e, ERR_FAIL, "cannot sign with this key: %s", x509_reason("unknown reason"));
+	text_hex(raw, n, digits);
+	buf_puts(hex, digits);
+	return 0;
+}
+
+bool x509_key_signed(x509_key *key, const char *text, size_t len, const char *hex)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const size_t n = strlen(hex) / 2;
+	uint8_t raw[1024];
+	const bool good = ctx && n <= sizeof(raw) && text_unhex(hex, raw, n) &&
+			  EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+			  EVP_DigestVerify(ctx, raw, n, (const unsigned char *)text, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	(void)x509_reason(""); /* empties the queue */
+	return good;
 }
 
 int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *out, struct err *e)

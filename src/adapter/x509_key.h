@@ -30,6 +30,10 @@ void x509_key_pem(x509_key *key, struct buf *out);
 /* The same, encrypted with AES-256 under a scrypt (N 16384, r 8, p 1: 16 MiB, RFC 7914) of the passphrase. */
 int x509_key_pem_encrypted(x509_key *key, const char *passphrase, struct buf *out, struct err *e) MUST_CHECK;
 
+/* Appends a signature by the key over the text, in hex; and whether it is one. */
+int x509_key_sign(x509_key *key, const char *text, size_t len, struct buf *hex, struct err *e) MUST_CHECK;
+bool x509_key_signed(x509_key *key, const char *text, size_t len, const char *hex);
+
 /* True when it is exactly of this type. */
 bool x509_key_is(x509_key *key, enum x509_key_type type);
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "enroll/record.h"
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
@@ -39,16 +40,26 @@ static int show(const struct machine *m, const struct cmd_args *a, struct err *e
 
 static int export_to(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	return pki_ca_export(m, a->words[0], a->passphrase_file, e);
+	auto_buf struct buf records = { 0 };
+
+	if (enroll_records_export(m, &records, e) < 0)
+		return -1;
+	return pki_ca_export(m, a->words[0], a->passphrase_file, &records, e);
 }
 
 static int import_from(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	int rc = pki_ca_import(m, a->words[0], a->passphrase_file, e);
+	auto_buf struct buf records = { 0 };
+	int ca = pki_ca_import(m, a->words[0], a->passphrase_file, &records, e), known;
 
-	if (rc > 0)
+	if (ca < 0 || m->dry_run)
+		return ca;
+	known = enroll_records_import(m, &records, e);
+	if (known < 0)
+		return -1;
+	if (ca > 0)
 		log_info("next: etcd-cluster setup");
-	return rc;
+	return ca || known;
 }
 
 #define OPTION_PASSPHRASE                                                                                              \
@@ -62,7 +73,8 @@ static const struct cmd_verb verb_show = {
 
 static const struct cmd_verb verb_export = {
 	.name = "export",
-	.about = "Writes the certificate and the encrypted key of the CA into one file. An existing file is refused.",
+	.about = "Writes the certificate and the encrypted key of the CA into one file, with the records of who got "
+		 "certificates and who was removed. An existing file is refused.",
 	.example = "ca export --passphrase-file /root/passphrase /root/ca.pem",
 	.options = CMD_OPTIONS(OPTION_PASSPHRASE),
 	.args = { "TO", CMD_FILE },
@@ -71,7 +83,8 @@ static const struct cmd_verb verb_export = {
 
 static const struct cmd_verb verb_import = {
 	.name = "import",
-	.about = "Installs an exported CA on a machine that has none. Another CA is never replaced.",
+	.about = "Installs an exported CA on a machine that has none. Another CA is never replaced. Records of the "
+		 "file are added to those that are there.",
 	.example = "ca import --passphrase-file /root/passphrase /root/ca.pem",
 	.options = CMD_OPTIONS(OPTION_PASSPHRASE),
 	.args = { "FROM", CMD_FILE },

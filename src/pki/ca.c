@@ -7,6 +7,11 @@
 #include "pki/check.h"
 #include "pki/store.h"
 
+#define MAX_EXPORT (64UL << 20)
+/* Around what is not PEM, in a file of which openssl(1) reads the PEM only. */
+#define MORE_BEGINS "\n# records of etcd-cluster, signed by the CA\n"
+#define MORE_ENDS   "# signature: "
+
 #define MIN_PASSPHRASE 12 /* bytes; scrypt makes guessing slow, not impossible */
 
 int pki_ca_load(const struct machine *m, struct pki_pair *ca, struct err *e)
@@ -38,7 +43,45 @@ static int read_passphrase(const struct machine *m, const char *file, struct buf
 	return 0;
 }
 
-int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
+static int put_more(x509_key *key, const struct buf *more, struct buf *out, struct err *e)
+{
+	if (more->len == 0)
+		return 0;
+	buf_puts(out, MORE_BEGINS);
+	buf_add(out, more->data, more->len);
+	buf_puts(out, MORE_ENDS);
+	if (x509_key_sign(key, more->data, more->len, out, e) < 0)
+		return -1;
+	buf_puts(out, "\n");
+	return 0;
+}
+
+/* Appends the lines that such a file has behind the key, if any. */
+static int get_more(x509_key *key, const char *file, const struct buf *text, struct buf *more, struct err *e)
+{
+	const char *begin = strstr(buf_str(text), MORE_BEGINS);
+	const char *end = begin ? strstr(begin, "\n" MORE_ENDS) : NULL;
+	auto_free char *hex = NULL;
+
+	if (!begin)
+		return 0; /* from before there were records in it */
+	begin += strlen(MORE_BEGINS);
+	if (end && end + 1 >= begin) {
+		const char *digits = end + 1 + strlen(MORE_ENDS);
+
+		hex = xstrndup(digits, strcspn(digits, "\r\n"));
+		end++;
+	}
+	if (!hex || !x509_key_signed(key, begin, (size_t)(end - begin), hex)) {
+		(void)err_set(e, ERR_VERIFY, "the records in %s were changed after the export", file);
+		return err_hint(e, "export the CA again where it is");
+	}
+	buf_add(more, begin, (size_t)(end - begin));
+	return 0;
+}
+
+int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, const struct buf *more,
+		  struct err *e)
 {
 	auto_pair struct pki_pair ca = { 0 };
 	auto_buf struct buf word = { 0 }, out = { 0 };
@@ -55,7 +98,7 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 		return 1;
 	}
 	buf_add(&out, ca.pem.data, ca.pem.len);
-	if (x509_key_pem_encrypted(ca.key, buf_str(&word), &out, e) < 0 ||
+	if (x509_key_pem_encrypted(ca.key, buf_str(&word), &out, e) < 0 || put_more(ca.key, more, &out, e) < 0 ||
 	    file_replace(file, FILE_MODE(0600), out.data, out.len, e) < 0)
 		return -1;
 	return 1;
@@ -63,16 +106,16 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 
 /* The pair in the file, checked as if it were in place already. */
 static int unwrap(const struct machine *m, const char *file, const char *passphrase_file, struct pki_pair *ca,
-		  struct err *e)
+		  struct buf *more, struct err *e)
 {
 	auto_buf struct buf word = { 0 }, text = { 0 };
 
-	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, PKI_FILE_MAX, &text, e) < 0)
+	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, MAX_EXPORT, &text, e) < 0)
 		return -1;
 	if (pki_pair_take(ca, x509_cert_parse(&text, file, e)) < 0)
 		return -1;
 	ca->key = x509_key_parse(&text, buf_str(&word), file, e);
-	if (!ca->key)
+	if (!ca->key || get_more(ca->key, file, &text, more, e) < 0)
 		return -1;
 	return pki_check_clock(m, e) < 0 || pki_check_ca(m, ca, e) < 0 ? err_wrap(e, "%s", file) : 0;
 }
@@ -106,12 +149,13 @@ static int fill(const struct machine *m, const char *dir, const void *what, stru
 	return file_exists(cert) ? 0 : file_stage(cert, pki_cert_mode(), ca->pem.data, ca->pem.len, e);
 }
 
-int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct err *e)
+int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct buf *more,
+		  struct err *e)
 {
 	auto_pair struct pki_pair ca = { 0 };
 	int rc;
 
-	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &ca, e) < 0)
+	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &ca, more, e) < 0)
 		return -1;
 	rc = compare(m, &ca, e);
 	if (rc <= 0)

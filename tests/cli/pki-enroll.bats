@@ -256,6 +256,40 @@ fine() {
 	[ ! -e "$(etc n1)/pki/ca.key" ]
 }
 
+# record FILE KEY=VALUE…
+record() {
+	(umask 077 && mkdir -p "${1%/*}")
+	(umask 077 && printf '%s\n' "NAME=${1##*/}" "${@:2}" >"$1")
+}
+
+@test "ca export carries records and tombstones, and a changed one is refused" {
+	word="$BATS_TEST_TMPDIR/word" out="$BATS_TEST_TMPDIR/ca.pem"
+	(umask 077 && echo 'correct horse battery' >"$word")
+	ca_host n1
+	serve n1 127.0.0.1
+	certify n2
+	certify n3
+	record "$(etc n1)/enroll/removed/n9" KEY_1=k9 KEY_2=k8 TIME=1800000000
+	ec n1 ca export --passphrase-file "$word" "$out"
+	openssl x509 -in "$out" -noout
+	# n3 has a CA host's records already: of n2 with a key that is refused by now, and of n9 with one that is not.
+	record "$(etc n3)/enroll/members/n9" ADDRESS=127.0.0.9 KEY=k8 TIME=5
+	record "$(etc n3)/enroll/removed/n2" "$(grep ^KEY= "$(etc n1)/enroll/members/n2" | sed 's/KEY/KEY_1/')" TIME=7
+	record "$(etc n3)/enroll/removed/n9" KEY_1=k7 TIME=9
+	sed 's/=k9$/=k1/' "$out" >"$BATS_TEST_TMPDIR/bent.pem"
+	run -4 ec n3 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/bent.pem"
+	[[ "$output" == *"were changed after the export"* ]]
+	sed '/^# signature/d' "$out" >"$BATS_TEST_TMPDIR/bent.pem"
+	run -4 ec n3 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/bent.pem"
+	[ ! -e "$(etc n3)/pki/ca.key" ]
+	run -0 ec n3 ca import --passphrase-file "$word" "$out"
+	run -2 ec n3 ca import --passphrase-file "$word" "$out"
+	[ "$(grep ^KEY "$(etc n3)/enroll/removed/n9" | xargs)" = 'KEY_1=k7 KEY_2=k9 KEY_3=k8' ]
+	grep -qx TIME=1800000000 "$(etc n3)/enroll/removed/n9"
+	[ "$(ls "$(etc n3)/enroll/members")" = n3 ]
+	cmp "$(etc n1)/enroll/members/n3" "$(etc n3)/enroll/members/n3"
+}
+
 @test "a machine made by bundle renews at the enrolment server without any token" {
 	ca_host n1
 	ec n1 bundle --out "$BATS_TEST_TMPDIR/n2.tar" n2=127.0.0.2
