@@ -206,13 +206,18 @@ int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e
 	return 0;
 }
 
+static ProtobufCBinaryData bytes(char *text)
+{
+	return (ProtobufCBinaryData){ .data = (uint8_t *)text, .len = strlen(text) };
+}
+
 int rpc_health(struct grpc *g, bool learner, struct err *e)
 {
 	char key[] = "health"; /* as etcd's /health and etcdctl read */
 	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
 	cleanup(free_message) void *r = NULL;
 
-	ask.key = (ProtobufCBinaryData){ .data = (uint8_t *)key, .len = strlen(key) };
+	ask.key = bytes(key);
 	ask.serializable = learner;
 	ask.keys_only = true;
 	r = call(g, "KV/Range", &ask.base, &etcdserverpb__header_reply__descriptor, e);
@@ -221,5 +226,42 @@ int rpc_health(struct grpc *g, bool learner, struct err *e)
 	if (e->rpc != GRPC_PERMISSION_DENIED)
 		return -1;
 	err_clear(e);
+	return 0;
+}
+
+int rpc_put(struct grpc *g, const char *key, const char *value, struct err *e)
+{
+	auto_free char *own_key = xstrdup(key), *own_value = xstrdup(value);
+	Etcdserverpb__PutAsk ask = ETCDSERVERPB__PUT_ASK__INIT;
+	cleanup(free_message) void *r = NULL;
+
+	ask.key = bytes(own_key);
+	ask.value = bytes(own_value);
+	r = call(g, "KV/Put", &ask.base, &etcdserverpb__header_reply__descriptor, e);
+	return r ? 0 : -1;
+}
+
+int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e)
+{
+	auto_free char *from = xstrdup(prefix), *to = xstrdup(prefix);
+	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
+	cleanup(free_message) Etcdserverpb__RangeReply *r = NULL;
+
+	/* The range ends before the first key that does not begin with the prefix. */
+	to[strlen(to) - 1]++;
+	ask.key = bytes(from);
+	ask.range_end = bytes(to);
+	ask.serializable = true;
+	r = call(g, "KV/Range", &ask.base, &etcdserverpb__range_reply__descriptor, e);
+	if (!r)
+		return -1;
+	*values = NULL;
+	for (size_t i = 0; i < r->n_kvs; i++) {
+		const ProtobufCBinaryData *value = &r->kvs[i]->value;
+		auto_free char *text = xstrndup(value->len > 0 ? (const char *)value->data : "", value->len);
+
+		text_printable(text);
+		strv_add(values, text);
+	}
 	return 0;
 }

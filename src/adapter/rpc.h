@@ -86,3 +86,11 @@ const char *rpc_alarm_name(enum rpc_alarm_kind kind);
  * proves it, too. learner: a local read, since etcd refuses others on a learner.
  */
 int rpc_health(struct grpc *g, bool learner, struct err *e) MUST_CHECK;
+
+/*
+ * KV.Put of a text; from 0 on a quorum has it, and this member has applied it. And the values of all keys that begin
+ * with prefix, as this member has them, quorum or not: a strv of printable texts in the order of the keys, which the
+ * caller frees; NULL for none.
+ */
+int rpc_put(struct grpc *g, const char *key, const char *value, struct err *e) MUST_CHECK;
+int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e) MUST_CHECK;

@@ -117,7 +117,7 @@ int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e)
 
 struct log {
 	uint64_t cluster; /* the cluster ID to write; 0: everything stays */
-	bool begun;
+	bool begun, has_entry;
 	uint32_t crc, new_crc; /* of all data so far, as read and as written */
 	uint64_t state_term, vote;
 	struct wal_end end;
@@ -163,6 +163,7 @@ static bool interpret(struct log *log, Walpb__Record *r)
 	} else if (r->type == RECORD_ENTRY && (entry = unpack(&walpb__entry__descriptor, r))) {
 		/* One with an index that was there before replaces that and all after it. */
 		*end = (struct wal_end){ entry->term, entry->index, end->commit };
+		log->has_entry = true;
 	} else if (r->type == RECORD_STATE && (state = unpack(&walpb__hard_state__descriptor, r))) {
 		log->state_term = state->term;
 		log->vote = state->vote;
@@ -263,34 +264,48 @@ struct segments {
 	char **paths; /* strv */
 	int *fds;
 	uint64_t cluster;
+	bool tail; /* only as many of the last ones as it takes to know the end */
 };
+
+static int follow_from(const struct segments *s, size_t i, struct log *log, struct err *e)
+{
+	*log = (struct log){ .cluster = s->cluster };
+	for (; s->paths[i]; i++) {
+		auto_buf struct buf in = { 0 }, out = { 0 };
+		const bool last = !s->paths[i + 1];
+
+		if (lseek(s->fds[i], 0, SEEK_SET) < 0 ||
+		    file_read_fd(s->fds[i], s->paths[i], SEGMENT_MAX, &in, e) < 0 ||
+		    take_segment(log, s->paths[i], &in, last, &out, e) < 0)
+			return -1;
+		if (last)
+			commit_all(log, &out);
+		if (s->cluster && write_segment(s->fds[i], &in, &out) < 0)
+			return err_sys(e, ERR_FAIL, "cannot write %s", s->paths[i]);
+	}
+	return 0;
+}
 
 static int follow(void *arg, void *result, struct err *e)
 {
 	const struct segments *s = arg;
-	struct log log = { .cluster = s->cluster };
+	size_t from = s->tail ? strv_len(s->paths) - 1 : 0;
+	struct log log;
 
-	for (size_t i = 0; s->paths[i]; i++) {
-		auto_buf struct buf in = { 0 }, out = { 0 };
-		const bool last = !s->paths[i + 1];
-
-		if (file_read_fd(s->fds[i], s->paths[i], SEGMENT_MAX, &in, e) < 0 ||
-		    take_segment(&log, s->paths[i], &in, last, &out, e) < 0)
+	/* What the log ends with is in or behind the last segment that has an entry. */
+	do {
+		if (follow_from(s, from, &log, e) < 0)
 			return -1;
-		if (last)
-			commit_all(&log, &out);
-		if (s->cluster && write_segment(s->fds[i], &in, &out) < 0)
-			return err_sys(e, ERR_FAIL, "cannot write %s", s->paths[i]);
-	}
+	} while (!log.has_entry && from-- > 0);
 	*(struct wal_end *)result = log.end;
 	return 0;
 }
 
-int wal_adopt(const char *dir, uint64_t cluster, struct wal_end *end, struct err *e)
+static int follow_all(const char *dir, uint64_t cluster, bool tail, struct wal_end *end, struct err *e)
 {
 	const struct jail jail = { .memory_bytes = 2ULL << 30, .cpu_seconds = 600 };
 	auto_strv char **names = NULL;
-	struct segments s = { .cluster = cluster };
+	struct segments s = { .cluster = cluster, .tail = tail };
 	int rc = file_list(dir, is_segment, &names, e);
 	const size_t n = strv_len(names);
 
@@ -316,7 +331,17 @@ int wal_adopt(const char *dir, uint64_t cluster, struct wal_end *end, struct err
 
 int wal_read_end(const char *dir, struct wal_end *end, struct err *e)
 {
-	return wal_adopt(dir, 0, end, e);
+	return follow_all(dir, 0, false, end, e);
+}
+
+int wal_read_tail(const char *dir, struct wal_end *end, struct err *e)
+{
+	return follow_all(dir, 0, true, end, e);
+}
+
+int wal_adopt(const char *dir, uint64_t cluster, struct wal_end *end, struct err *e)
+{
+	return follow_all(dir, cluster, false, end, e);
 }
 
 /* ---- IDs that etcd computes ------------------------------------------------------------------------------------ */

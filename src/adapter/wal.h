@@ -35,8 +35,12 @@ struct wal_end {
 	uint64_t commit; /* the last index that this member knew to be committed when it stored its state */
 };
 
-/* Reads all segments, in a child without privileges. etcd may run. ERR_FAIL: no log, or a damaged one. */
+/*
+ * In a child without privileges; etcd may run. ERR_FAIL: no log, or a damaged one. wal_read_end reads and checks all
+ * segments. wal_read_tail reads only those at the end, of a log of gigabytes, too; commit is 0 if it is not in them.
+ */
 int wal_read_end(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK;
+int wal_read_tail(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK;
 
 /*
  * Rewrites the log, in such a child: it becomes that of the cluster with this ID, and all its entries are committed

@@ -2,7 +2,7 @@
  *
  * adapter/wal: the end of a log, and the log as that of another cluster. The logs are made here, as etcd makes them.
  */
-#include "machine_fixture.h"
+#include "wal_fixture.h"
 
 #include <sys/stat.h>
 
@@ -12,89 +12,7 @@
 #define FIRST WAL "/0000000000000000-0000000000000000.wal"
 #define NEXT  WAL "/0000000000000001-0000000000000004.wal"
 
-enum { METADATA = 1, ENTRY, STATE, CRC, SNAPSHOT };
-
-#define OLD_CLUSTER UINT64_C(0xe04335eb2253e9c2)
 #define NEW_CLUSTER UINT64_C(0x77)
-#define MEMBER	    UINT64_C(0x864ec619bc75aa8b)
-
-static uint32_t running; /* the checksum of the log so far */
-
-static void varint(struct buf *b, uint64_t v)
-{
-	for (; v > 127; v >>= 7)
-		buf_add(b, &(uint8_t){ (uint8_t)(v | 128) }, 1);
-	buf_add(b, &(uint8_t){ (uint8_t)v }, 1);
-}
-
-/* Fields 1, 2 and 3 of a message, where they are not 0. */
-static struct buf fields(uint64_t one, uint64_t two, uint64_t three)
-{
-	const uint64_t values[] = { one, two, three };
-	struct buf b = { 0 };
-
-	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-		if (values[i] == 0)
-			continue;
-		varint(&b, (i + 1) << 3);
-		varint(&b, values[i]);
-	}
-	return b;
-}
-
-static void put(struct buf *log, int type, struct buf data, size_t more)
-{
-	auto_buf struct buf record = { 0 };
-	size_t pad;
-
-	if (more > 0) { /* field 4 of an entry */
-		auto_free char *bytes = xcalloc(more, 1);
-
-		memset(bytes, 'x', more);
-		buf_puts(&data, "\x22");
-		varint(&data, more);
-		buf_add(&data, bytes, more);
-	}
-	running = ~running;
-	for (size_t i = 0; i < data.len; i++) {
-		running ^= (uint8_t)data.data[i];
-		for (int bit = 0; bit < 8; bit++)
-			running = running >> 1 ^ (running & 1 ? 0x82f63b78U : 0);
-	}
-	running = ~running;
-	buf_puts(&record, "\x08");
-	varint(&record, (uint64_t)type);
-	buf_puts(&record, "\x10");
-	varint(&record, running);
-	if (data.len > 0) {
-		buf_puts(&record, "\x1a");
-		varint(&record, data.len);
-		buf_add(&record, data.data, data.len);
-	}
-	pad = (8 - record.len % 8) % 8;
-	buf_add(log, &(uint64_t){ record.len | (pad ? (uint64_t)(0x80 | pad) << 56 : 0) }, 8);
-	buf_add(log, record.data, record.len);
-	buf_add(log, "\0\0\0\0\0\0\0", pad);
-	buf_free(&data);
-}
-
-static void begin(struct buf *log)
-{
-	put(log, CRC, (struct buf){ 0 }, 0);
-	put(log, METADATA, fields(MEMBER, OLD_CLUSTER, 0), 0);
-}
-
-static void entry(struct buf *log, uint64_t term, uint64_t index)
-{
-	put(log, ENTRY, fields(0, term, index), 700);
-}
-
-static void allocated(struct buf *log)
-{
-	static const char zeros[65536];
-
-	buf_add(log, zeros, sizeof(zeros));
-}
 
 /* Two segments: entries to 5, of which 4 was replaced by a newer leader's; 3 is known to be committed. */
 static void put_two(struct buf *last)
@@ -114,6 +32,16 @@ static void put_two(struct buf *last)
 	put(last, STATE, fields(3, MEMBER, 3), 0);
 }
 
+static void assert_tail(uint64_t term, uint64_t index)
+{
+	auto_free char *dir = root_path(WAL);
+	struct wal_end end = { 0 };
+
+	assert_ok(wal_read_tail(dir, &end, e));
+	assert_int_equal(end.term, term);
+	assert_int_equal(end.index, index);
+}
+
 static void assert_end(uint64_t term, uint64_t index, uint64_t commit)
 {
 	auto_free char *dir = root_path(WAL);
@@ -123,6 +51,7 @@ static void assert_end(uint64_t term, uint64_t index, uint64_t commit)
 	assert_int_equal(end.term, term);
 	assert_int_equal(end.index, index);
 	assert_int_equal(end.commit, commit);
+	assert_tail(term, index);
 }
 
 static void adopt(void)
@@ -282,13 +211,31 @@ static void damage_is_noticed(void **state)
 	assert_err(wal_read_end(dir, &(struct wal_end){ 0 }, e), ERR_FAIL, "is damaged at byte");
 }
 
+/* The last segments are enough, but one without an entry does not tell what is before it. */
+static void a_tail_is_read_from_the_last_entry_on(void **state)
+{
+	auto_free char *dir = root_path(WAL);
+	auto_buf struct buf log = { 0 }, none = { 0 };
+
+	(void)state;
+	put_two(&log);
+	put_next(&log);
+	begin(&none);
+	put(&none, SNAPSHOT, fields(2, 2, 0), 0);
+	put_bytes(WAL "/0000000000000002-0000000000000006.wal", none.data, none.len);
+	assert_end(3, 5, 3);
+	put_bytes(FIRST, "damaged, and longer than a length", 32);
+	assert_tail(3, 5);
+	assert_err(wal_read_end(dir, &(struct wal_end){ 0 }, e), ERR_FAIL, "is damaged at byte");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(the_end_is_the_last_entry), WITH_ROOT(an_adopted_log_has_all_committed),
 		WITH_ROOT(a_log_without_space_grows), WITH_ROOT(a_newer_snapshot_replaces_the_entries),
 		WITH_ROOT(an_own_snapshot_does_not),  WITH_ROOT(a_torn_record_ends_the_log),
-		WITH_ROOT(damage_is_noticed),
+		WITH_ROOT(damage_is_noticed),	      WITH_ROOT(a_tail_is_read_from_the_last_entry_on),
 	};
 
 	return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
