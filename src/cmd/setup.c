@@ -9,17 +9,22 @@
 #include "flow/join.h"
 #include "flow/unused.h"
 #include "member/last_good.h"
+#include "member/mark.h"
 
 static int remember(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	(void)a;
-	return last_good_write(m, e) < 0 ? -1 : CMD_DONE;
+	return last_good_write(m, e) < 0 || (!m->dry_run && mark_store(m, e) < 0) ? -1 : CMD_DONE;
 }
 
 static int run_setup(const struct cmd_args *a, struct err *e)
 {
 	const struct setup_options how = {
-		.local = a->local, .wait = a->wait, .replace = a->replace, .unattended = a->unattended
+		.local = a->local,
+		.wait = a->wait,
+		.replace = a->replace,
+		.adopt = a->adopt_machine,
+		.unattended = a->unattended,
 	};
 
 	/* Without the lock: setup holds it while it waits for etcd.service, which calls this. */
@@ -98,8 +103,11 @@ const struct cmd_verb cmd_setup = {
 	.options =
 		CMD_OPTIONS(CMD_FLAG("local", local, "Use no network and start nothing."),
 			    CMD_FLAG("wait", wait, "Wait up to 20 minutes for other machines, not only 10 seconds."),
+			    CMD_FLAG("adopt-machine", adopt_machine,
+				     "This machine is the member's now, although its hardware or address has changed; "
+				     "the former machine never runs again."),
 			    CMD_FLAG("remember", remember,
-				     "Only record the settings of a healthy etcd, to fall back on; for etcd.service."),
+				     "Only record the settings of a healthy etcd and how far its log is; for units."),
 			    CMD_FLAG("unattended", unattended,
 				     "Run by a timer: try only when it is due, and undo nothing that a person did.")),
 	.dry_run = true,

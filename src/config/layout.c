@@ -25,6 +25,8 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
 	at->adopt = layout_path(at, "/etc/etcd/adopt");
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
+	at->host = layout_path(at, "/etc/etcd/host");
+	at->mark = layout_path(at, "/var/lib/etcd-cluster.state/mark");
 	at->last_good = layout_path(at, "/etc/etcd/last-good");
 	at->joining = layout_path(at, "/etc/etcd/joining");
 	at->forming = layout_path(at, "/etc/etcd/forming");

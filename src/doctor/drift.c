@@ -80,6 +80,13 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 			   own->id, own->status.cluster_id, s->home_member, s->home_cluster, m->at.member_id);
 	if (check_removed(m, s, own, r))
 		return true;
+	if (s->elsewhere) {
+		doctor_bad(r, ERR_HEALTH,
+			   "member " ID_FMT " (%s) runs at %s: this machine has a copy of it -> switch this copy off, "
+			   "or stop etcd on the other machine",
+			   own->id, own->name, s->elsewhere);
+		return true;
+	}
 	if (own->listed && own->peer_urls && !strv_has(own->peer_urls, peer))
 		doctor_warn(r,
 			    "the cluster dials this member at %s, cluster.conf says %s -> etcd-cluster setup, which "

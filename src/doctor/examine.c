@@ -48,6 +48,10 @@ static void check_stopped(const struct machine *m, struct doctor_report *r)
 
 	if (known < 0)
 		doctor_error(r, &e);
+	else if (known > 0 && service_lost_log(m))
+		doctor_bad(r, ERR_HEALTH,
+			   "etcd ends because its data is an older copy: the leader knows entries that it had before "
+			   "-> etcd-cluster replace");
 	else if (known == 0)
 		doctor_warn(r, "etcd does not run, and has not been healthy here yet -> etcd-cluster setup");
 	else

@@ -7,6 +7,8 @@
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/env.h"
+#include "member/host.h"
+#include "member/mark.h"
 #include "pki/check.h"
 #include "pki/pair.h"
 #include "release/digests.h"
@@ -55,6 +57,9 @@ void doctor_start(const struct machine *m, struct doctor_report *r)
 		doctor_error(r, &e);
 	else
 		doctor_ok(r, "the data directory %s belongs to this member", data);
+	err_clear(&e);
+	if (host_check(m, &e) < 0 || (!r->running && mark_check(m, m->at.root[0] == '\0', &e) < 0))
+		doctor_error(r, &e);
 }
 
 /* etcd itself only warns about it (measured, 3.4 and 3.5). */

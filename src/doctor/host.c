@@ -7,6 +7,7 @@
 #include "config/default.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
+#include "member/mark.h"
 
 #define MIB (1ULL << 20)
 
@@ -197,7 +198,14 @@ static void check_others(const struct machine *m, struct doctor_report *r)
 
 void doctor_host(const struct machine *m, struct doctor_report *r)
 {
+	auto_free char *twins = mark_twins(m);
+
 	check_disk(m, r);
 	check_clock(m, r);
 	check_others(m, r);
+	if (twins)
+		doctor_warn(r,
+			    "%s and this machine have the same machine-id, as copies of one disk do -> "
+			    "rm /etc/machine-id && systemd-machine-id-setup, and reboot",
+			    twins);
 }

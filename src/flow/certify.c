@@ -9,6 +9,7 @@
 #include "enroll/client.h"
 #include "enroll/token.h"
 #include "member/aside.h"
+#include "member/host.h"
 #include "pki/check.h"
 #include "pki/make.h"
 #include "pki/store.h"
@@ -444,6 +445,9 @@ int certify_renew(const struct machine *m, char *const *names, bool force, struc
 {
 	auto_free char *ca = machine_pki_path(m, "ca", "crt");
 
+	/* A copy of a member would get certificates for its address in the member's name. */
+	if (host_check(m, e) < 0)
+		return -1;
 	for (char *const *name = names; name && *name; name++)
 		if (check_name(*name, e) < 0)
 			return -1;

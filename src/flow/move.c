@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/default.h"
 #include "member/endpoint.h"
+#include "member/host.h"
 #include "member/membership.h"
 
 /* For the answer of the member on this machine. */
@@ -24,27 +24,31 @@ static bool is_alone(const struct setup_run *r)
 	return strv_len(candidates) <= 1;
 }
 
-/* Whether this machine still has the address in that URL; false for a name, which may lead anywhere. */
-static bool is_here(const char *url)
-{
-	auto_free char *host = NULL;
-	uint16_t port;
-
-	return endpoint_split(url, &host, &port) && config_is_own_address(host);
-}
-
 int move_check(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = endpoint_peer(&r->m->conf), *former = endpoint_peer_in_use(r->m);
+	int known;
 
 	r->moves = r->has_id && former && strcmp(former, now) != 0;
-	if (!r->moves || !r->runs || !is_here(former) || is_alone(r))
+	if (!r->moves || is_alone(r))
 		return 0;
-	(void)err_set(
-		e, ERR_CONFIG,
-		"this member cannot move from %s to %s while etcd runs and the others reach it at the old address",
-		former, now);
-	return err_hint(e, "if a short interruption is acceptable: systemctl stop etcd; etcd-cluster setup");
+	if (r->runs && endpoint_is_here(former)) {
+		(void)err_set(
+			e, ERR_CONFIG,
+			"this member cannot move from %s to %s while etcd runs and the others reach it at the old "
+			"address",
+			former, now);
+		return err_hint(e, "if a short interruption is acceptable: systemctl stop etcd; etcd-cluster setup");
+	}
+	r->runs = false; /* without the former address it answers on loopback, and no peer reaches it */
+	r->health = (struct member_health){ 0 };
+	known = host_is_known(r->m, e);
+	if (known != 0)
+		return known < 0 ? -1 : 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "this member cannot move from %s to %s by itself: %s is missing, so it may be a copy", former,
+		      now, r->m->at.host);
+	return err_hint(e, "if no other machine runs this member: etcd-cluster setup --adopt-machine");
 }
 
 int move_announce(struct setup_run *r, struct err *e)

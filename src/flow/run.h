@@ -13,6 +13,7 @@ struct setup_options {
 	bool local;   /* no network, no waiting: certificates, directories, and what the cache allows; starts nothing */
 	bool wait;    /* while other machines are not ready yet, look again for 20 minutes instead of 10 seconds */
 	bool replace; /* as REPLACE=yes in cluster.conf */
+	bool adopt;   /* a person says that this machine is the member's now, whatever has changed (member/host.h) */
 	/*
 	 * A unit runs it, not a person. What ended badly is tried again when it is due, cluster.conf is left alone for
 	 * its first 10 seconds (somebody may be writing it), wrong bytes are not fetched again before six hours have

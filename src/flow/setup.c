@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "doctor/examine.h"
+#include "doctor/foreign.h"
 #include "enroll/server.h"
 #include "flow/certify.h"
 #include "flow/common.h"
@@ -16,7 +17,8 @@
 #include "flow/retry.h"
 #include "flow/unused.h"
 #include "member/datadir.h"
-#include "member/foreign.h"
+#include "member/host.h"
+#include "member/mark.h"
 #include "pki/origin.h"
 #include "release/release.h"
 #include "service/outcome.h"
@@ -32,13 +34,11 @@
 #define WAIT_SECONDS   (20 * 60)
 #define ANSWER_SECONDS 10
 
-/* All that can be refused before anything is changed. */
-static int look_first(struct setup_run *r, struct err *e)
+/* Whose data is here, and whether this is the machine of that member. */
+static int look_at_member(struct setup_run *r, struct err *e)
 {
-	struct err silent = { 0 };
-	int rc;
+	int rc = identity_read(r->m, &r->id, e);
 
-	rc = identity_read(r->m, &r->id, e);
 	if (rc < 0)
 		return -1;
 	r->has_id = rc > 0;
@@ -47,18 +47,42 @@ static int look_first(struct setup_run *r, struct err *e)
 	/* Only the cluster knows whose data a joining machine has: join_enter asks. */
 	if (!join_wanted(r->m, r->how->replace) && datadir_check(r->m, e) < 0)
 		return -1;
-	if (r->m->at.root[0] != '\0')
-		return 0; /* below a root there are files, but no ports and no etcd */
+	if (!r->has_id || r->how->replace)
+		return 0;
+	return r->how->adopt ? host_write(r->m, true, e) : host_check(r->m, e);
+}
+
+/* Whether the etcd that answers on this machine is that member. */
+static int look_at_etcd(struct setup_run *r, struct err *e)
+{
+	struct err silent = { 0 };
+
 	if (file_exists(r->m->at.etcd_env))
 		r->runs = member_probe(r->m, PROBE_MS, &r->health, &silent) == 0;
-	if (r->runs && r->has_id && r->health.cluster_id != r->id.cluster_id) {
-		(void)err_set(e, ERR_CONFIG,
-			      "the etcd that answers on port %u belongs to cluster " ID_FMT
-			      ", this machine's member to " ID_FMT,
-			      (unsigned int)r->m->conf.client_port, r->health.cluster_id, r->id.cluster_id);
-		return err_hint(e, "stop the other etcd, or choose another CLIENT_PORT in %s", r->m->at.conf);
-	}
-	if (move_check(r, e) < 0)
+	if (!r->runs || !r->has_id ||
+	    (r->health.cluster_id == r->id.cluster_id && r->health.member_id == r->id.member_id))
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "the etcd that answers on port %u is member " ID_FMT " of cluster " ID_FMT
+		      ", this machine's is member " ID_FMT " of cluster " ID_FMT,
+		      (unsigned int)r->m->conf.client_port, r->health.member_id, r->health.cluster_id, r->id.member_id,
+		      r->id.cluster_id);
+	return err_hint(e, "stop the other etcd, or choose another CLIENT_PORT in %s", r->m->at.conf);
+}
+
+/* All that can be refused before anything is changed. */
+static int look_first(struct setup_run *r, struct err *e)
+{
+	int rc = look_at_member(r, e);
+
+	if (rc < 0 || r->m->at.root[0] != '\0')
+		return rc < 0 ? -1 : 0; /* below a root there are files, but no ports and no etcd */
+	if (look_at_etcd(r, e) < 0 || move_check(r, e) < 0)
+		return -1;
+	if (r->has_id && !r->runs && !r->how->replace && mark_check(r->m, !r->how->local, e) < 0)
+		return -1;
+	/* A move is recorded when the others know of it. */
+	if (r->has_id && host_write(r->m, false, e) < 0)
 		return -1;
 	rc = r->runs || r->moves ? 0 : doctor_before_start(r->m, e);
 	if (rc < 0)

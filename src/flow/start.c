@@ -8,6 +8,7 @@
 #include "flow/form.h"
 #include "flow/join.h"
 #include "member/datadir.h"
+#include "member/host.h"
 #include "member/last_good.h"
 #include "member/membership.h"
 #include "service/service.h"
@@ -41,6 +42,12 @@ static bool may_come_back(const struct setup_run *r, int end, unsigned int resta
 /* A person sees what became of the learner. Without one it stays, so that no timer adds and removes it in turns. */
 static int fail(const struct setup_run *r, const char *why, struct err *e)
 {
+	if (r->has_id && service_lost_log(r->m)) {
+		(void)err_set(
+			e, ERR_CONFIG,
+			"etcd ends because its data is an older copy: the leader knows entries that it had before");
+		return err_hint(e, "etcd-cluster replace");
+	}
 	if (!r->how->unattended)
 		return join_undo(r->m, why, e);
 	(void)err_set(e, ERR_HEALTH, "%s", why);
@@ -213,5 +220,7 @@ int start_run(struct setup_run *r, struct err *e)
 
 	if (rc >= 0 && r->health.healthy)
 		note_last_good(r->m);
+	if (rc >= 0 && r->health.healthy && !r->restart && host_write(r->m, true, e) < 0)
+		return -1;
 	return rc;
 }

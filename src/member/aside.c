@@ -75,6 +75,7 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 				      m->at.joining,
 				      m->at.forming,
 				      m->at.recovered,
+				      m->at.host,
 				      certificates ? m->at.enroll : NULL,
 				      certificates ? m->at.pki : NULL,
 				      m->at.member_id };

@@ -109,8 +109,8 @@ bool datadir_own_ids(const struct config *c, struct wal_ids *ids)
 	return true;
 }
 
-/* With the command that moves the data aside. */
-static int aside_hint(const struct machine *m, struct err *e)
+/* With what may bring its member back, and the command that moves the data aside. */
+static int aside_hint(const struct machine *m, const char *first, struct err *e)
 {
 	auto_strv char **parts = aside_parts(m);
 	auto_buf struct buf command = { 0 };
@@ -120,7 +120,7 @@ static int aside_hint(const struct machine *m, struct err *e)
 
 		buf_printf(&command, "%smv %s %s", i > 0 ? " && " : "", parts[i], to);
 	}
-	return err_hint(e, "to keep it and start empty: %s", buf_str(&command));
+	return err_hint(e, "%sto keep it and start empty: %s", first, buf_str(&command));
 }
 
 /* The IDs of this machine in the cluster that it formed. */
@@ -155,17 +155,22 @@ static int check_unclaimed(const struct machine *m, const struct joining *j, str
 		return 0;
 	if (formed_ids(m, &own) && own.cluster == found.cluster && own.member == found.member)
 		return 0;
-	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER)
+	if (found.cluster == DEFAULT_CLUSTER && found.member == DEFAULT_MEMBER) {
 		(void)err_set(e, ERR_CONFIG,
 			      "%s contains the data of an etcd that ran without any configuration, as a "
 			      "distribution's package starts it; no cluster can be formed with it",
 			      data);
-	else
-		(void)err_set(e, ERR_CONFIG,
-			      "%s contains the data of member " ID_FMT " of cluster " ID_FMT
-			      ", which is not the member that cluster.conf describes",
-			      data, found.member, found.cluster);
-	return aside_hint(m, e);
+		return aside_hint(m, "", e);
+	}
+	(void)err_set(e, ERR_CONFIG,
+		      "%s contains the data of member " ID_FMT " of cluster " ID_FMT
+		      ", which is not the member that cluster.conf describes",
+		      data, found.member, found.cluster);
+	return aside_hint(m,
+			  m->conf.role == ROLE_SINGLE ? "if it is this machine's, put its copy of /etc/etcd back; "
+						      : "if it is this machine's, put its copy of /etc/etcd back, or, "
+							"while the other members run: etcd-cluster replace; ",
+			  e);
 }
 
 /* The data of this member is gone. Nobody has a copy of a lone one's. */

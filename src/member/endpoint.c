@@ -5,6 +5,8 @@
 
 #include "adapter/keyfile.h"
 #include "base/text.h"
+#include "config/check.h"
+#include "config/default.h"
 
 #define PEER_SETTING "ETCD_INITIAL_ADVERTISE_PEER_URLS"
 
@@ -40,13 +42,34 @@ static char *setting(const struct machine *m, const char *key)
 	return value ? xstrdup(value) : NULL;
 }
 
-char *endpoint_own(const struct machine *m)
+bool endpoint_is_here(const char *url)
+{
+	auto_free char *host = NULL;
+	uint16_t port;
+
+	if (!endpoint_split(url, &host, &port))
+		return false;
+	return config_is_ip(host) ? config_is_own_address(host) : config_is_own_name(host) > 0;
+}
+
+char *endpoint_advertised(const struct machine *m)
 {
 	auto_free char *urls = setting(m, "ETCD_ADVERTISE_CLIENT_URLS");
 
-	if (urls && text_starts(urls, "https://"))
-		return xstrndup(urls, strcspn(urls, ","));
-	return config_url(m->conf.address, m->conf.client_port);
+	return urls && text_starts(urls, "https://") ? xstrndup(urls, strcspn(urls, ",")) : NULL;
+}
+
+char *endpoint_own(const struct machine *m)
+{
+	auto_free char *advertised = endpoint_advertised(m), *listens = setting(m, "ETCD_LISTEN_CLIENT_URLS");
+	auto_free char *configured = config_url(m->conf.address, m->conf.client_port);
+	auto_free char *all = xasprintf("%s,%s", advertised ? advertised : configured, listens ? listens : "");
+	auto_strv char **urls = text_split(all, ",");
+
+	for (size_t i = 0; urls[i]; i++)
+		if (text_starts(urls[i], "https://") && (m->at.root[0] != '\0' || endpoint_is_here(urls[i])))
+			return xstrdup(urls[i]);
+	return config_url("127.0.0.1", m->conf.client_port);
 }
 
 char *endpoint_peer(const struct config *c)

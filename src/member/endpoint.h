@@ -19,8 +19,18 @@
 struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned int connect_ms, unsigned int call_ms,
 			   struct err *e);
 
-/* Client URL of this machine's member: the one that etcd.env advertises, else by cluster.conf. The caller frees. */
+/*
+ * Client URL at which this machine's member can be asked, and no other one: the first in etcd.env (advertised, then
+ * listened on), else that of cluster.conf, when it leads to an address of this machine; else loopback, where etcd
+ * listens, too. Below --root no address is looked at. The caller frees.
+ */
 char *endpoint_own(const struct machine *m);
+
+/* The first client URL that etcd.env advertises, which the others use; NULL while there is none. The caller frees. */
+char *endpoint_advertised(const struct machine *m);
+
+/* Whether the host of that URL is, or is the name of, an address that this machine has now. */
+bool endpoint_is_here(const char *url);
 
 /*
  * Peer URL of this machine's member: by cluster.conf (an ETCD_ line of it wins, as in etcd.env), and in etcd.env; NULL

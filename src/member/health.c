@@ -38,6 +38,7 @@ void member_survey_free(struct member_survey *s)
 	}
 	free(s->list);
 	free(s->alarms);
+	free(s->elsewhere);
 	*s = (struct member_survey){ 0 };
 }
 
@@ -253,6 +254,8 @@ static void add_listed(struct member_survey *s, const struct poll *r, struct rpc
 
 	if (!own)
 		own = &r->list[0];
+	else if (r->m->at.root[0] == '\0' && !endpoint_is_here(own->url))
+		s->elsewhere = xstrdup(own->url);
 	if (here == list->n)
 		add_member(s, 0, own_id, r->m->conf.name, own->url, own)->here = true;
 	for (size_t i = 0; i < list->n; i++) {

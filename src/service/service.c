@@ -206,6 +206,19 @@ int service_failed(const struct machine *m, unsigned int *restarts, char **why, 
 	return (int)end;
 }
 
+bool service_lost_log(const struct machine *m)
+{
+	const char *const argv[] = {
+		"journalctl", "--unit", ETCD_UNIT, "--lines=60", "--output=cat", "--no-pager", NULL
+	};
+	auto_buf struct buf out = { 0 };
+	const struct proc_run run = { .argv = argv, .timeout = SYSTEMCTL_SECONDS, .out = &out };
+	struct err unread = { 0 };
+
+	return m->live && proc_run(&run, &unread) == 0 && strstr(buf_str(&out), "tocommit(") &&
+	       strstr(buf_str(&out), "is out of range [lastIndex(");
+}
+
 bool service_was_stopped(const struct machine *m)
 {
 	auto_strv char **all = NULL;

@@ -46,6 +46,9 @@ enum service_end service_end(const char *state, const char *result, const char *
  */
 int service_failed(const struct machine *m, unsigned int *restarts, char **why, struct err *e) MUST_CHECK;
 
+/* True when etcd ended because the leader knows entries of its log that are gone (raft, "tocommit is out of range"). */
+bool service_lost_log(const struct machine *m);
+
 /* True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. */
 bool service_was_stopped(const struct machine *m);
 

@@ -25,7 +25,7 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, enrolment 2.0, renewal 2.5, setup 4.0" {
+@test "exposure: etcd at most 1.5, enrolment and marks 2.0, renewal 2.5, setup 4.0" {
 	while read -r unit most; do
 		level=$(exposure "$unit")
 		echo "$unit: $level"
@@ -33,6 +33,7 @@ exposure() {
 	done <<-'X'
 		etcd.service 15
 		etcd-cluster-enroll.service 20
+		etcd-cluster-mark.service 20
 		etcd-cluster-renew.service 25
 		etcd-cluster-setup.service 40
 	X

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/foreign: what setup refuses before it touches anything, and what is ours.
+ * doctor/foreign: what setup refuses before it touches anything, and what is ours.
  */
 #include "machine_fixture.h"
 
 #include "adapter/probe.h"
-#include "member/foreign.h"
+#include "doctor/foreign.h"
 
 #define MADE "# Made by etcd-cluster from cluster.conf; to change something, change it there. sha256:0\nETCD_NAME=n1\n"
 #define UNIT "[Service]\nExecStart=/usr/bin/etcd --initial-cluster-token etcd-cluster\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/foreign.h"
+#include "doctor/foreign.h"
 
 #include <string.h>
 

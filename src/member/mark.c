@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "member/mark.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "adapter/wal.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "member/endpoint.h"
+#include "member/host.h"
+#include "member/identity.h"
+#include "member/poll.h"
+
+#define PREFIX "etcd-cluster/mark/"
+
+/* One look at this machine's etcd; and at the others, whom a starting member does not wait for. */
+#define ASK_MS	  2000
+#define OTHERS_MS 1000
+
+#define MARK_MAX 256
+
+struct mark {
+	uint64_t cluster, member, term, index, machine;
+};
+
+static bool mark_parse(const char *text, struct mark *k, char **name)
+{
+	auto_strv char **words = text_split(text, " \n");
+	const size_t n = strv_len(words);
+
+	if (n != 6 || !text_parse_id(words[0], &k->cluster) || !text_parse_id(words[1], &k->member) ||
+	    !text_parse_id(words[2], &k->term) || !text_parse_id(words[3], &k->index) ||
+	    !text_parse_id(words[4], &k->machine))
+		return false;
+	*name = xstrdup(words[5]);
+	return true;
+}
+
+/* The newest of these marks (strv) of this member. */
+static void newest(char *const *texts, const struct identity *id, struct mark *best)
+{
+	for (; texts && *texts; texts++) {
+		auto_free char *name = NULL;
+		struct mark k;
+
+		if (!mark_parse(*texts, &k, &name) || k.cluster != id->cluster_id || k.member != id->member_id)
+			continue;
+		if (k.term > best->term || (k.term == best->term && k.index > best->index))
+			*best = k;
+	}
+}
+
+int mark_store(const struct machine *m, struct err *e)
+{
+	auto_free char *own = endpoint_own(m), *key = NULL, *line = NULL;
+	auto_free char *dir = xstrndup(m->at.mark, (size_t)(strrchr(m->at.mark, '/') - m->at.mark));
+	cleanup(identity_free) struct identity id = { 0 };
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	auto_grpc struct grpc *g = NULL;
+	struct rpc_status now;
+	auto_buf struct buf text = { 0 };
+	struct err unasked = { 0 };
+
+	if (identity_read(m, &id, &unasked) <= 0)
+		return 0;
+	g = endpoint_open(m, own, 0, ASK_MS, &unasked);
+	if (!g || rpc_status(g, &now, &unasked) < 0 || now.cluster_id != id.cluster_id ||
+	    now.member_id != id.member_id || now.is_learner || rpc_member_list(g, false, &list, &unasked) < 0)
+		return 0;
+	key = xasprintf(PREFIX "%s", id.name);
+	line = xasprintf(ID_FMT " " ID_FMT " " ID_FMT " " ID_FMT " " ID_FMT " %s", id.cluster_id, id.member_id,
+			 now.raft_term, now.raft_index, host_machine_id(m), id.name);
+	/* Of a lone member nobody else has it, and unused.h recognises an unused cluster by its revision. */
+	if (list.n > 1 && rpc_put(g, key, line, &unasked) < 0) {
+		log_debug("the mark of this member is not stored: %s", unasked.msg);
+		return 0;
+	}
+	buf_printf(&text, "%s\n", line);
+	if (file_mkdirs(dir, FILE_MODE(0755), e) < 0)
+		return -1;
+	return machine_write(m, m->at.mark, FILE_MODE(0644), &text, e) < 0 ? -1 : 1;
+}
+
+/* Runs in a thread for each member: which one it is, and in the place of its log's end the mark of this machine. */
+static void ask_mark(struct poll_answer *one)
+{
+	cleanup(identity_free) struct identity id = { 0 };
+	auto_strv char **texts = NULL;
+	struct mark best = { 0 };
+	struct err unread = { 0 };
+
+	if (identity_read(one->poll->m, &id, &unread) <= 0 || rpc_status(one->g, &one->status, &one->why) < 0)
+		return;
+	one->answers = true;
+	if (rpc_values(one->g, PREFIX, &texts, &one->why) < 0)
+		log_debug("%s", one->why.msg);
+	newest(texts, &id, &best);
+	one->status.raft_term = best.term;
+	one->status.raft_index = best.index;
+}
+
+static int ask_others(const struct machine *m, const struct identity *id, struct mark *best, struct err *e)
+{
+	auto_free char *former = endpoint_advertised(m);
+	auto_strv char **urls = endpoint_all(m);
+	cleanup(poll_free) struct poll r = { 0 };
+
+	poll_init(&r, m, 0, OTHERS_MS);
+	r.ask = ask_mark;
+	for (size_t i = 1; urls[i]; i++) /* the first is this machine's, which does not run */
+		(void)poll_add(&r, urls[i]);
+	if (m->at.root[0] == '\0' && former && !endpoint_is_here(former))
+		(void)poll_add(&r, former);
+	poll_run(&r);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct rpc_status *s = &r.list[i].status;
+
+		if (s->member_id == id->member_id && s->cluster_id == id->cluster_id) {
+			(void)err_set(e, ERR_CONFIG, "member " ID_FMT " (%s) runs at %s: this machine has a copy of it",
+				      id->member_id, id->name, r.list[i].url);
+			return err_hint(e, "switch this copy off, or stop etcd on the other machine");
+		}
+		if (s->raft_term > best->term || (s->raft_term == best->term && s->raft_index > best->index)) {
+			best->term = s->raft_term;
+			best->index = s->raft_index;
+		}
+	}
+	return 0;
+}
+
+static int fail(const struct machine *m, const char *wal, const struct wal_end *end, const struct mark *k,
+		struct err *e)
+{
+	(void)err_set(e, ERR_CONFIG,
+		      "%s is an older copy: it ends at entry %" PRIu64 " of term %" PRIu64
+		      ", and this member had entry %" PRIu64 " of term %" PRIu64,
+		      wal, end->index, end->term, k->index, k->term);
+	if (m->conf.role == ROLE_SINGLE)
+		return err_hint(e, "put the newer data back; to go on with the older data: rm %s", m->at.mark);
+	return err_hint(e, "put the newer data back; if that is lost and the other members run: etcd-cluster replace");
+}
+
+int mark_check(const struct machine *m, bool ask, struct err *e)
+{
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
+	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
+	cleanup(identity_free) struct identity id = { 0 };
+	auto_buf struct buf text = { 0 };
+	struct mark best = { 0 };
+	struct wal_end end;
+	struct err unread = { 0 };
+	int known = identity_read(m, &id, e);
+
+	if (known <= 0)
+		return known;
+	if (file_read(m->at.mark, MARK_MAX, &text, &unread) == 0)
+		newest((char *const[]){ text.data, NULL }, &id, &best);
+	if (ask && ask_others(m, &id, &best, e) < 0)
+		return -1;
+	if (best.index == 0)
+		return 0;
+	if (wal_read_tail(wal, &end, e) < 0)
+		return -1;
+	/* What a quorum has is never taken back, so the log of a later term reaches as far, too. */
+	return end.term < best.term || end.index < best.index ? fail(m, wal, &end, &best, e) : 0;
+}
+
+char *mark_twins(const struct machine *m)
+{
+	auto_free char *own = endpoint_own(m);
+	auto_grpc struct grpc *g = NULL;
+	cleanup(identity_free) struct identity id = { 0 };
+	auto_strv char **texts = NULL;
+	auto_buf struct buf names = { 0 };
+	const uint64_t machine = host_machine_id(m);
+	struct err unasked = { 0 };
+
+	if (machine == 0 || identity_read(m, &id, &unasked) <= 0)
+		return NULL;
+	g = endpoint_open(m, own, 0, ASK_MS, &unasked);
+	if (!g || rpc_values(g, PREFIX, &texts, &unasked) < 0)
+		return NULL;
+	for (char **text = texts; text && *text; text++) {
+		auto_free char *name = NULL;
+		struct mark k;
+
+		if (mark_parse(*text, &k, &name) && k.cluster == id.cluster_id && k.machine == machine &&
+		    k.member != id.member_id)
+			buf_printf(&names, "%s%s", names.len ? " and " : "", name);
+	}
+	return names.len ? xstrdup(buf_str(&names)) : NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The mark: how far the log of this machine's member had come, kept outside the data. A log that ends before it is an
+ * older copy: such a member would vote again on what it has forgotten.
+ *
+ * It is in /var/lib/etcd-cluster.state/mark, and with more than one member also in etcd as "etcd-cluster/mark/NAME",
+ * where it survives this machine's disk. Both are one line: cluster, member, term, index and a hash of the machine-id,
+ * 16 hex digits each, and the name.
+ */
+#pragma once
+
+#include "config/machine.h"
+
+/*
+ * Asks this machine's etcd how far it is, and stores that: in etcd first. Once a later write is applied here, all
+ * before it is on the disk; a lone member applies only what is. 1 stored; 0 it cannot be now, for the lack of a quorum, say; -1: the file cannot be written.
+ */
+int mark_store(const struct machine *m, struct err *e) MUST_CHECK;
+
+/*
+ * Before etcd starts: ERR_CONFIG when the log ends before the mark of this member. ask: also by the marks that the
+ * other members give within a second; and when another machine, at the address that this one had, answers as this
+ * member. 0 when no mark is there or nobody answers.
+ */
+int mark_check(const struct machine *m, bool ask, struct err *e) MUST_CHECK;
+
+/* The members of this cluster, as "n1 and n2", that have the same machine-id; NULL: none. The caller frees. */
+char *mark_twins(const struct machine *m);
