@@ -8,13 +8,23 @@
 #include "cmd/cmd.h"
 #include "flow/join.h"
 #include "flow/unused.h"
+#include "member/host.h"
 #include "member/last_good.h"
 #include "member/mark.h"
 
+/* The machine is recorded here for a member that an older version of this package set up. */
 static int remember(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	int stored, known;
+
 	(void)a;
-	return last_good_write(m, e) < 0 || (!m->dry_run && mark_store(m, e) < 0) ? -1 : CMD_DONE;
+	if (last_good_write(m, e) < 0)
+		return -1;
+	stored = m->dry_run ? 0 : mark_store(m, e);
+	if (stored <= 0)
+		return stored < 0 ? -1 : CMD_DONE;
+	known = host_is_known(m, e);
+	return known < 0 || (known == 0 && host_write(m, true, e) < 0) ? -1 : CMD_DONE;
 }
 
 static int run_setup(const struct cmd_args *a, struct err *e)

@@ -160,8 +160,11 @@ int mark_check(const struct machine *m, bool ask, struct err *e)
 		return -1;
 	if (best.index == 0)
 		return 0;
-	if (wal_read_tail(wal, &end, e) < 0)
-		return -1;
+	/* etcd itself refuses a damaged log; a fault of ours must not stop a member. */
+	if (wal_read_tail(wal, &end, &unread) < 0) {
+		log_warn("the log of etcd cannot be compared with the mark of this member: %s", unread.msg);
+		return 0;
+	}
 	/* What a quorum has is never taken back, so the log of a later term reaches as far, too. */
 	return end.term < best.term || end.index < best.index ? fail(m, wal, &end, &best, e) : 0;
 }

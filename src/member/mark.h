@@ -20,7 +20,7 @@ int mark_store(const struct machine *m, struct err *e) MUST_CHECK;
 /*
  * Before etcd starts: ERR_CONFIG when the log ends before the mark of this member. ask: also by the marks that the
  * other members give within a second; and when another machine, at the address that this one had, answers as this
- * member. 0 when no mark is there or nobody answers.
+ * member. 0 when no mark is there, nobody answers, or the log cannot be read (a warning).
  */
 int mark_check(const struct machine *m, bool ask, struct err *e) MUST_CHECK;
 

@@ -84,3 +84,7 @@ caught() {
 @test "reports that count for an hour" {
 	caught long-reports
 }
+
+@test "a log that ends before its mark" {
+	caught older-data
+}

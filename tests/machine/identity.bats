@@ -164,3 +164,14 @@ line() {
 	prints 'n1 and this machine have the same machine-id'
 	on n2 exits 2 'etcd-cluster setup'
 }
+
+@test "an upgrade of the package starts what it brings, and records the machine" {
+	on n1 'systemctl stop etcd-cluster-mark.timer etcd-cluster-mark.service
+	rm -r /etc/etcd/host /var/lib/etcd-cluster.state
+	/usr/libexec/etcd-cluster/hook configure 0.0.1
+	systemctl is-active etcd-cluster-mark.timer
+	systemctl start etcd-cluster-mark.service
+	grep -qx ADDRESS=10.77.63.1 /etc/etcd/host
+	[ -s /var/lib/etcd-cluster.state/mark ]'
+	on n1 exits 2 'etcd-cluster setup'
+}

@@ -53,6 +53,9 @@ static void a_log_must_reach_its_mark(void **state)
 			assert_ok(mark_check(m, false, e));
 	}
 	assert_err(mark_check(m, false, e), ERR_CONFIG, "to go on with the older data: rm ");
+	put_file(LOG, "damaged, and longer than a length"); /* etcd refuses it */
+	assert_ok(mark_check(m, false, e));
+	put_log(3, 10);
 	remove_path(MARK);
 	assert_ok(mark_check(m, false, e));
 }
