@@ -203,4 +203,12 @@ n3_is_refused() {
 	[ "$(cat "$(etc n4)/pki/peer.key")" = "$key" ]
 	grep -q 'certificates for n4 .* who showed a certificate' "$BATS_TEST_TMPDIR/server.log"
 	wait_healthy n4
+	# `member update` with its own certificate gives it no other address: its etcd answers where it was.
+	etcdctl n4 member update "$(etcdctl n4 member list | sed -n 's/, started, n4,.*//p')" \
+		--peer-urls="https://$net.77:$peer_port"
+	set_conf n4 "ADDRESS=$net.77"
+	run -6 helper n4 cert renew --force
+	[[ $output == *"n4 cannot move from $net.4 to $net.77 yet: something answers at the former address"* ]]
+	[ "$(openssl x509 -in "$(etc n4)/pki/peer.crt" -noout -serial)" != "$serial" ]
+	run ! openssl verify -CAfile "$(etc n4)/pki/ca.crt" -verify_ip "$net.77" "$(etc n4)/pki/peer.crt"
 }

@@ -81,6 +81,14 @@ caught() {
 	caught any-disk
 }
 
+@test "a membership list that grants addresses" {
+	caught list-grants
+}
+
+@test "tombstones that are ignored" {
+	caught no-tombstones
+}
+
 @test "reports that count for an hour" {
 	caught long-reports
 }
