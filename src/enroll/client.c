@@ -6,6 +6,7 @@
 
 #include "adapter/x509_csr.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "enroll/exchange.h"
 #include "enroll/message.h"
 #include "member/endpoint.h"
@@ -78,8 +79,19 @@ static char **servers_of(const struct machine *m, struct err *e)
 	return servers;
 }
 
+/* The token may say whose certificates are expected: who has a copy of it could pose as the CA host. */
+static int check_ca(const struct token *token, const struct buf *ca_pem, struct err *e)
+{
+	auto_cert x509_cert *ca = token->ca[0] ? x509_cert_parse(ca_pem, "its CA certificate", e) : NULL;
+	auto_free char *spki = ca ? x509_spki_fingerprint(ca) : NULL;
+
+	if (!token->ca[0] || (spki && text_starts(spki, token->ca)))
+		return 0;
+	return ca ? err_set(e, ERR_VERIFY, "its CA is not the one for which the token was made") : -1;
+}
+
 /* What the server answered, as an error of ours; 0 when it sent what was asked for. */
-static int check_reply(const struct request *req, const struct enroll_reply *r, struct err *e)
+static int check_reply(const struct request *req, enum proof_kind how, const struct enroll_reply *r, struct err *e)
 {
 	if (r->status != ENROLL_OK) {
 		(void)err_set(e, r->status == ENROLL_BUSY ? ERR_PENDING : ERR_VERIFY, "%s",
@@ -89,7 +101,9 @@ static int check_reply(const struct request *req, const struct enroll_reply *r, 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (req->keys[i] && r->made.cert[i].len == 0)
 			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
-	return r->made.ca_pem.len > 0 ? 0 : err_set(e, ERR_VERIFY, "it did not send its CA certificate");
+	if (r->made.ca_pem.len == 0)
+		return err_set(e, ERR_VERIFY, "it did not send its CA certificate");
+	return how == PROOF_TOKEN ? check_ca(&req->proof.token, &r->made.ca_pem, e) : 0;
 }
 
 /* One connection to one server. 1 got all, 0 nobody there, -1. */
@@ -102,7 +116,7 @@ static int ask(const struct request *req, const char *server, enum proof_kind ho
 
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || enroll_reply_get(&text, &r, e) < 0 || check_reply(req, &r, e) < 0) {
+	if (rc < 0 || enroll_reply_get(&text, &r, e) < 0 || check_reply(req, how, &r, e) < 0) {
 		if (how == PROOF_PAIR || e->class != ERR_VERIFY)
 			return -1;
 		/* The token's ID may be shown. */

@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#define BITS	   0x1p128 /* as many texts there must be to choose from */
-#define SEPARATORS ":-._"
+#define BITS	     0x1p128 /* as many texts there must be to choose from */
+#define SEPARATORS   ":-._"
+#define HEX	     "0123456789abcdef"
+#define RANDOM_BYTES 20
 
 void token_forget(struct token *t)
 {
@@ -123,14 +125,26 @@ int token_check(const char *text, struct err *e)
 	return rc < 0 ? err_hint(e, "openssl rand -hex 20 makes a good one") : 0;
 }
 
-void token_new(char text[TOKEN_TEXT])
+void token_new(const char *spki, char text[TOKEN_TEXT])
 {
-	uint8_t random[(TOKEN_TEXT - 1) / 2];
+	uint8_t random[RANDOM_BYTES];
 
 	/* So few bytes never come short (getrandom(2)). */
 	must(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
 	text_hex(random, sizeof(random), text);
 	explicit_bzero(random, sizeof(random));
+	(void)snprintf(text + 2 * sizeof(random), TOKEN_TEXT - 2 * sizeof(random), ".%.*s", TOKEN_CA - 1, spki);
+}
+
+/* What token_new has put behind the dot; other texts have another length there. */
+static void read_ca(const char *text, char ca[TOKEN_CA])
+{
+	const char *dot = text + strspn(text, HEX);
+
+	memset(ca, 0, TOKEN_CA);
+	if (dot - text == 2L * RANDOM_BYTES && *dot == '.' && strlen(dot + 1) == TOKEN_CA - 1 &&
+	    strspn(dot + 1, HEX) == TOKEN_CA - 1)
+		(void)snprintf(ca, TOKEN_CA, "%s", dot + 1);
 }
 
 /* SHA-256 of the label, NUL and the text. */
@@ -150,11 +164,12 @@ void token_derive(const char *text, struct token *t)
 	derive("etcd-cluster token id", text, id);
 	text_hex(id, (TOKEN_ID_HEX - 1) / 2, t->id);
 	derive("etcd-cluster token psk", text, t->psk);
+	read_ca(text, t->ca);
 }
 
 bool token_is_id(const char *id)
 {
-	return strlen(id) == TOKEN_ID_HEX - 1 && strspn(id, "0123456789abcdef") == TOKEN_ID_HEX - 1;
+	return strlen(id) == TOKEN_ID_HEX - 1 && strspn(id, HEX) == TOKEN_ID_HEX - 1;
 }
 
 int token_read_file(const struct machine *m, struct token *t, struct err *e)

@@ -9,13 +9,15 @@
 
 #define TOKEN_ID_HEX 17 /* 16 hex digits and their end */
 #define TOKEN_PSK    32
-#define TOKEN_TEXT   41 /* what token_new makes, with its end */
+#define TOKEN_TEXT   74 /* what token_new makes, with its end */
+#define TOKEN_CA     33 /* 32 hex digits and their end */
 #define TOKEN_MAX    256
 
 /* What the two sides use: the id may be shown and travels in the clear, the key is as secret as the text. */
 struct token {
 	char id[TOKEN_ID_HEX];	/* hex of the first 8 bytes of SHA-256("etcd-cluster token id" NUL text) */
 	uint8_t psk[TOKEN_PSK]; /* SHA-256("etcd-cluster token psk" NUL text) */
+	char ca[TOKEN_CA];	/* beginning of the SHA-256 of the CA's public key, hex; "": the text does not say */
 };
 
 #define auto_token cleanup(token_forget)
@@ -34,8 +36,11 @@ void token_forget(struct token *t);
  */
 int token_check(const char *text, struct err *e) MUST_CHECK;
 
-/* 160 random bits as 40 hex digits: safe in YAML, shell, preseed and INI alike. */
-void token_new(char text[TOKEN_TEXT]);
+/*
+ * 160 random bits as 40 hex digits, and behind a dot the beginning of `spki`, the fingerprint of the CA's public key:
+ * who has stolen the token cannot pose as the CA host. Safe in YAML, shell, preseed and INI alike.
+ */
+void token_new(const char *spki, char text[TOKEN_TEXT]);
 
 void token_derive(const char *text, struct token *t);
 

@@ -8,6 +8,7 @@
 #include "config/machine.h"
 #include "enroll/facts.h"
 #include "enroll/server.h"
+#include "pki/ca.h"
 #include "pki/origin.h"
 
 static int check_ca_host(const struct machine *m, struct err *e)
@@ -78,6 +79,9 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 int token_issue(const struct machine *m, const struct token_order *order, char text[TOKEN_TEXT], struct token_entry *t,
 		struct err *e)
 {
+	auto_pair struct pki_pair ca = { 0 };
+	auto_free char *spki = NULL;
+
 	*t = (struct token_entry){ .made = m->now,
 				   .expires = m->now + (time_t)order->hours * 3600,
 				   .uses = order->uses,
@@ -91,9 +95,10 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 	if (m->dry_run)
 		return 1;
 	/* Who was removed until now: the token is to be the later one. */
-	if (enroll_learn_now(m, e) < 0)
+	if (enroll_learn_now(m, e) < 0 || pki_ca_load(m, &ca, e) < 0)
 		return -1;
-	token_new(text);
+	spki = x509_spki_fingerprint(ca.cert);
+	token_new(spki, text);
 	token_derive(text, &t->token);
 	{
 		auto_close int lock = token_store_lock(m, e);

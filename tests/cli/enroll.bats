@@ -271,6 +271,23 @@ refusals() {
 	[ ! -s "$top/heard" ]
 }
 
+@test "a token that names a CA: the certificates of another one are not used" {
+	make_ca
+	start_server
+	ask n2
+	close_door
+	# Who has the token poses as the CA host, with a CA of its own.
+	token=$(openssl rand -hex 20).$("$ETCD_CLUSTER" --root "$top/n1" ca show --json | jq -r .spki_sha256 | cut -c -32)
+	rm -rf "$top"/n1/etc/etcd/{pki,enroll,member-id} "$top"/n2/etc/etcd/pki
+	give_token n1 "$token"
+	give_token n2 "$token"
+	make_ca
+	start_server
+	run -4 ask n2
+	[[ "$output" == *"its CA is not the one for which the token was made"* ]]
+	[ ! -e "$top/n2/etc/etcd/pki/ca.crt" ]
+}
+
 @test "certificates of another CA, and certificates of this CA for no member, are refused" {
 	make_ca
 	start_server

@@ -70,7 +70,8 @@ tree() {
 @test "new prints only the secret, and stores only a key derived from it" {
 	make_ca
 	run -0 --separate-stderr ec token new
-	[[ $output =~ ^[0-9a-f]{40}$ ]]
+	[[ $output =~ ^[0-9a-f]{40}\.[0-9a-f]{32}$ ]]
+	[ "${output#*.}" = "$(ec ca show --json | jq -r .spki_sha256 | cut -c -32)" ]
 	# shellcheck disable=SC2154 # bats sets it
 	[[ $stderr == *"for anybody, 1 use, until"* && $stderr != *"$output"* ]]
 	[ "$(stat -c '%a' "$enroll" "$enroll/tokens" "$enroll"/tokens/* | xargs)" = '700 700 600' ]

@@ -138,15 +138,31 @@ static void random_texts_are_accepted(void **state)
 
 static void new_tokens_are_strong(void **state)
 {
+	static const char spki[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+	/* Of another length, upper case, or in an administrator's own form. */
+	static const char *const without[] = {
+		TEXT,
+		"5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f.9f86d081884c7d659a2feaa0c55ad01",
+		"5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f.9F86D081884C7D659A2FEAA0C55AD015",
+		"5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f-9f86d081884c7d659a2feaa0c55ad015",
+		"9f86d081884c7d659a2feaa0c55ad015.5d41c7e2b80a4f96e3127bd5908c6fa1d2e4b37f",
+	};
 	char a[TOKEN_TEXT], b[TOKEN_TEXT];
+	auto_token struct token t;
 
 	(void)state;
 	for (int i = 0; i < 200; i++) {
-		token_new(a);
-		token_new(b);
-		assert_int_equal(strlen(a), 40);
+		token_new(spki, a);
+		token_new(spki, b);
+		assert_int_equal(strlen(a), 40 + 1 + 32);
 		assert_string_not_equal(a, b);
 		assert_ok(token_check(a, e));
+	}
+	token_derive(a, &t);
+	assert_true(strlen(t.ca) == 32 && strncmp(t.ca, spki, 32) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(without); i++) {
+		token_derive(without[i], &t);
+		assert_string_equal(t.ca, "");
 	}
 }
 

@@ -200,7 +200,7 @@ static void tokens_are_listed_by_id_and_removed(void **state)
 		auto_token_entry struct token_entry t = entry(1);
 		char text[TOKEN_TEXT];
 
-		token_new(text);
+		token_new(TEXT, text);
 		token_derive(text, &t.token);
 		memcpy(ids[i], t.token.id, sizeof(ids[i]));
 		assert_ok(token_store_put(m, &t, e));
