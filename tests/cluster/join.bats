@@ -16,48 +16,16 @@ teardown() {
 	end_all
 }
 
-# put_forever: writes until all_written ends it; records every failed put.
-put_forever() {
-	local i=0
-
-	until [ -e "$BATS_TEST_TMPDIR/enough" ]; do
-		i=$((i + 1))
-		etcdctl n1 --command-timeout=20s put "key$i" "$i" >/dev/null 2>&1 && echo "$i" >>"$BATS_TEST_TMPDIR/acked" ||
-			echo "$i" >>"$BATS_TEST_TMPDIR/failed"
-	done
-}
-
-# acked: prints the number of acknowledged puts.
-acked() {
-	touch "$BATS_TEST_TMPDIR/acked"
-	wc -l <"$BATS_TEST_TMPDIR/acked"
-}
-
-# acked_beyond N: true if more than N puts are acknowledged.
-acked_beyond() {
-	[ "$(acked)" -gt "$1" ]
-}
-
-# Waits for more acknowledged puts.
-writes_go_on() {
-	eventually acked_beyond $(($(acked) + 5))
-}
-
-# The member NAME has every acknowledged write, and no put has failed.
+# all_written NAME: it serves every acknowledged write, and no put has failed.
 all_written() {
-	: >"$BATS_TEST_TMPDIR/enough"
-	eventually gone "$(cat "$BATS_TEST_TMPDIR/writer.pid")"
-	[ ! -e "$BATS_TEST_TMPDIR/failed" ] || { echo "failed: $(wc -l <"$BATS_TEST_TMPDIR/failed")"; return 1; }
-	etcdctl "$1" get key --prefix --keys-only | sed -n 's/^key//p' | sort >"$BATS_TEST_TMPDIR/found"
-	sort "$BATS_TEST_TMPDIR/acked" | comm -23 - "$BATS_TEST_TMPDIR/found" >"$BATS_TEST_TMPDIR/lost"
-	echo "acknowledged $(wc -l <"$BATS_TEST_TMPDIR/acked"), lost $(wc -l <"$BATS_TEST_TMPDIR/lost")"
-	[ ! -s "$BATS_TEST_TMPDIR/lost" ]
+	none_lost "$1"
+	[ "$(failed_writes)" -eq 0 ]
 }
 
 # grows: 1 -> 2 -> 3 members under a writer.
 grows() {
 	one_member
-	behind writer put_forever
+	WRITES_TIMEOUT=20 writes n1
 	joiner n2
 	enter n2
 	# The new member is listed and does not run: if it had a vote, a cluster of one would stop.

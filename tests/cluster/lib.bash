@@ -7,11 +7,14 @@
 #   helper n1 status         runs etcd-cluster with that root
 #   etcdctl n1 get x         runs etcdctl with its etcdctl.env
 #   teardown() { end_all; }  ends every process of the test
+# tests/lib/writes.bash, the check that no acknowledged write is lost, is loaded, too.
 # Files run at the same time, tests of one file do not. TEST_SLOT (tests/run) gives each file its own ports.
 # shellcheck shell=bash
 
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 releases=$top/dist/releases
+# shellcheck source=tests/lib/writes.bash
+source "$top/tests/lib/writes.bash"
 
 # have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false without a release of that series.
 have_release() {
@@ -254,6 +257,7 @@ end() {
 end_all() {
 	local file
 
+	writes_end
 	for file in "$BATS_TEST_TMPDIR"/*.pid "$BATS_TEST_TMPDIR"/*/etcd.pid; do
 		end_pid "$file" KILL
 	done

@@ -7,8 +7,10 @@
 #
 # which boots n1 (10.77.31.1, fd00:77:31::1), n2 and n3 and sets $MACHINES. The functions of machine.bash work on
 # $MACHINE; `on NAME` and `each` select the machines. If the installation is not the subject of the file, it calls
-# `installed` instead, and `each reset` to start over.
+# `installed` instead, and `each reset` to start over. tests/lib/writes.bash checks that no acknowledged write is lost.
 load machine
+# shellcheck source=tests/lib/writes.bash
+source "$top/tests/lib/writes.bash"
 
 # All tests install this release from the shared directory.
 etcd_version=3.4.23
@@ -135,6 +137,20 @@ packages() {
 	wait_all "${pids[@]}"
 }
 
+# etcdctl NAME ARGUMENT…: etcdctl.sh there, with the endpoints of $ENDPOINTS if it is set.
+etcdctl() {
+	"$machine" exec "$1" ${ENDPOINTS:+env "ETCDCTL_ENDPOINTS=$ENDPOINTS"} etcdctl.sh "${@:2}" </dev/null
+}
+
+# endpoints: prints the client URLs of all machines.
+endpoints() {
+	local name all=''
+	for name in $MACHINES; do
+		all="$all,https://$(v4 "$name"):2379"
+	done
+	echo "${all#,}"
+}
+
 # form [KEY=VALUE…]: the same answers on all, and the package on all in parallel; then waits until all are healthy.
 form() {
 	local name line
@@ -167,6 +183,7 @@ one_cluster() {
 }
 
 failed_here() {
+	writes_end
 	: >"$BATS_FILE_TMPDIR/failed"
 	mkdir -p "$top/dist/failed"
 	for MACHINE in $MACHINES; do
@@ -180,6 +197,7 @@ failed_here() {
 
 teardown_file() {
 	local name
+	writes_end
 	[ -n "${KEEP-}" ] && [ -e "$BATS_FILE_TMPDIR/failed" ] && return 0
 	for name in ${MACHINES-}; do
 		[ ! -d "$set_dir/$name" ] || "$machine" destroy "$name"

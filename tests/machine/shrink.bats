@@ -5,45 +5,15 @@
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 
 load cluster
+export WRITES=$BATS_FILE_TMPDIR/writes # for all tests
 
 setup_file() {
 	installed 36 bookworm bookworm rpm bookworm bookworm
 }
 
-# Starts a script in n1 that writes count/1, count/2, … to a member that answers and records the acknowledged writes.
+# The writer is a client in n1, with the endpoints of all members.
 start_writer() {
-	local name all=''
-	for name in $MACHINES; do
-		all="$all,https://$(v4 "$name"):2379"
-	done
-	m "touch /run/writing
-	cat >/root/writer <<'W'
-#!/bin/sh
-n=\$(tail -n 1 /root/acknowledged 2>/dev/null || echo 0)
-while [ -e /run/writing ]; do
-	n=\$((n + 1))
-	if ETCDCTL_ENDPOINTS=${all#,} etcdctl.sh --command-timeout=4s put count/\$n is-\$n >/dev/null 2>&1; then
-		echo \$n >>/root/acknowledged
-	else
-		echo \$n >>/root/not-acknowledged
-	fi
-done
-W
-	systemd-run --quiet --unit=writer sh /root/writer"
-	wait_for 'test -s /root/acknowledged'
-}
-
-# Stops the script and reads every acknowledged key in n1.
-none_lost() {
-	m 'rm -f /run/writing
-	for i in $(seq 60); do systemctl --quiet is-active writer || break; sleep 0.2; done
-	touch /root/not-acknowledged
-	etcdctl.sh get --prefix count/ --keys-only | sed -n s,^count/,,p | sort >/root/there
-	sort -u /root/acknowledged >/root/want
-	echo "$(wc -l </root/want) acknowledged, $(wc -l </root/not-acknowledged) not," \
-		"$(comm -23 /root/want /root/there | wc -l) lost"
-	test "$(wc -l </root/want)" -ge 20
-	test -z "$(comm -23 /root/want /root/there)"' >&3
+	ENDPOINTS=$(endpoints) writes n1
 }
 
 voters() {
@@ -110,7 +80,7 @@ leads() {
 	on n5 "etcd-cluster join $(v4 n2)"
 	ONLY_ON='n4 n5' all_healthy
 	wait_for "test \$(etcdctl.sh member list | grep -c ', started, .*, false\$') -eq 5"
-	none_lost
+	none_lost n1
 	on n4 'ls -d /var/lib/etcd-cluster/member.aside-*
 	test "$(etcdctl.sh get kept --print-value-only)" = value'
 }
@@ -169,7 +139,7 @@ leads() {
 		"$machine" crash "$name"
 	done
 	wait_for 'fails etcd-cluster status'
-	m 'rm -f /run/writing'
+	writes_end
 	# n4 answers, and its data can be newer.
 	exits 3 "etcd-cluster restore --force-new-cluster $id"
 	prints 'still answers'
@@ -192,7 +162,7 @@ leads() {
 	test "$(etcdctl.sh get kept --print-value-only)" = value
 	ls -d /var/lib/etcd-cluster/member.aside-*
 	fails test -e /var/lib/etcd-cluster/member.aside-partial'
-	none_lost
+	none_lost n1
 	exits 3 'etcd-cluster leave --ca-elsewhere'
 	prints 'n1 is the only voting member'
 }
