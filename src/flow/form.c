@@ -186,8 +186,11 @@ static int take_record(struct setup_run *r, enum forming_state state, struct err
 /* The certificates here are of the CA that the record names; those of an earlier try to form are asked for anew. */
 static int check_ca(const struct setup_run *r, struct err *e)
 {
-	auto_free char *ca = form_ca(r->m);
+	auto_free char *ca = NULL;
+	int rc = form_ca(r->m, &ca, e);
 
+	if (rc < 0)
+		return -1;
 	if (ca && strcmp(ca, r->answer.record.ca) == 0)
 		return 0;
 	if (pki_origin(r->m) != PKI_ENROLLED) {

@@ -18,12 +18,16 @@
 /* Other members dial a peer that they miss ten times a second (etcd, rafthttp: a retry after 100 ms). */
 #define CALLERS_MS 500
 
-char *form_ca(const struct machine *m)
+int form_ca(const struct machine *m, char **fingerprint, struct err *e)
 {
 	auto_pair struct pki_pair ca = { 0 };
-	struct err unread = { 0 };
 
-	return pki_pair_load(m, "ca", false, &ca, &unread) == 0 && ca.cert ? x509_spki_fingerprint(ca.cert) : NULL;
+	*fingerprint = NULL;
+	if (pki_pair_load(m, "ca", false, &ca, e) < 0)
+		return -1;
+	if (ca.cert)
+		*fingerprint = x509_spki_fingerprint(ca.cert);
+	return ca.cert != NULL;
 }
 
 int form_wait(const struct setup_run *r, const char *why, struct err *e)
@@ -90,9 +94,11 @@ static int check_callers(const struct setup_run *r, struct err *e)
 int form_first_agree(struct setup_run *r, struct err *e)
 {
 	const long long end = clock_ms() + (r->m->conf.n_members > 1 && (r->m->live || r->how->wait) ? HOLD_MS : 0);
-	auto_free char *ca = form_ca(r->m);
+	auto_free char *ca = NULL;
 	auto_buf struct buf why = { 0 };
 
+	if (form_ca(r->m, &ca, e) < 0)
+		return -1;
 	if (r->m->conf.n_members < 2 && !r->has_record && check_callers(r, e) < 0)
 		return -1;
 	while ((r->form = look(r, ca, &why, NULL, e)) == FORM_WAIT && clock_ms() < end) {
@@ -140,10 +146,11 @@ static int commit(struct setup_run *r, struct err *e)
 int form_first_commit(struct setup_run *r, struct err *e)
 {
 	const long long end = clock_ms() + HOLD_MS;
-	auto_free char *ca = form_ca(r->m);
+	auto_free char *ca = NULL;
+	int rc = form_ca(r->m, &ca, e);
 
-	if (!ca)
-		return err_set(e, ERR_FAIL, "%s has no readable ca.crt", r->m->at.pki);
+	if (rc <= 0)
+		return rc < 0 ? -1 : err_set(e, ERR_FAIL, "%s has no ca.crt", r->m->at.pki);
 	for (;;) {
 		auto_buf struct buf why = { 0 };
 		auto_free char *disks = NULL;

@@ -10,8 +10,8 @@
 int form_first_agree(struct setup_run *r, struct err *e) MUST_CHECK;
 int form_first_commit(struct setup_run *r, struct err *e) MUST_CHECK;
 
-/* Fingerprint of the public key of ca.crt, or NULL without one. The caller frees. */
-char *form_ca(const struct machine *m);
+/* Fingerprint of the public key of ca.crt, which the caller frees. 1, 0 there is none, -1. */
+int form_ca(const struct machine *m, char **fingerprint, struct err *e) MUST_CHECK;
 
 /* ERR_PENDING with what is awaited. -1. */
 int form_wait(const struct setup_run *r, const char *why, struct err *e);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# kill -9 at the system calls of `setup` that change something, then setup again: the same end state, no leftovers.
+# kill -9 or an error at the system calls of `setup`, then setup again: the same end state, no leftovers.
 # CRASH_EVERY=1 tries each call; the default is a few dozen, spread over the run.
 
 bats_require_minimum_version 1.5.0
@@ -76,4 +76,56 @@ ends_well() {
 		at_call "$n" $writing error=ENOSPC "$ETCD_CLUSTER_PLAIN" --root "$root" setup 2>/dev/null || :
 		ends_well "failed at call $n"
 	done
+}
+
+# As the retry timer runs it. The release is unpacked: what happens then is in the test above.
+by_timer() {
+	"$ETCD_CLUSTER_PLAIN" --root "$root" setup --unattended || [ $? -eq 2 ]
+}
+unpacked_root() {
+	rm -rf "$root"
+	bare root
+	touch -d '1 minute ago' "$root/etc/etcd/cluster.conf"
+}
+
+# outcome KEY: prints the value in the outcome of setup.
+outcome() {
+	sed -n "s/^$1=//p" "$root/run/etcd-cluster/setup"
+}
+
+# recorded WHERE: setup has recorded that it failed and when it runs again, or its record was what failed.
+recorded() {
+	[ -e "$root/run/etcd-cluster/setup" ] || return 0
+	[ "$(outcome STATE)" != running ] || return 0
+	if [[ "$(outcome STATE) $(outcome MESSAGE)" != failed*'nput/output error'* ]] || [ "$(outcome NEXT_MS)" -le 0 ]; then
+		echo "$1: $(cat "$root/run/etcd-cluster/setup")"
+		return 1
+	fi
+	sed -i s/^NEXT_MS=.*/NEXT_MS=1/ "$root/run/etcd-cluster/setup" # its time has come
+}
+
+@test "an I/O error anywhere is recorded, and the timer's next setup succeeds" {
+	local kind n rc failed=0
+
+	unpacked_root
+	by_timer
+	want=$(listing)
+	for kind in openat read write fsync rename mkdir fchmod getdents64 flock; do
+		unpacked_root
+		count_calls $kind "$ETCD_CLUSTER_PLAIN" --root "$root" setup --unattended
+		for n in $(sample 8); do
+			unpacked_root
+			rc=0
+			at_call "$n" $kind error=EIO "$ETCD_CLUSTER_PLAIN" --root "$root" setup --unattended 2>"$BATS_TEST_TMPDIR/err" ||
+				rc=$?
+			[ $rc -ne 127 ] || continue # the program did not start
+			[ $rc -eq 0 ] || recorded "$kind $n"
+			[ $rc -eq 0 ] || failed=$((failed + 1))
+			by_timer 2>"$BATS_TEST_TMPDIR/err" || { echo "$kind $n, then:"; cat "$BATS_TEST_TMPDIR/err"; return 1; }
+			[ "$(outcome STATE)" = ready ]
+			[ "$(listing)" = "$want" ] || { echo "$kind $n:"; diff <(echo "$want") <(listing); return 1; }
+		done
+	done
+	echo "$failed failed"
+	[ $failed -ge 20 ]
 }
