@@ -178,6 +178,9 @@ int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], st
 	(void)err_set(e, ERR_PENDING, "no CA host answers to sign the certificates of this machine (%s%s)",
 		      worst.class == ERR_NONE ? "nobody listens at " : worst.msg,
 		      worst.class == ERR_NONE ? servers[0] : "");
+	if (config_makes_ca(&m->conf))
+		return err_hint(e, "if this machine was the CA host: etcd-cluster ca import FILE; the file is one that "
+				   "etcd-cluster ca export made");
 	return err_hint(e, "setup tries again by itself; the enrolment server is on the CA host, port %u",
 			(unsigned int)m->conf.enroll_port);
 }

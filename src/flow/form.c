@@ -169,7 +169,7 @@ static int agree(struct setup_run *r, struct err *e)
 		buf_printf(&why, "%s (%s), the first of MEMBERS, does not answer on port %u",
 			   r->m->conf.members[0].name, r->m->conf.members[0].address,
 			   (unsigned int)r->m->conf.enroll_port);
-	return form_wait(r, buf_str(&why), e);
+	return form_wait_for_others(r, buf_str(&why), e);
 }
 
 /* Takes the record of the answer over in this state. */

@@ -39,6 +39,25 @@ int form_wait(const struct setup_run *r, const char *why, struct err *e)
 			r->m->conf.n_members, r->m->at.conf);
 }
 
+int form_wait_for_others(const struct setup_run *r, const char *why, struct err *e)
+{
+	const struct config *c = &r->m->conf;
+	auto_strv char **addresses = NULL;
+	const char *found;
+
+	for (size_t i = 0; i < c->n_members; i++)
+		if (strcmp(c->members[i].name, c->name) != 0)
+			strv_add(&addresses, c->members[i].address);
+	found = addresses ? probe_listening(addresses, c->peer_port, AROUND_MS) : NULL;
+	if (!found)
+		return form_wait(r, why, e);
+	(void)err_set(e, ERR_PENDING, "the cluster is not formed yet: %s; but %s answers on port %u", why, found,
+		      (unsigned int)c->peer_port);
+	return err_hint(e,
+			"if a cluster runs there and this machine was rebuilt: etcd-cluster replace; if it was left by "
+			"a former cluster: stop the etcd there");
+}
+
 /* One look at the reports. */
 static enum form_move look(const struct setup_run *r, const char *ca, struct buf *why, char **disks, struct err *e)
 {
@@ -54,22 +73,6 @@ static enum form_move look(const struct setup_run *r, const char *ca, struct buf
 	if (disks)
 		*disks = form_disks(&self, &heard);
 	return form_first(&self, &heard, why);
-}
-
-/* A machine that answers on its peer port belongs to a cluster, whose CA and data this one must not shadow. */
-static void look_around(const struct setup_run *r, struct buf *why)
-{
-	auto_strv char **addresses = NULL;
-	const char *found;
-
-	for (size_t i = 1; i < r->m->conf.n_members; i++)
-		strv_add(&addresses, r->m->conf.members[i].address);
-	found = addresses ? probe_listening(addresses, r->m->conf.peer_port, AROUND_MS) : NULL;
-	if (found)
-		buf_printf(why,
-			   "; %s answers on port %u: if its cluster runs and this machine was rebuilt, type: "
-			   "etcd-cluster replace",
-			   found, (unsigned int)r->m->conf.peer_port);
 }
 
 static int check_callers(const struct setup_run *r, struct err *e)
@@ -106,9 +109,7 @@ int form_first_agree(struct setup_run *r, struct err *e)
 		clock_sleep(LOOK_MS);
 	}
 	if (r->form == FORM_WAIT)
-		look_around(r, &why);
-	if (r->form == FORM_WAIT)
-		return form_wait(r, buf_str(&why), e);
+		return form_wait_for_others(r, buf_str(&why), e);
 	return r->form == FORM_NOTHING ? -1 : 0;
 }
 

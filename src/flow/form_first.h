@@ -15,3 +15,9 @@ int form_ca(const struct machine *m, char **fingerprint, struct err *e) MUST_CHE
 
 /* ERR_PENDING with what is awaited. -1. */
 int form_wait(const struct setup_run *r, const char *why, struct err *e);
+
+/*
+ * The same. A machine that answers on its peer port belongs to a cluster, whose CA and data this one must not shadow:
+ * then the message and the hint name it.
+ */
+int form_wait_for_others(const struct setup_run *r, const char *why, struct err *e);
