@@ -163,6 +163,7 @@ static void serve(const struct server *s, int fd, const char *source)
 	struct machine m = { 0 };
 	struct err e = { 0 };
 
+	(void)close(s->fd); /* else the next server cannot listen while a client of this one waits */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &s->open, NULL);

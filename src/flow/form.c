@@ -93,7 +93,7 @@ static int tell_first(const struct setup_run *r, struct form_reply *answer, stru
 	return rc;
 }
 
-/* What the others' peer ports show while the first is silent; only machines of one CA answer each other. */
+/* What the others' peer ports show; only machines of one CA answer each other. */
 static enum form_move look_at_peers(const struct setup_run *r)
 {
 	auto_free char *ca = machine_pki_path(r->m, "ca", "crt");
@@ -155,6 +155,9 @@ static int agree(struct setup_run *r, struct err *e)
 	rc = tell_first(r, &r->answer, e);
 	if (rc > 0) {
 		r->form = weigh(r, &r->answer, &why);
+		/* The first may have lost its disk, and know nothing of a record that others have started. */
+		if (r->form == FORM_WAIT && r->has_record && look_at_peers(r) == FORM_START)
+			r->form = FORM_START;
 	} else {
 		r->form = look_at_peers(r);
 		if (rc < 0 && r->form == FORM_WAIT && e->class != ERR_FAIL)

@@ -47,7 +47,7 @@ is_set_up() {
 	local pid rc=0
 
 	pid=$(cat "$BATS_TEST_TMPDIR/setup-$1.pid")
-	eventually gone "$pid" || { cat "$BATS_TEST_TMPDIR"/setup-*.log; return 1; }
+	eventually gone "$pid" || { cat "$BATS_TEST_TMPDIR"/setup-*.log "$BATS_TEST_TMPDIR"/server.log; return 1; }
 	wait "$pid" || rc=$?
 	rm "$BATS_TEST_TMPDIR/setup-$1.pid"
 	[ $rc -eq 0 ] || { cat "$BATS_TEST_TMPDIR/setup-$1.log"; return 1; }
@@ -91,4 +91,44 @@ one_cluster() {
 		[ "$(etcdctl "$n" get --prefix from- --print-value-only | grep -c yes)" -eq $# ]
 		[ "$(cluster_id "$n")" = "$(cluster_id "$1")" ]
 	done
+}
+
+# wipe NAME: its data is lost.
+wipe() {
+	rm -rf "${BATS_TEST_TMPDIR:?}/$1/var/lib/etcd-cluster/member"
+}
+
+disk() {
+	cat "$BATS_TEST_TMPDIR/$1/var/lib/etcd-cluster/member/disk-id"
+}
+
+# prepared: three machines before their first setup.
+prepared() {
+	local n
+
+	for n in n1 n2 n3; do
+		forming $n
+	done
+}
+
+# one_record: all machines have committed the same record, which names their disks and the only CA.
+one_record() {
+	local n ca
+
+	ca=$(openssl x509 -in "$(etc n1)/pki/ca.crt" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum)
+	for n in n1 n2 n3; do
+		[ "$(record $n STATE)" = starting ]
+		[ "$(record $n NONCE)" = "$(record n1 NONCE)" ]
+		[ "$(record $n DISKS)" = "n1=$(disk n1),n2=$(disk n2),n3=$(disk n3)" ]
+		[ "$(record $n CA | tr '[:upper:]' '[:lower:]')" = "${ca%% *}" ]
+		cmp "$(etc n1)/pki/ca.crt" "$(etc $n)/pki/ca.crt"
+		grep -qx "ETCD_INITIAL_CLUSTER_TOKEN=etcd-cluster.$(record n1 NONCE)" "$(etc $n)/etcd.env"
+	done
+	[ "$(find "$BATS_TEST_TMPDIR"/n?/etc -name ca.key)" = "$(etc n1)/pki/ca.key" ]
+}
+
+# accepted_by NAME: true when it has accepted a record while n3, whose certificates cannot be stored, reports.
+accepted_by() {
+	run helper n3 setup
+	[ -e "$(etc "$1")/forming" ] && [ "$(record "$1" STATE)" = accepted ]
 }

@@ -12,7 +12,6 @@ load lib
 load own-address
 load form
 load join
-load crash
 
 setup() {
 	need_release "${SERIES:-3.5}"
@@ -20,24 +19,6 @@ setup() {
 
 teardown() {
 	end_all
-}
-
-# wipe NAME: its data is lost.
-wipe() {
-	rm -rf "${BATS_TEST_TMPDIR:?}/$1/var/lib/etcd-cluster/member"
-}
-
-disk() {
-	cat "$BATS_TEST_TMPDIR/$1/var/lib/etcd-cluster/member/disk-id"
-}
-
-# prepared: three machines before their first setup.
-prepared() {
-	local n
-
-	for n in n1 n2 n3; do
-		forming $n
-	done
 }
 
 # formed: one healthy cluster of three, seen by setup on each.
@@ -53,22 +34,6 @@ formed() {
 	for n in n1 n2 n3; do
 		helper $n setup
 	done
-}
-
-# one_record: all machines have committed the same record, which names their disks and the only CA.
-one_record() {
-	local n ca
-
-	ca=$(openssl x509 -in "$(etc n1)/pki/ca.crt" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum)
-	for n in n1 n2 n3; do
-		[ "$(record $n STATE)" = starting ]
-		[ "$(record $n NONCE)" = "$(record n1 NONCE)" ]
-		[ "$(record $n DISKS)" = "n1=$(disk n1),n2=$(disk n2),n3=$(disk n3)" ]
-		[ "$(record $n CA | tr '[:upper:]' '[:lower:]')" = "${ca%% *}" ]
-		cmp "$(etc n1)/pki/ca.crt" "$(etc $n)/pki/ca.crt"
-		grep -qx "ETCD_INITIAL_CLUSTER_TOKEN=etcd-cluster.$(record n1 NONCE)" "$(etc $n)/etcd.env"
-	done
-	[ "$(find "$BATS_TEST_TMPDIR"/n?/etc -name ca.key)" = "$(etc n1)/pki/ca.key" ]
 }
 
 # nothing_formed: no machine has a record, settings for etcd, or a CA.
@@ -117,12 +82,6 @@ replaced() {
 	one_cluster n1 n2 n3
 	[ "$(cluster_id n1)" != "$first" ]
 	run ! grep -F "$id" <(sort "$BATS_TEST_TMPDIR"/n?/etc/etcd/member-id)
-}
-
-# accepted_by NAME: true when it has accepted a record while n3, whose certificates cannot be stored, reports.
-accepted_by() {
-	run helper n3 setup
-	[ -e "$(etc "$1")/forming" ] && [ "$(record "$1" STATE)" = accepted ]
 }
 
 @test "a disk that is lost before all have accepted: the record is offered anew, with the same CA" {
@@ -347,43 +306,6 @@ differs() {
 	for n in n1 n2 n3; do
 		[ "$(grep -c "^ETCD_INITIAL_CLUSTER=.*n3=https://\[::1\]:$peer_port" "$(etc $n)/etcd.env")" -eq 1 ]
 	done
-}
-
-# struck NAME N: setup there is killed before the Nth of these calls, and runs again until it is done.
-moments=rename,renameat2,mkdir,unlink,connect,sendto
-struck() {
-	"${tracer[@]}" -o "$BATS_TEST_TMPDIR/trace.$1" -e "trace=$moments" -e "inject=$moments:signal=KILL:when=$2" \
-		"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" setup --wait || [ $? -eq 137 ] || return 1
-	! grep -q 'killed by SIGKILL' "$BATS_TEST_TMPDIR/trace.$1" || echo "$1 $2" >>"$BATS_TEST_TMPDIR/struck"
-	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" setup --wait || [ $? -eq 2 ]
-}
-
-@test "setup killed on each machine at any moment: one cluster, one CA" {
-	local n round at
-
-	need_strace
-	prepared
-	keep_machines n1 n2 n3
-	for round in {1..10}; do
-		end server
-		bring_back_machines n1 n2 n3
-		serve
-		at=
-		for n in n1 n2 n3; do
-			at="$at $n:$((RANDOM % 24 + 1))"
-			behind setup-$n struck $n "${at##*:}"
-		done
-		for n in n1 n2 n3; do
-			is_set_up $n || { echo "killed at$at"; return 1; }
-		done
-		one_record || { echo "killed at$at"; return 1; }
-		run find "$BATS_TEST_TMPDIR"/n?/{etc,usr,var} -name '.pki.new' -o -name '.new-*'
-		[ -z "$output" ] || { echo "killed at$at: $output"; return 1; }
-	done
-	for n in n1 n2 n3; do launch $n; done
-	one_cluster n1 n2 n3
-	cat "$BATS_TEST_TMPDIR/struck"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/struck")" -ge 15 ]
 }
 
 # The state that the version before records left: data and member-id, and CLUSTER_TOKEN itself for etcd.
