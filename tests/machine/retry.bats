@@ -15,6 +15,7 @@ setup_file() {
 # Each test starts with an installed machine without setup.
 setup() {
 	m '! mountpoint -q /var/lib/etcd-cluster || umount -l /var/lib/etcd-cluster
+	! mountpoint -q /etc/etcd/releases.sha256.d/test.sha256 || umount /etc/etcd/releases.sha256.d/test.sha256
 	systemctl stop etcd-cluster.target holder 2>/dev/null || true
 	systemctl stop etcd etcd-cluster-setup.timer etcd-cluster-setup.service
 	systemctl reset-failed
@@ -51,6 +52,15 @@ ends_well() {
 	m 'mount -t tmpfs -o size=8M,mode=0755 tmpfs /var/lib/etcd-cluster && chown etcd:etcd /var/lib/etcd-cluster'
 	fails_first 'MiB are free for /var/lib/etcd-cluster'
 	m 'mount -o remount,size=400M /var/lib/etcd-cluster'
+	ends_well
+}
+
+# Each read of the memory of a process at address 0 fails so.
+@test "a disk with I/O errors, and later without" {
+	m 'systemd-run -q --unit=holder -p CapabilityBoundingSet= sleep 600
+	mount --bind /proc/$(systemctl show -P MainPID holder)/mem /etc/etcd/releases.sha256.d/test.sha256'
+	fails_first 'nput/output error'
+	m 'umount /etc/etcd/releases.sha256.d/test.sha256'
 	ends_well
 }
 
