@@ -78,7 +78,17 @@ enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, 
 	return ENROLL_CHANGED;
 }
 
-static int learn(const struct machine *m, const struct enroll_list *l, struct enroll_record *r, struct err *e)
+/* Earlier versions kept the record of a former name: the key is that of a member. */
+static bool has_other_name(const struct enroll_list *l, const struct enroll_records *all, const struct enroll_record *r)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (&all->list[i] != r && strcmp(all->list[i].key, r->key) == 0 && member_of(l, &all->list[i]))
+			return true;
+	return false;
+}
+
+static int learn(const struct machine *m, const struct enroll_list *l, const struct enroll_records *all,
+		 struct enroll_record *r, struct err *e)
 {
 	switch (enroll_learn_record(l, m->now, r)) {
 	case ENROLL_KEPT:
@@ -88,6 +98,8 @@ static int learn(const struct machine *m, const struct enroll_list *l, struct en
 	case ENROLL_GONE:
 		break;
 	}
+	if (has_other_name(l, all, r))
+		return enroll_record_drop(m, r->name, e) < 0 ? -1 : 1;
 	log_info("%s %s: its keys are refused from now on", r->name,
 		 r->member ? "was removed from the cluster" : "did not become a member within seven days");
 	return enroll_record_bury(m, r->name, e) < 0 ? -1 : 1;
@@ -104,7 +116,7 @@ int enroll_learn(const struct machine *m, const struct enroll_list *l, struct er
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		/* The CA host itself may be on the record of another one. */
-		int rc = strcmp(all.list[i].name, m->conf.name) == 0 ? 0 : learn(m, l, &all.list[i], e);
+		int rc = strcmp(all.list[i].name, m->conf.name) == 0 ? 0 : learn(m, l, &all, &all.list[i], e);
 
 		if (rc < 0)
 			return -1;

@@ -195,7 +195,46 @@ static void a_removal_keeps_every_key_and_every_valid_serial(void **state)
 	enroll_grants_free(&r.grants);
 }
 
-#define FURTHER 4
+/* n3 was removed, n4 is the former name of n2, n5 waits, n6 is listed with another ID, n7 and n8 are one that left. */
+static void the_records_follow_the_list(void **state)
+{
+	static const char *const rows[][3] = { { "n2", "K2", "a2" }, { "n3", "K3", "a3" }, { "n4", "K2", "0" },
+					       { "n5", "K5", "0" },  { "n6", "K6", "a6" }, { "n7", "K7", "a7" },
+					       { "n8", "K7", "0" } };
+	struct rpc_member listed[] = { { .id = 0xa2, .name = (char *)(uintptr_t) "n2" },
+				       { .id = 0xb6, .name = (char *)(uintptr_t) "n6" } };
+	const struct enroll_list list = { .agreed = true,
+					  .members = { .cluster_id = 0xc1, .list = listed, .n = ARRAY_LEN(listed) } };
+	const struct machine *m = *state;
+	struct err er = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct enroll_record r = { .name = (char *)(uintptr_t)rows[i][0],
+					   .address = (char *)(uintptr_t) "10.0.0.9",
+					   .key = (char *)(uintptr_t)rows[i][1],
+					   .time = strcmp(rows[i][0], "n5") == 0 ? NOW - 60 : 1 };
+
+		assert_true(text_parse_hex(rows[i][2], &r.member));
+		r.cluster = r.member ? 0xc1 : 0;
+		assert_ok(enroll_record_write(m, &r, e));
+	}
+	assert_int_equal(enroll_learn(m, &(struct enroll_list){ .agreed = false }, &er), 0);
+	assert_int_equal(enroll_learn(m, &list, &er), 1);
+	{
+		auto_strv char **names = enroll_record_names(m);
+		cleanup(enroll_tombstones_free) struct enroll_tombstones gone;
+
+		assert_strv(names, "n2 n5");
+		assert_ok(enroll_tombstones_read(m, &gone, e));
+		assert_int_equal(gone.n, 4);
+		assert_strv(gone.list[0].keys, "K3");
+		assert_strv(gone.list[1].keys, "K6");
+		assert_strv(gone.list[2].keys, "K7");
+	}
+	assert_int_equal(enroll_learn(m, &list, &er), 0);
+}
+
+#define FURTHER 5
 
 int main(void)
 {
@@ -204,6 +243,7 @@ int main(void)
 		WITH_MACHINE(a_record_is_read_as_written),
 		WITH_MACHINE(a_record_of_an_earlier_version_counts_as_its_name_and_address),
 		WITH_MACHINE(a_removal_keeps_every_key_and_every_valid_serial),
+		WITH_MACHINE(the_records_follow_the_list),
 	};
 
 	unit_rows(tests + FURTHER, token_rows, a_request_is_decided, NULL, NULL);
