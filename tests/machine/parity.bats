@@ -82,7 +82,8 @@ ours() {
 	sort /tmp/before | comm -13 - /tmp/after | while read -r path type mode owner link time; do
 		case $type:$path in
 		f:/etc/etcd/pki/*) digest=key-material ;;
-		f:/etc/etcd/etcd.env | f:/etc/etcd/forming | f:/etc/etcd/member-id | f:/etc/etcd/last-good/*)
+		f:/etc/etcd/etcd.env | f:/etc/etcd/forming | f:/etc/etcd/host | f:/etc/etcd/member-id | f:/etc/etcd/last-good/* | \
+			f:/var/lib/etcd-cluster.state/mark)
 			digest=$(sed -E "s/[0-9a-f]{16,}/(random)/g" "$path" | sha256sum) ;;
 		f:*/.release) digest=$(sed "/_CHANGED=/d" "$path" | sha256sum) ;; # without the time of the unpacking
 		f:*) digest=$(sha256sum <"$path") ;;
