@@ -107,9 +107,9 @@ static char *common_name(x509_cert *cert)
 	return at < 0 ? xstrdup("") : string_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
 }
 
-static char *serial_text(x509_cert *cert)
+char *x509_serial_text(const ASN1_INTEGER *serial)
 {
-	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+	BIGNUM *n = ASN1_INTEGER_to_BN(serial, NULL);
 	char *hex = n ? BN_bn2hex(n) : NULL;
 	char *text = xstrdup(hex ? hex : "");
 
@@ -197,7 +197,7 @@ void x509_describe(x509_cert *cert, struct x509_info *info)
 		.subject = name_text(X509_get_subject_name(cert)),
 		.issuer = name_text(X509_get_issuer_name(cert)),
 		.cn = common_name(cert),
-		.serial = serial_text(cert),
+		.serial = x509_serial_text(X509_get0_serialNumber(cert)),
 		.not_before = seconds(X509_get0_notBefore(cert)),
 		.not_after = seconds(X509_get0_notAfter(cert)),
 		.sans = sans_of(cert),
@@ -375,7 +375,7 @@ static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_ce
 }
 
 /* NULL is the key's own default (EVP_DigestSignInit(3)): SHA-256, or what is part of Ed25519. */
-static const EVP_MD *digest_for(x509_key *key)
+const EVP_MD *x509_digest_for(x509_key *key)
 {
 	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : NULL;
 }
@@ -392,7 +392,7 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 	    X509_set_issuer_name(cert, ca ? X509_get_subject_name(ca) : subject) != 1 ||
 	    !ASN1_TIME_set(X509_getm_notBefore(cert), r->not_before) ||
 	    !ASN1_TIME_set(X509_getm_notAfter(cert), r->not_after) || X509_set_pubkey(cert, key) != 1 ||
-	    !add_extensions(r, cert, ca) || X509_sign(cert, signer, digest_for(signer)) == 0)
+	    !add_extensions(r, cert, ca) || X509_sign(cert, signer, x509_digest_for(signer)) == 0)
 		return err_null(e, ERR_FAIL, "cannot issue a certificate for %s: %s", r->cn,
 				x509_reason("OpenSSL refuses"));
 	return steal(&cert);

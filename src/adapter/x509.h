@@ -14,7 +14,9 @@ enum x509_key_type { X509_ECDSA_P256, X509_ECDSA_P384, X509_RSA_2048, X509_RSA_4
 /* OpenSSL's own EVP_PKEY, X509 and BIO, so that no caller needs its headers. */
 typedef struct evp_pkey_st x509_key;
 typedef struct x509_st x509_cert;
+struct asn1_string_st;
 struct bio_st;
+struct evp_md_st;
 
 #define auto_cert cleanup(x509_cert_free_ptr)
 void x509_cert_free_ptr(x509_cert **cert);
@@ -81,6 +83,10 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 
 /* For this module: the oldest message in OpenSSL's error queue, or the fallback; empties the queue. */
 const char *x509_reason(const char *fallback);
+
+/* Likewise: a serial as struct x509_info has it (the caller frees), and the digest that a key signs with. */
+char *x509_serial_text(const struct asn1_string_st *serial);
+const struct evp_md_st *x509_digest_for(x509_key *key);
 
 /* Likewise: appends what a memory BIO holds, and frees it, which wipes it (BUF_MEM_free(3)). */
 void x509_take_bio(struct bio_st *bio, struct buf *out);

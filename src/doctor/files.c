@@ -10,6 +10,7 @@
 #include "member/host.h"
 #include "member/mark.h"
 #include "pki/check.h"
+#include "pki/crl.h"
 #include "pki/pair.h"
 #include "release/digests.h"
 
@@ -40,7 +41,7 @@ void doctor_pki(const struct machine *m, struct doctor_report *r)
 {
 	struct err e = { 0 };
 
-	if (pki_check_start(m, &e) < 0)
+	if (pki_check_start(m, &e) < 0 || pki_crl_check_start(m, &e) < 0)
 		doctor_error(r, &e);
 	else
 		doctor_ok(r, "the certificates in %s fit this machine", m->at.pki);

@@ -11,6 +11,7 @@
 #include "member/aside.h"
 #include "member/host.h"
 #include "pki/check.h"
+#include "pki/crl.h"
 #include "pki/make.h"
 #include "pki/store.h"
 
@@ -212,7 +213,8 @@ static int fix_modes(const struct machine *m, struct err *e)
 	int rc = file_set_mode(m->at.pki, machine_mode_group(m, 0750), e);
 	bool changed = rc > 0;
 
-	if (rc < 0 || fix_mode(m, "ca", "crt", pki_cert_mode(), &changed, e) < 0)
+	if (rc < 0 || fix_mode(m, "ca", "crt", pki_cert_mode(), &changed, e) < 0 ||
+	    fix_mode(m, "crl", "der", pki_cert_mode(), &changed, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile(i);
@@ -413,7 +415,7 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 static int run(const struct machine *m, const struct order *o, struct err *e)
 {
 	auto_pki_run struct pki_run w = { .m = m };
-	int issued, repaired;
+	int issued, listed, repaired;
 
 	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
 		return -1;
@@ -421,10 +423,11 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	if (check_origin(&w, o, e) < 0)
 		return -1;
 	issued = execute(&w, o, e);
-	if (issued < 0 || m->dry_run)
-		return issued;
-	repaired = fix_modes(m, e);
-	return repaired < 0 ? -1 : issued || repaired;
+	listed = issued < 0 ? -1 : pki_crl_ensure(m, e);
+	if (listed < 0)
+		return -1;
+	repaired = m->dry_run ? 0 : fix_modes(m, e);
+	return repaired < 0 ? -1 : issued || listed || repaired;
 }
 
 int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e)

@@ -101,6 +101,62 @@ static char *pki_file(const struct machine *m, const char *name)
 	return xasprintf("%s/%s", m->at.pki + strlen(m->at.root), name);
 }
 
+static int put_table(const struct machine *m, const struct env_input *in, const struct setting *table, size_t n,
+		     struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (put_setting(m, in, &table[i], out, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int put_tls(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	auto_free char *ca = pki_file(m, "ca.crt");
+	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
+	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
+	/* etcd refuses every connection without the file that is named. Copied certificates may come without one. */
+	auto_free char *crl_path = machine_pki_path(m, "crl", "der");
+	auto_free char *crl = file_exists(crl_path) ? pki_file(m, "crl.der") : NULL;
+	const struct setting settings[] = {
+		{ NULL, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n", NEEDED },
+		{ "cert-file", server_crt, NEEDED },
+		{ "key-file", server_key, NEEDED },
+		{ "trusted-ca-file", ca, NEEDED },
+		{ "client-cert-auth", "true", NEEDED },
+		{ "client-crl-file", crl, NEEDED },
+		{ "peer-cert-file", peer_crt, NEEDED },
+		{ "peer-key-file", peer_key, NEEDED },
+		{ "peer-trusted-ca-file", ca, NEEDED },
+		{ "peer-client-cert-auth", "true", NEEDED },
+		{ "peer-crl-file", crl, NEEDED },
+		{ "peer-cert-allowed-cn", in->peer_cn, NEEDED },
+		/* Not 1.3: etcd refuses that together with --cipher-suites, which an ETCD_ line may set. */
+		{ "tls-min-version", "TLS1.2", OPTIONAL },
+	};
+
+	return put_table(m, in, settings, ARRAY_LEN(settings), out, e);
+}
+
+static int put_conduct(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
+{
+	/* 3.6 has both names of the corruption check and warns about the older; 3.7 has only the gate. */
+	const bool gates = strv_has(in->options, "feature-gates");
+	const struct setting settings[] = {
+		{ NULL, "\n# Conduct\n", NEEDED },
+		{ "strict-reconfig-check", "true", OPTIONAL },
+		{ "auto-compaction-mode", "periodic", OPTIONAL },
+		{ "auto-compaction-retention", COMPACT_AFTER, OPTIONAL },
+		{ "quota-backend-bytes", QUOTA_BYTES, OPTIONAL },
+		{ "feature-gates", gates ? "InitialCorruptCheck=true" : NULL, OPTIONAL },
+		{ "experimental-initial-corrupt-check", gates ? NULL : "true", OPTIONAL },
+		/* The default of 3.4 is a logger that 3.5 does not have. */
+		{ "logger", version_at_least(in->version, 3, 5) ? NULL : "zap", OPTIONAL },
+	};
+
+	return put_table(m, in, settings, ARRAY_LEN(settings), out, e);
+}
+
 static int put_settings(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
 	const struct config *c = &m->conf;
@@ -118,11 +174,6 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 	auto_free char *client = config_url(c->address, c->client_port), *peer = config_url(c->address, c->peer_port);
 	auto_free char *listen_client = listen_urls(c, c->client_port, true);
 	auto_free char *listen_peer = listen_urls(c, c->peer_port, false);
-	auto_free char *ca = pki_file(m, "ca.crt");
-	auto_free char *server_crt = pki_file(m, "server.crt"), *server_key = pki_file(m, "server.key");
-	auto_free char *peer_crt = pki_file(m, "peer.crt"), *peer_key = pki_file(m, "peer.key");
-	/* 3.6 has both names of the corruption check and warns about the older; 3.7 has only the gate. */
-	const bool gates = strv_has(in->options, "feature-gates");
 	const struct setting settings[] = {
 		{ "name", c->name, NEEDED },
 		{ "data-dir", c->data_dir, NEEDED },
@@ -135,33 +186,11 @@ static int put_settings(const struct machine *m, const struct env_input *in, str
 		{ "initial-cluster-state", cluster ? "existing" : "new", NEEDED },
 		{ "initial-cluster-token", token, NEEDED },
 		{ "listen-metrics-urls", c->metrics_url[0] ? c->metrics_url : NULL, NEEDED },
-		{ NULL, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n", NEEDED },
-		{ "cert-file", server_crt, NEEDED },
-		{ "key-file", server_key, NEEDED },
-		{ "trusted-ca-file", ca, NEEDED },
-		{ "client-cert-auth", "true", NEEDED },
-		{ "peer-cert-file", peer_crt, NEEDED },
-		{ "peer-key-file", peer_key, NEEDED },
-		{ "peer-trusted-ca-file", ca, NEEDED },
-		{ "peer-client-cert-auth", "true", NEEDED },
-		{ "peer-cert-allowed-cn", in->peer_cn, NEEDED },
-		/* Not 1.3: etcd refuses that together with --cipher-suites, which an ETCD_ line may set. */
-		{ "tls-min-version", "TLS1.2", OPTIONAL },
-		{ NULL, "\n# Conduct\n", NEEDED },
-		{ "strict-reconfig-check", "true", OPTIONAL },
-		{ "auto-compaction-mode", "periodic", OPTIONAL },
-		{ "auto-compaction-retention", COMPACT_AFTER, OPTIONAL },
-		{ "quota-backend-bytes", QUOTA_BYTES, OPTIONAL },
-		{ "feature-gates", gates ? "InitialCorruptCheck=true" : NULL, OPTIONAL },
-		{ "experimental-initial-corrupt-check", gates ? NULL : "true", OPTIONAL },
-		/* The default of 3.4 is a logger that 3.5 does not have. */
-		{ "logger", version_at_least(in->version, 3, 5) ? NULL : "zap", OPTIONAL },
 	};
 
-	rc = formed < 0 ? -1 : rc;
-	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(settings); i++)
-		rc = put_setting(m, in, &settings[i], out, e);
-	return rc < 0 ? -1 : 0;
+	if (rc < 0 || formed < 0 || put_table(m, in, settings, ARRAY_LEN(settings), out, e) < 0)
+		return -1;
+	return put_tls(m, in, out, e) < 0 ? -1 : put_conduct(m, in, out, e);
 }
 
 /* The ETCD_ lines of cluster.conf. etcd would ignore one for an option that it does not have, so that is an error. */

@@ -239,7 +239,8 @@ int pki_check_start(const struct machine *m, struct err *e)
 		(void)err_set(e, ERR_CONFIG, "%s has no certificates", m->at.pki);
 		return err_hint(e, "etcd-cluster setup");
 	}
-	if (pki_check_ca(m, &ca, e) < 0 || check_readable(m, "ca", "crt", e) < 0)
+	if (pki_check_ca(m, &ca, e) < 0 || check_readable(m, "ca", "crt", e) < 0 ||
+	    check_readable(m, "crl", "der", e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		const struct pki_profile *p = pki_profile(i);

@@ -65,6 +65,34 @@ fetch_as() {
 	fetch --cert "$root/etc/etcd/pki/$1.crt" --key "$root/etc/etcd/pki/$1.key" "$2"
 }
 
+# serial CERTIFICATE: prints its serial number.
+serial() {
+	openssl x509 -in "$root/etc/etcd/pki/$1.crt" -noout -serial | cut -d = -f 2 | tr A-F a-f
+}
+
+# etcd reads the revocation list at every handshake: what is in it is refused at both ports without a restart.
+revoke() {
+	local certify=$top/${BUILD:-build}-asan/lib/certify list=$root/etc/etcd/pki/crl.der
+
+	[ "$(grep -c "^ETCD_.*CRL_FILE=/etc/etcd/pki/crl.der$" "$root/etc/etcd/etcd.env")" -eq 2 ]
+	openssl crl -inform DER -in "$list" -CAfile "$root/etc/etcd/pki/ca.crt" -noout -text >"$BATS_TEST_TMPDIR/list" 2>&1
+	grep -q 'verify OK' "$BATS_TEST_TMPDIR/list" && grep -q 'No Revoked Certificates' "$BATS_TEST_TMPDIR/list"
+	"$certify" "$root" revoke "$(serial healthcheck-client)" "$(serial peer)"
+	run ! fetch_as healthcheck-client "https://127.0.0.1:$client/health"
+	run ! fetch_as peer "https://127.0.0.1:$peer/members"
+	fetch_as etcdctl-etcd-client "https://127.0.0.1:$client/health"
+	"$certify" "$root" revoke
+	fetch_as healthcheck-client "https://127.0.0.1:$client/health"
+	fetch_as peer "https://127.0.0.1:$peer/members"
+	# Without the file etcd would refuse everybody: setup makes it again, and the preflight does not start etcd before.
+	rm "$list"
+	run ! fetch_as healthcheck-client "https://127.0.0.1:$client/health"
+	run -3 "$ETCD_CLUSTER" --root "$root" check --start
+	[[ $output == *"etcd would refuse every connection"*crl.der* ]]
+	"$ETCD_CLUSTER" --root "$root" setup
+	fetch_as healthcheck-client "https://127.0.0.1:$client/health"
+}
+
 # try MINOR [LINE…]: runs all checks.
 try() {
 	ready "$@"
@@ -78,6 +106,7 @@ try() {
 	run ! fetch "https://127.0.0.1:$client/version"
 	run ! fetch_as etcdctl-etcd-client "https://127.0.0.1:$peer/version"
 	fetch_as peer "https://127.0.0.1:$peer/version"
+	revoke
 	end etcd
 	run -2 helper n1 setup # setup accepts the data: its IDs are those of cluster.conf
 }

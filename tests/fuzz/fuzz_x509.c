@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter/x509, adapter/x509_key: any bytes as certificate and as key; a parsed certificate can be described, checked
- * and printed.
+ * adapter/x509, adapter/x509_key, adapter/x509_crl: any bytes as certificate, as key and as revocation list; a parsed
+ * certificate can be described, checked and printed.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/x509_crl.h"
 #include "adapter/x509_key.h"
 #include "base/mem.h"
 
@@ -40,6 +41,17 @@ static void try_certificate(const struct buf *pem)
 	x509_info_free(&info);
 }
 
+static void try_list(const struct buf *der)
+{
+	auto_strv char **serials = NULL;
+	struct err e = { 0 };
+
+	if (x509_crl_parse(der, "f", &serials, &e) < 0)
+		return;
+	for (char **serial = serials; serial && *serial; serial++)
+		must_be_printable(*serial);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_buf struct buf pem = { 0 }, again = { 0 };
@@ -47,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	buf_add(&pem, data, size);
 	try_certificate(&pem);
+	try_list(&pem);
 	auto_key x509_key *key = x509_key_parse(&pem, NULL, "f", &e);
 	if (key) {
 		auto_free char *type = x509_key_describe(key);

@@ -5,6 +5,7 @@
  *                                       are those of the verbs
  *   certify ROOT ADDRESS PORT PROFILE   makes handshakes with that port and the certificate of that profile until
  *                                       SIGTERM; prints "handshakes N failed N serials N"
+ *   certify ROOT revoke [SERIAL…]       makes the revocation list of that CA host have exactly these serials
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "flow/certify.h"
+#include "pki/crl.h"
 
 static int ensure(const struct machine *m, struct err *e)
 {
@@ -67,6 +69,16 @@ static int shake(const struct machine *m, char **argv, struct err *e)
 	return 0;
 }
 
+/* What was asked for. */
+static int run(const struct machine *m, int argc, char **argv, struct err *e)
+{
+	if (argc == 2)
+		return ensure(m, e);
+	if (strcmp(argv[2], "revoke") == 0)
+		return pki_crl_write(m, argv + 3, e) < 0 ? -1 : 0;
+	return argc == 5 ? shake(m, argv, e) : err_set(e, ERR_CONFIG, "the first lines of this file have its usage");
+}
+
 int main(int argc, char **argv)
 {
 	const struct machine_options o = { .root = argv[1] };
@@ -75,10 +87,10 @@ int main(int argc, char **argv)
 	int rc = -1;
 
 	log_open(false);
-	if (argc != 2 && argc != 5)
+	if (argc < 2)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
-		rc = argc == 2 ? ensure(&m, &e) : shake(&m, argv, &e);
+		rc = run(&m, argc, argv, &e);
 	machine_free(&m);
 	if (rc < 0)
 		log_error(LOG_ERR, &e);

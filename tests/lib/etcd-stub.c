@@ -42,6 +42,8 @@ int main(int argc, char **argv)
 						       "peer-cert-file",
 						       "peer-key-file",
 						       "peer-trusted-ca-file",
+						       "client-crl-file",
+						       "peer-crl-file",
 						       "peer-client-cert-auth",
 						       "peer-cert-allowed-cn" };
 

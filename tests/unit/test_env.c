@@ -33,6 +33,8 @@ static const char *const common[] = {
 	"peer-key-file",
 	"peer-trusted-ca-file",
 	"peer-client-cert-auth",
+	"client-crl-file",
+	"peer-crl-file",
 	"peer-cert-allowed-cn",
 	"strict-reconfig-check",
 	"auto-compaction-mode",
@@ -116,6 +118,24 @@ static void written(struct box *b, const char *path, struct keyfile *k)
 
 #define assert_value(k, key, want) assert_string_equal(keyfile_get(k, key), want)
 #define assert_unset(k, key)	   assert_null(keyfile_get(k, key))
+
+/* A list that is named and not there would keep everybody out. In a cluster of an earlier version it is there later. */
+static void the_revocation_list_is_named_when_it_is_there(void **state)
+{
+	auto_keyfile struct keyfile without = { 0 }, with = { 0 };
+	struct box *b = *state;
+
+	written(b, b->m.at.etcd_env, &without);
+	assert_unset(&without, "ETCD_CLIENT_CRL_FILE");
+	assert_unset(&without, "ETCD_PEER_CRL_FILE");
+	put_file("/etc/etcd/pki/crl.der", "");
+	assert_int_equal(drift(b), ENV_STALE);
+	written(b, b->m.at.etcd_env, &with);
+	assert_value(&with, "ETCD_CLIENT_CRL_FILE", "/etc/etcd/pki/crl.der");
+	assert_value(&with, "ETCD_PEER_CRL_FILE", "/etc/etcd/pki/crl.der");
+	pass(b, "ETCD_PEER_CRL_FILE", "/etc/own.crl");
+	assert_int_equal(drift(b), ENV_STALE);
+}
 
 static void a_single_member_listens_on_loopback(void **state)
 {
@@ -399,6 +419,7 @@ static void etcdctl_env_has_paths_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_revocation_list_is_named_when_it_is_there),
 		TEST(a_single_member_listens_on_loopback),
 		TEST(a_member_listens_on_its_address_and_loopback),
 		TEST(all_members_are_named),
