@@ -29,8 +29,8 @@ long long doctor_quota(const struct machine *m, const struct member *member);
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;
 
 /*
- * What etcd.service checks before each start: release, certificates, data directory, the machine, and how far the log is,
- * which the other members are asked for a second, too.
+ * What etcd.service checks before each start: release, certificates, data directory, the machine, and how far the log
+ * is, which the other members are asked for a second, too.
  */
 void doctor_start(const struct machine *m, struct doctor_report *r);
 

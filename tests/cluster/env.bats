@@ -4,6 +4,7 @@
 #
 # The generated etcd.env and etcdctl.env with every real etcd: it knows all variables, serves mutual TLS only, and setup
 # recognises its data directory afterwards.
+# shellcheck disable=SC2154 # a name of lib.bash
 
 bats_require_minimum_version 1.5.0
 load lib

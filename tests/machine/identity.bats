@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# Which machine is a member: older data, copies and moved disks are refused, a legitimate move works by itself. n4 is the
-# machine to which disks are copied.
+# Which machine is a member: older data, copies and moved disks are refused, a legitimate move works by itself. n4 is
+# the machine to which disks are copied.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
 
