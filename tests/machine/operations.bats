@@ -144,7 +144,7 @@ rebuilt() {
 	kept n2
 	rebuilt n3
 	on n3 answers ROLE=join "JOIN=$(v4 n2)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
-	CA_HOST=n2 token_for n3
+	CA_HOST=n2 token_for n3 --name n3 --address "$(v4 n3)"
 	on n3 'mkdir -p /etc/etcd; mv /root/token /etc/etcd/enroll-token'
 	package n3
 	MACHINES=' n2 n3' all_healthy
