@@ -16,7 +16,7 @@ struct cmd_args {
 	bool adopt_machine, allow_root, ca_elsewhere, force, help, json, last, local, others_fenced, recovery, remember;
 	bool replace, start;
 	bool unattended, verbose, version, wait;
-	const char *abandon, *address, *data_dir, *force_new_cluster, *hours, *keep, *listen, *name, *out;
+	const char *abandon, *address, *data_dir, *force_new_cluster, *from, *hours, *keep, *listen, *name, *out;
 	const char *passphrase_file;
 	const char *release, *san, *token_file, *uses;
 	char **words; /* the arguments, ended by NULL */

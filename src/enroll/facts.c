@@ -311,6 +311,8 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 				     .not_member = base ? base->not_member : 0,
 				     .since = base ? base->since : f->now,
 				     .time = base && !confirmed ? base->time : f->now };
+	if (f->token ? f->token->from : base ? base->from : NULL)
+		r->from = xstrdup(f->token ? f->token->from : base->from);
 	strv_add_all(&r->sans, base ? base->sans : NULL);
 	for (char **san = f->token ? f->token->sans : NULL; san && *san; san++)
 		strv_add_once(&r->sans, *san);

@@ -230,8 +230,13 @@ static int check_source(const struct enroll_question *q, const struct enroll_fac
 {
 	const bool loopback = config_is_loopback(q->address);
 	const struct enroll_record *r = f->record;
+	const struct enroll_record *base = enroll_rules_base(f);
+	const char *from = f->token ? f->token->from : base ? base->from : NULL;
 	char *const *at = f->addresses;
 
+	/* A person has said where it comes from: it is behind NAT. */
+	if (from && enroll_same(from, f->source))
+		return 0;
 	/* A name that cannot be resolved keeps the addresses on record. */
 	if (!at && r && enroll_same(r->address, q->address))
 		at = r->resolved;

@@ -58,9 +58,12 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 		if (why)
 			return err_set(e, ERR_CONFIG, "--san %s %s", *s, why);
 	}
-	if (o->recovery && (!o->name || !o->address)) {
-		(void)err_set(e, ERR_CONFIG, "--recovery needs --name and --address");
-		return err_hint(e, "etcd-cluster token new --recovery --name NAME --address ADDRESS");
+	if (o->from && !config_is_ip(o->from))
+		return err_set(e, ERR_CONFIG, "--from %s is not an IP address", o->from);
+	if ((o->recovery || o->from) && (!o->name || !o->address)) {
+		(void)err_set(e, ERR_CONFIG, "--%s needs --name and --address", o->from ? "from" : "recovery");
+		return err_hint(e, "etcd-cluster token new --%s --name NAME --address ADDRESS",
+				o->from ? "from IP" : "recovery");
 	}
 	if (o->name && o->uses != 1)
 		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
@@ -87,7 +90,8 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 				   .uses = order->uses,
 				   .recovery = order->recovery,
 				   .name = order->name ? xstrdup(order->name) : NULL,
-				   .address = order->address ? xstrdup(order->address) : NULL };
+				   .address = order->address ? xstrdup(order->address) : NULL,
+				   .from = order->from ? xstrdup(order->from) : NULL };
 	strv_add_all(&t->sans, order->sans);
 	text[0] = '\0';
 	if (check_ca_host(m, e) < 0 || check_reach(m, order, e) < 0 || check_order(m, order, e) < 0)

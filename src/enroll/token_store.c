@@ -18,6 +18,7 @@ void token_entry_free(struct token_entry *t)
 	token_forget(&t->token);
 	free(t->name);
 	free(t->address);
+	free(t->from);
 	strv_free(t->sans);
 	for (size_t i = 0; i < t->n_used; i++) {
 		free(t->used[i].name);
@@ -110,6 +111,7 @@ static bool parse(const struct keyfile *k, struct token_entry *t)
 	t->recovery = keyfile_get(k, "RECOVERY") != NULL;
 	t->name = keyfile_copy(k, "NAME");
 	t->address = keyfile_copy(k, "ADDRESS");
+	t->from = keyfile_copy(k, "FROM");
 	t->sans = sans ? text_split(sans, BLANKS) : NULL;
 	for (size_t i = 0; i < k->n; i++)
 		if (text_starts(k->entries[i].key, "USED_") && !parse_use(t, k->entries[i].value))
@@ -147,7 +149,7 @@ static int render(const struct token_entry *t, struct buf *text, struct err *e)
 	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "RECOVERY", t->recovery ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
-	    keyfile_put(text, "SANS", sans, e) < 0)
+	    keyfile_put(text, "FROM", t->from, e) < 0 || keyfile_put(text, "SANS", sans, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_used; i++) {
 		auto_free char *key = xasprintf("USED_%zu", i + 1);

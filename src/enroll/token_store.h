@@ -25,6 +25,7 @@ struct token_entry {
 	bool recovery;	   /* also while no quorum can be asked */
 	char *name;	   /* for this one only, or NULL */
 	char *address;	   /* for this one only, or NULL */
+	char *from;	   /* IP literal that it connects from, in place of address; or NULL */
 	char **sans;	   /* that it may have beside EXTRA_SANS; strv or NULL */
 	struct token_use *used;
 	size_t n_used;

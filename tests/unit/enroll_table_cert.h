@@ -22,6 +22,10 @@ static const struct row cert_rows[] = {
 	{ "a renewal with another case of letters", CERT "rec=n2/x.example.org/K1/9d/1d/a2 address=X.example.org "
 	  "dns=x.example.org/10.0.0.2 " ALL, NO, "!MEMBERS" },
 	{ "a renewal of one that is not in MEMBERS", CERT_N4 REC_N4 "address=10.0.0.4 source=10.0.0.4 " N4_UP, GO, NULL },
+	{ "a renewal behind NAT, as its first token said (rule 4)", CERT_N4 REC_N4 "from=192.0.2.1 address=10.0.0.4 "
+	  "source=192.0.2.1 " N4_UP, GO, NULL },
+	{ "the same from elsewhere", CERT_N4 REC_N4 "from=192.0.2.1 address=10.0.0.4 source=192.0.2.9 " N4_UP, NO,
+	  "asks from 192.0.2.9" },
 	{ "the same with a final dot", CERT_N4 "rec=n4/x.example.org/K1/9d/1d/a4 address=x.example.org. source=10.0.0.4 "
 	  "dns=x.example.org/10.0.0.4 " N4_UP, GO, NULL },
 	{ "the same with other letters", CERT_N4 "rec=n4/x.example.org/K1/9d/1d/a4 address=X.example.ORG source=10.0.0.4 "

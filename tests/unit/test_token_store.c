@@ -47,6 +47,7 @@ static void a_token_is_read_as_written(void **state)
 	t.name = xstrdup("n4");
 	t.address = xstrdup("fd00::4");
 	t.members = true;
+	t.from = xstrdup("192.0.2.1");
 	strv_add(&t.sans, "etcd.example.org");
 	strv_add(&t.sans, "192.0.2.7");
 	assert_int_equal(token_store_find(m, t.token.id, &got, &er), 0);
@@ -63,6 +64,7 @@ static void a_token_is_read_as_written(void **state)
 	assert_true(got.members);
 	assert_string_equal(got.name, "n4");
 	assert_string_equal(got.address, "fd00::4");
+	assert_string_equal(got.from, "192.0.2.1");
 	assert_int_equal(strv_len(got.sans), 2);
 	assert_string_equal(token_used_by(&got, "n4")->key, KEY);
 	assert_int_equal(token_used_by(&got, "n4")->at, NOW);
