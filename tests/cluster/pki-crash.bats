@@ -86,6 +86,7 @@ converges() {
 @test "reissue that keeps the keys, killed at each call" {
 	"$certify" "$root"
 	configure EXTRA_SANS=lb.example.org
+	sed -i s/^NAME=n1/NAME=n2/ "$etc/cluster.conf" # which is in the peer certificate, too
 	certify_each signal=KILL 3
 	[ ! -e "$etc/pki.old" ]
 }
