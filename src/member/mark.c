@@ -70,7 +70,7 @@ int mark_store(const struct machine *m, struct err *e)
 		return 0;
 	key = xasprintf(PREFIX "%s", id.name);
 	line = xasprintf(ID_FMT " " ID_FMT " " ID_FMT " " ID_FMT " " ID_FMT " %s", id.cluster_id, id.member_id,
-			 now.raft_term, now.raft_index, host_machine_id(m), id.name);
+			 now.raft_term, now.raft_applied_index, host_machine_id(m), id.name);
 	/* Of a lone member nobody else has it, and unused.h recognises an unused cluster by its revision. */
 	if (list.n > 1 && rpc_put(g, key, line, &unasked) < 0) {
 		log_debug("the mark of this member is not stored: %s", unasked.msg);

@@ -12,9 +12,9 @@
 #include "config/machine.h"
 
 /*
- * Asks this machine's etcd how far it is, and stores that: in etcd first. Once a later write is applied here, all
- * before it is on the disk; a lone member applies only what is. 1 stored; 0 it cannot be now, for the lack of a
- * quorum, say; -1: the file cannot be written.
+ * Asks this machine's etcd how far it has applied its log, and stores that: in etcd first. Once a later write is
+ * applied here, all before it is on the disk; a lone member applies only what is (3.5 shows as committed what is not
+ * yet). 1 stored; 0 it cannot be now, for the lack of a quorum, say; -1: the file cannot be written.
  */
 int mark_store(const struct machine *m, struct err *e) MUST_CHECK;
 
