@@ -24,7 +24,8 @@ static int remember(const struct machine *m, const struct cmd_args *a, struct er
 	if (stored <= 0)
 		return stored < 0 ? -1 : CMD_DONE;
 	known = host_is_known(m, e);
-	return known < 0 || (known == 0 && host_write(m, true, e) < 0) ? -1 : CMD_DONE;
+	err_clear(e);
+	return known <= 0 && host_write(m, true, e) < 0 ? -1 : CMD_DONE;
 }
 
 static int run_setup(const struct cmd_args *a, struct err *e)

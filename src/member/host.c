@@ -132,10 +132,13 @@ int host_check(const struct machine *m, struct err *e)
 {
 	cleanup(host_free) struct host was = { 0 }, now = host_now(m);
 	auto_buf struct buf sentence = { 0 };
-	int known = host_read(m, &was, e);
+	struct err unread = { 0 };
 
-	if (known <= 0 || count_changes(&was, &now, &sentence) < 2)
-		return known < 0 ? -1 : 0;
+	/* A fault of this record must not stop a member. */
+	if (host_read(m, &was, &unread) < 0)
+		log_warn("this machine cannot be compared with the one that its member was set up on: %s", unread.msg);
+	if (count_changes(&was, &now, &sentence) < 2)
+		return 0;
 	(void)err_set(e, ERR_CONFIG, "this machine is not the one that its member was set up on: %s",
 		      buf_str(&sentence));
 	return err_hint(e, "if the former machine never runs again: etcd-cluster setup --adopt-machine; if it does, "
@@ -148,8 +151,9 @@ int host_write(const struct machine *m, bool moved, struct err *e)
 	auto_buf struct buf sentence = { 0 }, text = { 0 };
 	int known = host_read(m, &was, e), rc;
 
-	if (known < 0)
+	if (known < 0 && e->sys != 0)
 		return -1;
+	err_clear(e); /* a damaged one is replaced */
 	if (was.address && !moved) {
 		free(now.address);
 		now.address = xstrdup(was.address);
@@ -161,7 +165,7 @@ int host_write(const struct machine *m, bool moved, struct err *e)
 	    keyfile_put(&text, "ADDRESS", now.address, e) < 0)
 		return -1;
 	rc = machine_write(m, m->at.host, FILE_MODE(0600), &text, e);
-	if (rc > 0 && known && count_changes(&was, &now, &sentence) > 0)
+	if (rc > 0 && known > 0 && count_changes(&was, &now, &sentence) > 0)
 		log_warn("the machine of this member has changed: %s; if the former machine runs, too, stop etcd on "
 			 "one of them",
 			 buf_str(&sentence));

@@ -102,12 +102,28 @@ static void what_is_not_known_has_not_changed(void **state)
 	assert_int_equal(check(), -1);
 }
 
+/* The record can only warn; what is left of it is replaced. */
+static void a_damaged_record_stops_no_member(void **state)
+{
+	(void)state;
+	put_facts(A, M, "10.0.0.1");
+	for (size_t cut = 0; cut < 2; cut++) {
+		put_file("/etc/etcd/host", cut ? "HARDWARE=4c4c4544\nMACH" : "");
+		assert_int_equal(check(), 0);
+		assert_int_equal(record(false), 1);
+		put_facts(B, N, "10.0.0.1");
+		assert_int_equal(check(), -1);
+		put_facts(A, M, "10.0.0.1");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(two_changed_facts_are_refused),
 		WITH_ROOT(hardware_is_recorded_at_once),
 		WITH_ROOT(what_is_not_known_has_not_changed),
+		WITH_ROOT(a_damaged_record_stops_no_member),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
