@@ -42,7 +42,7 @@ int move_check(struct setup_run *r, struct err *e)
 	}
 	r->runs = false; /* without the former address it answers on loopback, and no peer reaches it */
 	r->health = (struct member_health){ 0 };
-	known = host_is_known(r->m, e);
+	known = r->how->adopt ? 1 : host_is_known(r->m, e);
 	if (known != 0)
 		return known < 0 ? -1 : 0;
 	(void)err_set(e, ERR_CONFIG,

@@ -49,7 +49,7 @@ static int look_at_member(struct setup_run *r, struct err *e)
 		return -1;
 	if (!r->has_id || r->how->replace)
 		return 0;
-	return r->how->adopt ? host_write(r->m, true, e) : host_check(r->m, e);
+	return r->how->adopt ? 0 : host_check(r->m, e);
 }
 
 /* Whether the etcd that answers on this machine is that member. */
@@ -75,14 +75,16 @@ static int look_first(struct setup_run *r, struct err *e)
 {
 	int rc = look_at_member(r, e);
 
-	if (rc < 0 || r->m->at.root[0] != '\0')
-		return rc < 0 ? -1 : 0; /* below a root there are files, but no ports and no etcd */
+	if (rc < 0)
+		return -1;
+	if (r->m->at.root[0] != '\0') /* below a root there are files, but no ports and no etcd */
+		return r->has_id && r->how->adopt && host_write(r->m, true, e) < 0 ? -1 : 0;
 	if (look_at_etcd(r, e) < 0 || move_check(r, e) < 0)
 		return -1;
 	if (r->has_id && !r->runs && !r->how->replace && mark_check(r->m, !r->how->local, e) < 0)
 		return -1;
-	/* A move is recorded when the others know of it. */
-	if (r->has_id && host_write(r->m, false, e) < 0)
+	/* A move is recorded when the others know of it, or by a person's word; but never for a refused copy. */
+	if (r->has_id && host_write(r->m, r->how->adopt, e) < 0)
 		return -1;
 	rc = r->runs || r->moves ? 0 : doctor_before_start(r->m, e);
 	if (rc < 0)

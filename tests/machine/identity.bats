@@ -115,6 +115,7 @@ line() {
 	on n4 'cp /srv/kept/id /etc/machine-id'
 	refused n4 'runs at https://10.77.63.3:2379: this machine has a copy of it' 'switch this copy off'
 	on n4 exits 3 'etcd-cluster setup --adopt-machine 2>&1'
+	on n4 'grep -qx ADDRESS=10.77.63.3 /etc/etcd/host'
 	[ "$certificate" = "$(on n4 'sha256sum /etc/etcd/pki/peer.crt')" ]
 	on n4 exits 5 'etcd-cluster status'
 	on n1 'etcdctl.sh member list | grep -q "n3, https://10.77.63.3:2380"'
