@@ -53,7 +53,7 @@ static int give_up(const struct machine *m, struct err *e)
 {
 	if (service_stop(m, e) < 0 || aside_move(m, m->at.member_id, e) < 0 || aside_move(m, m->at.joining, e) < 0 ||
 	    aside_move(m, m->at.forming, e) < 0 || aside_move(m, m->at.recovered, e) < 0 ||
-	    aside_move(m, m->at.host, e) < 0 || aside_data(m, e) < 0)
+	    aside_move(m, m->at.host, e) < 0 || aside_move(m, m->at.mark, e) < 0 || aside_data(m, e) < 0)
 		return -1;
 	return 0;
 }

@@ -76,6 +76,7 @@ int aside_membership(const struct machine *m, bool env, bool certificates, struc
 				      m->at.forming,
 				      m->at.recovered,
 				      m->at.host,
+				      m->at.mark,
 				      certificates ? m->at.enroll : NULL,
 				      certificates ? m->at.pki : NULL,
 				      m->at.member_id };

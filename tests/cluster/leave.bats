@@ -69,12 +69,15 @@ teardown() {
 	run -1 helper n1 leave --last
 	[[ "$output" == *"runs etcd on"* ]]
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
+	mkdir -p "$root/var/lib/etcd-cluster.state"
+	echo mark >"$root/var/lib/etcd-cluster.state/mark"
 	stop n1
 	run -0 helper n1 leave --last
 	[[ "$output" == *"is given up; its data and certificates are moved aside"* ]]
 	[ "$(conf n1 ROLE)" = none ]
 	[ ! -e "$root/etc/etcd/member-id" ]
 	[ ! -e "$root/etc/etcd/pki" ]
+	[ ! -e "$root/var/lib/etcd-cluster.state/mark" ]
 	[ -s "$(echo "$root"/etc/etcd/pki.aside-*/ca.key)" ]
 	[ -s "$(echo "$root"/var/lib/etcd-cluster/member.aside-*/snap/db)" ]
 	run -2 helper n1 leave --last
