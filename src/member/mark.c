@@ -10,6 +10,7 @@
 #include "member/endpoint.h"
 #include "member/host.h"
 #include "member/identity.h"
+#include "member/membership.h"
 #include "member/poll.h"
 
 #define PREFIX "etcd-cluster/mark/"
@@ -86,6 +87,7 @@ int mark_store(const struct machine *m, struct err *e)
 static void ask_mark(struct poll_answer *one)
 {
 	cleanup(identity_free) struct identity id = { 0 };
+	auto_free char *key = NULL;
 	auto_strv char **texts = NULL;
 	struct mark best = { 0 };
 	struct err unread = { 0 };
@@ -93,7 +95,9 @@ static void ask_mark(struct poll_answer *one)
 	if (identity_read(one->poll->m, &id, &unread) <= 0 || rpc_status(one->g, &one->status, &one->why) < 0)
 		return;
 	one->answers = true;
-	if (rpc_values(one->g, PREFIX, &texts, &one->why) < 0)
+	/* Only its own key: what clients put beside it may be more than an answer can have. */
+	key = xasprintf(PREFIX "%s", id.name);
+	if (rpc_values(one->g, key, &texts, &one->why) < 0)
 		log_debug("%s", one->why.msg);
 	newest(texts, &id, &best);
 	one->status.raft_term = best.term;
@@ -174,6 +178,7 @@ char *mark_twins(const struct machine *m)
 	auto_free char *own = endpoint_own(m);
 	auto_grpc struct grpc *g = NULL;
 	cleanup(identity_free) struct identity id = { 0 };
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
 	auto_strv char **texts = NULL;
 	auto_buf struct buf names = { 0 };
 	const uint64_t machine = host_machine_id(m);
@@ -182,14 +187,15 @@ char *mark_twins(const struct machine *m)
 	if (machine == 0 || identity_read(m, &id, &unasked) <= 0)
 		return NULL;
 	g = endpoint_open(m, own, 0, ASK_MS, &unasked);
-	if (!g || rpc_values(g, PREFIX, &texts, &unasked) < 0)
+	if (!g || rpc_values(g, PREFIX, &texts, &unasked) < 0 || rpc_member_list(g, false, &list, &unasked) < 0)
 		return NULL;
+	/* The mark of a former member stays; it may be one that this machine was. */
 	for (char **text = texts; text && *text; text++) {
 		auto_free char *name = NULL;
 		struct mark k;
 
 		if (mark_parse(*text, &k, &name) && k.cluster == id.cluster_id && k.machine == machine &&
-		    k.member != id.member_id)
+		    k.member != id.member_id && membership_by_id(&list, k.member))
 			buf_printf(&names, "%s%s", names.len ? " and " : "", name);
 	}
 	return names.len ? xstrdup(buf_str(&names)) : NULL;
