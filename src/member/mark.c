@@ -120,7 +120,9 @@ static int ask_others(const struct machine *m, const struct identity *id, struct
 	for (size_t i = 0; i < r.n; i++) {
 		const struct rpc_status *s = &r.list[i].status;
 
-		if (s->member_id == id->member_id && s->cluster_id == id->cluster_id) {
+		/* Not the etcd of this machine: one that began on loopback, or one too slow for setup, has such a URL. */
+		if (s->member_id == id->member_id && s->cluster_id == id->cluster_id &&
+		    !endpoint_is_here(r.list[i].url)) {
 			(void)err_set(e, ERR_CONFIG, "member " ID_FMT " (%s) runs at %s: this machine has a copy of it",
 				      id->member_id, id->name, r.list[i].url);
 			return err_hint(e, "switch this copy off, or stop etcd on the other machine");
@@ -142,7 +144,11 @@ static int fail(const struct machine *m, const char *wal, const struct wal_end *
 		      wal, end->index, end->term, k->index, k->term);
 	if (m->conf.role == ROLE_SINGLE)
 		return err_hint(e, "put the newer data back; to go on with the older data: rm %s", m->at.mark);
-	return err_hint(e, "put the newer data back; if that is lost and the other members run: etcd-cluster replace");
+	return err_hint(
+		e,
+		"put the newer data back; if that is lost: etcd-cluster replace; if no quorum of the other members "
+		"is left either: etcd-cluster restore --force-new-cluster " ID_FMT,
+		k->cluster);
 }
 
 int mark_check(const struct machine *m, bool ask, struct err *e)
@@ -158,6 +164,7 @@ int mark_check(const struct machine *m, bool ask, struct err *e)
 
 	if (known <= 0)
 		return known;
+	best.cluster = id.cluster_id;
 	if (file_read(m->at.mark, MARK_MAX, &text, &unread) == 0)
 		newest((char *const[]){ text.data, NULL }, &id, &best);
 	if (ask && ask_others(m, &id, &best, e) < 0)
