@@ -27,6 +27,11 @@ static int check_words(const struct machine *m, const char *member, struct err *
 		return 0;
 	(void)err_set(e, ERR_CONFIG, "%s has ROLE=%s: this machine has no cluster to return to", m->at.conf,
 		      config_role_name(m->conf.role));
+	if (file_exists(m->at.member_id)) /* others may have joined it */
+		return err_hint(e,
+				"if it has other members: write ROLE=join and JOIN=ADDRESS-OF-A-MEMBER into %s, then: "
+				"etcd-cluster replace",
+				m->at.conf);
 	return err_hint(e, "etcd-cluster join ADDRESS-OF-A-MEMBER --replace");
 }
 

@@ -11,6 +11,7 @@
 #include "member/endpoint.h"
 #include "member/forming.h"
 #include "member/identity.h"
+#include "member/mark.h"
 #include "pki/origin.h"
 #include "pki/pair.h"
 #include "pki/profile.h"
@@ -141,7 +142,7 @@ int unused_give_up(const struct machine *m, bool joins, bool local, struct err *
 		log_info("the CA in %s was made for a cluster of this machine alone", m->at.pki);
 		return aside_move(m, m->at.pki, e);
 	}
-	if (!was_single(m, &id))
+	if (!was_single(m, &id) || mark_names_others(m, &id))
 		return 0;
 	if (local)
 		return err_set(e, ERR_PENDING,

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "member/endpoint.h"
 #include "member/host.h"
-#include "member/identity.h"
 #include "member/membership.h"
 #include "member/poll.h"
 
@@ -19,7 +18,7 @@
 #define ASK_MS	  2000
 #define OTHERS_MS 1000
 
-#define MARK_MAX 256
+#define MARK_MAX (64U << 10)
 
 struct mark {
 	uint64_t cluster, member, term, index, machine;
@@ -52,6 +51,15 @@ static void newest(char *const *texts, const struct identity *id, struct mark *b
 	}
 }
 
+/* Where the others serve, for the time when this member does not run: cluster.conf need not name those that joined. */
+static void put_others(const struct rpc_members *list, uint64_t own, struct buf *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		for (char **url = list->list[i].client_urls; url && *url && list->list[i].id != own; url++)
+			if (text_starts(*url, "https://") && !strpbrk(*url, BLANKS "\n"))
+				buf_printf(text, "%s\n", *url);
+}
+
 int mark_store(const struct machine *m, struct err *e)
 {
 	auto_free char *own = endpoint_own(m), *key = NULL, *line = NULL;
@@ -78,6 +86,7 @@ int mark_store(const struct machine *m, struct err *e)
 		return 0;
 	}
 	buf_printf(&text, "%s\n", line);
+	put_others(&list, id.member_id, &text);
 	if (file_mkdirs(dir, FILE_MODE(0755), e) < 0)
 		return -1;
 	return machine_write(m, m->at.mark, FILE_MODE(0644), &text, e) < 0 ? -1 : 1;
@@ -104,7 +113,9 @@ static void ask_mark(struct poll_answer *one)
 	one->status.raft_index = best.index;
 }
 
-static int ask_others(const struct machine *m, const struct identity *id, struct mark *best, struct err *e)
+/* more: URLs that the file of the mark has, or NULL. */
+static int ask_others(const struct machine *m, const struct identity *id, char *const *more, struct mark *best,
+		      struct err *e)
 {
 	auto_free char *former = endpoint_advertised(m);
 	auto_strv char **urls = endpoint_all(m);
@@ -114,6 +125,9 @@ static int ask_others(const struct machine *m, const struct identity *id, struct
 	r.ask = ask_mark;
 	for (size_t i = 1; urls[i]; i++) /* the first is this machine's, which does not run */
 		(void)poll_add(&r, urls[i]);
+	for (; more && *more; more++)
+		if (text_starts(*more, "https://"))
+			(void)poll_add(&r, *more);
 	if (m->at.root[0] == '\0' && former && !endpoint_is_here(former))
 		(void)poll_add(&r, former);
 	poll_run(&r);
@@ -135,14 +149,14 @@ static int ask_others(const struct machine *m, const struct identity *id, struct
 	return 0;
 }
 
-static int fail(const struct machine *m, const char *wal, const struct wal_end *end, const struct mark *k,
+static int fail(const struct machine *m, bool alone, const char *wal, const struct wal_end *end, const struct mark *k,
 		struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG,
 		      "%s is an older copy: it ends at entry %" PRIu64 " of term %" PRIu64
 		      ", and this member had entry %" PRIu64 " of term %" PRIu64,
 		      wal, end->index, end->term, k->index, k->term);
-	if (m->conf.role == ROLE_SINGLE)
+	if (alone)
 		return err_hint(e, "put the newer data back; to go on with the older data: rm %s", m->at.mark);
 	return err_hint(
 		e,
@@ -151,12 +165,34 @@ static int fail(const struct machine *m, const char *wal, const struct wal_end *
 		k->cluster);
 }
 
+/* The lines of the file: the mark, which is *best when it is of this member, and the URLs of the others. Or NULL. */
+static char **read_file(const struct machine *m, const struct identity *id, struct mark *best)
+{
+	auto_buf struct buf text = { 0 };
+	struct err unread = { 0 };
+	char **lines = NULL;
+
+	if (file_read(m->at.mark, MARK_MAX, &text, &unread) == 0)
+		lines = text_split(buf_str(&text), "\n");
+	newest(lines, id, best);
+	return lines;
+}
+
+bool mark_names_others(const struct machine *m, const struct identity *id)
+{
+	struct mark own = { 0 };
+	auto_strv char **lines = read_file(m, id, &own);
+
+	return own.index > 0 && strv_len(lines) > 1;
+}
+
 int mark_check(const struct machine *m, bool ask, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
 	auto_free char *wal = own ? layout_path(&m->at, own) : xasprintf("%s/member/wal", data);
 	cleanup(identity_free) struct identity id = { 0 };
-	auto_buf struct buf text = { 0 };
+	auto_strv char **lines = NULL;
+	bool alone;
 	struct mark best = { 0 };
 	struct wal_end end;
 	struct err unread = { 0 };
@@ -165,9 +201,9 @@ int mark_check(const struct machine *m, bool ask, struct err *e)
 	if (known <= 0)
 		return known;
 	best.cluster = id.cluster_id;
-	if (file_read(m->at.mark, MARK_MAX, &text, &unread) == 0)
-		newest((char *const[]){ text.data, NULL }, &id, &best);
-	if (ask && ask_others(m, &id, &best, e) < 0)
+	lines = read_file(m, &id, &best);
+	alone = m->conf.role == ROLE_SINGLE && strv_len(lines) <= 1;
+	if (ask && ask_others(m, &id, lines ? lines + 1 : NULL, &best, e) < 0)
 		return -1;
 	if (best.index == 0)
 		return 0;
@@ -177,7 +213,7 @@ int mark_check(const struct machine *m, bool ask, struct err *e)
 		return 0;
 	}
 	/* What a quorum has is never taken back, so the log of a later term reaches as far, too. */
-	return end.term < best.term || end.index < best.index ? fail(m, wal, &end, &best, e) : 0;
+	return end.term < best.term || end.index < best.index ? fail(m, alone, wal, &end, &best, e) : 0;
 }
 
 char *mark_twins(const struct machine *m)

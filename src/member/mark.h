@@ -5,11 +5,12 @@
  *
  * It is in /var/lib/etcd-cluster.state/mark, and with more than one member also in etcd as "etcd-cluster/mark/NAME",
  * where it survives this machine's disk. Both are one line: cluster, member, term, index and a hash of the machine-id,
- * 16 hex digits each, and the name.
+ * 16 hex digits each, and the name. In the file the client URLs of the other members follow, one a line.
  */
 #pragma once
 
 #include "config/machine.h"
+#include "member/identity.h"
 
 /*
  * Asks this machine's etcd how far it has applied its log, and stores that: in etcd first. Once a later write is
@@ -24,6 +25,9 @@ int mark_store(const struct machine *m, struct err *e) MUST_CHECK;
  * member. 0 when no mark is there, nobody answers, or the log cannot be read (a warning).
  */
 int mark_check(const struct machine *m, bool ask, struct err *e) MUST_CHECK;
+
+/* Whether this member had others beside it when its mark was stored. */
+bool mark_names_others(const struct machine *m, const struct identity *id);
 
 /* The members of this cluster, as "n1 and n2", that have the same machine-id; NULL: none. The caller frees. */
 char *mark_twins(const struct machine *m);

@@ -44,6 +44,30 @@ voters() {
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
 }
 
+@test "the first of them, with its whole disk put back, is refused by the marks of those that joined; replace works" {
+	state='var/lib/etcd-cluster var/lib/etcd-cluster.state'
+	on n1 "systemctl start etcd-cluster-mark.service
+	grep -qx https://$(v4 n2):2379 /var/lib/etcd-cluster.state/mark
+	systemctl stop etcd-cluster.target etcd
+	tar -C / -cf /srv/older.tar $state
+	systemctl start etcd-cluster.target"
+	on n1 healthy
+	on n1 "etcdctl.sh put after 1
+	systemctl start etcd-cluster-mark.service
+	systemctl stop etcd-cluster.target etcd
+	cd / && rm -r $state && tar -xf /srv/older.tar"
+	on n1 exits 3 'etcd-cluster check --start 2>&1'
+	prints 'is an older copy: it ends at entry'
+	prints 'etcd-cluster replace'
+	on n1 exits 3 'etcd-cluster replace 2>&1'
+	prints 'write ROLE=join and JOIN='
+	on n1 "sed -i 's#^ROLE=.*#ROLE=join#' /etc/etcd/cluster.conf
+	echo JOIN=$(v4 n2) >>/etc/etcd/cluster.conf"
+	on n1 exits 0 'etcd-cluster replace'
+	all_healthy
+	each '[ "$(etcdctl.sh get --print-value-only after)" = 1 ]'
+}
+
 @test "kill -9 at each step of the journal, then the unit again: the same member, no other" {
 	for step in adding added started member; do
 		on n3 'etcd-cluster leave'

@@ -71,6 +71,24 @@ static void a_log_must_reach_its_mark(void **state)
 	assert_ok(mark_check(m, false, e));
 }
 
+/* A cluster that began as one: cluster.conf names no others, the file does. */
+static void with_others_nobody_goes_on_with_older_data(void **state)
+{
+	auto_free char *mark = xasprintf(ID_FMT " " ID_FMT " 0000000000000003 000000000000000b 0000000000000000 n1\n"
+						"https://10.0.0.2:2379\nhttps://10.0.0.3:2379\n",
+					 OLD_CLUSTER, MEMBER);
+	char name[] = "n1";
+	const struct identity id = { OLD_CLUSTER, MEMBER, name };
+	const struct machine *m = *state;
+
+	assert_ok(identity_write(m, &id, e));
+	put_log(3, 11);
+	put_file(MARK, mark);
+	assert_ok(mark_check(m, false, e));
+	put_log(3, 10);
+	assert_err(mark_check(m, false, e), ERR_CONFIG, "if that is lost: etcd-cluster replace");
+}
+
 static void the_mark_of_another_member_does_not_count(void **state)
 {
 	static const char *const damaged[] = { "", "x\n", "1 2 3 4 5 n1\n",
@@ -95,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_MACHINE(a_log_must_reach_its_mark),
+		WITH_MACHINE(with_others_nobody_goes_on_with_older_data),
 		WITH_MACHINE(the_mark_of_another_member_does_not_count),
 	};
 
