@@ -30,18 +30,24 @@ static bool is_placeholder(const char *uuid)
 	return strspn(uuid, digits) == strlen(uuid) || strcmp(uuid, "03000200-0400-0500-0006-000700080009") == 0;
 }
 
-/* The first line of a file of the kernel, in lower case; NULL when there is none, or only root can read it. */
-static char *first_line(const struct machine *m, const char *name)
+/* The characters of a UUID or a serial number that a file of ours can have. */
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
+
+/* The ID in a file of the kernel, in lower case; NULL when it is none, or only root can read it. */
+static char *kernel_id(const struct machine *m, const char *name)
 {
 	auto_free char *path = layout_path(&m->at, name);
 	auto_buf struct buf text = { 0 };
 	struct err absent = { 0 };
 	char *line;
 
-	if (file_read(path, UUID_MAX, &text, &absent) < 0 || buf_str(&text)[strspn(buf_str(&text), "\n")] == '\0')
+	if (file_read(path, UUID_MAX, &text, &absent) < 0)
 		return NULL;
 	line = xstrndup(buf_str(&text), strcspn(buf_str(&text), "\n"));
-	text_printable(line);
+	if (*line == '\0' || line[strspn(line, PLAIN)] != '\0') {
+		free(line);
+		return NULL;
+	}
 	for (char *p = line; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
@@ -55,7 +61,7 @@ static char *hardware(const struct machine *m)
 					     "/sys/firmware/devicetree/base/serial-number" };
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		auto_free char *uuid = first_line(m, files[i]);
+		auto_free char *uuid = kernel_id(m, files[i]);
 
 		if (uuid && !is_placeholder(uuid))
 			return steal(&uuid);
@@ -65,7 +71,7 @@ static char *hardware(const struct machine *m)
 
 uint64_t host_machine_id(const struct machine *m)
 {
-	auto_free char *id = first_line(m, "/etc/machine-id");
+	auto_free char *id = kernel_id(m, "/etc/machine-id");
 	auto_digest digest_ctx *d = digest_new();
 	uint8_t sha256[DIGEST_LEN];
 	uint64_t hash;

@@ -87,7 +87,11 @@ static void what_is_not_known_has_not_changed(void **state)
 {
 	static const char *const placeholders[] = { "00000000-0000-0000-0000-000000000000\n",
 						    "ffffffff-FFFF-ffff-ffff-ffffffffffff\n",
-						    "03000200-0400-0500-0006-000700080009\n", "\n", "" };
+						    "03000200-0400-0500-0006-000700080009\n",
+						    "Not $pecified\n",
+						    "a`b\\c\n",
+						    "\n",
+						    "" };
 
 	(void)state;
 	put_facts(A, M, "10.0.0.1");
@@ -96,6 +100,8 @@ static void what_is_not_known_has_not_changed(void **state)
 		put_facts(placeholders[i], N, "10.0.0.1");
 		assert_int_equal(check(), 0);
 	}
+	put_facts("Not $pecified\n", N, "10.0.0.1");
+	assert_int_equal(record(true), 1);
 	put_facts("", "uninitialized\n", "10.0.0.2");
 	assert_int_equal(check(), 0);
 	put_file(TREE, "00000000e7a3b1c9"); /* a board */
