@@ -58,6 +58,10 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
+.PHONY: model
+model: $(BUILD)/tests/test_form_model ## the model of forming with more faults than `check` has time for: a minute
+	$(Q)MODEL_LARGE=1 $<
+
 releases: ## etcd releases in the layout of upstream's archives, for tests and the demo (dist/releases)
 	$(Q)tests/lib/make-releases dist/releases
 

@@ -106,7 +106,8 @@ ends_well() {
 			[ \"\$(systemctl is-active etcd-cluster-setup.service)\" != inactive ] || break
 		done
 		systemctl kill -s KILL etcd-cluster-setup.service
-		systemctl is-active etcd-cluster-setup.timer"
+		# It may have become ready just before the kill.
+		systemctl is-active etcd-cluster-setup.timer || grep -qx STATE=ready /run/etcd-cluster/setup"
 	done
 	ends_well
 	exits 2 'etcd-cluster setup'
