@@ -450,73 +450,47 @@ static size_t explore(uint8_t n, uint8_t faults, bool clones, bool saves)
 	return whole;
 }
 
-/* Minutes with the sanitizers: `make model` runs these without. */
-static void more_with_two_machines(void **state)
-{
-	(void)state;
-	assert_true(explore(2, 2, false, true) > 0);
-	assert_true(explore(2, 2, true, false) > 0);
-	assert_true(explore(2, 1, true, true) > 0);
-}
+struct search {
+	const char *what;
+	uint8_t n, faults;
+	bool clones, saves;
+};
 
-static void three_machines_put_back(void **state)
+static void explored(void **state)
 {
-	(void)state;
-	assert_true(explore(3, 1, false, true) > 0);
-}
+	const struct search *s = *state;
 
-static void four_machines_and_a_clone(void **state)
-{
-	(void)state;
-	assert_true(explore(4, 1, true, false) > 0);
-}
-
-static void one_machine(void **state)
-{
-	(void)state;
-	assert_true(explore(1, 2, false, true) > 0);
-}
-
-static void two_machines(void **state)
-{
-	(void)state;
-	assert_true(explore(2, 1, false, true) > 0);
-	assert_true(explore(2, 1, true, false) > 0);
-	assert_true(explore(2, 2, false, false) > 0);
-}
-
-static void three_machines(void **state)
-{
-	(void)state;
-	assert_true(explore(3, 1, false, false) > 0);
-	assert_true(explore(3, 1, true, false) > 0);
-}
-
-static void four_machines(void **state)
-{
-	(void)state;
-	assert_true(explore(4, 1, false, false) > 0);
+	assert_true(explore(s->n, s->faults, s->clones, s->saves) > 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_machine),
-		cmocka_unit_test(two_machines),
-		cmocka_unit_test(three_machines),
-		cmocka_unit_test(four_machines),
+	static const struct search usual[] = {
+		{ "one machine, two faults", 1, 2, false, true },
+		{ "two machines, one put back", 2, 1, false, true },
+		{ "two machines, a clone", 2, 1, true, false },
+		{ "two machines, two faults", 2, 2, false, false },
+		{ "three machines, one fault", 3, 1, false, false },
+		{ "three machines, a clone", 3, 1, true, false },
+		{ "four machines, one fault", 4, 1, false, false },
 	};
-	const struct CMUnitTest large[] = {
-		cmocka_unit_test(more_with_two_machines),
-		cmocka_unit_test(three_machines_put_back),
-		cmocka_unit_test(four_machines_and_a_clone),
+	/* Minutes with the sanitizers: `make model` runs these without. */
+	static const struct search large[] = {
+		{ "two machines, two put back", 2, 2, false, true },
+		{ "two machines, two clones", 2, 2, true, false },
+		{ "two machines, put back or cloned", 2, 1, true, true },
+		{ "three machines, one put back", 3, 1, false, true },
+		{ "four machines, a clone", 4, 1, true, false },
 	};
+	struct CMUnitTest usual_tests[ARRAY_LEN(usual)], large_tests[ARRAY_LEN(large)];
 
 	for (size_t n = 1; n <= NODES; n++)
 		for (size_t i = 0; i < n; i++)
 			(void)snprintf(members_text[n] + strlen(members_text[n]),
 				       sizeof(members_text[n]) - strlen(members_text[n]), "%s%s=10.0.0.%zu",
 				       i > 0 ? "," : "", names[i], i + 1);
-	return getenv("MODEL_LARGE") ? cmocka_run_group_tests_name("form_model", large, NULL, NULL)
-				     : cmocka_run_group_tests_name("form_model", tests, NULL, NULL);
+	unit_rows(usual_tests, usual, explored, NULL, NULL);
+	unit_rows(large_tests, large, explored, NULL, NULL);
+	return getenv("MODEL_LARGE") ? cmocka_run_group_tests_name("form_model", large_tests, NULL, NULL)
+				     : cmocka_run_group_tests_name("form_model", usual_tests, NULL, NULL);
 }
