@@ -48,9 +48,7 @@ static char *kernel_id(const struct machine *m, const char *name)
 		free(line);
 		return NULL;
 	}
-	for (char *p = line; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
+	text_lower(line);
 	return line;
 }
 

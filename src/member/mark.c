@@ -24,6 +24,12 @@ struct mark {
 	uint64_t cluster, member, term, index, machine;
 };
 
+/* Whether an entry of that term and index comes after the mark. */
+static bool is_after(uint64_t term, uint64_t index, const struct mark *k)
+{
+	return term > k->term || (term == k->term && index > k->index);
+}
+
 static bool mark_parse(const char *text, struct mark *k, char **name)
 {
 	auto_strv char **words = text_split(text, " \n");
@@ -46,7 +52,7 @@ static void newest(char *const *texts, const struct identity *id, struct mark *b
 
 		if (!mark_parse(*texts, &k, &name) || k.cluster != id->cluster_id || k.member != id->member_id)
 			continue;
-		if (k.term > best->term || (k.term == best->term && k.index > best->index))
+		if (is_after(k.term, k.index, best))
 			*best = k;
 	}
 }
@@ -141,7 +147,7 @@ static int ask_others(const struct machine *m, const struct identity *id, char *
 				      id->member_id, id->name, r.list[i].url);
 			return err_hint(e, "switch this copy off, or stop etcd on the other machine");
 		}
-		if (s->raft_term > best->term || (s->raft_term == best->term && s->raft_index > best->index)) {
+		if (is_after(s->raft_term, s->raft_index, best)) {
 			best->term = s->raft_term;
 			best->index = s->raft_index;
 		}

@@ -87,12 +87,7 @@ unheard() {
 @test "the first is wiped when one has accepted its record: another record, another CA" {
 	local nonce
 
-	prepared
-	serve
-	setting_up n1
-	setting_up n2
-	: >"$(etc n3)/pki"
-	eventually accepted_by n2
+	two_accept
 	nonce=$(record n2 NONCE)
 	lost_first
 	rm "$(etc n3)/pki"

@@ -132,3 +132,13 @@ accepted_by() {
 	run helper n3 setup
 	[ -e "$(etc "$1")/forming" ] && [ "$(record "$1" STATE)" = accepted ]
 }
+
+# two_accept: n2 has accepted the record of n1; n3 reports, but cannot store certificates.
+two_accept() {
+	prepared
+	serve
+	setting_up n1
+	setting_up n2
+	: >"$(etc n3)/pki"
+	eventually accepted_by n2
+}

@@ -87,12 +87,7 @@ replaced() {
 @test "a disk that is lost before all have accepted: the record is offered anew, with the same CA" {
 	local nonce disk ca
 
-	prepared
-	serve
-	setting_up n1
-	setting_up n2
-	: >"$(etc n3)/pki"
-	eventually accepted_by n2
+	two_accept
 	[ ! -e "$(etc n3)/forming" ]
 	[ "$(record n1 STATE)" = offered ]
 	end setup-n2 KILL
@@ -111,12 +106,7 @@ replaced() {
 }
 
 @test "a record that only a majority has accepted is not committed" {
-	prepared
-	serve
-	setting_up n1
-	setting_up n2
-	: >"$(etc n3)/pki"
-	eventually accepted_by n2
+	two_accept
 	for _ in {1..20}; do
 		run helper n3 setup
 		[ "$(record n1 STATE)" = offered ]
