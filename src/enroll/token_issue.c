@@ -79,6 +79,23 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 	return 0;
 }
 
+/* The files count whole seconds, and a clock may have been set back: neither makes this token the older one. */
+static int make_it_later(const struct machine *m, struct token_entry *t, struct err *e)
+{
+	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+
+	if (!t->name)
+		return 0;
+	if (enroll_tombstone_read(m, t->name, &gone, e) < 0 || enroll_record_read(m, t->name, &r, e) < 0)
+		return -1;
+	if (t->made <= gone.time)
+		t->made = gone.time + 1;
+	if (t->made <= r.since)
+		t->made = r.since + 1;
+	return 0;
+}
+
 int token_issue(const struct machine *m, const struct token_order *order, char text[TOKEN_TEXT], struct token_entry *t,
 		struct err *e)
 {
@@ -99,7 +116,7 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 	if (m->dry_run)
 		return 1;
 	/* Who was removed until now: the token is to be the later one. */
-	if (enroll_learn_now(m, e) < 0 || pki_ca_load(m, &ca, e) < 0)
+	if (enroll_learn_now(m, e) < 0 || make_it_later(m, t, e) < 0 || pki_ca_load(m, &ca, e) < 0)
 		return -1;
 	spki = x509_spki_fingerprint(ca.cert);
 	token_new(spki, text);

@@ -107,6 +107,21 @@ tree() {
 	[ "$(ls "$enroll/tokens" | wc -l)" = 1 ]
 }
 
+# Both count whole seconds, and the clock of a CA host may have been set back.
+@test "a token is later than the removal that it answers, whatever the clock says" {
+	make_ca
+	now=$(date +%s)
+	mkdir -p "$enroll/removed"
+	printf '%s\n' NAME=n4 "KEY_1=$(printf '%064d' 4)" TIME=$((now + 3600)) >"$enroll/removed/n4"
+	for n in 0 3600; do
+		ETCD_CLUSTER_NOW=$((now + n)) ec token new --name n4 --address 192.0.2.4
+		[ "$(get made)" = $((now + 3601)) ]
+		ec token revoke "$(get id | tr -d '"')"
+	done
+	ec token new --name n5 --address 192.0.2.5
+	[ "$(get made)" -lt $((now + 3600)) ]
+}
+
 @test "new is refused where the token would be useless" {
 	run -3 ec token new
 	[[ $output == *"ca.key is not on this machine"*"etcd-cluster setup"* ]]
