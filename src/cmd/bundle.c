@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cahost/record.h"
+#include "cahost/token_store.h"
 #include "cmd/cmd.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
 #include "pki/bundle.h"
 
 /* How it gets there: by any means that keeps it secret, ssh for one. */

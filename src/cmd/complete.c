@@ -8,8 +8,8 @@
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
 #include "base/text.h"
+#include "cahost/token_store.h"
 #include "cmd/cmd.h"
-#include "enroll/token_store.h"
 #include "pki/profile.h"
 #include "release/name.h"
 

@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cahost/server.h"
 #include "cmd/cmd.h"
 #include "config/key.h"
-#include "enroll/server.h"
 
 #define SYSTEMD_FD   3 /* sd_listen_fds(3) */
 #define IDLE_SECONDS 60

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cahost/token_issue.h"
 #include "cmd/cmd.h"
-#include "enroll/token_issue.h"
 
 #define DEFAULT_HOURS 24
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "adapter/probe.h"
+#include "cahost/record.h"
+#include "cahost/token_store.h"
 #include "config/check.h"
 #include "doctor/parts.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
 #include "pki/origin.h"
 
 /* systemd holds the port for the service, which comes and goes. */

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "enroll/rules.h"
+#include "enroll/message.h"
 
 void form_self_fill(const struct machine *m, struct form_self *s)
 {

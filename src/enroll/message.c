@@ -13,7 +13,14 @@
 #define CAS_MAX	 16 /* certificates of a trust bundle */
 #define SANS_MAX 64
 
+#define CLOCK_SECONDS (30 * 60)
+
 static const char *const statuses[] = { [ENROLL_OK] = "ok", [ENROLL_REFUSED] = "refused", [ENROLL_BUSY] = "busy" };
+
+bool enroll_clocks_agree(time_t theirs, time_t ours)
+{
+	return llabs((long long)theirs - ours) <= CLOCK_SECONDS;
+}
 
 void enroll_question_free(struct enroll_question *q)
 {

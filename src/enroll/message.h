@@ -9,6 +9,9 @@
 #include "config/config.h"
 #include "pki/made.h"
 
+/* False when two clocks are too far apart for certificates that one dates and the other checks. */
+bool enroll_clocks_agree(time_t theirs, time_t ours);
+
 /* What a machine asks for. */
 struct enroll_question {
 	char *name, *address;

@@ -3,8 +3,8 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
+#include "cahost/record.h"
+#include "cahost/token_store.h"
 #include "member/env.h"
 #include "pki/pair.h"
 #include "release/release.h"

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
+#include "cahost/record.h"
+#include "cahost/token_store.h"
 
 #define ID "0123456789abcdef"
 

@@ -12,9 +12,9 @@
 
 #include "adapter/x509_key.h"
 #include "base/log.h"
+#include "cahost/server.h"
 #include "config/machine.h"
 #include "enroll/client.h"
-#include "enroll/server.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 

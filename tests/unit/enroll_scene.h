@@ -21,7 +21,7 @@
 #include "machine_fixture.h"
 
 #include "base/text.h"
-#include "enroll/facts.h"
+#include "cahost/facts.h"
 #include "pki/profile.h"
 
 #define TOKEN_ID "0123456789abcdef"

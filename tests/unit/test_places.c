@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "enroll/places.h"
+#include "cahost/places.h"
 
 /* Connections that are held, from HOLDER or, with a %u in it, from that many addresses; and who comes then. */
 struct crowd {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "enroll/token_store.h"
+#include "cahost/token_store.h"
 
 static struct token_entry entry(unsigned int uses)
 {

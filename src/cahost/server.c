@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/server.h"
+#include "cahost/server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,11 +13,11 @@
 #include "adapter/dial.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "enroll/facts.h"
-#include "enroll/places.h"
-#include "enroll/record.h"
-#include "enroll/serve.h"
-#include "enroll/token_store.h"
+#include "cahost/facts.h"
+#include "cahost/places.h"
+#include "cahost/record.h"
+#include "cahost/serve.h"
+#include "cahost/token_store.h"
 #include "member/forming.h"
 #include "service/service.h"
 

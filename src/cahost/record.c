@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/record.h"
+#include "cahost/record.h"
 
 #include <string.h>
 
 #include "adapter/keyfile.h"
 #include "base/text.h"
+#include "cahost/token_store.h"
 #include "config/check.h"
-#include "enroll/token_store.h"
 
 void enroll_grants_free(struct enroll_grants *g)
 {

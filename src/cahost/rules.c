@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/rules.h"
+#include "cahost/rules.h"
 
 #include <string.h>
 
@@ -8,7 +8,6 @@
 #include "member/forming.h"
 #include "pki/profile.h"
 
-#define CLOCK_SECONDS (30 * 60)
 /* How long what a quorum or a token confirmed counts while no quorum can be asked. */
 #define TRUST_SECONDS (7L * DAY)
 
@@ -29,11 +28,6 @@ static int check_name(const struct enroll_question *q, struct err *e)
 		return 0;
 	(void)err_set(e, ERR_VERIFY, "no machine can be called %s", q->name);
 	return err_hint(e, "write NAME= in cluster.conf");
-}
-
-bool enroll_clocks_agree(time_t theirs, time_t ours)
-{
-	return llabs((long long)theirs - ours) <= CLOCK_SECONDS;
 }
 
 /* What is dated by a wrong clock is of no use to the machine, or to the others. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/facts.h"
+#include "cahost/facts.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "enroll/token_store.h"
+#include "cahost/token_store.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
 #include "member/membership.h"

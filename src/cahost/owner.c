@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/owner.h"
+#include "cahost/owner.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/places.h"
+#include "cahost/places.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "enroll/token_store.h"
+#include "cahost/token_store.h"
 
 #define TOKEN_MAX_HOURS (365U * 24U)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/token_store.h"
+#include "cahost/token_store.h"
 
 #include <string.h>
 

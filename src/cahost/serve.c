@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/serve.h"
+#include "cahost/serve.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "enroll/facts.h"
-#include "enroll/gather.h"
+#include "cahost/facts.h"
+#include "cahost/gather.h"
 #include "member/forming.h"
 #include "pki/check.h"
 #include "pki/sign.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "enroll/rules.h"
+#include "cahost/rules.h"
 
 /* The membership list as the etcd of this machine has it from a quorum: other members could say anything. */
 struct enroll_list {

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "adapter/rpc.h"
+#include "cahost/record.h"
 #include "enroll/message.h"
-#include "enroll/record.h"
 
 enum enroll_source { ENROLL_HOST, ENROLL_MEMBERS, ENROLL_RECORD, ENROLL_LIST };
 

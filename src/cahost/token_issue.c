@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enroll/token_issue.h"
+#include "cahost/token_issue.h"
 
 #include <string.h>
 
 #include "base/log.h"
+#include "cahost/facts.h"
+#include "cahost/server.h"
 #include "config/check.h"
 #include "config/machine.h"
-#include "enroll/facts.h"
-#include "enroll/server.h"
 #include "pki/ca.h"
 #include "pki/origin.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gets certificates: one decision over facts that the caller gathered (enroll/facts.h). Asks nobody, changes
+ * Who gets certificates: one decision over facts that the caller gathered (cahost/facts.h). Asks nobody, changes
  * nothing.
  *
  * Names and addresses come from a token that names them, from MEMBERS of this host, or from the record of the machine.
@@ -9,10 +9,10 @@
 #pragma once
 
 #include "adapter/x509.h"
+#include "cahost/owner.h"
+#include "cahost/record.h"
+#include "cahost/token_store.h"
 #include "enroll/message.h"
-#include "enroll/owner.h"
-#include "enroll/record.h"
-#include "enroll/token_store.h"
 
 /* What a quorum says about the machine: by the member ID on record, else by its name. */
 enum enroll_view {
@@ -59,6 +59,3 @@ int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, 
 
 /* The record whose names a request for this key may have without anybody's word. NULL: none. */
 const struct enroll_record *enroll_rules_base(const struct enroll_facts *f);
-
-/* False when two clocks are too far apart for certificates that one dates and the other checks. */
-bool enroll_clocks_agree(time_t theirs, time_t ours);
