@@ -9,6 +9,8 @@
 /* Far more than any cluster has (etcd advises at most 7): a longer list is refused. */
 #define MAX_MEMBERS 256
 
+#define COMPARE_MOD_REVISION 2
+
 /*
  * One call of "Service/Method": packs ask and unpacks the answer as `type`, whose struct it returns; freed by
  * free_message. protobuf-c checks every length against the buffer, which grpc_unary has capped.
@@ -211,6 +213,15 @@ static ProtobufCBinaryData bytes(char *text)
 	return (ProtobufCBinaryData){ .data = (uint8_t *)text, .len = strlen(text) };
 }
 
+/* In printable form. The caller frees. */
+static char *text_of(const ProtobufCBinaryData *value)
+{
+	char *text = xstrndup(value->len > 0 ? (const char *)value->data : "", value->len);
+
+	text_printable(text);
+	return text;
+}
+
 int rpc_health(struct grpc *g, bool learner, struct err *e)
 {
 	char key[] = "health"; /* as etcd's /health and etcdctl read */
@@ -241,6 +252,50 @@ int rpc_put(struct grpc *g, const char *key, const char *value, struct err *e)
 	return r ? 0 : -1;
 }
 
+int rpc_get(struct grpc *g, const char *key, bool quorum, char **value, int64_t *revision, struct err *e)
+{
+	auto_free char *own_key = xstrdup(key);
+	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
+	cleanup(free_message) Etcdserverpb__RangeReply *r = NULL;
+	const Etcdserverpb__KeyValue *kv;
+
+	*value = NULL;
+	*revision = 0;
+	ask.key = bytes(own_key);
+	ask.serializable = !quorum;
+	r = call(g, "KV/Range", &ask.base, &etcdserverpb__range_reply__descriptor, e);
+	if (!r)
+		return -1;
+	if (r->n_kvs == 0)
+		return 0;
+	kv = r->kvs[0];
+	*value = text_of(&kv->value);
+	*revision = kv->mod_revision;
+	return 1;
+}
+
+int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e)
+{
+	auto_free char *own_key = xstrdup(key), *own_value = xstrdup(value);
+	Etcdserverpb__Compare compare = ETCDSERVERPB__COMPARE__INIT, *compares[] = { &compare };
+	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT, *ops[] = { &op };
+	Etcdserverpb__PutAsk put = ETCDSERVERPB__PUT_ASK__INIT;
+	Etcdserverpb__TxnAsk ask = ETCDSERVERPB__TXN_ASK__INIT;
+	cleanup(free_message) Etcdserverpb__TxnReply *r = NULL;
+
+	compare.target = COMPARE_MOD_REVISION;
+	compare.key = bytes(own_key);
+	compare.mod_revision = revision;
+	put.key = bytes(own_key);
+	put.value = bytes(own_value);
+	op.put = &put;
+	ask.n_compare = ask.n_success = 1;
+	ask.compare = compares;
+	ask.success = ops;
+	r = call(g, "KV/Txn", &ask.base, &etcdserverpb__txn_reply__descriptor, e);
+	return r ? r->succeeded : -1;
+}
+
 int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e)
 {
 	auto_free char *from = xstrdup(prefix), *to = xstrdup(prefix);
@@ -257,10 +312,8 @@ int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e
 		return -1;
 	*values = NULL;
 	for (size_t i = 0; i < r->n_kvs; i++) {
-		const ProtobufCBinaryData *value = &r->kvs[i]->value;
-		auto_free char *text = xstrndup(value->len > 0 ? (const char *)value->data : "", value->len);
+		auto_free char *text = text_of(&r->kvs[i]->value);
 
-		text_printable(text);
 		strv_add(values, text);
 	}
 	return 0;

@@ -94,3 +94,12 @@ int rpc_health(struct grpc *g, bool learner, struct err *e) MUST_CHECK;
  */
 int rpc_put(struct grpc *g, const char *key, const char *value, struct err *e) MUST_CHECK;
 int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e) MUST_CHECK;
+
+/*
+ * One key. *value: printable, which the caller frees, or NULL; *revision: of its last change, 0 when it is not there.
+ * quorum: as a quorum has it, which fails without one. 1 there, 0 not, -1.
+ */
+int rpc_get(struct grpc *g, const char *key, bool quorum, char **value, int64_t *revision, struct err *e) MUST_CHECK;
+
+/* Puts it in one step if its last change still is of that revision (0: if it is not there). 1 done, 0 it is not, -1. */
+int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e) MUST_CHECK;

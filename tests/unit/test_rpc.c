@@ -152,6 +152,29 @@ static void permission_denied_counts_as_healthy(void **state)
 	fake_stop(&p);
 }
 
+static void a_key_is_read_and_put_by_its_revision(void **state)
+{
+	/* kvs { key "k", mod_revision 7, value "v\e" }; none; succeeded; not. */
+	struct fake_etcd p = fake_start("server", "ok:" HEADER "12090a016b18072a02761b"
+						  " ok:" HEADER " ok:" HEADER "1001"
+						  " ok:" HEADER);
+	auto_grpc struct grpc *g = fake_open(&p, "ca", "client", 2000);
+	auto_free char *value = NULL, *none = NULL;
+	struct err e = { 0 };
+	int64_t revision;
+
+	(void)state;
+	assert_int_equal(rpc_get(g, "k", true, &value, &revision, &e), 1);
+	assert_string_equal(value, "v?");
+	assert_int_equal(revision, 7);
+	assert_int_equal(rpc_get(g, "k", true, &none, &revision, &e), 0);
+	assert_null(none);
+	assert_int_equal(revision, 0);
+	assert_int_equal(rpc_put_if(g, "k", 7, "w", &e), 1);
+	assert_int_equal(rpc_put_if(g, "k", 7, "w", &e), 0);
+	fake_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +183,7 @@ int main(void)
 		cmocka_unit_test(members_and_alarms),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(permission_denied_counts_as_healthy),
+		cmocka_unit_test(a_key_is_read_and_put_by_its_revision),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, certs_setup, certs_teardown);
