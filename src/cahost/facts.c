@@ -24,6 +24,8 @@
 void enroll_list_free(struct enroll_list *l)
 {
 	rpc_members_free(&l->members);
+	ca_host_free(&l->self);
+	ca_host_free(&l->host);
 	*l = (struct enroll_list){ 0 };
 }
 
@@ -39,10 +41,13 @@ void enroll_list_ask(const struct machine *m, struct enroll_list *l)
 		return;
 	g = endpoint_open(m, url, 0, ASK_MS, &why);
 	/* etcd 3.4 gives its own view whatever is asked: the read proves that it is that of a quorum. */
-	if (!g || rpc_health(g, false, &why) < 0 || rpc_member_list(g, true, &l->members, &why) < 0) {
+	if (!g || rpc_health(g, false, &why) < 0 || rpc_member_list(g, true, &l->members, &why) < 0 ||
+	    ca_host_get(g, true, &l->host, &l->host_revision, &why) < 0) {
 		log_debug("no membership list: %s", why.msg);
+		enroll_list_free(l);
 		return;
 	}
+	ca_host_self(&m->conf, id.cluster_id, id.member_id, &l->self);
 	l->agreed = l->members.cluster_id == id.cluster_id && membership_by_id(&l->members, id.member_id);
 	if (!l->agreed)
 		enroll_list_free(l);
@@ -105,13 +110,13 @@ static int learn(const struct machine *m, const struct enroll_list *l, const str
 	return enroll_record_bury(m, r->name, e) < 0 ? -1 : 1;
 }
 
-int enroll_learn(const struct machine *m, const struct enroll_list *l, struct err *e)
+int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 {
 	cleanup(enroll_records_free) struct enroll_records all = { 0 };
-	int changed = 0;
+	int changed = active_learn(m, l, e);
 
-	if (!l->agreed)
-		return 0;
+	if (changed < 0 || !l->agreed)
+		return changed;
 	if (enroll_records_read(m, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
@@ -131,7 +136,7 @@ int enroll_learn_now(const struct machine *m, struct err *e)
 	auto_strv char **names = enroll_record_names(m);
 	auto_close int lock = -1;
 
-	if (!names || m->dry_run)
+	if ((!names && !active_is_noted(m)) || m->dry_run)
 		return 0;
 	enroll_list_ask(m, &list);
 	if (!list.agreed)
@@ -148,6 +153,7 @@ void enroll_known_free(struct enroll_known *k)
 	enroll_tombstones_free(&k->tombstones);
 	enroll_lookups_free(&k->lookups);
 	enroll_list_free(&k->list);
+	active_free(&k->active);
 }
 
 static void find_records(const struct enroll_question *q, const struct enroll_known *k, struct enroll_facts *f)
@@ -193,6 +199,9 @@ static enum enroll_view view_of(const struct enroll_question *q, const struct en
 
 void enroll_facts_fill(const struct enroll_question *q, const struct enroll_known *k, struct enroll_facts *f)
 {
+	const bool other = f->asked && k->active.state != ENROLL_CLAIMED && enroll_list_names_other(&k->list);
+
+	f->standby = other ? &k->list.host : k->active.state == ENROLL_STANDBY ? &k->active.host : NULL;
 	enroll_owners_free(&f->owners);
 	find_records(q, k, f);
 	enroll_owners_here(f->conf, &k->records, &k->lookups, &f->owners);
@@ -213,7 +222,9 @@ int enroll_facts_load(const struct machine *m, const struct enroll_question *q, 
 
 	enroll_records_free(&k->records);
 	enroll_tombstones_free(&k->tombstones);
-	if (rc < 0 || enroll_records_read(m, &k->records, e) < 0 || enroll_tombstones_read(m, &k->tombstones, e) < 0)
+	active_free(&k->active);
+	if (rc < 0 || active_read(m, &k->active, e) < 0 || enroll_records_read(m, &k->records, e) < 0 ||
+	    enroll_tombstones_read(m, &k->tombstones, e) < 0)
 		return -1;
 	f->formed = rc > 0;
 	enroll_facts_fill(q, k, f);

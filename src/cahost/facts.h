@@ -5,13 +5,8 @@
  */
 #pragma once
 
+#include "cahost/active.h"
 #include "cahost/rules.h"
-
-/* The membership list as the etcd of this machine has it from a quorum: other members could say anything. */
-struct enroll_list {
-	bool agreed; /* false: no quorum was asked, and the rest is empty */
-	struct rpc_members members;
-};
 
 void enroll_list_free(struct enroll_list *l);
 
@@ -27,13 +22,14 @@ enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, 
  * tombstone. A cluster with another ID is that of a recovery: its members are awaited anew. Does nothing unless
  * l->agreed. 1 changed, 0, -1. Needs token_store_lock.
  */
-int enroll_learn(const struct machine *m, const struct enroll_list *l, struct err *e) MUST_CHECK;
+int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e) MUST_CHECK;
 
 /* The two together, with the lock; no answer changes nothing. 1 changed, 0, -1. */
 int enroll_learn_now(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* What the facts point to. */
 struct enroll_known {
+	struct enroll_active active;
 	struct enroll_records records;
 	struct enroll_tombstones tombstones;
 	struct enroll_lookups lookups;
@@ -46,8 +42,8 @@ struct enroll_known {
 void enroll_known_free(struct enroll_known *k);
 
 /*
- * Fills record, own, tombstone, refused and owners of f, anew when they were filled before; and with f->asked view,
- * vacant and addresses, too.
+ * Fills standby, record, own, tombstone, refused and owners of f, anew when they were filled before; and with f->asked
+ * view, vacant and addresses, too.
  */
 void enroll_facts_fill(const struct enroll_question *q, const struct enroll_known *k, struct enroll_facts *f);
 

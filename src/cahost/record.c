@@ -343,7 +343,8 @@ static int export_dir(const struct machine *m, const char *sub, struct buf *out,
 	for (char **name = names; name && *name; name++) {
 		auto_free char *path = xasprintf("%s/%s/%s", m->at.enroll, sub, *name);
 
-		buf_printf(out, "[%s/%s]\n", sub, *name);
+		/* Each file has the time, as a key that earlier versions ignore. */
+		buf_printf(out, "[%s/%s]\nEXPORTED=%lld\n", sub, *name, (long long)m->now);
 		if (file_read(path, KEYFILE_MAX_BYTES, out, e) < 0)
 			return -1;
 	}
@@ -384,6 +385,18 @@ static int import_tombstone(const struct machine *m, const struct enroll_tombsto
 	return 1;
 }
 
+/* The same key on both sides: what each of them gave it counts. */
+static int import_grants(const struct machine *m, const struct enroll_record *r, struct enroll_record *here,
+			 struct err *e)
+{
+	const size_t before = here->grants.n;
+
+	enroll_grants_join(&here->grants, &r->grants, m->now);
+	if (here->grants.n == before)
+		return 0;
+	return enroll_record_write(m, here, e) < 0 ? -1 : 1;
+}
+
 static int import_record(const struct machine *m, const struct enroll_record *r, struct err *e)
 {
 	cleanup(enroll_record_free) struct enroll_record here = { .name = NULL };
@@ -392,6 +405,8 @@ static int import_record(const struct machine *m, const struct enroll_record *r,
 
 	if (found < 0 || enroll_tombstone_read(m, r->name, &gone, e) < 0)
 		return -1;
+	if (!strv_has(gone.keys, r->key) && found > 0 && strcmp(here.key, r->key) == 0 && here.since == r->since)
+		return import_grants(m, r, &here, e);
 	if (strv_has(gone.keys, r->key) || (found > 0 && here.since >= r->since))
 		return 0;
 	if (here.key && strcmp(here.key, r->key) != 0 && enroll_record_bury(m, here.name, e) < 0)
@@ -400,7 +415,8 @@ static int import_record(const struct machine *m, const struct enroll_record *r,
 }
 
 /* One file: its title "members/n2", and its text. */
-static int import_file(const struct machine *m, const char *title, const char *text, size_t len, struct err *e)
+static int import_file(const struct machine *m, const char *title, const char *text, size_t len, time_t *exported,
+		       struct err *e)
 {
 	cleanup(enroll_tombstone_free) struct enroll_tombstone t = { .name = NULL };
 	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
@@ -409,6 +425,8 @@ static int import_file(const struct machine *m, const char *title, const char *t
 
 	if (keyfile_parse(title, text, len, &k, e) < 0)
 		return -1;
+	if (!keyfile_time(&k, "EXPORTED", exported))
+		*exported = 0;
 	if (name && is_name(name + 1) && text_starts(title, "members/") && parse_record(&k, name + 1, &r))
 		return import_record(m, &r, e);
 	if (name && is_name(name + 1) && text_starts(title, "removed/") && parse_tombstone(&k, name + 1, &t))
@@ -416,12 +434,13 @@ static int import_file(const struct machine *m, const char *title, const char *t
 	return err_set(e, ERR_VERIFY, "%s in the export is not a record", title);
 }
 
-int enroll_records_import(const struct machine *m, const struct buf *text, struct err *e)
+int enroll_records_import(const struct machine *m, const struct buf *text, time_t *exported, struct err *e)
 {
 	const char *at = buf_str(text);
 	auto_close int lock = text->len > 0 ? token_store_lock(m, e) : -1;
 	int changed = 0;
 
+	*exported = 0;
 	if (text->len > 0 && lock < 0)
 		return -1;
 	while (*at) {
@@ -433,7 +452,7 @@ int enroll_records_import(const struct machine *m, const struct buf *text, struc
 			return err_set(e, ERR_VERIFY, "the records in the export are not as they were written");
 		title[strlen(title) - 1] = '\0';
 		next = strstr(body, "\n[");
-		rc = import_file(m, title, body + 1, next ? (size_t)(next - body) : strlen(body + 1), e);
+		rc = import_file(m, title, body + 1, next ? (size_t)(next - body) : strlen(body + 1), exported, e);
 		if (rc < 0)
 			return -1;
 		changed |= rc;

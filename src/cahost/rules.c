@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cahost/active.h"
 #include "config/check.h"
 #include "member/forming.h"
 #include "pki/profile.h"
@@ -471,8 +472,8 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 {
 	int rc;
 
-	if (check_name(q, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
-	    check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
+	if (active_check(f->standby, f->conf->name, e) < 0 || check_name(q, e) < 0 || check_clock(q, f, e) < 0 ||
+	    check_cluster(q, f, e) < 0 || check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
 		return -1;
 	if (f->token && f->refused)
 		return refuse_key(q, f, e);

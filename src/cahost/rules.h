@@ -12,6 +12,7 @@
 #include "cahost/owner.h"
 #include "cahost/record.h"
 #include "cahost/token_store.h"
+#include "enroll/ca_host.h"
 #include "enroll/message.h"
 
 /* What a quorum says about the machine: by the member ID on record, else by its name. */
@@ -26,6 +27,7 @@ enum enroll_view {
 struct enroll_facts {
 	const struct config *conf;
 	time_t now;
+	const struct ca_host *standby;	 /* this machine signs for nobody: this one does; NULL: it may sign */
 	bool gathers;			 /* the cluster is being formed (forming_gathers) */
 	bool admitted;			 /* and its record names the disk that this name reported from this source */
 	bool formed;			 /* this host has an identity: the cluster has been healthy before */

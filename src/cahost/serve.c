@@ -229,7 +229,7 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 		return -1;
 	token_entry_free(&c->token);
 	use = judge(c, e);
-	if (use < 0 || check_many(c, e) < 0 || sign(c, r, e) < 0)
+	if (use < 0 || check_many(c, e) < 0 || active_record(c->m, &c->known.list, e) < 0 || sign(c, r, e) < 0)
 		return -1;
 	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, c->facts.key, e) < 0)
 		return -1;
@@ -259,7 +259,9 @@ static void refuse(struct client *c, struct err *why, long long deadline)
 	const bool told = why->class == ERR_VERIFY || why->class == ERR_PENDING;
 	const struct enroll_reply no = { .status = why->class == ERR_VERIFY ? ENROLL_REFUSED : ENROLL_BUSY,
 					 .message = told ? why->msg : trouble,
-					 .hint = told ? why->hint : NULL };
+					 .hint = told ? why->hint : NULL,
+					 .ca_host = c->facts.standby ? c->facts.standby->server : NULL,
+					 .standby = c->facts.standby != NULL };
 	struct err unsent = { 0 };
 
 	if (answer(c, &no, deadline, &unsent) < 0)

@@ -41,6 +41,19 @@ static int check_reach(const struct machine *m, const struct token_order *order,
 			m->at.conf);
 }
 
+/* A token of a standby would be of no use. */
+static int check_active(const struct machine *m, struct err *e)
+{
+	auto_active struct enroll_active a = { 0 };
+
+	if (active_read(m, &a, e) < 0)
+		return -1;
+	if (active_check(a.state == ENROLL_STANDBY ? &a.host : NULL, m->conf.name, e) == 0)
+		return 0;
+	e->class = ERR_CONFIG;
+	return -1;
+}
+
 /* enroll_rules would never accept such a token. */
 static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
 {
@@ -111,12 +124,14 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 				   .from = order->from ? xstrdup(order->from) : NULL };
 	strv_add_all(&t->sans, order->sans);
 	text[0] = '\0';
-	if (check_ca_host(m, e) < 0 || check_reach(m, order, e) < 0 || check_order(m, order, e) < 0)
+	if (check_ca_host(m, e) < 0 || check_active(m, e) < 0 || check_reach(m, order, e) < 0 ||
+	    check_order(m, order, e) < 0)
 		return -1;
 	if (m->dry_run)
 		return 1;
 	/* Who was removed until now: the token is to be the later one. */
-	if (enroll_learn_now(m, e) < 0 || make_it_later(m, t, e) < 0 || pki_ca_load(m, &ca, e) < 0)
+	if (enroll_learn_now(m, e) < 0 || check_active(m, e) < 0 || make_it_later(m, t, e) < 0 ||
+	    pki_ca_load(m, &ca, e) < 0)
 		return -1;
 	spki = x509_spki_fingerprint(ca.cert);
 	token_new(spki, text);

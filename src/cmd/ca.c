@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cahost/record.h"
+#include "cahost/takeover.h"
 #include "cmd/cmd.h"
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)
@@ -51,15 +52,25 @@ static int import_from(const struct machine *m, const struct cmd_args *a, struct
 {
 	auto_buf struct buf records = { 0 };
 	int ca = pki_ca_import(m, a->words[0], a->passphrase_file, &records, e), known;
+	time_t exported;
 
 	if (ca < 0 || m->dry_run)
 		return ca;
-	known = enroll_records_import(m, &records, e);
-	if (known < 0)
+	known = enroll_records_import(m, &records, &exported, e);
+	if (known < 0 || takeover_imported(m, ca > 0, exported, e) < 0)
 		return -1;
 	if (ca > 0)
 		log_info("next: etcd-cluster setup");
 	return ca || known;
+}
+
+static int takeover(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	int rc = takeover_run(m, a->ca_host_fenced, e);
+
+	if (rc == 0)
+		log_info("nothing to do: this machine is the CA host");
+	return rc;
 }
 
 #define OPTION_PASSPHRASE                                                                                              \
@@ -84,16 +95,28 @@ static const struct cmd_verb verb_export = {
 static const struct cmd_verb verb_import = {
 	.name = "import",
 	.about = "Installs an exported CA on a machine that has none. Another CA is never replaced. Records of the "
-		 "file are added to those that are there.",
+		 "file are added to those that are there. The machine is a standby, until ca takeover.",
 	.example = "ca import --passphrase-file /root/passphrase /root/ca.pem",
 	.options = CMD_OPTIONS(OPTION_PASSPHRASE),
 	.args = { "FROM", CMD_FILE },
 	.change = import_from,
 };
 
+static const struct cmd_verb verb_takeover = {
+	.name = "takeover",
+	.about =
+		"Makes this machine, which has the CA key, the CA host: from now on it alone signs for other machines. "
+		"Needs a quorum. The former CA host becomes a standby.",
+	.options =
+		CMD_OPTIONS(CMD_FLAG("ca-host-fenced", ca_host_fenced,
+				     "Go on without a quorum. Confirm that the former CA host is off, or cut off from "
+				     "all other machines.")),
+	.change = takeover,
+};
+
 const struct cmd_verb cmd_ca = {
 	.name = "ca",
-	.about = "Shows, exports and imports the certificate authority (CA).",
+	.about = "Shows, exports, imports and takes over the certificate authority (CA).",
 	.args = { "VERB ..." },
-	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, NULL },
+	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, &verb_takeover, NULL },
 };

@@ -145,6 +145,20 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 	}
 }
 
+static void print_ca_host(const struct doctor_exam *s)
+{
+	auto_free char *who = ca_host_words(&s->active.host);
+
+	if (!s->has_ca || s->active.state == ENROLL_OPEN)
+		return;
+	if (s->active.state == ENROLL_CLAIMED)
+		(void)puts("CA host       this machine; etcd learns it when there is a quorum");
+	else
+		(void)printf("CA host       %s; this machine is a standby\n"
+			     "              -> to make this machine the CA host: etcd-cluster ca takeover\n",
+			     who);
+}
+
 #define ROW "%-*s  %-16s  %-*s  %-9s  %-8s  %-8s  %-23s  %-8s  %s\n"
 
 static void print_member(const struct machine *m, const struct doctor_exam *s, const struct member *one, int name,
@@ -193,6 +207,7 @@ static void print_alarms(const struct doctor_exam *s)
 static void print_all(const struct machine *m, const struct doctor_exam *s)
 {
 	print_machine(m, s);
+	print_ca_host(s);
 	if (m->conf.role == ROLE_NONE && !file_exists(m->at.adopt)) {
 		(void)printf("\netcd-cluster is installed and idle; to make this machine a member:\n"
 			     "      -> etcd-cluster init; or write ROLE into %s, then etcd-cluster setup\n",
@@ -288,6 +303,22 @@ static void json_cluster(struct json_object *top, const struct machine *m, const
 	}
 }
 
+/* null on a machine without ca.key. */
+static void json_ca_host(struct json_object *top, const struct doctor_exam *s)
+{
+	const struct enroll_active *a = &s->active;
+	struct json_object *o;
+
+	if (!s->has_ca) {
+		json_text(top, "ca_host", NULL);
+		return;
+	}
+	o = json_object_in(top, "ca_host");
+	json_flag(o, "standby", a->state == ENROLL_STANDBY);
+	json_text(o, "name", a->state == ENROLL_STANDBY ? a->host.name : NULL);
+	json_text(o, "server", a->state == ENROLL_STANDBY ? a->host.server : NULL);
+}
+
 static void json_all(const struct machine *m, const struct doctor_exam *s)
 {
 	struct json_object *top = json_new_object(), *array;
@@ -304,6 +335,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 			json_number(o, "days_left", pki_days_left(m, s->certs[i].info.not_after));
 		json_text(o, "problem", s->certs[i].problem);
 	}
+	json_ca_host(top, s);
 	json_report(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
 	json_print(top);
 }

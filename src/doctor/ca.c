@@ -6,6 +6,7 @@
 
 #include "adapter/probe.h"
 #include "cahost/record.h"
+#include "cahost/takeover.h"
 #include "cahost/token_store.h"
 #include "config/check.h"
 #include "doctor/parts.h"
@@ -98,6 +99,29 @@ static void check_asking(const struct machine *m, bool none_yet, size_t servers,
 			    "no CA host can be reached on the enrolment port %u -> on the CA host: etcd-cluster setup; "
 			    "and open TCP port %u in the firewalls between",
 			    port, port);
+}
+
+void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
+{
+	const struct ca_host *h = &x->active.host;
+	const struct member *one;
+	auto_free char *who = NULL;
+	struct err e = { 0 };
+
+	x->has_ca = pki_origin(m) == PKI_CA;
+	if (!x->has_ca)
+		return;
+	if (takeover_look(m, &x->active, &e) < 0)
+		doctor_error(&x->report, &e);
+	if (x->active.state != ENROLL_STANDBY || !h->name || !x->survey.agreed)
+		return;
+	who = ca_host_words(h);
+	one = doctor_listed(&x->survey, h->name);
+	if (!one || !one->answers)
+		doctor_warn(&x->report,
+			    "the CA host %s %s: no machine gets or renews a certificate -> if it does not come back, "
+			    "on a standby, as this machine is: etcd-cluster ca takeover",
+			    who, one ? "does not answer" : "is not a member any more");
 }
 
 void doctor_ca(const struct machine *m, struct doctor_exam *x)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "cahost/active.h"
 #include "config/machine.h"
 #include "doctor/report.h"
 #include "member/health.h"
@@ -26,5 +27,7 @@ struct doctor_exam {
 	const struct member *here;   /* the one on this machine, or NULL */
 	struct pki_entry *certs;     /* pki_list; NULL: not looked at */
 	size_t servers;		     /* other machines that accept connections to the enrolment port */
+	bool has_ca;		     /* ca.key is here */
+	struct enroll_active active; /* then: whether this machine signs for others */
 	struct doctor_report report; /* with the "ok" findings */
 };

@@ -84,6 +84,7 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	pid_t pid = ask(m, x, &unasked);
 
 	x->certs = pki_list(m);
+	doctor_ca_host(m, x);
 	if (thorough)
 		doctor_start(m, r);
 	else
@@ -173,6 +174,7 @@ void doctor_exam_free(struct doctor_exam *x)
 	release_free(&x->release);
 	member_survey_free(&x->survey);
 	pki_list_free(x->certs);
+	active_free(&x->active);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };
 }

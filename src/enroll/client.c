@@ -7,11 +7,15 @@
 #include "adapter/x509_csr.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "enroll/ca_host.h"
 #include "enroll/exchange.h"
 #include "enroll/message.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
 #include "pki/origin.h"
+
+#define ASK_MS	    1000
+#define SERVERS_MAX 64 /* those that servers name among them */
 
 /* What this machine can show, and what it asks for. */
 struct request {
@@ -19,6 +23,7 @@ struct request {
 	x509_key *const *keys; /* PKI_LEAVES; NULL: not wanted */
 	struct proof proof;
 	struct buf question;
+	char **servers; /* strv */
 };
 
 #define auto_request cleanup(request_free)
@@ -27,6 +32,7 @@ static void request_free(struct request *req)
 {
 	proof_free(&req->proof);
 	buf_free(&req->question);
+	strv_free(req->servers);
 }
 
 static int prepare(struct request *req, struct err *e)
@@ -52,6 +58,23 @@ static int prepare(struct request *req, struct err *e)
 	return enroll_question_put(&q, &req->question, e);
 }
 
+/* A running member knows who signs, wherever that is; whether its word is true shows in the handshake. */
+static void add_recorded(const struct machine *m, char ***servers)
+{
+	cleanup(identity_free) struct identity id = { 0 };
+	auto_free char *url = endpoint_own(m);
+	auto_grpc struct grpc *g = NULL;
+	auto_ca_host struct ca_host h = { 0 };
+	struct err unasked = { 0 };
+	int64_t revision;
+
+	if (identity_read(m, &id, &unasked) <= 0)
+		return;
+	g = endpoint_open(m, url, 0, ASK_MS, &unasked);
+	if (g && ca_host_get(g, false, &h, &revision, &unasked) > 0 && strcmp(h.name, m->conf.name) != 0)
+		strv_add_once(servers, h.server);
+}
+
 /* Whom to ask, "addr:port" as in ca.host, each once, without ourselves: any member may be a CA host. A strv. */
 static char **servers_of(const struct machine *m, struct err *e)
 {
@@ -63,6 +86,7 @@ static char **servers_of(const struct machine *m, struct err *e)
 		return NULL;
 	if (last)
 		strv_add(&servers, last);
+	add_recorded(m, &servers);
 	for (size_t i = 1; known[i]; i++) { /* the first is this machine */
 		auto_free char *host = NULL, *url = NULL;
 		uint16_t port;
@@ -93,6 +117,11 @@ static int check_ca(const struct token *token, const struct buf *ca_pem, struct 
 /* What the server answered, as an error of ours; 0 when it sent what was asked for. */
 static int check_reply(const struct request *req, enum proof_kind how, const struct enroll_reply *r, struct err *e)
 {
+	/* It would refuse every proof. What those say that sign is of more use. */
+	if (r->status != ENROLL_OK && r->standby) {
+		(void)err_set(e, ERR_FAIL, "%s", r->message ? r->message : "it is a standby");
+		return err_hint(e, "%s", r->hint ? r->hint : "");
+	}
 	if (r->status != ENROLL_OK) {
 		(void)err_set(e, r->status == ENROLL_BUSY ? ERR_PENDING : ERR_VERIFY, "%s",
 			      r->message ? r->message : "it refuses without a reason");
@@ -107,7 +136,7 @@ static int check_reply(const struct request *req, enum proof_kind how, const str
 }
 
 /* One connection to one server. 1 got all, 0 nobody there, -1. */
-static int ask(const struct request *req, const char *server, enum proof_kind how, struct pki_made *a, struct err *e)
+static int ask(struct request *req, const char *server, enum proof_kind how, struct pki_made *a, struct err *e)
 {
 	const char *file = req->m->conf.enroll_token_file;
 	auto_reply struct enroll_reply r = { 0 };
@@ -117,6 +146,8 @@ static int ask(const struct request *req, const char *server, enum proof_kind ho
 	if (rc == 0)
 		return 0;
 	if (rc < 0 || enroll_reply_get(&text, &r, e) < 0 || check_reply(req, how, &r, e) < 0) {
+		if (r.standby && r.ca_host && strv_len(req->servers) < SERVERS_MAX)
+			strv_add_once(&req->servers, r.ca_host);
 		if (how == PROOF_PAIR || e->class != ERR_VERIFY)
 			return -1;
 		/* The token's ID may be shown. */
@@ -135,8 +166,7 @@ static int ask(const struct request *req, const char *server, enum proof_kind ho
 static const int weight[] = { [ERR_FAIL] = 1, [ERR_CONFIG] = 2, [ERR_VERIFY] = 2, [ERR_HEALTH] = 2, [ERR_PENDING] = 3 };
 
 /* 1 got all; 0 it does not speak to us; -1 it does, but not with this proof. The worst failure is kept. */
-static int try(const struct request *req, const char *server, enum proof_kind how, struct pki_made *a,
-	       struct err *worst)
+static int try(struct request *req, const char *server, enum proof_kind how, struct pki_made *a, struct err *worst)
 {
 	struct err e = { 0 };
 	int rc = ask(req, server, how, a, &e);
@@ -154,20 +184,20 @@ static int try(const struct request *req, const char *server, enum proof_kind ho
 int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a, struct err *e)
 {
 	auto_request struct request req = { .m = m, .keys = keys };
-	auto_strv char **servers = NULL;
 	struct err worst = { 0 };
 
 	*a = (struct pki_made){ 0 };
 	if (prepare(&req, e) < 0)
 		return -1;
-	servers = servers_of(m, e);
-	if (!servers)
+	req.servers = servers_of(m, e);
+	if (!req.servers)
 		return -1;
-	for (char **s = servers; *s; s++) {
-		int rc = req.proof.has_pair ? try(&req, *s, PROOF_PAIR, a, &worst) : -1;
+	for (size_t i = 0; req.servers[i]; i++) {
+		auto_free char *server = xstrdup(req.servers[i]);
+		int rc = req.proof.has_pair ? try(&req, server, PROOF_PAIR, a, &worst) : -1;
 
 		if (rc < 0 && req.proof.has_token)
-			rc = try(&req, *s, PROOF_TOKEN, a, &worst);
+			rc = try(&req, server, PROOF_TOKEN, a, &worst);
 		if (rc > 0)
 			return 0;
 	}
@@ -177,10 +207,12 @@ int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], st
 	}
 	(void)err_set(e, ERR_PENDING, "no CA host answers to sign the certificates of this machine (%s%s)",
 		      worst.class == ERR_NONE ? "nobody listens at " : worst.msg,
-		      worst.class == ERR_NONE ? servers[0] : "");
+		      worst.class == ERR_NONE ? req.servers[0] : "");
 	if (config_makes_ca(&m->conf))
 		return err_hint(e, "if this machine was the CA host: etcd-cluster ca import FILE; the file is one that "
 				   "etcd-cluster ca export made");
+	if (worst.hint[0])
+		return err_hint(e, "%s", worst.hint);
 	return err_hint(e, "setup tries again by itself; the enrolment server is on the CA host, port %u",
 			(unsigned int)m->conf.enroll_port);
 }

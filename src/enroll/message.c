@@ -144,6 +144,7 @@ void enroll_reply_free(struct enroll_reply *r)
 {
 	free(r->message);
 	free(r->hint);
+	free(r->ca_host);
 	pki_made_free(&r->made);
 	*r = (struct enroll_reply){ 0 };
 }
@@ -196,7 +197,9 @@ int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *
 {
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "STATUS", statuses[r->status], e) < 0 ||
 	    keyfile_put(out, "REPORTS", "yes", e) < 0 || enroll_put_words(out, "MESSAGE", r->message, e) < 0 ||
-	    enroll_put_words(out, "HINT", r->hint, e) < 0 || put_cas(out, &r->made.ca_pem, e) < 0)
+	    enroll_put_words(out, "HINT", r->hint, e) < 0 ||
+	    keyfile_put(out, "STANDBY", r->standby ? "yes" : NULL, e) < 0 ||
+	    keyfile_put(out, "CA_HOST", r->ca_host, e) < 0 || put_cas(out, &r->made.ca_pem, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CERT", i);
@@ -248,6 +251,8 @@ int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err 
 		return -1;
 	r->message = keyfile_copy(&k, "MESSAGE");
 	r->hint = keyfile_copy(&k, "HINT");
+	r->standby = keyfile_get(&k, "STANDBY") != NULL;
+	r->ca_host = keyfile_copy(&k, "CA_HOST");
 	status = text_index(keyfile_get(&k, "STATUS"), statuses, ARRAY_LEN(statuses));
 	if (status == ARRAY_LEN(statuses))
 		return err_set(e, ERR_VERIFY, "the answer has no known STATUS");

@@ -49,6 +49,8 @@ enum enroll_status { ENROLL_OK, ENROLL_REFUSED, ENROLL_BUSY };
 struct enroll_reply {
 	enum enroll_status status;
 	char *message, *hint; /* plain words and what to type when it is not ENROLL_OK; "" else */
+	bool standby;	      /* this machine signs for nobody */
+	char *ca_host;	      /* the enrolment server of the one that does; NULL: not known */
 	struct pki_made made; /* all but server */
 };
 

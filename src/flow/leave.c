@@ -105,8 +105,8 @@ static int check_ca(const struct leaving *l, bool elsewhere, struct err *e)
 		      "the CA key is on this machine, and no other member has its enrolment port %u open: without the "
 		      "key the others cannot renew their certificates, and no machine can join",
 		      (unsigned int)l->m->conf.enroll_port);
-	return err_hint(e, "etcd-cluster ca export here, ca import and setup on another member; if the key is kept "
-			   "elsewhere: etcd-cluster leave --ca-elsewhere");
+	return err_hint(e, "etcd-cluster ca export here; ca import, setup and ca takeover on another member; if the "
+			   "key is kept elsewhere: etcd-cluster leave --ca-elsewhere");
 }
 
 /* No other voter, and no learner that is about to become one. */

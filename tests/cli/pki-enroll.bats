@@ -227,7 +227,7 @@ fine() {
 	certify n3
 	ec n1 ca export --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
 	run -0 ec n2 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
-	[[ "$output" == *"next: etcd-cluster setup"* ]]
+	[[ "$output" == *"127.0.0.1:$port is the CA host: this machine is a standby"*"next: etcd-cluster setup"* ]]
 	run -0 certify n2 # it signs the revocation list now
 	run -2 certify n2
 	ec n2 cert list | grep -qx "signed by: this machine"
@@ -235,6 +235,17 @@ fine() {
 	stop_server n1
 	rm -rf "$(etc n1)"
 	serve n2 127.0.0.2
+	# A standby refuses until a person has it take over; without etcd there is no quorum.
+	run -6 ec n3 cert renew --force
+	[[ "$output" == *"n2 is a standby, and 127.0.0.1:$port is the CA host"*"on n2: etcd-cluster ca takeover"* ]]
+	run -3 ec n2 token new --name n4 --address 127.0.0.4
+	[[ "$output" == *"n2 is a standby"* ]]
+	run -5 ec n2 ca takeover
+	[[ "$output" == *"no quorum"*"--ca-host-fenced"* ]]
+	run -0 ec n2 ca takeover --dry-run --ca-host-fenced
+	run -0 ec n2 ca takeover --ca-host-fenced
+	[[ "$output" == *"this machine is the CA host now; etcd learns it"*"export of "*" UTC"* ]]
+	run -2 ec n2 ca takeover
 	run -0 ec n3 cert renew --force
 	ec n3 cert list | grep -qx "signed by: 127.0.0.2:$port"
 	grep -q 'n3 (127.0.0.3)' "$BATS_TEST_TMPDIR/n2.log"
@@ -255,6 +266,27 @@ fine() {
 	run -0 certify n1
 	fine n1
 	[ ! -e "$(etc n1)/pki/ca.key" ]
+}
+
+@test "a standby names the CA host, and a machine that does not know that one asks there" {
+	ca_host n1
+	serve n1 127.0.0.1
+	certify n2
+	cp "$(etc n1)"/pki/ca.key "$(etc n2)/pki/"
+	mkdir -p "$(etc n2)/enroll"
+	cp -r "$(etc n1)/enroll/members" "$(etc n2)/enroll/"
+	stop_server n1
+	serve n2 127.0.0.2
+	(umask 077 && ec n2 token new --name n4 --address 127.0.0.4 >"$BATS_TEST_TMPDIR/token")
+	configure n4
+	printf '%s\n' NAME=n4 ROLE=join JOIN=127.0.0.2 ADDRESS=127.0.0.4 ENROLL_PORT=$port >"$(etc n4)/cluster.conf"
+	mv "$BATS_TEST_TMPDIR/token" "$(etc n4)/enroll-token"
+	run -0 certify n4
+	cp "$(etc n2)/enroll/members/n4" "$(etc n1)/enroll/members/"
+	printf '%s\n' STATE=standby NAME=n1 "SERVER=127.0.0.1:$port" >"$(etc n2)/enroll/ca-host"
+	serve n1 127.0.0.1
+	run -0 ec n4 cert renew --force
+	ec n4 cert list | grep -qx "signed by: 127.0.0.1:$port"
 }
 
 # record FILE KEY=VALUE…

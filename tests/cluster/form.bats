@@ -169,6 +169,7 @@ replaced() {
 	# A second CA host.
 	helper n2 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/ca.pem"
 	run helper n2 setup
+	helper n2 ca takeover
 	behind server "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n2" enroll --listen "$net.2:$enroll_port"
 	eventually grep -q 'serving at' "$BATS_TEST_TMPDIR/server.log"
 	give_token n1 "$(helper n2 token new --name n1 --address "$net.1")"

@@ -56,10 +56,12 @@ signed_by() {
 	etcd-cluster ca import --passphrase-file /root/word /root/ca.pem
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ]
 	systemctl is-active etcd-cluster-enroll.socket
-	rm /root/word /root/ca.pem'
+	rm /root/word /root/ca.pem
+	etcd-cluster status | grep -q "this machine is a standby"'
 	signed_by n2 'this machine'
 	"$machine" destroy n1
 	ONLY_ON='n2 n3' all_healthy
+	on n2 'etcd-cluster status | grep -q "etcd-cluster ca takeover"; etcd-cluster ca takeover'
 	on n3 'etcd-cluster cert renew --force server'
 	signed_by n3 "$(v4 n2):2382"
 	on n3 healthy

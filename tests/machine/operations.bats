@@ -109,7 +109,7 @@ rebuilt() {
 
 @test "a second CA host; the first is lost, and the second enrols its replacement" {
 	documented 'etcd-cluster ca export --passphrase-file FILE ca.export' \
-		'etcd-cluster ca import --passphrase-file FILE ca.export'
+		'etcd-cluster ca import --passphrase-file FILE ca.export' 'etcd-cluster ca takeover'
 	each 'echo correct-horse-battery >/root/pass; chmod 0600 /root/pass'
 	on n1 'etcd-cluster ca export --passphrase-file /root/pass /root/ca.export'
 	on n1 'cat /root/ca.export' | on_stdin n2 'umask 077; cat >/root/ca.export'
@@ -117,6 +117,7 @@ rebuilt() {
 	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 0 ] || [ $rc -eq 2 ]
 	systemctl is-active etcd-cluster-enroll.socket'
 	"$machine" crash n1
+	on n2 wait_for 'etcd-cluster ca takeover'
 	rebuilt n1
 	on n1 answers ROLE=cluster "$(members)" "RELEASE=$etcd_version" RELEASE_URL=file:/srv/dist/releases
 	CA_HOST=n2 token_for n1 --name n1 --address "$(v4 n1)"

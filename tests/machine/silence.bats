@@ -189,6 +189,7 @@ waits_for_replace() {
 	prints 'run this again with --others-fenced'
 	on n2 "etcd-cluster restore --force-new-cluster $id --others-fenced"
 	imported n2
+	on n2 'etcd-cluster ca takeover'
 	# The token is that of the first forming.
 	types n1 'etcd-cluster replace' 4
 	prints 'on the CA host: etcd-cluster token list (new makes one)'

@@ -13,6 +13,7 @@
  *   quorum                   a quorum was asked
  *   at=NAME/HOST/ID[/up]     a member in its list; with up, it answers
  *   dns=NAME/IP,…            what a name stands for; names without are unknown
+ *   standby=NAME/SERVER other=NAME/SERVER claimed   by the file of this host; by etcd; a person's word
  *   formed gathers admitted vacant
  * Ages are seconds, or with d days.
  */
@@ -169,6 +170,15 @@ static inline bool scene_question(struct scene *s, const char *key, const char *
 	return true;
 }
 
+static inline void scene_ca_host(struct ca_host *h, char **p)
+{
+	if (strv_len(p) < 2)
+		return;
+	h->name = xstrdup(p[0]);
+	h->server = xstrdup(p[1]);
+	h->member = 0xd1;
+}
+
 static inline void scene_word(struct scene *s, const char *key, const char *value)
 {
 	auto_strv char **parts = text_split(value, "/");
@@ -199,6 +209,13 @@ static inline void scene_word(struct scene *s, const char *key, const char *valu
 		scene_member(s, parts);
 	} else if (strcmp(key, "dns") == 0) {
 		scene_dns(s, parts);
+	} else if (strcmp(key, "standby") == 0) {
+		s->known.active.state = ENROLL_STANDBY;
+		scene_ca_host(&s->known.active.host, parts);
+	} else if (strcmp(key, "other") == 0) {
+		scene_ca_host(&s->known.list.host, parts);
+	} else if (strcmp(key, "claimed") == 0) {
+		s->known.active.state = ENROLL_CLAIMED;
 	} else if (strcmp(key, "formed") == 0) {
 		s->f.formed = true;
 	} else if (strcmp(key, "gathers") == 0) {
@@ -239,6 +256,7 @@ static inline void scene_set(struct scene *s, const char *words)
 	memcpy(s->token.token.id, TOKEN_ID, sizeof(s->token.token.id));
 	s->cert.sans = text_split("10.0.0.2 n2 127.0.0.1 localhost", BLANKS);
 	s->known.list.members.cluster_id = 0xc1;
+	ca_host_self(&s->conf, 0xc1, 0xa1, &s->known.list.self);
 	s->f = (struct enroll_facts){ .conf = &s->conf, .now = NOW };
 	scene_question(s, "name", "n2");
 	scene_question(s, "address", "10.0.0.2");

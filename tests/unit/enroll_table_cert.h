@@ -49,6 +49,20 @@ static const struct row cert_rows[] = {
 	  NULL },
 	{ "with the IPv6 form of its address", CERT REC ALL "address=::ffff:10.0.0.2", GO, NULL },
 
+	/* --- Another CA host (rule 9). */
+	{ "this one is a standby", CERT REC ALL "standby=n3/10.0.0.3:2382", WAIT,
+	  "!n1 is a standby, and n3 (10.0.0.3:2382) is the CA host" },
+	{ "a standby that does not know of whom", CERT REC ALL "standby", WAIT, "!and another machine is the CA host" },
+	{ "a standby without a quorum", CERT REC "formed standby=n3/10.0.0.3:2382", WAIT, "!n1 is a standby" },
+	{ "a standby that etcd names: only a takeover here counts", CERT REC ALL "standby other=n1/10.0.0.1:2382", WAIT,
+	  "!etcd-cluster ca takeover" },
+	{ "another one has taken over", CERT REC ALL "other=n3/10.0.0.3:2382", WAIT,
+	  "n1 is a standby, and n3 (10.0.0.3:2382) is the CA host" },
+	{ "the same, and a token for this machine", N2_BOUND ALL "other=n3/10.0.0.3:2382", WAIT, "n1 is a standby" },
+	{ "etcd names this one, as another member or at another address", CERT REC ALL "other=n1/10.0.0.9:2382", GO, NULL },
+	{ "taken over by a person's word, before etcd learns it", CERT REC ALL "claimed other=n3/10.0.0.3:2382", GO, NULL },
+	{ "the same without a quorum", CERT REC "formed claimed", GO, NULL },
+
 	/* --- Without a quorum. */
 	{ "a renewal, soon (rule 8)", CERT REC "formed", GO, NULL },
 	{ "a renewal, late (rule 8)", CERT REC_OLD "formed", WAIT, "cannot ask a quorum" },

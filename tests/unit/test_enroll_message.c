@@ -227,6 +227,23 @@ static void a_refusal_arrives_without_special_characters(void **state)
 	assert_int_equal(got.status, ENROLL_REFUSED);
 	assert_string_equal(got.message, "it is 'that' 'one?and 'this'");
 	assert_string_equal(got.hint, hint);
+	assert_false(got.standby);
+	assert_null(got.ca_host);
+}
+
+static void a_standby_names_the_ca_host(void **state)
+{
+	char server[] = "[fd00::2]:2382";
+	const struct enroll_reply r = { .status = ENROLL_BUSY, .standby = true, .ca_host = server };
+	auto_reply struct enroll_reply got;
+	auto_buf struct buf text = { 0 };
+
+	(void)state;
+	assert_ok(enroll_reply_put(&r, &text, e));
+	assert_ok(enroll_reply_get(&text, &got, e));
+	assert_int_equal(got.status, ENROLL_BUSY);
+	assert_true(got.standby);
+	assert_string_equal(got.ca_host, server);
 }
 
 static void invalid_answers_are_refused(void **state)
@@ -255,6 +272,7 @@ int main(void)
 		cmocka_unit_test(invalid_questions_are_refused),
 		cmocka_unit_test(an_answer_arrives_unchanged),
 		cmocka_unit_test(a_refusal_arrives_without_special_characters),
+		cmocka_unit_test(a_standby_names_the_ca_host),
 		cmocka_unit_test(invalid_answers_are_refused),
 	};
 

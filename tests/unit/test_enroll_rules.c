@@ -203,8 +203,9 @@ static void the_records_follow_the_list(void **state)
 					       { "n8", "K7", "0" } };
 	struct rpc_member listed[] = { { .id = 0xa2, .name = (char *)(uintptr_t) "n2" },
 				       { .id = 0xb6, .name = (char *)(uintptr_t) "n6" } };
-	const struct enroll_list list = { .agreed = true,
-					  .members = { .cluster_id = 0xc1, .list = listed, .n = ARRAY_LEN(listed) } };
+	struct enroll_list none = { .agreed = false };
+	struct enroll_list list = { .agreed = true,
+				    .members = { .cluster_id = 0xc1, .list = listed, .n = ARRAY_LEN(listed) } };
 	const struct machine *m = *state;
 	struct err er = { 0 };
 
@@ -218,7 +219,7 @@ static void the_records_follow_the_list(void **state)
 		r.cluster = r.member ? 0xc1 : 0;
 		assert_ok(enroll_record_write(m, &r, e));
 	}
-	assert_int_equal(enroll_learn(m, &(struct enroll_list){ .agreed = false }, &er), 0);
+	assert_int_equal(enroll_learn(m, &none, &er), 0);
 	assert_int_equal(enroll_learn(m, &list, &er), 1);
 	{
 		auto_strv char **names = enroll_record_names(m);
