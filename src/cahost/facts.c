@@ -330,7 +330,10 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 	strv_add_all(&r->resolved, f->addresses);
 	if (!r->resolved && f->record && enroll_same(f->record->address, r->address))
 		strv_add_all(&r->resolved, f->record->resolved);
-	if (base)
+	if (base) {
 		enroll_grants_join(&r->grants, &base->grants, f->now);
+		visits_copy(&base->visits, &r->visits);
+	}
+	visits_add(&r->visits, f->now, f->source);
 	note_member(q, &k->list, !base, r);
 }

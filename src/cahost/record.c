@@ -43,6 +43,7 @@ void enroll_record_free(struct enroll_record *r)
 	free(r->key);
 	free(r->token);
 	enroll_grants_free(&r->grants);
+	visits_free(&r->visits);
 	*r = (struct enroll_record){ 0 };
 }
 
@@ -136,7 +137,7 @@ static bool parse_record(const struct keyfile *k, const char *name, struct enrol
 		r->since = r->time;
 	else if (!keyfile_time(k, "SINCE", &r->since))
 		return false;
-	return parse_grants(k, &r->grants);
+	return parse_grants(k, &r->grants) && visits_get(k, &r->visits);
 }
 
 static bool parse_tombstone(const struct keyfile *k, const char *name, struct enroll_tombstone *t)
@@ -272,7 +273,8 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
 	    put_words(&text, "SANS", r->sans, e) < 0 || keyfile_put(&text, "FROM", r->from, e) < 0 ||
 	    put_words(&text, "RESOLVED", r->resolved, e) < 0 || keyfile_put(&text, "KEY", r->key, e) < 0 ||
-	    keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 || put_grants(&text, &r->grants, e) < 0)
+	    keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 || put_grants(&text, &r->grants, e) < 0 ||
+	    visits_put(&r->visits, &text, e) < 0)
 		return -1;
 	put_id(&text, "CLUSTER", r->cluster);
 	put_id(&text, "MEMBER", r->member);
@@ -394,6 +396,8 @@ static int import_grants(const struct machine *m, const struct enroll_record *r,
 	enroll_grants_join(&here->grants, &r->grants, m->now);
 	if (here->grants.n == before)
 		return 0;
+	if (r->visits.n > 0 && (here->visits.n == 0 || r->visits.list[0].time > here->visits.list[0].time))
+		visits_copy(&r->visits, &here->visits);
 	return enroll_record_write(m, here, e) < 0 ? -1 : 1;
 }
 

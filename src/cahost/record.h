@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "cahost/visits.h"
 #include "config/machine.h"
 
 /* Certificates that were made together. */
@@ -39,6 +40,7 @@ struct enroll_record {
 	time_t since;		  /* when this key came */
 	time_t time;		  /* when a token or a quorum confirmed it last */
 	struct enroll_grants grants;
+	struct visits visits; /* with this key */
 };
 
 struct enroll_tombstone {

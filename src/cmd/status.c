@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapter/json.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "config/key.h"
@@ -197,6 +198,28 @@ static void print_members(const struct machine *m, const struct doctor_exam *s)
 		print_member(m, s, &s->survey.list[i], name, url);
 }
 
+/* A line for each machine and source: on which days it got certificates, the last one first. */
+static void print_enrolled(const struct doctor_exam *s)
+{
+	bool first = true;
+
+	for (const struct enroll_record *r = s->enrolled.list; r < s->enrolled.list + s->enrolled.n; r++) {
+		for (size_t i = 0; i < r->visits.n; i++) {
+			const struct visit *v = &r->visits.list[i];
+
+			if (first)
+				(void)printf("\n%-16s  %-23s  %s", "ENROLLED", "FROM", "CERTIFICATES GIVEN ON");
+			first = false;
+			if (i == 0 || strcmp(v->source, v[-1].source) != 0)
+				(void)printf("\n%-16s  %-23s  %s", r->name, v->source, clock_minute(v->time).text);
+			else
+				(void)printf(", %s", clock_minute(v->time).text);
+		}
+	}
+	if (!first)
+		(void)putchar('\n');
+}
+
 static void print_alarms(const struct doctor_exam *s)
 {
 	for (size_t i = 0; i < s->survey.n_alarms; i++)
@@ -215,6 +238,7 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 		return;
 	}
 	print_members(m, s);
+	print_enrolled(s);
 	print_alarms(s);
 	print_report(&s->report, DOCTOR_WARN, "\n");
 }
@@ -319,6 +343,23 @@ static void json_ca_host(struct json_object *top, const struct doctor_exam *s)
 	json_text(o, "server", a->state == ENROLL_STANDBY ? a->host.server : NULL);
 }
 
+static void json_enrolled(struct json_object *array, const struct doctor_exam *s)
+{
+	for (const struct enroll_record *r = s->enrolled.list; r < s->enrolled.list + s->enrolled.n; r++) {
+		struct json_object *o = json_object_in(array, NULL), *grants;
+
+		json_text(o, "name", r->name);
+		json_text(o, "address", r->address);
+		grants = json_array_in(o, "grants");
+		for (size_t i = 0; i < r->visits.n; i++) {
+			struct json_object *grant = json_object_in(grants, NULL);
+
+			json_number(grant, "time", r->visits.list[i].time);
+			json_text(grant, "source", r->visits.list[i].source);
+		}
+	}
+}
+
 static void json_all(const struct machine *m, const struct doctor_exam *s)
 {
 	struct json_object *top = json_new_object(), *array;
@@ -336,6 +377,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 		json_text(o, "problem", s->certs[i].problem);
 	}
 	json_ca_host(top, s);
+	json_enrolled(json_array_in(top, "enrolled"), s);
 	json_report(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
 	json_print(top);
 }

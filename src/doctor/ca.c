@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapter/probe.h"
+#include "base/clock.h"
 #include "cahost/record.h"
 #include "cahost/takeover.h"
 #include "cahost/token_store.h"
@@ -101,6 +102,24 @@ static void check_asking(const struct machine *m, bool none_yet, size_t servers,
 			    port, port);
 }
 
+/* A thief with key and address of a machine is that machine; with its key alone, it comes from elsewhere. */
+static void check_sources(const struct machine *m, struct doctor_exam *x)
+{
+	struct err e = { 0 };
+
+	if (enroll_records_read(m, &x->enrolled, &e) < 0)
+		doctor_error(&x->report, &e);
+	for (const struct enroll_record *r = x->enrolled.list; r < x->enrolled.list + x->enrolled.n; r++)
+		if (visits_moved(&r->visits))
+			doctor_warn(
+				&x->report,
+				"%s renewed its certificates from %s on %s, and before that from %s -> if the "
+				"machine has not moved: etcd-cluster remove %s; if it has, on %s: etcd-cluster cert "
+				"renew --force",
+				r->name, r->visits.list[0].source, clock_minute(r->visits.list[0].time).text,
+				r->visits.list[1].source, r->name, r->name);
+}
+
 void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 {
 	const struct ca_host *h = &x->active.host;
@@ -113,6 +132,8 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 		return;
 	if (takeover_look(m, &x->active, &e) < 0)
 		doctor_error(&x->report, &e);
+	if (x->active.state != ENROLL_STANDBY)
+		check_sources(m, x);
 	if (x->active.state != ENROLL_STANDBY || !h->name || !x->survey.agreed)
 		return;
 	who = ca_host_words(h);

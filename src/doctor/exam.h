@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cahost/active.h"
+#include "cahost/record.h"
 #include "config/machine.h"
 #include "doctor/report.h"
 #include "member/health.h"
@@ -22,12 +23,13 @@ struct doctor_exam {
 	bool joins;		   /* this machine is on its way into a running cluster */
 	enum joining_step joining; /* how far */
 	bool has_release;
-	struct release release;	     /* the installed one */
-	struct member_survey survey; /* empty when nobody could be asked */
-	const struct member *here;   /* the one on this machine, or NULL */
-	struct pki_entry *certs;     /* pki_list; NULL: not looked at */
-	size_t servers;		     /* other machines that accept connections to the enrolment port */
-	bool has_ca;		     /* ca.key is here */
-	struct enroll_active active; /* then: whether this machine signs for others */
-	struct doctor_report report; /* with the "ok" findings */
+	struct release release;		/* the installed one */
+	struct member_survey survey;	/* empty when nobody could be asked */
+	const struct member *here;	/* the one on this machine, or NULL */
+	struct pki_entry *certs;	/* pki_list; NULL: not looked at */
+	size_t servers;			/* other machines that accept connections to the enrolment port */
+	bool has_ca;			/* ca.key is here */
+	struct enroll_active active;	/* then: whether this machine signs for others */
+	struct enroll_records enrolled; /* on a CA host, who got certificates */
+	struct doctor_report report;	/* with the "ok" findings */
 };

@@ -175,6 +175,7 @@ void doctor_exam_free(struct doctor_exam *x)
 	member_survey_free(&x->survey);
 	pki_list_free(x->certs);
 	active_free(&x->active);
+	enroll_records_free(&x->enrolled);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };
 }

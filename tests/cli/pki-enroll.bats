@@ -323,6 +323,35 @@ record() {
 	cmp "$(etc n1)/enroll/members/n3" "$(etc n3)/enroll/members/n3"
 }
 
+@test "status on the CA host lists who got certificates, when and from where, and warns of another source" {
+	ca_host n1
+	serve n1 127.0.0.1
+	certify n2
+	run -0 ec n2 cert renew --force
+	run ec n1 status
+	[[ "$output" =~ n2\ +127.0.0.2\ +20..-..-..\ ..:..\ UTC,\ 20..-..-..\ ..:..\ UTC ]]
+	[[ "$output" != *"and before that from"* ]]
+	# Somebody with its key, from elsewhere.
+	sed -i 's/^VISIT_1=.*/VISIT_1="1900000000 127.0.0.77"/' "$(etc n1)/enroll/members/n2"
+	run ec n1 status
+	[[ "$output" == *"n2 renewed its certificates from 127.0.0.77 on 2030-03-17 17:46 UTC, and before that from 127.0.0.2"* ]]
+	[[ "$output" == *"etcd-cluster remove n2"* ]]
+	run --separate-stderr ec n1 status --json
+	jq -e '.enrolled == [{name: "n2", address: "127.0.0.2", grants: [{time: 1900000000, source: "127.0.0.77"},
+		{time: .enrolled[0].grants[1].time, source: "127.0.0.2"}]}]' <<<"$output"
+	# The machine has moved: its next renewal is from where the last one came.
+	sed -i 's/^VISIT_1=.*/VISIT_1="1900000000 127.0.0.77"/; s/^VISIT_2=.*/VISIT_2="1800000000 127.0.0.77"/' \
+		"$(etc n1)/enroll/members/n2"
+	run ec n1 status
+	[[ "$output" != *"and before that from"* ]]
+	# A record of an earlier version has none.
+	sed -i '/^VISIT/d' "$(etc n1)/enroll/members/n2"
+	run ec n1 status
+	[[ "$output" != *ENROLLED* ]]
+	run -0 ec n2 cert renew --force
+	grep -q '^VISIT_1="[0-9]* 127.0.0.2"$' "$(etc n1)/enroll/members/n2"
+}
+
 @test "a machine made by bundle renews at the enrolment server without any token" {
 	ca_host n1
 	ec n1 bundle --out "$BATS_TEST_TMPDIR/n2.tar" n2=127.0.0.2

@@ -104,6 +104,11 @@ static void a_record_is_read_as_written(void **state)
 	enroll_grants_add(&r.grants, NOW + 5, "peer:01 server:02", NOW);
 	enroll_grants_add(&r.grants, NOW + 6, "peer:03", NOW);
 	enroll_grants_add(&r.grants, NOW - 1, "peer:04", NOW); /* has expired */
+	for (int i = 1; i <= 6; i++) {			       /* the last five are kept */
+		auto_free char *source = xasprintf("fd00::%d", i);
+
+		visits_add(&r.visits, NOW + i, source);
+	}
 	assert_null(enroll_record_names(m));
 	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 0);
 	assert_ok(enroll_record_write(m, &r, e));
@@ -119,6 +124,12 @@ static void a_record_is_read_as_written(void **state)
 	assert_int_equal(got.grants.n, 2);
 	assert_string_equal(got.grants.list[1].serials, "peer:03");
 	assert_int_equal(got.grants.list[1].end, NOW + 6);
+	assert_int_equal(got.visits.n, 5);
+	assert_int_equal(got.visits.list[0].time, NOW + 6);
+	assert_string_equal(got.visits.list[0].source, "fd00::6");
+	assert_string_equal(got.visits.list[4].source, "fd00::2");
+	assert_true(visits_moved(&got.visits));
+	visits_free(&r.visits);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	names = enroll_record_names(m);
