@@ -267,29 +267,26 @@ bool x509_signed_by(x509_cert *cert, x509_cert *ca)
 	return so;
 }
 
-/* All certificates of a PEM text, as trust anchors. */
-static X509_STORE *store_of(const struct buf *pem)
+struct stack_st_X509 *x509_certs(const struct buf *pem)
 {
-	X509_STORE *store = X509_STORE_new();
+	STACK_OF(X509) *all = sk_X509_new_null();
 	BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
-	x509_cert *ca;
+	x509_cert *one;
 
-	must(store && bio);
-	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		(void)X509_STORE_add_cert(store, ca);
-		x509_cert_free_ptr(&ca);
-	}
+	must(all && bio);
+	while ((one = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		must(sk_X509_push(all, one) > 0);
 	BIO_free(bio);
 	ERR_clear_error(); /* the end of the text is an error to OpenSSL */
-	return store;
+	return all;
 }
 
-static int verify_use(x509_cert *cert, X509_STORE *store, int purpose, time_t at, struct err *e)
+static int verify_use(x509_cert *cert, STACK_OF(X509) * chain, X509_STORE *store, int purpose, time_t at, struct err *e)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int rc = 0;
 
-	must(ctx && X509_STORE_CTX_init(ctx, store, cert, NULL) == 1);
+	must(ctx && X509_STORE_CTX_init(ctx, store, cert, chain) == 1);
 	X509_STORE_CTX_set_time(ctx, 0, at);
 	/* As Go does: every certificate of the bundle is an anchor, self-signed or not. */
 	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_PARTIAL_CHAIN);
@@ -301,14 +298,22 @@ static int verify_use(x509_cert *cert, X509_STORE *store, int purpose, time_t at
 	return rc;
 }
 
-int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, time_t at, struct err *e)
+int x509_verify(x509_cert *cert, const struct buf *chain_pem, const struct buf *ca_pem, bool server, time_t at,
+		struct err *e)
 {
-	X509_STORE *store = store_of(ca_pem);
-	int rc = server ? verify_use(cert, store, X509_PURPOSE_SSL_SERVER, at, e) : 0;
+	STACK_OF(X509) *anchors = x509_certs(ca_pem), *chain = x509_certs(chain_pem);
+	X509_STORE *store = X509_STORE_new();
+	int rc;
 
+	must(store != NULL);
+	for (int i = 0; i < sk_X509_num(anchors); i++)
+		(void)X509_STORE_add_cert(store, sk_X509_value(anchors, i));
+	rc = server ? verify_use(cert, chain, store, X509_PURPOSE_SSL_SERVER, at, e) : 0;
 	if (rc == 0)
-		rc = verify_use(cert, store, X509_PURPOSE_SSL_CLIENT, at, e);
+		rc = verify_use(cert, chain, store, X509_PURPOSE_SSL_CLIENT, at, e);
 	X509_STORE_free(store);
+	sk_X509_pop_free(anchors, X509_free);
+	sk_X509_pop_free(chain, X509_free);
 	return rc;
 }
 
@@ -334,15 +339,21 @@ static int add_extension(x509_cert *cert, X509V3_CTX *ctx, int nid, const char *
 }
 
 /* Without OpenSSL's configuration language, in which a comma would end a name. */
-static int add_sans(x509_cert *cert, char *const *sans)
+GENERAL_NAMES *x509_names(char *const *sans)
 {
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
-	int ok;
 
 	must(names != NULL);
 	for (; *sans; sans++)
 		(void)sk_GENERAL_NAME_push(names, san_of(*sans));
-	ok = X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
+	return names;
+}
+
+static int add_sans(x509_cert *cert, char *const *sans)
+{
+	GENERAL_NAMES *names = x509_names(sans);
+	int ok = X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
+
 	GENERAL_NAMES_free(names);
 	return ok;
 }

@@ -60,10 +60,11 @@ bool x509_covers(x509_cert *cert, const char *name_or_address);
 bool x509_signed_by(x509_cert *cert, x509_cert *ca);
 
 /*
- * Verifies cert up to one of the certificates in ca_pem at time `at`, for use as a client and, if so, as a server.
- * ERR_VERIFY with OpenSSL's reason otherwise.
+ * Verifies cert up to one of the certificates in ca_pem at time `at`, over those in chain_pem (the file of cert: TLS
+ * sends all of it), for use as a client and, if so, as a server. ERR_VERIFY with OpenSSL's reason otherwise.
  */
-int x509_verify(x509_cert *cert, const struct buf *ca_pem, bool server, time_t at, struct err *e) MUST_CHECK;
+int x509_verify(x509_cert *cert, const struct buf *chain_pem, const struct buf *ca_pem, bool server, time_t at,
+		struct err *e) MUST_CHECK;
 
 /* What to put into a new certificate. */
 struct x509_request {
@@ -87,6 +88,10 @@ const char *x509_reason(const char *fallback);
 /* Likewise: a serial as struct x509_info has it (the caller frees), and the digest that a key signs with. */
 char *x509_serial_text(const struct asn1_string_st *serial);
 const struct evp_md_st *x509_digest_for(x509_key *key);
+
+/* Likewise: all certificates of a PEM text, and SANs (strv, as in struct x509_request). The caller frees. */
+struct stack_st_X509 *x509_certs(const struct buf *pem);
+struct stack_st_GENERAL_NAME *x509_names(char *const *sans);
 
 /* Likewise: appends what a memory BIO holds, and frees it, which wipes it (BUF_MEM_free(3)). */
 void x509_take_bio(struct bio_st *bio, struct buf *out);

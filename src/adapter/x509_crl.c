@@ -117,3 +117,14 @@ bool x509_crl_signed_by(const struct buf *der, x509_cert *ca)
 	ERR_clear_error();
 	return good;
 }
+
+bool x509_crl_signed_in(const struct buf *der, const struct buf *pem)
+{
+	STACK_OF(X509) *all = x509_certs(pem);
+	bool found = false;
+
+	for (int i = 0; i < sk_X509_num(all) && !found; i++)
+		found = x509_crl_signed_by(der, sk_X509_value(all, i));
+	sk_X509_pop_free(all, X509_free);
+	return found;
+}

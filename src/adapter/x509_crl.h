@@ -21,5 +21,6 @@ int x509_crl_make(const struct x509_crl *crl, x509_cert *issuer, x509_key *key, 
  */
 int x509_crl_parse(const struct buf *der, const char *where, char ***serials, struct err *e) MUST_CHECK;
 
-/* True when der is a list that the key of ca has signed. */
+/* True when der is a list that the key of ca has signed; or that of a certificate in this PEM text. */
 bool x509_crl_signed_by(const struct buf *der, x509_cert *ca);
+bool x509_crl_signed_in(const struct buf *der, const struct buf *pem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificates and requests for them (PKCS#10, RFC 2986) as one line of base64, the form in which they travel.
+ * Certificates and requests for them (PKCS#10, RFC 2986) as one line of base64, the form in which they travel between
+ * our own programs; and requests for the CA of somebody else.
  */
 #pragma once
 
@@ -18,3 +19,12 @@ x509_key *x509_csr_get(const char *line, struct err *e) MUST_CHECK;
 void x509_cert_put(x509_cert *cert, struct buf *out);
 /* NULL, ERR_VERIFY: it is not a certificate. The caller frees. */
 x509_cert *x509_cert_get(const char *line, struct err *e) MUST_CHECK;
+
+/*
+ * Appends a request in PEM that names all that the certificate is to contain (r; its dates do not count). ERR_FAIL: a
+ * CN that is too long.
+ */
+int x509_csr_pem(const struct x509_request *r, x509_key *key, struct buf *out, struct err *e) MUST_CHECK;
+
+/* True when both ask for the same: the signatures of two requests for one key differ. */
+bool x509_csr_same(const struct buf *a, const struct buf *b);

@@ -185,7 +185,7 @@ static int check_use(const struct machine *m, const struct pki_pair *ca, const s
 	if (!leaf->info.client || (profile->server && !leaf->info.server))
 		return err_set(e, ERR_VERIFY, "%s lacks the extended key usage %s", cert,
 			       leaf->info.client ? "serverAuth" : "clientAuth");
-	if (x509_verify(leaf->cert, &ca->pem, profile->server, m->now, e) < 0)
+	if (x509_verify(leaf->cert, &leaf->pem, &ca->pem, profile->server, m->now, e) < 0)
 		return err_wrap(e, "%s does not verify up to ca.crt", cert);
 	return profile->server ? check_covers(m, profile, leaf, cert, e) : 0;
 }

@@ -41,7 +41,7 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 	if (!cert)
 		return -1;
 	/* A copied CA may be limited to other uses or names, or to signing CAs. */
-	if (x509_verify(cert, &ca->pem, want->server, m->now, e) < 0) {
+	if (x509_verify(cert, cert_pem, &ca->pem, want->server, m->now, e) < 0) {
 		(void)err_wrap(e, "this CA (%s) cannot issue a certificate for %s", ca->info.subject, want->cn);
 		return err_hint(e, "use a CA that may sign server and client certificates for these names");
 	}

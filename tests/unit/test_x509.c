@@ -44,6 +44,8 @@ static x509_cert *make_leaf(x509_key *key, x509_cert *ca, x509_key *ca_key, bool
 	return leaf;
 }
 
+static const struct buf none; /* no chain */
+
 static void every_key_type_signs_and_is_read_again(void **state)
 {
 	(void)state;
@@ -60,7 +62,7 @@ static void every_key_type_signs_and_is_read_again(void **state)
 
 		assert_true(x509_signed_by(leaf, ca));
 		x509_cert_pem(ca, &ca_pem);
-		assert_ok(x509_verify(leaf, &ca_pem, true, NOW + 1, e));
+		assert_ok(x509_verify(leaf, &none, &ca_pem, true, NOW + 1, e));
 		x509_key_pem(key, &pem);
 		assert_true(strstr(pem.data, "-----BEGIN PRIVATE KEY-----") == pem.data);
 		auto_key x509_key *again = x509_key_parse(&pem, NULL, "k", &why);
@@ -139,12 +141,12 @@ static void use_date_and_issuer_are_verified(void **state)
 	x509_cert_pem(impostor, &impostor_pem);
 	buf_add(&both, impostor_pem.data, impostor_pem.len);
 	buf_add(&both, ca_pem.data, ca_pem.len);
-	assert_ok(x509_verify(client, &ca_pem, false, NOW + 1, e));
-	assert_ok(x509_verify(client, &both, false, NOW + 1, e));
-	assert_err(x509_verify(client, &ca_pem, true, NOW + 1, e), ERR_VERIFY, "purpose");
-	assert_err(x509_verify(client, &ca_pem, false, NOW + 2 * DAY, e), ERR_VERIFY, "expired");
-	assert_err(x509_verify(client, &ca_pem, false, NOW - 10, e), ERR_VERIFY, "not yet valid");
-	assert_err(x509_verify(client, &impostor_pem, false, NOW + 1, e), ERR_VERIFY, "issuer");
+	assert_ok(x509_verify(client, &none, &ca_pem, false, NOW + 1, e));
+	assert_ok(x509_verify(client, &none, &both, false, NOW + 1, e));
+	assert_err(x509_verify(client, &none, &ca_pem, true, NOW + 1, e), ERR_VERIFY, "purpose");
+	assert_err(x509_verify(client, &none, &ca_pem, false, NOW + 2 * DAY, e), ERR_VERIFY, "expired");
+	assert_err(x509_verify(client, &none, &ca_pem, false, NOW - 10, e), ERR_VERIFY, "not yet valid");
+	assert_err(x509_verify(client, &none, &impostor_pem, false, NOW + 1, e), ERR_VERIFY, "issuer");
 	assert_false(x509_signed_by(client, impostor));
 	assert_false(x509_key_matches(other_key, client));
 }
