@@ -40,6 +40,7 @@ struct config {
 	bool replace;	      /* REPLACE=yes: take the place of the dead member of the same name */
 	char *metrics_url;    /* "http://127.0.0.1:2381", or "" for none */
 	char **extra_sans;    /* strv of IPs and DNS names, or NULL */
+	bool ca_external;     /* CA=external: somebody else's CA signs the certificates (pki/external.h) */
 	enum x509_key_type key_type;
 	unsigned int cert_days, ca_days, renew_before_days;
 	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */

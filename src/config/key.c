@@ -255,6 +255,15 @@ static int set_replace(const struct key *k, struct config *c, const struct confi
 	return c->replace || strcmp(line->value, "no") == 0 ? 0 : config_bad(e, line, "is not yes or no");
 }
 
+static int set_ca(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	(void)k;
+	c->ca_external = strcmp(line->value, "external") == 0;
+	return c->ca_external || strcmp(line->value, "internal") == 0
+		       ? 0
+		       : config_bad(e, line, "is not internal or external");
+}
+
 static int set_key_type(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	(void)k;
@@ -303,6 +312,7 @@ static const struct key keys[] = {
 	{ .name = "PEER_PORT", set_port, AT(peer_port) },
 	{ .name = "METRICS_URL", set_text_or_none, AT(metrics_url), config_check_metrics_url },
 	{ .name = "EXTRA_SANS", set_addresses, AT(extra_sans), config_check_san },
+	{ .name = "CA", set_ca },
 	{ .name = "KEY_TYPE", set_key_type },
 	{ .name = "CERT_DAYS", set_number, AT(cert_days), .min = 2, .max = 3650 },
 	{ .name = "CA_DAYS", set_number, AT(ca_days), .min = 1, .max = 36500 },

@@ -21,6 +21,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->conf_dir = conf ? NULL : layout_path(at, "/etc/etcd/cluster.conf.d");
 	at->etc = layout_path(at, "/etc/etcd");
 	at->pki = layout_path(at, "/etc/etcd/pki");
+	at->external = layout_path(at, "/etc/etcd/external");
 	at->etcd_env = layout_path(at, "/etc/etcd/etcd.env");
 	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
 	at->adopt = layout_path(at, "/etc/etcd/adopt");

@@ -11,6 +11,7 @@ struct layout {
 	char *conf_dir;	     /* /etc/etcd/cluster.conf.d */
 	char *etc;	     /* /etc/etcd */
 	char *pki;	     /* /etc/etcd/pki */
+	char *external;	     /* /etc/etcd/external: requests to somebody else's CA, and its certificates */
 	char *etcd_env;	     /* /etc/etcd/etcd.env */
 	char *etcdctl_env;   /* /etc/etcd/etcdctl.env */
 	char *adopt;	     /* /etc/etcd/adopt: another etcd is on this machine and keeps running; setup is idle */

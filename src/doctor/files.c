@@ -11,6 +11,7 @@
 #include "member/mark.h"
 #include "pki/check.h"
 #include "pki/crl.h"
+#include "pki/external.h"
 #include "pki/pair.h"
 #include "release/digests.h"
 
@@ -160,6 +161,18 @@ static void check_env(const struct machine *m, const struct release *now, struct
 		doctor_ok(r, "%s matches cluster.conf", env);
 }
 
+static void check_external(const struct machine *m, struct doctor_report *r)
+{
+	struct err e = { 0 };
+
+	if (!m->conf.ca_external)
+		return;
+	if (pki_external_check(m, &e) < 0)
+		doctor_warn(r, "%s; they are not used -> %s", e.msg, e.hint);
+	else
+		doctor_ok(r, "the certificates in %s are fit", m->at.external);
+}
+
 void doctor_files(const struct machine *m, struct doctor_exam *x)
 {
 	struct doctor_report *r = &x->report;
@@ -178,4 +191,5 @@ void doctor_files(const struct machine *m, struct doctor_exam *x)
 			doctor_ok(r, "certificate %s is good for %lld more days", one->name,
 				  pki_days_left(m, one->info.not_after));
 	}
+	check_external(m, r);
 }

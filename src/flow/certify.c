@@ -12,18 +12,9 @@
 #include "member/host.h"
 #include "pki/check.h"
 #include "pki/crl.h"
+#include "pki/external.h"
 #include "pki/make.h"
 #include "pki/store.h"
-
-static int load(struct pki_run *w, struct err *e)
-{
-	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
-		return -1;
-	for (int i = 0; i < PKI_LEAVES; i++)
-		if (pki_pair_load(w->m, pki_profile(i)->name, pki_profile(i)->server, &w->leaf[i], e) < 0)
-			return -1;
-	return 0;
-}
 
 static bool any_leaf(const struct pki_run *w, bool keys)
 {
@@ -71,6 +62,8 @@ static int check_origin(struct pki_run *w, const struct order *o, struct err *e)
 	/* A machine that waits for its certificates has keys alone. */
 	const bool waits = w->origin == PKI_TO_ENROLL || w->m->conf.replace;
 
+	if (w->origin == PKI_EXTERNAL)
+		return 0; /* pki_external looks at all files */
 	if (w->ca.cert)
 		return pki_check_ca(w->m, &w->ca, e);
 	if (w->ca.key || any_leaf(w, !waits)) {
@@ -112,24 +105,12 @@ static int check_copied(const struct pki_run *w, bool force, struct err *e)
 
 		if (leaf->cert && pki_check_use(w->m, &w->ca, pki_profile(i), leaf, e) < 0)
 			return -1;
-		if (leaf->cert && pki_near_end(w->m, &leaf->info))
-			log_warn("%s/%s.crt expires on %s and cannot be renewed here, without ca.key; where that is: "
-				 "etcd-cluster bundle %s=%s",
-				 w->m->at.pki, pki_profile(i)->name, clock_day(leaf->info.not_after).text, c->name,
-				 c->address);
+		if (pki_check_end(w->m, pki_profile(i), leaf, e) < 0) {
+			log_error(LOG_WARNING, e);
+			err_clear(e);
+		}
 	}
 	return 0;
-}
-
-/* Everything that etcd and its administrator need is there and would do today. */
-static bool usable(const struct pki_run *w)
-{
-	struct err ignored = { 0 };
-
-	for (int i = 0; i < PKI_LEAVES; i++)
-		if (pki_profile(i)->needed && pki_check_use(w->m, &w->ca, pki_profile(i), &w->leaf[i], &ignored) < 0)
-			return false;
-	return true;
 }
 
 /* The most that any leaf needs. */
@@ -361,7 +342,7 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 	if (make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
 	if (make_certs(w, e) < 0 && (!may_rekey(w, e) || rekey(w, e) < 0)) {
-		if (w->origin != PKI_ENROLLED || asked || !usable(w))
+		if (w->origin != PKI_ENROLLED || asked || !pki_run_usable(w))
 			return -1;
 		log_error(LOG_WARNING, e);
 		err_clear(e);
@@ -389,10 +370,12 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 
 	if (w->origin == PKI_COPIED)
 		return check_copied(w, o->force, e);
+	if (w->origin == PKI_EXTERNAL)
+		return pki_external(w, o->force, e);
 	decide(w, o);
 	if (most(w) != PKI_FINE) {
 		/* The CA host is not asked now. The present certificates may do until then. */
-		if (o->local && w->origin == PKI_ENROLLED && usable(w))
+		if (o->local && w->origin == PKI_ENROLLED && pki_run_usable(w))
 			return 0;
 		if (o->local && from_ca_host(w))
 			return err_set(e, ERR_PENDING,
@@ -417,7 +400,7 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	auto_pki_run struct pki_run w = { .m = m };
 	int issued, listed, repaired;
 
-	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || load(&w, e) < 0)
+	if (pki_check_clock(m, e) < 0 || (!m->dry_run && pki_store_recover(m, e) < 0) || pki_run_load(&w, e) < 0)
 		return -1;
 	w.origin = pki_origin(m);
 	if (check_origin(&w, o, e) < 0)

@@ -6,6 +6,7 @@
  *   copied CA     ca.crt and ca.key were put there: it signs the leaves, and is never touched
  *   enrolled      nothing is there, or ca.host is: a CA host signs for keys that never leave this machine
  *   copied        ca.crt without ca.key: nothing can be issued, so all is only checked
+ *   external      CA=external: somebody else's CA signs requests of this machine
  */
 #pragma once
 
@@ -17,8 +18,8 @@
  * nothing to do. local: no other machine is asked. may_make_ca: nobody can have a CA for this cluster yet
  * (form_makes_ca).
  * Refusals (ERR_CONFIG, ERR_VERIFY) name the file and have changed nothing; ERR_HEALTH: all is written, but etcd serves
- * something else; ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer;
- * or it is not clear whether there is a CA.
+ * something else; ERR_PENDING: what etcd needs comes from the CA host, which was not asked (local) or did not answer,
+ * or from an external CA; or it is not clear whether there is a CA.
  */
 int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e) MUST_CHECK;
 

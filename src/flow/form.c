@@ -74,11 +74,14 @@ static int report(const struct setup_run *r, const struct proof *p, enum proof_k
 /* With the token, which every machine has while the cluster is formed; then with a certificate. As above. */
 static int tell_first(const struct setup_run *r, struct form_reply *answer, struct err *e)
 {
+	const enum pki_origin origin = pki_origin(r->m);
 	auto_proof struct proof p = { .ca = NULL };
 	int rc;
 
 	if (proof_load(r->m, &p, e) < 0)
-		return pki_origin(r->m) == PKI_CA ? form_wait(r, "this machine makes its certificates first", e) : -1;
+		return origin == PKI_CA || origin == PKI_EXTERNAL
+			       ? form_wait(r, "this machine gets its certificates first", e)
+			       : -1;
 	rc = p.has_token ? report(r, &p, PROOF_TOKEN, answer, e) : -1;
 	if (rc < 0 && p.has_pair) {
 		err_clear(e);

@@ -112,10 +112,13 @@ static int get_certificates(struct setup_run *r, struct err *e)
 	return certify(r->m, r->how->local, form_makes_ca(r), e);
 }
 
-/* With a copied CA nobody is asked for them. A report needs them, and so does the server that takes it. */
+/* With a copied or external CA nobody is asked. A report needs them, and so does the server that takes it. */
 static int sign_own(struct setup_run *r, struct err *e)
 {
-	return !r->m->dry_run && pki_origin(r->m) == PKI_CA ? certify(r->m, r->how->local, false, e) : 0;
+	const enum pki_origin origin = pki_origin(r->m);
+	const bool own = origin == PKI_CA || origin == PKI_EXTERNAL;
+
+	return !r->m->dry_run && own ? certify(r->m, r->how->local, false, e) : 0;
 }
 
 static int open_enrolment(struct setup_run *r, struct err *e)
@@ -173,7 +176,7 @@ static const struct step {
 	{ "former-cluster", give_up_unused, ENDS, NEVER },
 	{ "check", look_first, ENDS, NEVER },
 	{ "directories", make_directories, ENDS, NEVER },
-	{ "certificates", sign_own, ENDS, NEVER },
+	{ "certificates", sign_own, WAITS_FOR_OTHERS, NEVER },
 	{ "enrolment", open_enrolment, ENDS, IF_LOCAL },
 	{ "forming", form_agree, WAITS_FOR_OTHERS, NEVER },
 	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },

@@ -148,8 +148,7 @@ int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err 
 	if (check_now(m, &ca->info, cert, ERR_CONFIG, e) == 0)
 		return 0;
 	return err_hint(e, e->class == ERR_CONFIG ? CLOCK_HINT
-						  : "put a CA that is valid today (ca.crt and ca.key) there, then run: "
-						    "etcd-cluster setup");
+						  : "put a CA that is valid today there, then run: etcd-cluster setup");
 }
 
 /* The names that others dial. Clients on this machine dial loopback, in one of its three forms. */
@@ -190,15 +189,36 @@ static int check_use(const struct machine *m, const struct pki_pair *ca, const s
 	return profile->server ? check_covers(m, profile, leaf, cert, e) : 0;
 }
 
+/* The way to another leaf. Always -1. */
+static int hint_new(const struct machine *m, const struct pki_profile *profile, struct err *e)
+{
+	const enum pki_origin origin = pki_origin(m);
+
+	if (origin == PKI_EXTERNAL)
+		return err_hint(e, "have %s/%s.csr signed, put the certificate beside it, then: etcd-cluster setup",
+				m->at.external, profile->name);
+	if (origin == PKI_COPIED)
+		return err_hint(e,
+				"on the machine with ca.key: etcd-cluster bundle %s=%s; then copy what it makes here",
+				m->conf.name, m->conf.address);
+	return err_hint(e, "etcd-cluster setup");
+}
+
 int pki_check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct err *e)
 {
-	if (check_use(m, ca, profile, leaf, e) == 0)
+	return check_use(m, ca, profile, leaf, e) < 0 ? hint_new(m, profile, e) : 0;
+}
+
+int pki_check_end(const struct machine *m, const struct pki_profile *profile, const struct pki_pair *leaf,
+		  struct err *e)
+{
+	if (!leaf->cert || !pki_near_end(m, &leaf->info))
 		return 0;
-	if (pki_origin(m) != PKI_COPIED)
-		return err_hint(e, "etcd-cluster setup");
-	return err_hint(e, "on the machine with ca.key: etcd-cluster bundle %s=%s; then copy what it makes here",
-			m->conf.name, m->conf.address);
+	(void)err_set(e, ERR_CONFIG, "%s/%s.crt expires on %s and cannot be renewed here%s", m->at.pki, profile->name,
+		      clock_day(leaf->info.not_after).text,
+		      pki_origin(m) == PKI_EXTERNAL ? ": its CA is external" : ", without ca.key");
+	return hint_new(m, profile, e);
 }
 
 /* The user etcd opens the file. pki_pair_load has checked that nobody else can. */

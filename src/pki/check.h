@@ -36,6 +36,10 @@ int pki_check_ca(const struct machine *m, const struct pki_pair *ca, struct err 
 int pki_check_use(const struct machine *m, const struct pki_pair *ca, const struct pki_profile *profile,
 		  const struct pki_pair *leaf, struct err *e) MUST_CHECK;
 
+/* -1, with the way to a new one, for a leaf that is not issued here and ends soon. */
+int pki_check_end(const struct machine *m, const struct pki_profile *profile, const struct pki_pair *leaf,
+		  struct err *e) MUST_CHECK;
+
 /*
  * The check before etcd starts, which itself would start and fail later: what pki_check_use checks, for all pairs, and
  * that the user etcd can read its files. ERR_VERIFY or ERR_CONFIG with the file and the command that fixes it. The pair

@@ -43,8 +43,9 @@ static int put(const struct machine *m, const struct pki_pair *ca, const struct 
 static int load_signer(const struct machine *m, const struct pki_pair *ca, struct pki_pair *signer, struct err *e)
 {
 	const struct pki_profile *peer = pki_profile(PKI_PEER);
+	const enum pki_origin origin = pki_origin(m);
 
-	if (ca->key || pki_origin(m) == PKI_COPIED)
+	if (ca->key || origin == PKI_COPIED || origin == PKI_EXTERNAL)
 		return 0;
 	return pki_pair_load(m, peer->name, peer->server, signer, e);
 }

@@ -11,8 +11,9 @@
 
 /*
  * Makes an empty list when there is none that etcd could read: signed by the CA where its key is; else, on a machine
- * that a CA host certifies, by its own peer key, until the CA host sends its list. Copied certificates get none. A
- * list of another signer is signed again where the key of the CA is. 1 made (in a dry run: would be), 0, -1.
+ * that a CA host certifies, by its own peer key, until the CA host sends its list. Copied certificates get none, and
+ * those of an external CA the list that pki/external.h takes over. A list of another signer is signed again where the
+ * key of the CA is. 1 made (in a dry run: would be), 0, -1.
  */
 int pki_crl_ensure(const struct machine *m, struct err *e) MUST_CHECK;
 

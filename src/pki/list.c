@@ -26,8 +26,8 @@ static char *source(const struct machine *m)
 
 	if (origin == PKI_NEW_CA || origin == PKI_CA)
 		return xstrdup("this machine");
-	if (origin == PKI_COPIED)
-		return xstrdup("copied");
+	if (origin == PKI_COPIED || origin == PKI_EXTERNAL)
+		return xstrdup(origin == PKI_COPIED ? "copied" : "external");
 	return origin == PKI_ENROLLED && pki_host_read(m, &server, &unreadable) > 0 ? server : xstrdup("the CA host");
 }
 
@@ -76,11 +76,7 @@ static int check_leaf(const struct machine *m, const struct pki_pair *ca, const 
 		return 0;
 	if (pki_check_use(m, ca, profile, leaf, e) < 0)
 		return -1;
-	if (!pki_near_end(m, &leaf->info))
-		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s expires on %s and cannot be renewed here, without ca.key", path,
-		      clock_day(leaf->info.not_after).text);
-	return err_hint(e, "on the machine with ca.key: etcd-cluster bundle %s=%s", m->conf.name, m->conf.address);
+	return pki_check_end(m, profile, leaf, e);
 }
 
 struct pki_entry *pki_list(const struct machine *m)

@@ -15,7 +15,7 @@ struct pki_entry {
 	char *path;
 	bool present;	       /* and readable */
 	struct x509_info info; /* empty when not present */
-	char *source;  /* only of the CA, the signer: "this machine", "10.0.0.1:2382", "the CA host", "copied" */
+	char *source; /* only of the CA, the signer: "this machine", "10.0.0.1:2382", "the CA host", "copied", "external" */
 	char *problem; /* a plain sentence, or NULL */
 	char *fix;     /* the command that fixes it, or NULL */
 };

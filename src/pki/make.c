@@ -17,6 +17,28 @@ void pki_run_free(struct pki_run *w)
 	pki_made_free(&w->made);
 }
 
+int pki_run_load(struct pki_run *w, struct err *e)
+{
+	if (pki_pair_load(w->m, "ca", false, &w->ca, e) < 0)
+		return -1;
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (pki_pair_load(w->m, pki_profile(i)->name, pki_profile(i)->server, &w->leaf[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+bool pki_run_usable(const struct pki_run *w)
+{
+	struct err ignored = { 0 };
+
+	if (!w->ca.cert)
+		return false;
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if (pki_profile(i)->needed && pki_check_use(w->m, &w->ca, pki_profile(i), &w->leaf[i], &ignored) < 0)
+			return false;
+	return true;
+}
+
 int pki_make_keys(struct pki_run *w, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
@@ -78,7 +100,7 @@ static int put_ca(const struct pki_run *w, const struct target *t, struct err *e
 {
 	auto_buf struct buf key = { 0 };
 
-	if (w->origin == PKI_TO_ENROLL)
+	if (w->origin == PKI_TO_ENROLL || w->origin == PKI_EXTERNAL)
 		return put(t, "ca", "crt", pki_cert_mode(), &w->made.ca_pem, e);
 	if (w->origin != PKI_NEW_CA)
 		return 0;

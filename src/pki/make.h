@@ -23,6 +23,12 @@ struct pki_run {
 #define auto_pki_run cleanup(pki_run_free)
 void pki_run_free(struct pki_run *w);
 
+/* Loads the CA and the leaves that are there. */
+int pki_run_load(struct pki_run *w, struct err *e) MUST_CHECK;
+
+/* Everything that etcd and its administrator need is there and would do today. */
+bool pki_run_usable(const struct pki_run *w);
+
 /* New keys where they are needed, in memory. */
 int pki_make_keys(struct pki_run *w, struct err *e) MUST_CHECK;
 

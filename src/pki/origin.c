@@ -8,6 +8,8 @@ enum pki_origin pki_origin(const struct machine *m)
 	auto_free char *cert = machine_pki_path(m, "ca", "crt"), *key = machine_pki_path(m, "ca", "key");
 	auto_free char *host = machine_pki_path(m, "ca", "host");
 
+	if (m->conf.ca_external)
+		return PKI_EXTERNAL;
 	if (file_exists(key))
 		return PKI_CA;
 	if (file_exists(cert))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the certificates of this machine come from: the files in /etc/etcd/pki show it, or, while there are none, ROLE.
+ * Where the certificates of this machine come from: CA=external says it; else the files in /etc/etcd/pki show it, or,
+ * while there are none, ROLE.
  */
 #pragma once
 
@@ -12,9 +13,10 @@ enum pki_origin {
 	PKI_ENROLLED,  /* ca.crt and ca.host: a CA host issued its certificates and renews them */
 	PKI_COPIED,    /* ca.crt alone: its certificates were copied, and it cannot issue any */
 	PKI_TO_ENROLL, /* nothing is there: a CA host has to issue them */
+	PKI_EXTERNAL,  /* CA=external: somebody else's CA issues them (pki/external.h) */
 };
 
-/* Looks only at which files exist. */
+/* Looks only at cluster.conf and at which files exist. */
 enum pki_origin pki_origin(const struct machine *m);
 
 /*

@@ -9,7 +9,8 @@ bats_require_minimum_version 1.5.0
 umask 022 # cluster.conf must be writable by its owner only
 
 # The machines as they are before each section. n1: the CA host of three, with a release; n2: another of the three;
-# n4: installed without answers. The etcd of these releases answers --version and --help only.
+# n4: installed without answers; n5: with CA=external, and its CA. The etcd of these releases answers --version and
+# --help only.
 setup_file() {
 	local top=$BATS_TEST_DIRNAME/../.. v
 	export EXAMPLES=$BATS_FILE_TMPDIR/examples MACHINES=$BATS_FILE_TMPDIR/machines ARCH
@@ -25,6 +26,11 @@ setup_file() {
 	formed
 	machine n2 ROLE=cluster MEMBERS=n1=127.0.77.1,n2=127.0.77.2,n3=127.0.77.3 RELEASE=3.6.14
 	machine n4 ADDRESS=127.0.77.4 RELEASE=3.6.14
+	machine n5 ADDRESS=127.0.77.5 RELEASE=3.6.14 CA=external
+	"$ETCD_CLUSTER_PLAIN" --root "$MACHINES/n5" setup || [ $? -eq 6 ]
+	"$top/tests/lib/external-ca" "$MACHINES/corp" "$MACHINES/n5/etc/etcd/external" etcdctl-etcd-client
+	rm "$MACHINES"/n5/etc/etcd/external/etcdctl-etcd-client.crt
+	cat "$MACHINES"/corp/ca.{crt,key} >"$MACHINES/n5/etc/etcd/external/ca.pem"
 	(umask 077 && echo 5f1d3c7b9a2e4f60817263544c5d6e7f >"$MACHINES/token" && echo correct-horse-battery >"$MACHINES/FILE")
 	cp "$MACHINES/FILE" "$MACHINES/n1/root/passphrase"
 	for v in n2 n4; do
@@ -114,7 +120,8 @@ help_of() {
 	for kind in 'etcd-cluster [a-z]+' 'etcdctl.sh' 'etcd-cluster etcd-cluster/' 'make' '[A-Z_]+='; do
 		[ -n "$(examples "^$kind")" ]
 	done
-	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|dpkg-reconfigure|cp|install|tar|echo|sha256sum) |^[A-Z_]+='
+	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|dpkg-reconfigure|cp|install|tar|echo|sha256sum) '
+	known="$known|^(step|vault|getcert|for) |^[A-Z_]+="
 	strange=$(awk -F '\t' -v known="$known" '$5 !~ known' "$EXAMPLES")
 	echo "$strange"
 	[ -z "$strange" ]
@@ -185,18 +192,19 @@ help_of() {
 	done
 }
 
-# expected WHERE TEXT: the exit codes that an example may have. Those that cannot end with 0 or 2 on these machines end
-# with the code of the reason.
+# expected MACHINE:WHERE TEXT: the exit codes that an example may have. Those that cannot end with 0 or 2 on these
+# machines end with the code of the reason.
 expected() {
 	case "$1 $2" in
+	n5:*' etcd-cluster setup') echo 6 ;;              # it waits for its certificates
 	*' etcd-cluster status'*) echo 5 ;;               # no etcd runs
 	*' etcd-cluster remove n3') echo 5 ;;             # nobody has a quorum
 	*' etcd-cluster join '*) echo 6 ;;                # nobody answers at the enrolment port
 	*' etcd-cluster replace') echo '5 6' ;;           # likewise; on the CA host no member answers
 	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
-	'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release
-	'help:1 etcd-cluster ca import '*) echo 1 ;;      # the file does not exist
-	'help:1 etcd-cluster token revoke '*) echo 3 ;;   # there is no such token
+	*:'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release
+	*:'help:1 etcd-cluster ca import '*) echo 1 ;;      # the file does not exist
+	*:'help:1 etcd-cluster token revoke '*) echo 3 ;;   # there is no such token
 	*) echo '0 2' ;;
 	esac
 }
@@ -208,9 +216,10 @@ run_example() {
 	local root=$PWD/$1
 	etcd-cluster() { "$ETCD_CLUSTER_PLAIN" --root "$root" "$@"; }
 	etcdctl.sh() { ETCD_CLUSTER_ROOT=$BATS_TEST_TMPDIR/ctl "$top/scripts/etcdctl.sh" "$@"; }
-	for program in apt apt-get dpkg-reconfigure make systemctl rpmbuild debconf-set-selections; do
+	for program in apt apt-get dpkg-reconfigure make systemctl rpmbuild debconf-set-selections step vault getcert; do
 		eval "$program() { cat >/dev/null </dev/null; }"
 	done
+	[[ $2 != for\ * ]] || cd "$root/etc/etcd/external" || return
 	eval "$(sed "s#10\.0\.0\.#127.0.77.#g; s#linux-amd64#linux-$ARCH#g; s#CLUSTER_ID#cdf818194e3a8c32#
 		/--token-file/!s# /\(etc\|var\|root\)/# $root/\1/#g; s# -C / # -C $root #" <<<"$2")"
 }
@@ -235,8 +244,9 @@ run_example() {
 		fi
 		run run_example "$machine" "$text"
 		echo "$where: $machine: $text: $status: $output"
-		[[ " $(expected "$where" "$text") " == *" $status "* ]] || bad="$bad $text: $status;"
+		[[ " $(expected "$machine:$where" "$text") " == *" $status "* ]] || bad="$bad $text: $status;"
 		[[ $text != *'bundle --out n2.tar'* ]] || [ -s n2.tar ]
+		[[ $text != 'for f in *.csr'* ]] || "$ETCD_CLUSTER_PLAIN" --root "$PWD/n5" setup # with these certificates
 		ran=$((ran + 1))
 	done <"$EXAMPLES"
 	echo "unexpected: $bad"
