@@ -199,6 +199,7 @@ expected() {
 	n5:*' etcd-cluster setup') echo 6 ;;              # it waits for its certificates
 	*' etcd-cluster status'*) echo 5 ;;               # no etcd runs
 	*' etcd-cluster remove n3') echo 5 ;;             # nobody has a quorum
+	*' etcd-cluster ca takeover') echo 5 ;;           # likewise
 	*' etcd-cluster join '*) echo 6 ;;                # nobody answers at the enrolment port
 	*' etcd-cluster replace') echo '5 6' ;;           # likewise; on the CA host no member answers
 	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
