@@ -63,6 +63,8 @@ static int enter(const struct jail *jail, pid_t parent, struct err *e)
 	/* Before getppid(), so that a parent that died in between is noticed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return err_set(e, ERR_FAIL, "cannot make a child process end with its parent");
+	if (!jail)
+		return 0;
 	if (proc_become(PROC_NOBODY, PROC_NOBODY) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
 		return err_sys(e, ERR_FAIL, "cannot drop the privileges of a child process");
@@ -93,7 +95,7 @@ int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t resul
 		(void)err_sys(e, ERR_FAIL, "cannot make shared memory");
 		return -1; /* clang's analyzer does not know that err_sys returns -1 */
 	}
-	*child = (struct jail_child){ .pid = fork(), .verdict = verdict, .result_len = result_len };
+	*child = (struct jail_child){ .pid = fork(), .verdict = verdict, .result_len = result_len, .trusted = !jail };
 	if (child->pid == 0) {
 		if (enter(jail, parent, &verdict->err) < 0)
 			verdict->rc = -1;
@@ -135,11 +137,13 @@ int jail_finish(struct jail_child *child, void *result, struct err *e)
 	(void)TEMP_FAILURE_RETRY(waitpid(child->pid, &status, 0));
 	rc = verdict->done ? verdict->rc : -1;
 	if (!verdict->done) {
-		(void)err_set(e, ERR_VERIFY, "the child process that handled it was killed (signal %d)",
+		(void)err_set(e, child->trusted ? ERR_FAIL : ERR_VERIFY,
+			      "the child process that handled it was killed (signal %d)",
 			      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	} else if (rc < 0) {
 		*e = verdict->err;
-		jail_distrust(e);
+		if (!child->trusted)
+			jail_distrust(e);
 		if (e->class == ERR_NONE)
 			(void)err_set(e, ERR_VERIFY, "the child process that handled it failed without a reason");
 	} else if (child->result_len > 0) {

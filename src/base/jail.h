@@ -30,11 +30,15 @@ typedef int jail_work(void *arg, void *result, struct err *e);
 int jail_run(const struct jail *jail, jail_work *work, void *arg, void *result, size_t result_len,
 	     struct err *e) MUST_CHECK;
 
-/* jail_run in halves, for work to be done meanwhile. jail_finish waits; call it for every child that was started. */
+/*
+ * jail_run in halves, for work to be done meanwhile. jail_finish waits; call it for every child that was started. jail
+ * NULL: nothing is taken away, and the child still dies with us; for work of our own.
+ */
 struct jail_child {
 	pid_t pid; /* for proc_has_ended */
 	struct jail_verdict *verdict;
 	size_t result_len;
+	bool trusted; /* it had no jail */
 };
 int jail_start(const struct jail *jail, jail_work *work, void *arg, size_t result_len, struct jail_child *child,
 	       struct err *e) MUST_CHECK;

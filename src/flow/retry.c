@@ -144,10 +144,11 @@ void attempt_timer(const struct attempt *a, const struct machine *m, bool on)
 
 /* --- Waiting within one setup. */
 
-/* A pause is this part of the time that has passed, within these limits. */
+/* A pause is this part of the time that has passed, within these limits; while a cluster is formed, BRIEF_MS. */
 #define PART	 40
 #define LEAST_MS 250
 #define MOST_MS	 3000
+#define BRIEF_MS 100
 
 void retry_begin(struct retry *p, unsigned int seconds)
 {
@@ -174,11 +175,11 @@ bool retry_pause(struct retry *p, const struct err *why)
 		(void)snprintf(p->logged, sizeof(p->logged), "%.*s", (int)sizeof(p->logged) - 1, why->msg);
 		log_info("waiting: %s", why->msg);
 	}
-	if (p->brief || pause < LEAST_MS)
+	if (pause < LEAST_MS)
 		pause = LEAST_MS;
 	if (pause > MOST_MS)
 		pause = MOST_MS;
-	pause = spread(pause);
+	pause = spread(p->brief ? BRIEF_MS : pause);
 	clock_sleep(pause < p->end - now ? pause : p->end - now);
 	return true;
 }

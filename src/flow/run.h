@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/jail.h"
 #include "config/machine.h"
 #include "enroll/form_rules.h"
 #include "member/health.h"
@@ -36,9 +37,10 @@ struct setup_run {
 	struct forming record;	     /* of its cluster, when has_record */
 	bool has_record;
 	char disk[DISK_ID_HEX];
-	struct form_reply answer; /* of the first of MEMBERS to the last report */
-	struct err others;	  /* ERR_PENDING: what other machines have to do first; may change any moment */
-	struct err release;	  /* ERR_PENDING: what the release waits for; left to the retry timer */
+	struct form_reply answer;  /* of the first of MEMBERS to the last report */
+	struct err others;	   /* ERR_PENDING: what other machines have to do first; may change any moment */
+	struct err release;	   /* ERR_PENDING: what the release waits for; left to the retry timer */
+	struct jail_child fetcher; /* installs the release while the cluster is formed; pid 0: none */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/setup.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -136,11 +137,39 @@ static int make_directories(struct setup_run *r, struct err *e)
 	return paths < 0 ? -1 : data || paths;
 }
 
-static int get_release(struct setup_run *r, struct err *e)
+static int install_release(void *run, void *unused, struct err *e)
 {
+	const struct setup_run *r = run;
 	const enum tarball_from there = r->how->unattended ? TARBALL_ANY : TARBALL_AGAIN;
 
+	(void)unused;
 	return release_ensure(r->m, r->how->local ? TARBALL_CACHE : there, r->has_id, e);
+}
+
+/* Beside the steps before it: the last machine of a cluster would keep the others waiting while it unpacks. */
+static int begin_release(struct setup_run *r, struct err *e)
+{
+	return r->runs || r->m->dry_run ? 0 : jail_start(NULL, install_release, r, 0, &r->fetcher, e);
+}
+
+static int get_release(struct setup_run *r, struct err *e)
+{
+	struct jail_child child = r->fetcher;
+
+	r->fetcher.pid = 0;
+	return child.pid ? jail_finish(&child, NULL, e) : install_release(r, NULL, e);
+}
+
+/* A step before it has failed. What was downloaded is asked for again. */
+static void end_release(struct setup_run *r)
+{
+	struct err ended = { 0 };
+
+	if (!r->fetcher.pid)
+		return;
+	(void)kill(r->fetcher.pid, SIGKILL);
+	if (jail_finish(&r->fetcher, NULL, &ended) < 0)
+		log_debug("%s", ended.msg);
 }
 
 static int write_env(struct setup_run *r, struct err *e)
@@ -177,6 +206,7 @@ static const struct step {
 	{ "check", look_first, ENDS, NEVER },
 	{ "directories", make_directories, ENDS, NEVER },
 	{ "certificates", sign_own, WAITS_FOR_OTHERS, NEVER },
+	{ "release", begin_release, ENDS, IF_LOCAL },
 	{ "enrolment", open_enrolment, ENDS, IF_LOCAL },
 	{ "forming", form_agree, WAITS_FOR_OTHERS, NEVER },
 	{ "certificates", get_certificates, WAITS_FOR_OTHERS, NEVER },
@@ -255,6 +285,7 @@ static int run_locked(struct setup_run *r, struct attempt *a, struct err *e)
 	auto_close int lock = machine_lock(r->m, e);
 	int rc = lock < 0 ? -1 : take_steps(r, a, e);
 
+	end_release(r);
 	attempt_end(a, r->m, lock >= 0, rc, e);
 	return rc;
 }

@@ -7,7 +7,9 @@
 #include "adapter/wal.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "member/datadir.h"
 #include "member/endpoint.h"
+#include "member/forming.h"
 #include "member/host.h"
 #include "member/membership.h"
 #include "member/poll.h"
@@ -192,6 +194,20 @@ bool mark_names_others(const struct machine *m, const struct identity *id)
 	return own.index > 0 && strv_len(lines) > 1;
 }
 
+/*
+ * A member of a cluster that starts for the first time: nobody can have a mark of it, and the others do not answer
+ * before they have a leader, for which they may need this one.
+ */
+static bool never_ran(const struct machine *m)
+{
+	auto_forming struct forming record = { 0 };
+	uint64_t cluster, member;
+	struct err unread = { 0 };
+
+	return forming_read(m, &record, &unread) > 0 && record.state == FORMING_STARTING &&
+	       datadir_look(m, &cluster, &member, &unread) == 0;
+}
+
 int mark_check(const struct machine *m, bool ask, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
@@ -209,7 +225,7 @@ int mark_check(const struct machine *m, bool ask, struct err *e)
 	best.cluster = id.cluster_id;
 	lines = read_file(m, &id, &best);
 	alone = m->conf.role == ROLE_SINGLE && strv_len(lines) <= 1;
-	if (ask && ask_others(m, &id, lines ? lines + 1 : NULL, &best, e) < 0)
+	if (ask && !never_ran(m) && ask_others(m, &id, lines ? lines + 1 : NULL, &best, e) < 0)
 		return -1;
 	if (best.index == 0)
 		return 0;

@@ -5,6 +5,8 @@
 #include "wal_fixture.h"
 
 #include "base/text.h"
+#include "member/disk.h"
+#include "member/forming.h"
 #include "member/identity.h"
 #include "member/mark.h"
 
@@ -109,13 +111,56 @@ static void the_mark_of_another_member_does_not_count(void **state)
 	}
 }
 
+static bool is_dialled(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Members that wait for their leader accept connections and are silent, and their leader may need this one. */
+static void a_member_that_never_ran_does_not_ask_the_others(void **state)
+{
+	struct machine m cleanup(machine_free) = { 0 };
+	struct wal_ids ids = { 0 };
+	char name[] = "n1", disk[DISK_ID_HEX];
+	struct identity id = { .name = name };
+	struct err er = { 0 };
+	uint16_t port;
+	auto_close int fd = listener(2, &port);
+	auto_free char *mark = xasprintf("(no mark)\nhttps://127.0.0.2:%u\n", (unsigned int)port);
+	auto_forming struct forming f = { .state = FORMING_STARTING,
+					  .nonce = xstrdup("00112233445566778899aabbccddeeff"),
+					  .members = xstrdup("n1=127.0.0.1"),
+					  .ports = xstrdup("2379,2380"),
+					  .token = xstrdup("etcd-cluster"),
+					  .ca = xstrdup("x") };
+
+	(void)state;
+	open_machine(&m, "NAME=n1\n");
+	assert_int_equal(disk_ensure(&m, disk, &er), 1);
+	f.disks = xasprintf("n1=%s", disk);
+	assert_int_equal(forming_write(&m, &f, &er), 1);
+	assert_true(forming_ids(&f, "n1", &ids));
+	id.cluster_id = ids.cluster;
+	id.member_id = ids.member;
+	assert_ok(identity_write(&m, &id, e));
+	put_file(MARK, mark);
+	assert_ok(mark_check(&m, true, e));
+	assert_false(is_dialled(fd));
+	put_log(3, 10);
+	assert_ok(mark_check(&m, true, e));
+	assert_true(is_dialled(fd));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_MACHINE(a_log_must_reach_its_mark),
 		WITH_MACHINE(with_others_nobody_goes_on_with_older_data),
 		WITH_MACHINE(the_mark_of_another_member_does_not_count),
+		WITH_CLIENT(a_member_that_never_ran_does_not_ask_the_others),
 	};
 
-	return cmocka_run_group_tests_name("mark", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("mark", tests, certs_setup, certs_teardown);
 }
