@@ -334,7 +334,7 @@ record() {
 	# Somebody with its key, from elsewhere.
 	sed -i 's/^VISIT_1=.*/VISIT_1="1900000000 127.0.0.77"/' "$(etc n1)/enroll/members/n2"
 	run ec n1 status
-	[[ "$output" == *"n2 renewed its certificates from 127.0.0.77 on 2030-03-17 17:46 UTC, and before that from 127.0.0.2"* ]]
+	[[ "$output" == *"n2 renewed its certificates from 127.0.0.77 on 2030-03-17 17:46 UTC, and before that from"* ]]
 	[[ "$output" == *"etcd-cluster remove n2"* ]]
 	run --separate-stderr ec n1 status --json
 	jq -e '.enrolled == [{name: "n2", address: "127.0.0.2", grants: [{time: 1900000000, source: "127.0.0.77"},
