@@ -409,7 +409,7 @@ static int import_record(const struct machine *m, const struct enroll_record *r,
 
 	if (found < 0 || enroll_tombstone_read(m, r->name, &gone, e) < 0)
 		return -1;
-	if (!strv_has(gone.keys, r->key) && found > 0 && strcmp(here.key, r->key) == 0 && here.since == r->since)
+	if (!strv_has(gone.keys, r->key) && here.key && strcmp(here.key, r->key) == 0 && here.since == r->since)
 		return import_grants(m, r, &here, e);
 	if (strv_has(gone.keys, r->key) || (found > 0 && here.since >= r->since))
 		return 0;
