@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 #include <sys/param.h>
 #include <sys/stat.h>
@@ -33,6 +35,16 @@ void digest_add(digest_ctx *d, const void *data, size_t len)
 void digest_end(digest_ctx *d, uint8_t out[DIGEST_LEN])
 {
 	must(EVP_DigestFinal_ex(d, out, NULL) == 1 && EVP_DigestInit_ex(d, EVP_sha256(), NULL) == 1);
+}
+
+void digest_mac(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t out[DIGEST_LEN])
+{
+	must(HMAC(EVP_sha256(), key, (int)key_len, data, len, out, NULL) != NULL);
+}
+
+bool digest_equal(const char a[DIGEST_HEX], const char *b)
+{
+	return strlen(b) == DIGEST_HEX - 1 && CRYPTO_memcmp(a, b, DIGEST_HEX) == 0;
 }
 
 int digest_add_file(digest_ctx *d, int fd, unsigned long long at, unsigned long long len, const char *name,

@@ -25,6 +25,10 @@ void digest_add(digest_ctx *d, const void *data, size_t len);
 /* The hash of all that was added; d is empty again. */
 void digest_end(digest_ctx *d, uint8_t out[DIGEST_LEN]);
 
+/* HMAC-SHA256 (RFC 2104) of the data; and whether two of them, in hex, are the same, in a time that does not tell. */
+void digest_mac(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t out[DIGEST_LEN]);
+bool digest_equal(const char a[DIGEST_HEX], const char *b);
+
 /* Adds `len` bytes of the file from `at` on, wherever its offset stands; fewer are an error. `name` is for messages. */
 int digest_add_file(digest_ctx *d, int fd, unsigned long long at, unsigned long long len, const char *name,
 		    struct err *e) MUST_CHECK;

@@ -47,6 +47,9 @@ static const int worker[] = {
 	SCMP_SYS(fallocate),
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(restart_syscall),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(close_range),
 };
 
 /*

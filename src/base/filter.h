@@ -12,7 +12,7 @@
  */
 int filter_files(bool reads);
 
-/* seccomp: only what decompressing from one descriptor to others needs. -1 with errno. Needs no_new_privs. */
+/* seccomp: only what reading from open descriptors and writing to others needs. -1 with errno. Needs no_new_privs. */
 int filter_calls(void);
 
 /*

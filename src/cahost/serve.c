@@ -4,8 +4,9 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
-#include "adapter/channel.h"
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,10 +16,18 @@
 #include "pki/check.h"
 #include "pki/sign.h"
 
+/* How often a parser may ask for the TLS key of a token: TLS 1.3 asks twice at most for each that is offered. */
+#define KEYS_MAX 8
+
 /* One client, and all that is known about it. */
 struct client {
 	const struct machine *m;
-	struct channel *channel;
+	int parser; /* what comes from there is a stranger's word until `proved` */
+	uint8_t nonce[SEAL_NONCE];
+	bool proved;
+	struct buf request;
+	x509_cert *peer;	/* by which it proved itself; NULL: by the token */
+	struct pki_pair server; /* with which it is answered then */
 	struct enroll_question q;
 	x509_key *keys[PKI_LEAVES]; /* that it proved to have; NULL: not asked for */
 	struct pki_pair ca;
@@ -34,7 +43,9 @@ struct client {
 
 static void client_free(struct client *c)
 {
-	channel_free(&c->channel);
+	buf_free(&c->request);
+	x509_cert_free_ptr(&c->peer);
+	pki_pair_free(&c->server);
 	enroll_question_free(&c->q);
 	for (int i = 0; i < PKI_LEAVES; i++)
 		x509_key_free_ptr(&c->keys[i]);
@@ -64,42 +75,97 @@ char *enroll_source(const struct sockaddr_storage *from)
 	return xstrdup(text);
 }
 
+/* --- Who it is. */
+
 /* Any token on file will do for talking; whether it still counts is for the rules, which can say so. */
-static bool find_token(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
+static int give_key(const struct client *c, const char *id, struct err *e)
 {
-	const struct client *c = arg;
 	auto_token_entry struct token_entry t = { 0 };
+	struct door_key answer = { .found = false };
 	struct err why = { 0 };
-	int rc = token_is_id(id) ? token_store_find(c->m, id, &t, &why) : 0;
+	int rc = token_store_find(c->m, id, &t, &why);
+	bool told;
 
 	if (rc < 0)
 		log_error(LOG_WARNING, &why);
-	if (rc > 0)
-		memcpy(key, t.token.psk, CHANNEL_KEY_LEN);
-	return rc > 0;
+	answer.found = rc > 0;
+	memcpy(answer.key, t.token.psk, sizeof(answer.key));
+	told = send(c->parser, &answer, sizeof(answer), MSG_NOSIGNAL) == (ssize_t)sizeof(answer);
+	explicit_bzero(&answer, sizeof(answer));
+	return told ? 0 : err_sys(e, ERR_FAIL, "cannot answer the process that parses its messages");
 }
 
-static int handshake(struct client *c, int fd, struct err *e)
+static int prove_token(struct client *c, const struct door_message *d, struct err *e)
 {
-	const char *server = pki_profile(PKI_SERVER)->name;
-	auto_free char *ca = machine_pki_path(c->m, "ca", "crt"), *cert = machine_pki_path(c->m, server, "crt"),
-		       *key = machine_pki_path(c->m, server, "key");
-	const bool pair = file_exists(ca) && file_exists(cert) && file_exists(key);
-	const struct channel_side side = { .find = find_token,
-					   .arg = c,
-					   .ca = pair ? ca : NULL,
-					   .cert = pair ? cert : NULL,
-					   .cert_key = pair ? key : NULL };
+	int rc = token_store_find(c->m, d->id, &c->token, e);
 
-	c->channel = channel_accept(&side, fd, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
-	if (!c->channel && e->class == ERR_VERIFY && forming_gathers(c->m))
-		report_refuse(c->m, c->facts.source, e->msg);
-	return c->channel ? 0 : -1;
+	if (rc <= 0)
+		return rc < 0 ? -1 : err_set(e, ERR_VERIFY, "there is no token %s here any more", d->id);
+	if (!c->token.token.proves)
+		return err_set(
+			e, ERR_VERIFY,
+			"token %s is of an older version of etcd-cluster; on the CA host: etcd-cluster token new",
+			d->id);
+	if (!seal_holds(SEAL_REQUEST, c->nonce, c->token.token.proof, NULL, &d->seal, &c->request))
+		return err_set(e, ERR_VERIFY, "its request does not prove that it has token %s", d->id);
+	return 0;
 }
 
-static int read_question(struct client *c, const struct buf *text, struct err *e)
+/* No other profile carries that name (pki/profile.h), and only members get this one. */
+static int check_cert(struct client *c, struct err *e)
 {
-	if (enroll_question_get(text, &c->q, e) < 0)
+	x509_describe(c->peer, &c->cert);
+	c->facts.cert = &c->cert;
+	c->facts.cert_key = x509_spki_fingerprint(c->peer);
+	if (strcmp(c->cert.cn, PKI_PEER_CN) == 0)
+		return 0;
+	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
+}
+
+static int prove_cert(struct client *c, const struct door_message *d, struct err *e)
+{
+	auto_free char *path = machine_pki_path(c->m, "ca", "crt");
+	auto_buf struct buf ca = { 0 };
+
+	if (!file_exists(path))
+		return err_set(e, ERR_VERIFY, "this machine has no certificates yet, and asks for a token");
+	if (file_read(path, PKI_FILE_MAX, &ca, e) < 0)
+		return -1;
+	c->peer = x509_raw_cert(d->seal.cert, d->seal.cert_len, &ca, e);
+	if (!c->peer || check_cert(c, e) < 0)
+		return -1;
+	if (!seal_holds(SEAL_REQUEST, c->nonce, NULL, c->peer, &d->seal, &c->request))
+		return err_set(e, ERR_VERIFY, "its request does not prove that it has the key of its certificate");
+	if (pki_pair_load(c->m, pki_profile(PKI_SERVER)->name, true, &c->server, e) < 0)
+		return -1;
+	if (c->server.cert && c->server.key)
+		return 0;
+	return err_set(e, ERR_FAIL, "%s has no certificate of a server to answer with", c->m->at.pki);
+}
+
+/* Its request, once it has proved to be who may ask. Nothing in it is parsed before. */
+static int hear(struct client *c, long long deadline, struct err *e)
+{
+	auto_free struct door_message *d = xcalloc(1, sizeof(*d));
+	int rc;
+
+	for (int keys = 0; (rc = door_hear(c->parser, deadline, d, e)) > 0 && d->kind == DOOR_WANTS_KEY; keys++)
+		if (keys == KEYS_MAX || give_key(c, d->id, e) < 0)
+			return keys == KEYS_MAX ? err_set(e, ERR_VERIFY, "it offers too many tokens") : -1;
+	if (rc <= 0)
+		return rc;
+	buf_add(&c->request, d->body, d->body_len);
+	if ((d->id[0] ? prove_token(c, d, e) : prove_cert(c, d, e)) < 0)
+		return -1;
+	c->proved = true;
+	return 1;
+}
+
+/* --- What it asks for. */
+
+static int read_question(struct client *c, struct err *e)
+{
+	if (enroll_question_get(&c->request, &c->q, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (!c->q.csr[i])
@@ -109,21 +175,6 @@ static int read_question(struct client *c, const struct buf *text, struct err *e
 			return err_wrap(e, "the request for %s", pki_profile((enum pki_leaf)i)->name);
 	}
 	return 0;
-}
-
-/* No other profile carries that name (pki/profile.h), and only members get this one. */
-static int check_cert(struct client *c, struct err *e)
-{
-	x509_cert *cert = channel_cert(c->channel);
-
-	if (!cert)
-		return 0;
-	x509_describe(cert, &c->cert);
-	c->facts.cert = &c->cert;
-	c->facts.cert_key = x509_spki_fingerprint(cert);
-	if (strcmp(c->cert.cn, PKI_PEER_CN) == 0)
-		return 0;
-	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
 }
 
 /* Which key it is known by: that of the peer certificate, asked for now or shown. */
@@ -146,11 +197,7 @@ static int identify(struct client *c, struct err *e)
  */
 static int judge(struct client *c, struct err *e)
 {
-	int rc = c->facts.cert ? 1 : token_store_find(c->m, channel_id(c->channel), &c->token, e);
-
-	if (rc == 0)
-		return err_set(e, ERR_VERIFY, "there is no token %s here any more", channel_id(c->channel));
-	if (rc < 0 || enroll_facts_load(c->m, &c->q, &c->known, &c->facts, e) < 0)
+	if (enroll_facts_load(c->m, &c->q, &c->known, &c->facts, e) < 0)
 		return -1;
 	c->facts.token = c->facts.cert ? NULL : &c->token;
 	return enroll_rules(&c->q, &c->facts, e);
@@ -214,6 +261,18 @@ static int check_many(const struct client *c, struct err *e)
 		       c->q.name, base->grants.n);
 }
 
+/* It may have been used or revoked since. */
+static int read_token_again(struct client *c, struct err *e)
+{
+	char id[TOKEN_ID_HEX];
+	int rc;
+
+	memcpy(id, c->token.token.id, sizeof(id));
+	token_entry_free(&c->token);
+	rc = token_store_find(c->m, id, &c->token, e);
+	return rc == 0 ? err_set(e, ERR_VERIFY, "there is no token %s here any more", id) : rc;
+}
+
 /* All that must not happen twice at once. What the cluster has removed is learned first. */
 static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 {
@@ -227,7 +286,8 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 		log_error(LOG_WARNING, &unswept);
 	if (enroll_learn(c->m, &c->known.list, e) < 0)
 		return -1;
-	token_entry_free(&c->token);
+	if (!c->peer && read_token_again(c, e) < 0)
+		return -1;
 	use = judge(c, e);
 	if (use < 0 || check_many(c, e) < 0 || active_record(c->m, &c->known.list, e) < 0 || sign(c, r, e) < 0)
 		return -1;
@@ -245,15 +305,24 @@ static int load_ca(struct client *c, struct err *e)
 	return pki_check_ca(c->m, &c->ca, e);
 }
 
-static int answer(struct client *c, const struct enroll_reply *r, long long deadline, struct err *e)
+/* Whoever proved nothing gets an answer that proves nothing. */
+static int answer(struct client *c, const struct buf *body, struct err *e)
 {
-	auto_buf struct buf text = { 0 };
+	const struct seal_with with = { .secret = c->peer ? NULL : c->token.token.proof,
+					.key = c->server.key,
+					.cert = c->server.cert };
+	auto_buf struct buf message = { 0 };
 
-	return enroll_reply_put(r, &text, e) < 0 ? -1 : channel_send(c->channel, &text, deadline, e);
+	if (seal_put(SEAL_ANSWER, c->nonce, c->proved ? &with : NULL, body, &message, e) < 0)
+		return -1;
+	if (message.len <= CHANNEL_MESSAGE_MAX &&
+	    send(c->parser, message.data, message.len, MSG_NOSIGNAL) == (ssize_t)message.len)
+		return 0;
+	return err_sys(e, ERR_FAIL, "cannot pass the answer on");
 }
 
 /* The reasons of the rules are for the client; troubles of this host are for its own log. */
-static void refuse(struct client *c, struct err *why, long long deadline)
+static void refuse(struct client *c, struct err *why)
 {
 	static char trouble[] = "the CA host has a problem; its journal names it";
 	const bool told = why->class == ERR_VERIFY || why->class == ERR_PENDING;
@@ -262,46 +331,76 @@ static void refuse(struct client *c, struct err *why, long long deadline)
 					 .hint = told ? why->hint : NULL,
 					 .ca_host = c->facts.standby ? c->facts.standby->server : NULL,
 					 .standby = c->facts.standby != NULL };
+	auto_buf struct buf body = { 0 };
 	struct err unsent = { 0 };
 
-	if (answer(c, &no, deadline, &unsent) < 0)
+	if (enroll_reply_put(&no, &body, &unsent) < 0 || answer(c, &body, &unsent) < 0)
 		log_debug("%s", unsent.msg);
 }
 
-static int serve_report(struct client *c, const struct buf *text, struct err *e)
+static int serve_report(struct client *c, struct err *e)
 {
 	auto_report struct report r = { 0 };
-	auto_buf struct buf reply = { 0 };
+	auto_buf struct buf body = { 0 };
 
-	if (report_get(text, &r, e) < 0 || gather_answer(c->m, &r, c->facts.source, &reply, e) < 0)
+	if (report_get(&c->request, &r, e) < 0 || gather_answer(c->m, &r, c->facts.source, &body, e) < 0)
 		return -1;
-	return channel_send(c->channel, &reply, clock_ms() + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	return answer(c, &body, e);
 }
 
-static int serve_request(struct client *c, const struct buf *text, long long deadline, struct err *e)
+static int serve_request(struct client *c, struct err *e)
 {
 	auto_reply struct enroll_reply r = { 0 };
+	auto_buf struct buf body = { 0 };
 
-	if (read_question(c, text, e) < 0 || load_ca(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 ||
+	if (read_question(c, e) < 0 || load_ca(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 ||
 	    grant(c, &r, e) < 0)
 		return -1;
 	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address, c->facts.source,
 		 c->facts.cert ? "a certificate" : "the token ", c->facts.cert ? "" : c->token.token.id,
 		 c->serials.data);
-	return answer(c, &r, deadline, e);
+	return enroll_reply_put(&r, &body, e) < 0 ? -1 : answer(c, &body, e);
 }
 
-int enroll_serve(const struct machine *m, int fd, const char *source, struct err *e)
+/* 1 served, 0 it left without a request, -1. */
+int enroll_sign(const struct machine *m, int parser, const uint8_t nonce[SEAL_NONCE], const char *source, struct err *e)
 {
 	const long long deadline = clock_ms() + 1000LL * ENROLL_WHOLE_SECONDS;
-	auto_client struct client c = { .m = m, .facts = { .conf = &m->conf, .now = m->now, .source = source } };
-	auto_buf struct buf text = { 0 };
+	auto_client struct client c = { .m = m,
+					.parser = parser,
+					.facts = { .conf = &m->conf, .now = m->now, .source = source } };
+	int rc;
 
-	if (handshake(&c, fd, e) < 0)
-		return -1;
-	if (channel_receive(c.channel, deadline, &text, e) == 0 && check_cert(&c, e) == 0 &&
-	    (report_is(&text) ? serve_report(&c, &text, e) : serve_request(&c, &text, deadline, e)) == 0)
+	memcpy(c.nonce, nonce, SEAL_NONCE);
+	rc = hear(&c, deadline, e);
+	if (rc == 0)
 		return 0;
-	refuse(&c, e, deadline);
+	if (rc > 0 && (report_is(&c.request) ? serve_report(&c, e) : serve_request(&c, e)) == 0)
+		return 1;
+	refuse(&c, e);
 	return c.q.name ? err_wrap(e, "as %s", c.q.name) : -1;
+}
+
+int enroll_serve(const struct machine *m, int fd, const struct door_tls *tls, const char *source, struct err *e)
+{
+	struct jail_child child = { 0 };
+	uint8_t nonce[SEAL_NONCE];
+	struct err why = { 0 };
+	int parser, rc;
+
+	/* So few bytes never come short (getrandom(2)). */
+	must(getrandom(nonce, sizeof(nonce), 0) == (ssize_t)sizeof(nonce));
+	/* First: what this process reads later is not in the memory of the parser. */
+	if (door_start(fd, tls, nonce, &parser, &child, e) < 0)
+		return -1;
+	rc = enroll_sign(m, parser, nonce, source, e);
+	(void)close(parser);
+	if (door_end(&child, &why) < 0 && rc == 0) {
+		*e = why;
+		if (e->class == ERR_VERIFY && forming_gathers(m))
+			report_refuse(m, source, e->msg);
+	}
+	if (rc > 0 && why.class != ERR_NONE)
+		log_debug("%s", why.msg);
+	return rc > 0 ? 0 : e->class == ERR_NONE ? err_set(e, ERR_FAIL, "it left without a request") : -1;
 }

@@ -43,6 +43,7 @@ struct note {
 struct server {
 	const struct machine_options *o;
 	int fd;
+	struct door_tls tls;
 	int reports[2];
 	sigset_t open; /* the mask outside poll has these signals blocked */
 	struct place places[PLACES];
@@ -169,7 +170,7 @@ static void serve(const struct server *s, int fd, const char *source)
 	(void)sigprocmask(SIG_SETMASK, &s->open, NULL);
 	/* Beyond the deadlines of enroll_serve: whatever hangs, ends. */
 	(void)alarm(ENROLL_WHOLE_SECONDS + ENROLL_SHAKE_SECONDS);
-	if (machine_open(&m, s->o, &e) < 0 || enroll_serve(&m, fd, source, &e) < 0) {
+	if (machine_open(&m, s->o, &e) < 0 || enroll_serve(&m, fd, &s->tls, source, &e) < 0) {
 		struct report r = report_of(source, e.msg);
 
 		if (write(s->reports[1], &r, sizeof(r)) < 0)
@@ -265,11 +266,24 @@ static void reap(struct server *s)
 	}
 }
 
+static int make_tls(struct server *s, struct err *e)
+{
+	struct machine m = { 0 };
+	int rc = machine_open(&m, s->o, e);
+
+	if (rc == 0)
+		rc = door_tls_make(&m, &s->tls, e);
+	machine_free(&m);
+	return rc;
+}
+
 int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_seconds, struct err *e)
 {
 	struct server s = { .o = o, .fd = fd, .last = clock_ms() };
 	const struct timespec wait = { .tv_sec = TICK_SECONDS };
 
+	if (make_tls(&s, e) < 0)
+		return -1;
 	if (pipe2(s.reports, O_CLOEXEC | O_NONBLOCK) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, ERR_FAIL, "cannot prepare to serve");
 	catch_signals(&s);
@@ -290,6 +304,7 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 	read_reports(&s);
 	tick(&s, true);
 	strv_free(s.on_file);
+	door_tls_free(&s.tls);
 	return 0;
 }
 

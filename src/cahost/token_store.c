@@ -100,12 +100,14 @@ static bool parse_use(struct token_entry *t, const char *value)
 
 static bool parse(const struct keyfile *k, struct token_entry *t)
 {
-	const char *psk = keyfile_get(k, "PSK"), *number = keyfile_get(k, "USES"), *sans = keyfile_get(k, "SANS");
+	const char *psk = keyfile_get(k, "PSK"), *proof = keyfile_get(k, "PROOF"), *number = keyfile_get(k, "USES"),
+		   *sans = keyfile_get(k, "SANS");
 	uint64_t uses;
 
 	if (!psk || !text_unhex(psk, t->token.psk, sizeof(t->token.psk)) || !keyfile_time(k, "MADE", &t->made) ||
 	    !keyfile_time(k, "EXPIRES", &t->expires) || !number || !text_parse_u64(number, 0, TOKEN_MAX_USES, &uses))
 		return false;
+	t->token.proves = proof && text_unhex(proof, t->token.proof, sizeof(t->token.proof));
 	t->uses = (unsigned int)uses;
 	t->members = keyfile_get(k, "MEMBERS") != NULL;
 	t->recovery = keyfile_get(k, "RECOVERY") != NULL;
@@ -139,13 +141,17 @@ int token_store_find(const struct machine *m, const char *id, struct token_entry
 static int render(const struct token_entry *t, struct buf *text, struct err *e)
 {
 	auto_free char *sans = t->sans ? strv_join(t->sans, " ") : NULL;
-	char psk[2 * TOKEN_PSK + 1];
+	char psk[2 * TOKEN_PSK + 1], proof[2 * TOKEN_PSK + 1];
 
 	buf_puts(text, "# An enrolment token; etcd-cluster token list shows it, token revoke removes it.\n");
 	text_hex(t->token.psk, sizeof(t->token.psk), psk);
+	text_hex(t->token.proof, sizeof(t->token.proof), proof);
 	buf_printf(text, "PSK=%s\nMADE=%lld\nEXPIRES=%lld\nUSES=%u\n", psk, (long long)t->made, (long long)t->expires,
 		   t->uses);
+	if (t->token.proves)
+		buf_printf(text, "PROOF=%s\n", proof);
 	explicit_bzero(psk, sizeof(psk));
+	explicit_bzero(proof, sizeof(proof));
 	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "RECOVERY", t->recovery ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
@@ -274,8 +280,9 @@ static int store_given(const struct machine *m, const struct token *token, bool 
 		log_info("enrolment token %s was taken in before, and is not again", token->id);
 		return 0;
 	}
-	if (was && rc > 0 && known.expires > m->now + FORM_SECONDS / 2)
+	if (was && rc > 0 && known.token.proves && known.expires > m->now + FORM_SECONDS / 2)
 		return 0;
+	known.token = *token;
 	known.expires = fresh.expires;
 	if (token_store_put(m, rc > 0 ? &known : &fresh, e) < 0)
 		return -1;

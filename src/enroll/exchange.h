@@ -27,7 +27,9 @@ enum proof_kind { PROOF_PAIR, PROOF_TOKEN };
 
 /*
  * Sends question to server ("addr:port"), and appends its answer, which may take wait_ms longer than usual. 1 answered,
- * 0 nobody there, -1: ERR_VERIFY, one side does not accept the other; ERR_CONFIG, not an ADDRESS:PORT; else ERR_FAIL.
+ * and it proved to be who it should be: one that knows the token, or a server of our CA for that host. 0 nobody there.
+ * -1: ERR_VERIFY, one side does not accept the other; ERR_CONFIG, not an ADDRESS:PORT; ERR_PENDING, it is of an older
+ * version; else ERR_FAIL.
  */
 int exchange(const struct machine *m, const struct proof *p, enum proof_kind how, const char *server,
 	     const struct buf *question, unsigned int wait_ms, struct buf *answer, struct err *e) MUST_CHECK;

@@ -210,6 +210,25 @@ int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *
 	return 0;
 }
 
+int enroll_hello_put(const char *nonce, struct buf *out, struct err *e)
+{
+	static char why[] = "etcd-cluster on this machine is older than on the CA host, which asks for proofs",
+		    hint[] = "upgrade etcd-cluster on this machine; etcd runs on with the certificates that it has";
+	const struct enroll_reply refusal = { .status = ENROLL_REFUSED, .message = why, .hint = hint };
+
+	return enroll_reply_put(&refusal, out, e) < 0 ? -1 : keyfile_put(out, "NONCE", nonce, e);
+}
+
+int enroll_hello_get(const struct buf *text, char **nonce, struct err *e)
+{
+	auto_keyfile struct keyfile k = { 0 };
+
+	if (enroll_parse("the greeting", text, &k, e) < 0)
+		return -1;
+	*nonce = keyfile_text(&k, "NONCE");
+	return 0;
+}
+
 /* Appends the certificate of this line, if there is one, as PEM. */
 static int get_cert(const struct keyfile *k, const char *key, struct buf *pem, struct err *e)
 {

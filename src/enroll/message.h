@@ -57,6 +57,13 @@ struct enroll_reply {
 #define auto_reply cleanup(enroll_reply_free)
 void enroll_reply_free(struct enroll_reply *r);
 
+/*
+ * What a server sends first: the nonce (hex) for the request. Versions that send none take it for a refusal, and print
+ * what to do. get: "" in nonce when the text has none. The caller frees.
+ */
+int enroll_hello_put(const char *nonce, struct buf *out, struct err *e) MUST_CHECK;
+int enroll_hello_get(const struct buf *text, char **nonce, struct err *e) MUST_CHECK;
+
 int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e) MUST_CHECK;
 
 /* From a server. -1: ERR_VERIFY. The caller frees, also after a failure. */

@@ -164,6 +164,8 @@ void token_derive(const char *text, struct token *t)
 	derive("etcd-cluster token id", text, id);
 	text_hex(id, (TOKEN_ID_HEX - 1) / 2, t->id);
 	derive("etcd-cluster token psk", text, t->psk);
+	derive("etcd-cluster token proof", text, t->proof);
+	t->proves = true;
 	read_ca(text, t->ca);
 }
 

@@ -15,9 +15,11 @@
 
 /* What the two sides use: the id may be shown and travels in the clear, the key is as secret as the text. */
 struct token {
-	char id[TOKEN_ID_HEX];	/* hex of the first 8 bytes of SHA-256("etcd-cluster token id" NUL text) */
-	uint8_t psk[TOKEN_PSK]; /* SHA-256("etcd-cluster token psk" NUL text) */
-	char ca[TOKEN_CA];	/* beginning of the SHA-256 of the CA's public key, hex; "": the text does not say */
+	char id[TOKEN_ID_HEX];	  /* hex of the first 8 bytes of SHA-256("etcd-cluster token id" NUL text) */
+	uint8_t psk[TOKEN_PSK];	  /* SHA-256("etcd-cluster token psk" NUL text), for TLS */
+	uint8_t proof[TOKEN_PSK]; /* SHA-256("etcd-cluster token proof" NUL text), for the messages (seal.h) */
+	bool proves;		  /* false: it was stored by a version that had only the first */
+	char ca[TOKEN_CA];	  /* beginning of the SHA-256 of the CA's public key, hex; "": the text does not say */
 };
 
 #define auto_token cleanup(token_forget)

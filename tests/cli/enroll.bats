@@ -82,23 +82,19 @@ stored() {
 	echo "$top"/n1/etc/etcd/enroll/tokens/*
 }
 
-# framed: prints stdin after its length.
-framed() {
-	cat >"$top/framed"
-	# shellcheck disable=SC2059
-	printf "$(printf '\\x00\\x00\\x%02x\\x%02x' $(($(stat -c %s "$top/framed") / 256)) \
-		$(($(stat -c %s "$top/framed") % 256)))"
-	cat "$top/framed"
-}
-
-# send FROM: sends stdin as one message with the token, and prints the answer.
+# send FROM: sends stdin as n2's request with the token, from that address, and prints the answer.
 send() {
-	framed | talk "$1"
+	"$lib/ask-server" "$top/n2" send "$net.1:$port" "$1"
 }
 
-# talk FROM: the same for bytes that contain their length.
+# send_with_pair NAME FROM: the same for that machine's own name, proved by the peer pair of n2.
+send_with_pair() {
+	question "$1" "$2" "$(good_csr)" | "$lib/ask-server" "$top/n2" send "$net.1:$port" "$2" pair
+}
+
+# talk FROM: sends stdin as it is to a server that knows the token, and prints what it says.
 talk() {
-	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet \
+	timeout 20 openssl s_client -connect "$net.1:$port" -bind "$1:0" -tls1_3 -quiet -alpn etcd-cluster/2 \
 		-psk_identity "$(basename "$(stored)")" \
 		-psk "$(sed -n 's/^PSK=//p' "$(stored)")" 2>"$top/talk.log" | tr -d '\000'
 }
@@ -235,11 +231,15 @@ refusals() {
 	grep -q '^MESSAGE=.*it is not a certificate request' "$top/answer"
 	head -c 3000 /dev/urandom | send "$net.2" >"$top/answer"
 	grep -q '^STATUS=refused' "$top/answer"
-	# A message with a length of 1 GiB, and one of 40000 bytes.
-	printf '\x40\x00\x00\x00x' | talk "$net.2" >"$top/answer"
-	grep -q '^MESSAGE=.*at most 32768' "$top/answer"
-	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.2" >"$top/answer"
-	grep -q '^MESSAGE=.*40000 bytes' "$top/answer"
+	# A message with a length of 1 GiB, one of 40000 bytes, and one without a proof.
+	printf '\x40\x00\x00\x00x' | talk "$net.3" >"$top/answer"
+	{ printf '\x00\x00\x9c\x40' && head -c 40000 /dev/zero | tr '\0' A; } | talk "$net.4" >"$top/answer"
+	printf '\x00\x00\x00\x0fPROOF=\nCERT=\nx\n' | talk "$net.5" >"$top/answer"
+	grep -q '^MESSAGE=.*does not prove that it has token' "$top/answer"
+	for refusal in "$net.3: .*of 1073741824 bytes was announced: at most 32768" "$net.4: .*of 40000 bytes" \
+		"$net.5: .*does not prove"; do
+		grep -q "refused $refusal" "$top/server.log"
+	done
 	ask n2
 	wait "$silent"
 	[ ! -e "$top/n1/etc/etcd/enroll/members/n3" ]
@@ -265,8 +265,9 @@ refusals() {
 	close_door
 	rm "$top/n2/etc/etcd/enroll-token"
 	false_server "$top/own.pem"
-	run -4 ask n2
-	[[ "$output" == *"its certificate is refused"* ]]
+	run ask n2
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"older than the one of this machine"* ]]
 	close_door
 	[ ! -s "$top/heard" ]
 }
@@ -295,18 +296,24 @@ refusals() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-peer \
 		-addext "subjectAltName=DNS:n3,IP:$net.3" \
 		-addext extendedKeyUsage=clientAuth -keyout "$top/foreign.key" -out "$top/foreign.crt" 2>/dev/null
-	for pair in "$top/foreign" "$top/n2/etc/etcd/pki/etcdctl-etcd-client" "$top/n2/etc/etcd/pki/server"; do
-		{ printf '\x00\x00\x00\x10VERSION=1\nNAME=n' && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
-			-bind "$net.3:0" -tls1_3 -quiet -cert "$pair.crt" -key "$pair.key" >"$top/answer" 2>&1 || true
-		run ! grep -a -q STATUS=ok "$top/answer"
+	cp -a "$top/n2" "$top/good"
+	for pair in "$top/foreign" "$top/good/etc/etcd/pki/etcdctl-etcd-client" "$top/good/etc/etcd/pki/server"; do
+		cp "$pair.crt" "$top/n2/etc/etcd/pki/peer.crt"
+		cp "$pair.key" "$top/n2/etc/etcd/pki/peer.key"
+		run -4 --separate-stderr send_with_pair n2 "$net.2"
+		[ -z "$output" ]
 	done
-	{ question n2 "$net.2" "$(good_csr)" | framed && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
-		-bind "$net.2:0" -tls1_3 -quiet -cert "$top/n2/etc/etcd/pki/server.crt" -key "$top/n2/etc/etcd/pki/server.key" \
-		>"$top/answer" 2>/dev/null || true
-	grep -a -q 'MESSAGE=.*not one of a member' "$top/answer"
+	grep -q "refused $net.2: .*its certificate is not one of the CA that is known here" "$top/server.log"
+	grep -q "refused $net.2 2 more times: .*not one of a member" <(close_door && cat "$top/server.log")
+	start_server
+	# A certificate of a member without its key.
+	cp "$top/good/etc/etcd/pki/peer.crt" "$top/n2/etc/etcd/pki/"
+	run -4 --separate-stderr send_with_pair n2 "$net.2"
+	[ -z "$output" ]
 	# Neither certificate nor token.
-	timeout 20 openssl s_client -connect "$net.1:$port" -tls1_3 -quiet </dev/null >"$top/answer" 2>&1 || true
-	run ! grep -a -q STATUS= "$top/answer"
+	timeout 20 openssl s_client -connect "$net.1:$port" -tls1_3 -quiet -alpn etcd-cluster/2 </dev/null \
+		>"$top/answer" 2>&1 || true
+	run ! grep -a -q STATUS=ok "$top/answer"
 }
 
 @test "garbage, slow, half-open and a thousand connections: refused, few log lines, flat memory, still serving" {

@@ -4,17 +4,22 @@
  *   ask-server ROOT        requests server, peer and etcdctl-etcd-client; writes them, their keys and ca.crt into the
  *                          pki directory of ROOT and prints the server. Existing keys stay.
  *   ask-server ROOT open   stores the token, as setup does it on a CA host
+ *   ask-server ROOT send SERVER FROM [pair]   sends stdin as a request from the address FROM, proved by the token (or
+ *                          the pair of peer.crt), and prints the answer
  * Exit codes are those of the verbs.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "adapter/channel.h"
 #include "adapter/x509_key.h"
 #include "base/log.h"
 #include "cahost/server.h"
 #include "config/machine.h"
 #include "enroll/client.h"
+#include "enroll/exchange.h"
 
 static const enum pki_leaf wanted[] = { PKI_SERVER, PKI_PEER, PKI_ETCDCTL };
 
@@ -63,6 +68,21 @@ static int ask(const struct machine *m, x509_key *keys[PKI_LEAVES], struct err *
 	return 0;
 }
 
+static int send_text(struct machine *m, char **args, bool pair, struct err *e)
+{
+	auto_buf struct buf question = { 0 }, answer = { 0 };
+	auto_proof struct proof p = { .ca = NULL };
+	int rc;
+
+	free(m->conf.address);
+	m->conf.address = xstrdup(args[1]);
+	if (file_read_fd(STDIN_FILENO, "stdin", CHANNEL_MESSAGE_MAX, &question, e) < 0 || proof_load(m, &p, e) < 0)
+		return -1;
+	rc = exchange(m, &p, pair ? PROOF_PAIR : PROOF_TOKEN, args[0], &question, 0, &answer, e);
+	(void)fputs(buf_str(&answer), stdout);
+	return rc == 0 ? err_set(e, ERR_FAIL, "nobody there") : rc;
+}
+
 int main(int argc, char **argv)
 {
 	const struct machine_options o = { .root = argv[1] };
@@ -73,10 +93,12 @@ int main(int argc, char **argv)
 
 	log_open(true);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (argc != 2 && argc != 3)
+	if (argc < 2 || argc == 4 || argc > 6)
 		return ERR_CONFIG;
 	if (machine_open(&m, &o, &e) == 0)
-		rc = argc == 3 ? enroll_open(&m, &e) : ask(&m, keys, &e);
+		rc = argc > 3	 ? send_text(&m, argv + 3, argc == 6, &e)
+		     : argc == 3 ? enroll_open(&m, &e)
+				 : ask(&m, keys, &e);
 	for (int i = 0; i < PKI_LEAVES; i++)
 		x509_key_free_ptr(&keys[i]);
 	machine_free(&m);

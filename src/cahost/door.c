@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cahost/door.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "adapter/dial.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cahost/serve.h"
+#include "enroll/message.h"
+
+/* Measured: a handshake and a message of 32 KiB take 1 MiB and a few milliseconds. */
+#define MEMORY	    (32ULL << 20)
+#define CPU_SECONDS 2
+
+void door_tls_free(struct door_tls *t)
+{
+	x509_cert_free_ptr(&t->cert);
+	x509_key_free_ptr(&t->key);
+}
+
+int door_tls_make(const struct machine *m, struct door_tls *t, struct err *e)
+{
+	const struct x509_request r = { .cn = "enrolment", .server = true, .not_before = m->now, .not_after = m->now };
+
+	*t = (struct door_tls){ .key = x509_key_new(X509_ECDSA_P256, e) };
+	if (t->key)
+		t->cert = x509_issue(&r, t->key, NULL, NULL, e);
+	return t->cert ? 0 : -1;
+}
+
+/* --- The parser. */
+
+struct parser {
+	int connection, signer;
+	const struct door_tls *tls;
+	const uint8_t *nonce;
+	struct door_message message; /* what it passes over */
+};
+
+static bool tell(struct parser *p, enum door_kind kind)
+{
+	struct door_message *m = &p->message;
+
+	m->kind = kind;
+	return TEMP_FAILURE_RETRY(write(p->signer, m, sizeof(*m))) == (ssize_t)sizeof(*m);
+}
+
+static bool find_key(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
+{
+	struct parser *p = arg;
+	struct door_key answer = { .found = false };
+
+	if (!token_is_id(id))
+		return false;
+	memcpy(p->message.id, id, TOKEN_ID_HEX);
+	if (!tell(p, DOOR_WANTS_KEY) ||
+	    TEMP_FAILURE_RETRY(read(p->signer, &answer, sizeof(answer))) != (ssize_t)sizeof(answer))
+		return false;
+	memcpy(key, answer.key, sizeof(answer.key));
+	return answer.found;
+}
+
+static bool close_range_of(unsigned int from, unsigned int to)
+{
+	return from > to || syscall(SYS_close_range, from, to, 0U) == 0;
+}
+
+/* Keeps these two descriptors alone: the log and the other connections are none of its business. */
+static int keep_two(const struct parser *p, struct err *e)
+{
+	const unsigned int a = (unsigned int)(p->connection < p->signer ? p->connection : p->signer),
+			   b = (unsigned int)(p->connection < p->signer ? p->signer : p->connection);
+
+	if ((a == 0 || close_range_of(0, a - 1)) && close_range_of(a + 1, b - 1) && close_range_of(b + 1, ~0U))
+		return 0;
+	return err_sys(e, ERR_FAIL, "cannot close the descriptors of a child process");
+}
+
+static int greet(struct parser *p, struct channel *c, long long deadline, struct err *e)
+{
+	auto_buf struct buf hello = { 0 };
+	char nonce[2 * SEAL_NONCE + 1];
+
+	text_hex(p->nonce, SEAL_NONCE, nonce);
+	if (enroll_hello_put(nonce, &hello, e) < 0 || channel_send(c, &hello, deadline, e) < 0)
+		return -1;
+	if (channel_is_current(c))
+		return 0;
+	return err_set(e, ERR_VERIFY, "its etcd-cluster is older than the one of this machine; it was told to upgrade");
+}
+
+/* The request goes to the signer, and its answer to the client. */
+static int pass(struct parser *p, struct channel *c, long long deadline, struct err *e)
+{
+	auto_buf struct buf message = { 0 }, body = { 0 };
+	auto_free char *answer = xcalloc(CHANNEL_MESSAGE_MAX, 1);
+	ssize_t n;
+
+	if (channel_receive(c, deadline, &message, e) < 0 || seal_get(&message, &p->message.seal, &body, e) < 0)
+		return -1;
+	(void)snprintf(p->message.id, sizeof(p->message.id), "%s", channel_id(c) ? channel_id(c) : "");
+	p->message.body_len = (uint32_t)body.len;
+	memcpy(p->message.body, buf_str(&body), body.len);
+	if (!tell(p, DOOR_REQUEST))
+		return err_sys(e, ERR_FAIL, "cannot pass a request on");
+	n = TEMP_FAILURE_RETRY(read(p->signer, answer, CHANNEL_MESSAGE_MAX));
+	if (n <= 0)
+		return 0; /* the signer knows why */
+	buf_free(&message);
+	buf_add(&message, answer, (size_t)n);
+	return channel_send(c, &message, deadline, e);
+}
+
+static int parse(void *arg, void *result, struct err *e)
+{
+	const long long begin = clock_ms();
+	struct parser *p = arg;
+	const struct channel_side side = { .find = find_key, .arg = p, .cert = p->tls->cert, .cert_key = p->tls->key };
+	auto_channel struct channel *c = NULL;
+
+	(void)result;
+	if (keep_two(p, e) < 0)
+		return -1;
+	c = channel_accept(&side, p->connection, begin + 1000LL * ENROLL_SHAKE_SECONDS, e);
+	if (!c || greet(p, c, begin + 1000LL * ENROLL_SHAKE_SECONDS, e) < 0)
+		return -1;
+	return pass(p, c, begin + 1000LL * ENROLL_WHOLE_SECONDS, e);
+}
+
+/* --- The signer's side. */
+
+int door_start(int connection, const struct door_tls *tls, const uint8_t nonce[SEAL_NONCE], int *fd,
+	       struct jail_child *child, struct err *e)
+{
+	const struct jail jail = { .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
+	auto_free struct parser *p = xcalloc(1, sizeof(*p));
+	int pair[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, ERR_FAIL, "cannot make a socket pair");
+	*p = (struct parser){ .connection = connection, .signer = pair[1], .tls = tls, .nonce = nonce };
+	rc = jail_start(&jail, parse, p, 0, child, e);
+	(void)close(pair[1]);
+	if (rc < 0)
+		(void)close(pair[0]);
+	else
+		*fd = pair[0];
+	return rc;
+}
+
+static bool is_sound(const struct door_message *m)
+{
+	if (m->kind > DOOR_REQUEST || m->body_len > sizeof(m->body) || m->seal.cert_len > sizeof(m->seal.cert) ||
+	    !memchr(m->id, '\0', sizeof(m->id)) || !memchr(m->seal.proof, '\0', sizeof(m->seal.proof)))
+		return false;
+	return token_is_id(m->id) || (m->kind == DOOR_REQUEST && m->id[0] == '\0');
+}
+
+int door_hear(int fd, long long deadline, struct door_message *message, struct err *e)
+{
+	ssize_t n;
+
+	if (!dial_ready(fd, POLLIN, deadline))
+		return err_set(e, ERR_VERIFY, "the process that parses its messages took too long");
+	n = TEMP_FAILURE_RETRY(recv(fd, message, sizeof(*message), MSG_TRUNC));
+	if (n == 0)
+		return 0;
+	if (n == (ssize_t)sizeof(*message) && is_sound(message))
+		return 1;
+	return err_set(e, ERR_VERIFY, "the process that parses its messages passed on something else");
+}
+
+int door_end(struct jail_child *child, struct err *e)
+{
+	return jail_finish(child, NULL, e);
+}
