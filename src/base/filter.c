@@ -49,7 +49,6 @@ static const int worker[] = {
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
-	SCMP_SYS(close_range),
 };
 
 /*

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/jail.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +53,30 @@ static int set_limits(const struct jail *jail)
 	return 0;
 }
 
+/* The smallest descriptor that is kept, from `from` on; UINT_MAX: none. */
+static unsigned int next_kept(const int *keep, unsigned int from)
+{
+	unsigned int next = SANITIZED && from <= STDERR_FILENO ? STDERR_FILENO : UINT_MAX; /* for its report */
+
+	for (const int *fd = keep; *fd >= 0; fd++)
+		if ((unsigned int)*fd >= from && (unsigned int)*fd < next)
+			next = (unsigned int)*fd;
+	return next;
+}
+
+static int close_others(const int *keep)
+{
+	unsigned int from = 0, kept;
+
+	do {
+		kept = next_kept(keep, from);
+		if (kept > from && syscall(SYS_close_range, from, kept == UINT_MAX ? kept : kept - 1, 0U) < 0)
+			return -1;
+		from = kept + 1;
+	} while (kept != UINT_MAX);
+	return 0;
+}
+
 static int forbid(const struct jail *jail)
 {
 	if (filter_files(jail->network) < 0)
@@ -68,6 +94,8 @@ static int enter(const struct jail *jail, pid_t parent, struct err *e)
 	if (proc_become(PROC_NOBODY, PROC_NOBODY) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
 		return err_sys(e, ERR_FAIL, "cannot drop the privileges of a child process");
+	if (jail->keep && close_others(jail->keep) < 0)
+		return err_sys(e, ERR_FAIL, "cannot close the descriptors of a child process");
 	if (set_limits(jail) < 0)
 		return err_sys(e, ERR_FAIL, "cannot limit a child process");
 	(void)signal(SIGXFSZ, SIG_IGN); /* so that writing past the limit is an error with a name */

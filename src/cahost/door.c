@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "adapter/dial.h"
@@ -64,22 +63,6 @@ static bool find_key(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LE
 	return answer.found;
 }
 
-static bool close_range_of(unsigned int from, unsigned int to)
-{
-	return from > to || syscall(SYS_close_range, from, to, 0U) == 0;
-}
-
-/* Keeps these two descriptors alone: the log and the other connections are none of its business. */
-static int keep_two(const struct parser *p, struct err *e)
-{
-	const unsigned int a = (unsigned int)(p->connection < p->signer ? p->connection : p->signer),
-			   b = (unsigned int)(p->connection < p->signer ? p->signer : p->connection);
-
-	if ((a == 0 || close_range_of(0, a - 1)) && close_range_of(a + 1, b - 1) && close_range_of(b + 1, ~0U))
-		return 0;
-	return err_sys(e, ERR_FAIL, "cannot close the descriptors of a child process");
-}
-
 static int greet(struct parser *p, struct channel *c, long long deadline, struct err *e)
 {
 	auto_buf struct buf hello = { 0 };
@@ -123,8 +106,6 @@ static int parse(void *arg, void *result, struct err *e)
 	auto_channel struct channel *c = NULL;
 
 	(void)result;
-	if (keep_two(p, e) < 0)
-		return -1;
 	c = channel_accept(&side, p->connection, begin + 1000LL * ENROLL_SHAKE_SECONDS, e);
 	if (!c || greet(p, c, begin + 1000LL * ENROLL_SHAKE_SECONDS, e) < 0)
 		return -1;
@@ -136,13 +117,14 @@ static int parse(void *arg, void *result, struct err *e)
 int door_start(int connection, const struct door_tls *tls, const uint8_t nonce[SEAL_NONCE], int *fd,
 	       struct jail_child *child, struct err *e)
 {
-	const struct jail jail = { .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
 	auto_free struct parser *p = xcalloc(1, sizeof(*p));
+	struct jail jail = { .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
 	int pair[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, ERR_FAIL, "cannot make a socket pair");
 	*p = (struct parser){ .connection = connection, .signer = pair[1], .tls = tls, .nonce = nonce };
+	jail.keep = (const int[]){ connection, pair[1], -1 };
 	rc = jail_start(&jail, parse, p, 0, child, e);
 	(void)close(pair[1]);
 	if (rc < 0)

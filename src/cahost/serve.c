@@ -10,7 +10,7 @@
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "cahost/facts.h"
+#include "cahost/ask.h"
 #include "cahost/gather.h"
 #include "member/forming.h"
 #include "pki/check.h"
@@ -136,11 +136,7 @@ static int prove_cert(struct client *c, const struct door_message *d, struct err
 		return -1;
 	if (!seal_holds(SEAL_REQUEST, c->nonce, NULL, c->peer, &d->seal, &c->request))
 		return err_set(e, ERR_VERIFY, "its request does not prove that it has the key of its certificate");
-	if (pki_pair_load(c->m, pki_profile(PKI_SERVER)->name, true, &c->server, e) < 0)
-		return -1;
-	if (c->server.cert && c->server.key)
-		return 0;
-	return err_set(e, ERR_FAIL, "%s has no certificate of a server to answer with", c->m->at.pki);
+	return 0;
 }
 
 /* Its request, once it has proved to be who may ask. Nothing in it is parsed before. */
@@ -209,7 +205,7 @@ static int gather_facts(struct client *c, struct err *e)
 	c->facts.admitted = c->facts.gathers && gather_admits(c->m, c->q.name, c->facts.source);
 	if (judge(c, e) < 0)
 		return -1;
-	enroll_facts_ask(c->m, &c->q, &c->known, &c->facts);
+	enroll_ask(c->m, &c->q, &c->known, &c->facts, &c->token.token);
 	return 0;
 }
 
@@ -296,6 +292,7 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 	return write_record(c, e);
 }
 
+/* Only now: the processes that were started before have no copy of it. */
 static int load_ca(struct client *c, struct err *e)
 {
 	if (pki_pair_load(c->m, "ca", false, &c->ca, e) < 0)
@@ -305,15 +302,26 @@ static int load_ca(struct client *c, struct err *e)
 	return pki_check_ca(c->m, &c->ca, e);
 }
 
+/* Only now: while others were asked, the key was not in this memory. */
+static int load_server(struct client *c, struct err *e)
+{
+	if (pki_pair_load(c->m, pki_profile(PKI_SERVER)->name, true, &c->server, e) < 0)
+		return -1;
+	if (c->server.cert && c->server.key)
+		return 0;
+	return err_set(e, ERR_FAIL, "%s has no certificate of a server to answer with", c->m->at.pki);
+}
+
 /* Whoever proved nothing gets an answer that proves nothing. */
 static int answer(struct client *c, const struct buf *body, struct err *e)
 {
+	const int rc = c->proved && c->peer && !c->server.key ? load_server(c, e) : 0;
 	const struct seal_with with = { .secret = c->peer ? NULL : c->token.token.proof,
 					.key = c->server.key,
 					.cert = c->server.cert };
 	auto_buf struct buf message = { 0 };
 
-	if (seal_put(SEAL_ANSWER, c->nonce, c->proved ? &with : NULL, body, &message, e) < 0)
+	if (rc < 0 || seal_put(SEAL_ANSWER, c->nonce, c->proved ? &with : NULL, body, &message, e) < 0)
 		return -1;
 	if (message.len <= CHANNEL_MESSAGE_MAX &&
 	    send(c->parser, message.data, message.len, MSG_NOSIGNAL) == (ssize_t)message.len)
@@ -353,7 +361,7 @@ static int serve_request(struct client *c, struct err *e)
 	auto_reply struct enroll_reply r = { 0 };
 	auto_buf struct buf body = { 0 };
 
-	if (read_question(c, e) < 0 || load_ca(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 ||
+	if (read_question(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 || load_ca(c, e) < 0 ||
 	    grant(c, &r, e) < 0)
 		return -1;
 	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address, c->facts.source,

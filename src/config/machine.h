@@ -10,8 +10,10 @@
 struct machine {
 	struct layout at;
 	struct config conf;
-	bool live;	   /* no --root, and systemd runs it: services can be started and asked */
-	bool dry_run;	   /* log what would be done, do nothing */
+	char *const *
+		client_files; /* what a client of etcd uses instead of its files in pki: CA, certificate, key; or NULL */
+	bool live;	      /* no --root, and systemd runs it: services can be started and asked */
+	bool dry_run;	      /* log what would be done, do nothing */
 	struct err broken; /* cluster.conf cannot be used, so conf is that of the last healthy start (last_good_open) */
 	time_t now;	   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
 };

@@ -16,9 +16,9 @@ struct grpc *endpoint_open(const struct machine *m, const char *url, unsigned in
 	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt");
 	auto_free char *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
 	const struct grpc_endpoint to = { .url = url,
-					  .ca_file = ca,
-					  .cert_file = cert,
-					  .key_file = key,
+					  .ca_file = m->client_files ? m->client_files[0] : ca,
+					  .cert_file = m->client_files ? m->client_files[1] : cert,
+					  .key_file = m->client_files ? m->client_files[2] : key,
 					  .timeout_ms = call_ms,
 					  .connect_ms = connect_ms };
 	struct grpc *g = grpc_open(&to, e);

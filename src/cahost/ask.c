@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cahost/ask.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "adapter/dial.h"
+#include "base/jail.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "member/endpoint.h"
+#include "pki/pair.h"
+
+#define TOLD_MAX    (64UL << 10)
+#define ENTRIES_MAX 128		 /* of a kind; a cluster has few members */
+#define MEMORY	    (2ULL << 30) /* each thread that asks a member reserves address space */
+#define CPU_SECONDS 10
+
+/* What the child tells: lines of a letter and a value. */
+enum word {
+	AGREED = 'A', /* cluster ID */
+	LOOKED = 'L', /* member ID */
+	ANSWERS = 'a',
+	VACANT = 'v',
+	MEMBER = 'm', /* member ID; the next four are about it */
+	NAME = 'n',
+	LEARNER = 'l',
+	PEER = 'p',
+	CLIENT = 'c',
+	LOOKUP = 'd', /* name; the next is what it stands for */
+	IP = 'i',
+};
+
+static void put(struct buf *out, enum word word, const char *value)
+{
+	auto_free char *line = xstrdup(value);
+
+	text_printable(line);
+	buf_printf(out, "%c%s\n", (int)word, line);
+}
+
+static void put_id(struct buf *out, enum word word, uint64_t id)
+{
+	auto_free char *hex = xasprintf(ID_FMT, id);
+
+	put(out, word, hex);
+}
+
+static void put_all(struct buf *out, enum word word, char *const *values)
+{
+	for (size_t i = 0; values && values[i]; i++)
+		put(out, word, values[i]);
+}
+
+void enroll_told_put(const struct enroll_known *k, struct buf *out)
+{
+	const struct rpc_members *members = &k->list.members;
+
+	if (k->list.agreed)
+		put_id(out, AGREED, members->cluster_id);
+	put_id(out, LOOKED, k->looked_at);
+	if (k->answers)
+		put(out, ANSWERS, "");
+	if (k->vacant)
+		put(out, VACANT, "");
+	for (const struct rpc_member *one = members->list; one < members->list + members->n; one++) {
+		put_id(out, MEMBER, one->id);
+		put(out, NAME, one->name);
+		if (one->is_learner)
+			put(out, LEARNER, "");
+		put_all(out, PEER, one->peer_urls);
+		put_all(out, CLIENT, one->client_urls);
+	}
+	for (size_t i = 0; i < k->lookups.n; i++) {
+		put(out, LOOKUP, k->lookups.list[i].name);
+		put_all(out, IP, k->lookups.list[i].ips);
+	}
+}
+
+static bool add_member(struct rpc_members *l, uint64_t id)
+{
+	if (l->n == ENTRIES_MAX)
+		return false;
+	l->list = xrealloc(l->list, l->n + 1, sizeof(*l->list));
+	l->list[l->n++] = (struct rpc_member){ .id = id, .name = xstrdup("") };
+	return true;
+}
+
+static bool add_lookup(struct enroll_lookups *l, const char *name)
+{
+	if (l->n == ENTRIES_MAX)
+		return false;
+	l->list = xrealloc(l->list, l->n + 1, sizeof(*l->list));
+	l->list[l->n++] = (struct enroll_lookup){ xstrdup(name), NULL };
+	return true;
+}
+
+static bool add_name(struct rpc_member *one, const char *name)
+{
+	free(one->name);
+	one->name = xstrdup(name);
+	return true;
+}
+
+static bool add_ip(struct enroll_lookup *one, const char *ip)
+{
+	if (!config_is_ip(ip))
+		return false;
+	strv_add(&one->ips, ip);
+	return true;
+}
+
+static bool get(struct enroll_known *k, char word, const char *value)
+{
+	struct rpc_members *l = &k->list.members;
+	struct rpc_member *one = l->n > 0 ? &l->list[l->n - 1] : NULL;
+	struct enroll_lookup *name = k->lookups.n > 0 ? &k->lookups.list[k->lookups.n - 1] : NULL;
+	uint64_t id = 0;
+	const bool has_id = strcmp(value, "0000000000000000") == 0 || text_parse_id(value, &id);
+
+	switch ((enum word)word) {
+	case AGREED:
+		k->list.agreed = has_id;
+		l->cluster_id = id;
+		return has_id;
+	case LOOKED:
+		k->looked_at = id;
+		return has_id;
+	case ANSWERS:
+		return k->answers = true;
+	case VACANT:
+		return k->vacant = true;
+	case MEMBER:
+		return has_id && add_member(l, id);
+	case NAME:
+		return one && add_name(one, value);
+	case LEARNER:
+		return one && (one->is_learner = true);
+	case PEER:
+	case CLIENT:
+		if (one)
+			strv_add(word == PEER ? &one->peer_urls : &one->client_urls, value);
+		return one;
+	case LOOKUP:
+		return add_lookup(&k->lookups, value);
+	case IP:
+		return name && add_ip(name, value);
+	}
+	return false;
+}
+
+static void forget(struct enroll_known *k)
+{
+	enroll_list_free(&k->list);
+	enroll_lookups_free(&k->lookups);
+	k->looked_at = 0;
+	k->answers = k->vacant = false;
+}
+
+bool enroll_told_get(const char *text, size_t len, struct enroll_known *k)
+{
+	const char *end = text + len;
+
+	forget(k);
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		auto_free char *value = stop && stop > text ? xstrndup(text + 1, (size_t)(stop - text - 1)) : NULL;
+
+		if (value)
+			text_printable(value);
+		if (!value || !get(k, *text, value)) {
+			forget(k);
+			return false;
+		}
+		text = stop + 1;
+	}
+	return true;
+}
+
+/* --- The child. */
+
+struct told {
+	size_t len;
+	char text[TOLD_MAX];
+};
+
+struct asking {
+	struct machine m; /* its paths are those of copies in memory, which nobody may read, too */
+	const struct enroll_question *q;
+	struct enroll_known *k;
+	struct enroll_facts *f;
+	struct token *secret;
+};
+
+static int ask(void *arg, void *result, struct err *e)
+{
+	struct asking *a = arg;
+	struct told *told = result;
+	auto_buf struct buf text = { 0 };
+
+	token_forget(a->secret);
+	enroll_facts_ask(&a->m, a->q, a->k, a->f);
+	enroll_told_put(a->k, &text);
+	if (text.len > sizeof(told->text))
+		return err_set(e, ERR_FAIL, "etcd and DNS say too much");
+	memcpy(told->text, buf_str(&text), text.len);
+	told->len = text.len;
+	return 0;
+}
+
+/* A path that leads the child to a copy of the file; to nothing when it cannot be read. *fd is to be closed. */
+static char *carry(const char *path, int *fd)
+{
+	auto_buf struct buf text = { 0 };
+	struct err unread = { 0 };
+
+	*fd = file_read(path, PKI_FILE_MAX, &text, &unread) < 0 ? -1 : memfd_create("carried", MFD_CLOEXEC);
+	if (*fd < 0 || file_write_all(*fd, buf_str(&text), text.len) < 0)
+		return xstrdup("");
+	return xasprintf("/proc/self/fd/%d", *fd);
+}
+
+enum { CARRIED_CA, CARRIED_CERT, CARRIED_KEY, CARRIED_ENV, CARRIED_ID, CARRIED };
+
+void enroll_ask(const struct machine *m, const struct enroll_question *q, struct enroll_known *k,
+		struct enroll_facts *f, struct token *secret)
+{
+	int fds[CARRIED], keep[CARRIED + 1], n = 0;
+	const struct jail jail = { .keep = keep, .network = true, .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt"),
+		       *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
+	const char *const paths[CARRIED] = { ca, cert, key, m->at.etcd_env, m->at.member_id };
+	char *carried[CARRIED] = { NULL };
+	auto_free struct told *told = xcalloc(1, sizeof(*told));
+	struct asking a = { .m = *m, .q = q, .k = k, .f = f, .secret = secret };
+	struct err why = { 0 };
+
+	for (int i = 0; i < CARRIED; i++) {
+		carried[i] = carry(paths[i], &fds[i]);
+		if (fds[i] >= 0)
+			keep[n++] = fds[i];
+	}
+	keep[n] = -1;
+	a.m.client_files = carried;
+	a.m.at.etcd_env = carried[CARRIED_ENV];
+	a.m.at.member_id = carried[CARRIED_ID];
+	if (jail_run(&jail, ask, &a, told, sizeof(*told), &why) < 0)
+		log_debug("%s", why.msg);
+	else if (told->len > sizeof(told->text) || !enroll_told_get(told->text, told->len, k))
+		log_debug("the process that asks etcd and DNS told nonsense");
+	for (int i = 0; i < CARRIED; i++) {
+		mem_close_fd(&fds[i]);
+		free(carried[i]);
+	}
+	f->asked = true;
+}
