@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "member/endpoint.h"
+#include "member/identity.h"
 #include "pki/pair.h"
 
 #define TOLD_MAX    (64UL << 10)
@@ -19,7 +20,12 @@
 /* What the child tells: lines of a letter and a value. */
 enum word {
 	AGREED = 'A', /* cluster ID */
-	LOOKED = 'L', /* member ID */
+	HOST = 'H',   /* member ID of the CA host that etcd names; the next four are about it */
+	HOST_CLUSTER = 'C',
+	HOST_NAME = 'N',
+	HOST_SERVER = 'S',
+	REVISION = 'R', /* of that entry, which may be absent */
+	LOOKED = 'L',	/* member ID */
 	ANSWERS = 'a',
 	VACANT = 'v',
 	MEMBER = 'm', /* member ID; the next four are about it */
@@ -58,6 +64,15 @@ void enroll_told_put(const struct enroll_known *k, struct buf *out)
 
 	if (k->list.agreed)
 		put_id(out, AGREED, members->cluster_id);
+	if (k->list.host.name || k->list.host.server) {
+		put_id(out, HOST, k->list.host.member);
+		put_id(out, HOST_CLUSTER, k->list.host.cluster);
+		if (k->list.host.name)
+			put(out, HOST_NAME, k->list.host.name);
+		if (k->list.host.server)
+			put(out, HOST_SERVER, k->list.host.server);
+	}
+	put_id(out, REVISION, (uint64_t)k->list.host_revision);
 	put_id(out, LOOKED, k->looked_at);
 	if (k->answers)
 		put(out, ANSWERS, "");
@@ -95,10 +110,10 @@ static bool add_lookup(struct enroll_lookups *l, const char *name)
 	return true;
 }
 
-static bool add_name(struct rpc_member *one, const char *name)
+static bool set(char **text, const char *value)
 {
-	free(one->name);
-	one->name = xstrdup(name);
+	free(*text);
+	*text = xstrdup(value);
 	return true;
 }
 
@@ -123,6 +138,19 @@ static bool get(struct enroll_known *k, char word, const char *value)
 		k->list.agreed = has_id;
 		l->cluster_id = id;
 		return has_id;
+	case HOST:
+		k->list.host.member = id;
+		return has_id;
+	case HOST_CLUSTER:
+		k->list.host.cluster = id;
+		return has_id;
+	case HOST_NAME:
+		return set(&k->list.host.name, value);
+	case HOST_SERVER:
+		return set(&k->list.host.server, value);
+	case REVISION:
+		k->list.host_revision = (int64_t)id;
+		return has_id && k->list.host_revision >= 0;
 	case LOOKED:
 		k->looked_at = id;
 		return has_id;
@@ -133,7 +161,7 @@ static bool get(struct enroll_known *k, char word, const char *value)
 	case MEMBER:
 		return has_id && add_member(l, id);
 	case NAME:
-		return one && add_name(one, value);
+		return one && set(&one->name, value);
 	case LEARNER:
 		return one && (one->is_learner = true);
 	case PEER:
@@ -233,6 +261,7 @@ void enroll_ask(const struct machine *m, const struct enroll_question *q, struct
 	char *carried[CARRIED] = { NULL };
 	auto_free struct told *told = xcalloc(1, sizeof(*told));
 	struct asking a = { .m = *m, .q = q, .k = k, .f = f, .secret = secret };
+	cleanup(identity_free) struct identity id = { 0 };
 	struct err why = { 0 };
 
 	for (int i = 0; i < CARRIED; i++) {
@@ -248,6 +277,10 @@ void enroll_ask(const struct machine *m, const struct enroll_question *q, struct
 		log_debug("%s", why.msg);
 	else if (told->len > sizeof(told->text) || !enroll_told_get(told->text, told->len, k))
 		log_debug("the process that asks etcd and DNS told nonsense");
+	if (k->list.agreed && identity_read(m, &id, &why) > 0)
+		ca_host_self(&m->conf, k->list.members.cluster_id, id.member_id, &k->list.self);
+	else
+		enroll_list_free(&k->list);
 	for (int i = 0; i < CARRIED; i++) {
 		mem_close_fd(&fds[i]);
 		free(carried[i]);

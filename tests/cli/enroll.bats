@@ -353,6 +353,46 @@ refusals() {
 	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 
+# row PROCESS: uid, CapEff, NoNewPrivs and Seccomp of that process in the table of security.md.
+row() {
+	sed -n "s/^| $1 | \([0-9]*\) | \([0-9a-f]*\) | \([0-9]\) | \([0-9]\) |.*/\1 \2 \3 \4/p" docs/security.md
+}
+
+# status PID: the same of a process.
+status() {
+	awk '/^Uid:/ { uid = $3 } /^CapEff:/ { sub("^0*", "", $2); cap = $2 == "" ? 0 : $2 } /^NoNewPrivs:/ { nnp = $2 }
+		/^Seccomp:/ { print uid, cap, nnp, $2 }' "/proc/$1/status"
+}
+
+@test "the processes of a connection are as security.md says; the parser has two descriptors" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	make_ca
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' conf/units/etcd-cluster-enroll.service | tr A-Z a-z | sed 's/cap_/+/g; s/ /,/g')
+	[ "$caps" = "+setuid,+setgid" ]
+	setpriv --no-new-privs --bounding-set="-all,$caps" --inh-caps=-all "$ETCD_CLUSTER_PLAIN" --root "$top/n1" enroll \
+		--listen "$net.1:$port" 2>"$top/server.log" 3>&- &
+	server=$!
+	for _ in $(seq 100); do
+		grep -q "serving at" "$top/server.log" && break
+		sleep 0.05
+	done
+	exec 8<>"/dev/tcp/$net.1/$port"
+	for _ in $(seq 100); do
+		signer=$(pgrep -P $server) && parser=$(pgrep -P "$signer") &&
+			[ "$(status "$parser")" = "$(row parser)" ] && break
+		sleep 0.02
+	done
+	[ "$(status "$parser")" = "$(row parser)" ]
+	[ "$(ls "/proc/$parser/fd" | wc -l)" -eq 2 ]
+	# Their filter is that of the unit, which is not here.
+	[ "$(status "$server" | cut -d ' ' -f -3)" = "$(row server | cut -d ' ' -f -3)" ]
+	[ "$(status "$signer" | cut -d ' ' -f -3)" = "$(row signer | cut -d ' ' -f -3)" ]
+	[ "$(row asker)" = "$(row parser)" ]
+	# It serves with these few rights.
+	exec 8>&-
+	ask n2
+}
+
 @test "pending: no answer, clocks that differ; refused: MEMBERS that differ, no token" {
 	run -6 ask n2
 	[[ "$output" == *"no CA host answers"* ]]
