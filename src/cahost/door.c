@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cahost/door.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "adapter/dial.h"
@@ -10,10 +12,18 @@
 #include "base/text.h"
 #include "cahost/serve.h"
 #include "enroll/message.h"
+#include "pki/pair.h"
+#include "pki/profile.h"
 
 /* Measured: a handshake and a message of 32 KiB take 1 MiB and a few milliseconds. */
 #define MEMORY	    (32ULL << 20)
 #define CPU_SECONDS 2
+
+/*
+ * Older versions that renew listen only to a server whose certificate is of their CA, whatever its dates. One that has
+ * expired before it was made is good for that, and for nothing else: who steals it gets no client of etcd.
+ */
+#define EXPIRED (24L * 3600)
 
 void door_tls_free(struct door_tls *t)
 {
@@ -21,12 +31,60 @@ void door_tls_free(struct door_tls *t)
 	x509_key_free_ptr(&t->key);
 }
 
+/* In a process of its own, so that no other ever has the key of the CA in its memory: the certificate as PEM. */
+static int sign_tls(const struct machine *m, x509_key *key, int out)
+{
+	auto_want struct pki_want want =
+		pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, pki_profile(PKI_SERVER));
+	const struct x509_request r = { .cn = "enrolment",
+					.sans = want.sans,
+					.server = true,
+					.not_before = m->now - 2 * EXPIRED,
+					.not_after = m->now - EXPIRED };
+	auto_pair struct pki_pair ca = { 0 };
+	auto_cert x509_cert *cert = NULL;
+	auto_buf struct buf pem = { 0 };
+	struct err e = { 0 };
+
+	if (pki_pair_load(m, "ca", false, &ca, &e) == 0 && ca.cert && ca.key)
+		cert = x509_issue(&r, key, ca.cert, ca.key, &e);
+	if (!cert)
+		return 1;
+	x509_cert_pem(cert, &pem);
+	return file_write_all(out, pem.data, pem.len) < 0;
+}
+
+/* NULL: this machine has no CA. */
+static x509_cert *signed_tls(const struct machine *m, x509_key *key)
+{
+	auto_buf struct buf pem = { 0 };
+	struct err unsigned_one = { 0 };
+	int pipes[2], status = 0;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return NULL;
+	pid = fork();
+	if (pid == 0)
+		_exit(sign_tls(m, key, pipes[1]));
+	(void)close(pipes[1]);
+	if (pid < 0 || file_read_fd(pipes[0], "the certificate", PKI_FILE_MAX, &pem, &unsigned_one) < 0)
+		buf_free(&pem);
+	(void)close(pipes[0]);
+	if (pid > 0)
+		(void)TEMP_FAILURE_RETRY(waitpid(pid, &status, 0));
+	return pem.len > 0 && status == 0 ? x509_cert_parse(&pem, "the certificate", &unsigned_one) : NULL;
+}
+
 int door_tls_make(const struct machine *m, struct door_tls *t, struct err *e)
 {
 	const struct x509_request r = { .cn = "enrolment", .server = true, .not_before = m->now, .not_after = m->now };
 
 	*t = (struct door_tls){ .key = x509_key_new(X509_ECDSA_P256, e) };
-	if (t->key)
+	if (!t->key)
+		return -1;
+	t->cert = signed_tls(m, t->key);
+	if (!t->cert)
 		t->cert = x509_issue(&r, t->key, NULL, NULL, e);
 	return t->cert ? 0 : -1;
 }

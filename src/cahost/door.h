@@ -10,7 +10,10 @@
 #include "enroll/seal.h"
 #include "enroll/token.h"
 
-/* What it shows in TLS: made at each start of the server, and proves nothing. */
+/*
+ * What it shows in TLS: made at each start of the server, and proves nothing. On a CA host the CA has signed it, with
+ * dates that are over, so that older versions hear that they are to be upgraded.
+ */
 struct door_tls {
 	x509_cert *cert;
 	x509_key *key;

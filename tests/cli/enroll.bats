@@ -393,6 +393,26 @@ status() {
 	ask n2
 }
 
+@test "a machine of an older version is told to upgrade, with a token and with a certificate" {
+	make_ca
+	start_server
+	# They check the CA and the host, not the dates, and send their request at once.
+	for how in "-psk_identity $(basename "$(stored)") -psk $(sed -n 's/^PSK=//p' "$(stored)")" \
+		"-CAfile $top/n1/etc/etcd/pki/ca.crt -verify_return_error -no_check_time -verify_ip $net.1"; do
+		# shellcheck disable=SC2086
+		{ printf '\x00\x00\x00\x0aVERSION=1\n' && sleep 1; } | timeout 20 openssl s_client -connect "$net.1:$port" \
+			-bind "$net.2:0" -tls1_3 -quiet $how 2>"$top/talk.log" | tr -d '\000' >"$top/answer"
+		cat "$top/answer" "$top/talk.log"
+		grep -q '^STATUS=refused' "$top/answer"
+		grep -q '^REPORTS=yes' "$top/answer"
+		grep -q '^HINT=.*upgrade etcd-cluster on this machine' "$top/answer"
+	done
+	# With its dates the certificate is worth nothing.
+	run openssl s_client -connect "$net.1:$port" -tls1_3 -CAfile "$top/n1/etc/etcd/pki/ca.crt" -verify_return_error </dev/null
+	[[ "$output" == *"certificate has expired"* ]]
+	grep -q "refused $net.2: its etcd-cluster is older" "$top/server.log"
+}
+
 @test "pending: no answer, clocks that differ; refused: MEMBERS that differ, no token" {
 	run -6 ask n2
 	[[ "$output" == *"no CA host answers"* ]]
