@@ -81,7 +81,7 @@ char *enroll_source(const struct sockaddr_storage *from)
 static int give_key(const struct client *c, const char *id, struct err *e)
 {
 	auto_token_entry struct token_entry t = { 0 };
-	struct door_key answer = { .found = false };
+	struct parser_key answer = { .found = false };
 	struct err why = { 0 };
 	int rc = token_store_find(c->m, id, &t, &why);
 	bool told;
@@ -95,7 +95,7 @@ static int give_key(const struct client *c, const char *id, struct err *e)
 	return told ? 0 : err_sys(e, ERR_FAIL, "cannot answer the process that parses its messages");
 }
 
-static int prove_token(struct client *c, const struct door_message *d, struct err *e)
+static int prove_token(struct client *c, const struct parser_message *d, struct err *e)
 {
 	int rc = token_store_find(c->m, d->id, &c->token, e);
 
@@ -122,7 +122,7 @@ static int check_cert(struct client *c, struct err *e)
 	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
 }
 
-static int prove_cert(struct client *c, const struct door_message *d, struct err *e)
+static int prove_cert(struct client *c, const struct parser_message *d, struct err *e)
 {
 	auto_free char *path = machine_pki_path(c->m, "ca", "crt");
 	auto_buf struct buf ca = { 0 };
@@ -142,10 +142,10 @@ static int prove_cert(struct client *c, const struct door_message *d, struct err
 /* Its request, once it has proved to be who may ask. Nothing in it is parsed before. */
 static int hear(struct client *c, long long deadline, struct err *e)
 {
-	auto_free struct door_message *d = xcalloc(1, sizeof(*d));
+	auto_free struct parser_message *d = xcalloc(1, sizeof(*d));
 	int rc;
 
-	for (int keys = 0; (rc = door_hear(c->parser, deadline, d, e)) > 0 && d->kind == DOOR_WANTS_KEY; keys++)
+	for (int keys = 0; (rc = parser_hear(c->parser, deadline, d, e)) > 0 && d->kind == PARSER_WANTS_KEY; keys++)
 		if (keys == KEYS_MAX || give_key(c, d->id, e) < 0)
 			return keys == KEYS_MAX ? err_set(e, ERR_VERIFY, "it offers too many tokens") : -1;
 	if (rc <= 0)
@@ -389,7 +389,7 @@ int enroll_sign(const struct machine *m, int parser, const uint8_t nonce[SEAL_NO
 	return c.q.name ? err_wrap(e, "as %s", c.q.name) : -1;
 }
 
-int enroll_serve(const struct machine *m, int fd, const struct door_tls *tls, const char *source, struct err *e)
+int enroll_serve(const struct machine *m, int fd, const struct parser_tls *tls, const char *source, struct err *e)
 {
 	struct jail_child child = { 0 };
 	uint8_t nonce[SEAL_NONCE];
@@ -399,11 +399,11 @@ int enroll_serve(const struct machine *m, int fd, const struct door_tls *tls, co
 	/* So few bytes never come short (getrandom(2)). */
 	must(getrandom(nonce, sizeof(nonce), 0) == (ssize_t)sizeof(nonce));
 	/* First: what this process reads later is not in the memory of the parser. */
-	if (door_start(fd, tls, nonce, &parser, &child, e) < 0)
+	if (parser_start(fd, tls, nonce, &parser, &child, e) < 0)
 		return -1;
 	rc = enroll_sign(m, parser, nonce, source, e);
 	(void)close(parser);
-	if (door_end(&child, &why) < 0 && rc == 0) {
+	if (parser_end(&child, &why) < 0 && rc == 0) {
 		*e = why;
 		if (e->class == ERR_VERIFY && forming_gathers(m))
 			report_refuse(m, source, e->msg);

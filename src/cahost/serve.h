@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One connection of the enrolment server: who is it, may it have that, sign, write down, answer. The bytes of the
- * connection are read by a jailed process (door.h); what it passes over counts only with a proof.
+ * connection are read by a jailed process (parser.h); what it passes over counts only with a proof.
  */
 #pragma once
 
 #include <sys/socket.h>
 
-#include "cahost/door.h"
+#include "cahost/parser.h"
 
 /* How long one client may take: until it has shown who it is, and for all of it. */
 #define ENROLL_SHAKE_SECONDS 5
@@ -20,7 +20,7 @@ char *enroll_source(const struct sockaddr_storage *from);
  * Serves the machine at `source` on the descriptor, which must not block. 0: it has its certificates, which is logged
  * here. -1: it has not, and why, in words for the log of this host; it was told if it is somebody who may know.
  */
-int enroll_serve(const struct machine *m, int fd, const struct door_tls *tls, const char *source,
+int enroll_serve(const struct machine *m, int fd, const struct parser_tls *tls, const char *source,
 		 struct err *e) MUST_CHECK;
 
 /*

@@ -43,7 +43,7 @@ struct note {
 struct server {
 	const struct machine_options *o;
 	int fd;
-	struct door_tls tls;
+	struct parser_tls tls;
 	int reports[2];
 	sigset_t open; /* the mask outside poll has these signals blocked */
 	struct place places[PLACES];
@@ -272,7 +272,7 @@ static int make_tls(struct server *s, struct err *e)
 	int rc = machine_open(&m, s->o, e);
 
 	if (rc == 0)
-		rc = door_tls_make(&m, &s->tls, e);
+		rc = parser_tls_make(&m, &s->tls, e);
 	machine_free(&m);
 	return rc;
 }
@@ -304,7 +304,7 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 	read_reports(&s);
 	tick(&s, true);
 	strv_free(s.on_file);
-	door_tls_free(&s.tls);
+	parser_tls_free(&s.tls);
 	return 0;
 }
 

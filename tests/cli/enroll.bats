@@ -22,7 +22,7 @@ setup() {
 }
 
 teardown() {
-	close_door
+	close_server
 }
 
 # configure MACHINE [LINE…]: in addition to the lines that all machines have.
@@ -68,7 +68,7 @@ false_server() {
 	return 1
 }
 
-close_door() {
+close_server() {
 	[ -z "${server-}" ] || { kill "$server" && wait "$server"; } || true
 	server=
 }
@@ -157,7 +157,7 @@ refusals() {
 	make_ca
 	start_server
 	ask n2
-	close_door
+	close_server
 	unset ETCD_CLUSTER_NOW
 	run ! openssl x509 -in "$top/n2/etc/etcd/pki/peer.crt" -noout -checkend 0
 	"$lib/certify" "$top/n1"
@@ -166,7 +166,7 @@ refusals() {
 	start_server
 	run -6 ask n2
 	[[ "$output" == *"cannot ask a quorum"*"token new --recovery --name n2 --address $net.2"* ]]
-	close_door
+	close_server
 	rm "$top/n1/etc/etcd/member-id"
 	cp "$top/n2/etc/etcd/pki/peer.key" "$top/before"
 	start_server
@@ -256,19 +256,19 @@ refusals() {
 		false_server "$top/$pem.pem"
 		run -4 ask n2
 		[[ "$output" == *"does not know this token"* ]]
-		close_door
+		close_server
 		[ ! -s "$top/heard" ]
 	done
 	# A machine with certificates connects only to a server of its own CA.
 	start_server
 	ask n2
-	close_door
+	close_server
 	rm "$top/n2/etc/etcd/enroll-token"
 	false_server "$top/own.pem"
 	run ask n2
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"older than the one of this machine"* ]]
-	close_door
+	close_server
 	[ ! -s "$top/heard" ]
 }
 
@@ -276,7 +276,7 @@ refusals() {
 	make_ca
 	start_server
 	ask n2
-	close_door
+	close_server
 	# Who has the token poses as the CA host, with a CA of its own.
 	token=$(openssl rand -hex 20).$("$ETCD_CLUSTER" --root "$top/n1" ca show --json | jq -r .spki_sha256 | cut -c -32)
 	rm -rf "$top"/n1/etc/etcd/{pki,enroll,member-id} "$top"/n2/etc/etcd/pki
@@ -304,7 +304,7 @@ refusals() {
 		[ -z "$output" ]
 	done
 	grep -q "refused $net.2: .*its certificate is not one of the CA that is known here" "$top/server.log"
-	grep -q "refused $net.2 2 more times: .*not one of a member" <(close_door && cat "$top/server.log")
+	grep -q "refused $net.2 2 more times: .*not one of a member" <(close_server && cat "$top/server.log")
 	start_server
 	# A certificate of a member without its key.
 	cp "$top/good/etc/etcd/pki/peer.crt" "$top/n2/etc/etcd/pki/"
@@ -349,7 +349,7 @@ refusals() {
 	[ $((after - before)) -le 64 ]
 	ask n3
 	[ "$(wc -l <"$top/server.log")" -le 30 ]
-	close_door
+	close_server
 	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 

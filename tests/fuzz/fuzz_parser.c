@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cahost/door, cahost/ask: what jailed processes tell the signer. A byte says what the rest is: 'd' the beginning of a
- * message of the parser, 's' a message of an enrolment with its proof, 'c' a certificate, else what the child that asks
- * DNS and etcd tells. No certificate is taken for one of a CA that is not there; what was told can be told again.
+ * cahost/parser, cahost/ask: what jailed processes tell the signer. A byte says what the rest is: 'p' the beginning of
+ * a message of the parser, 's' a message of an enrolment with its proof, 'c' a certificate, else what the child that
+ * asks DNS and etcd tells. No certificate is taken for one of a CA that is not there; what was told can be told again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 
 #include "base/clock.h"
 #include "cahost/ask.h"
-#include "cahost/door.h"
+#include "cahost/parser.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void door(const uint8_t *data, size_t size)
+static void message(const uint8_t *data, size_t size)
 {
-	auto_free struct door_message *m = xcalloc(1, sizeof(*m)), *got = xcalloc(1, sizeof(*got));
+	auto_free struct parser_message *m = xcalloc(1, sizeof(*m)), *got = xcalloc(1, sizeof(*got));
 	struct err e = { 0 };
 	int pair[2];
 
@@ -27,7 +27,7 @@ static void door(const uint8_t *data, size_t size)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
 	    send(pair[0], m, sizeof(*m) - (size % 64 == 63), MSG_DONTWAIT) < 0)
 		abort();
-	if (door_hear(pair[1], clock_ms() + 1000, got, &e) > 0 &&
+	if (parser_hear(pair[1], clock_ms() + 1000, got, &e) > 0 &&
 	    (size % 64 == 63 || got->body_len > sizeof(got->body) || got->seal.cert_len > sizeof(got->seal.cert) ||
 	     strlen(got->seal.proof) >= sizeof(got->seal.proof) || (got->id[0] && !token_is_id(got->id))))
 		abort();
@@ -91,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	switch (data[0]) {
-	case 'd':
-		door(data + 1, size - 1);
+	case 'p':
+		message(data + 1, size - 1);
 		break;
 	case 's':
 		seal(data + 1, size - 1);

@@ -32,7 +32,7 @@ static int store(const struct machine *m, const struct token *t, bool proves)
 }
 
 /* A CA host with two tokens. */
-static int door_setup(void **state)
+static int parser_setup(void **state)
 {
 	struct machine *m = xcalloc(1, sizeof(*m));
 
@@ -64,15 +64,15 @@ static void ask_for(const struct machine *m, const char *name, const char *addre
 }
 
 /* A message of a parser: the body with a proof by this secret over this nonce. */
-static struct door_message *message_of(const char *id, enum seal_side side, const uint8_t *secret,
-				       const uint8_t over[SEAL_NONCE], const struct buf *body)
+static struct parser_message *message_of(const char *id, enum seal_side side, const uint8_t *secret,
+					 const uint8_t over[SEAL_NONCE], const struct buf *body)
 {
 	const struct seal_with with = { .secret = secret };
-	struct door_message *d = xcalloc(1, sizeof(*d));
+	struct parser_message *d = xcalloc(1, sizeof(*d));
 	auto_buf struct buf text = { 0 }, again = { 0 };
 
 	assert_ok(seal_put(side, over, secret ? &with : NULL, body, &text, e));
-	d->kind = DOOR_REQUEST;
+	d->kind = PARSER_REQUEST;
 	(void)snprintf(d->id, sizeof(d->id), "%s", id);
 	assert_ok(seal_get(&text, &d->seal, &again, e));
 	d->body_len = (uint32_t)body->len;
@@ -115,7 +115,7 @@ static struct outcome say(const struct machine *m, const char *source, const voi
 #define auto_outcome cleanup(outcome_free)
 
 /* Refused with that reason, without a certificate, and without a proof that others would believe. */
-static void assert_refused(const struct machine *m, const char *source, const struct door_message *d, const char *why)
+static void assert_refused(const struct machine *m, const char *source, const struct parser_message *d, const char *why)
 {
 	auto_outcome struct outcome o = say(m, source, d, sizeof(*d), 1);
 
@@ -132,7 +132,7 @@ static void an_honest_request_is_answered_with_a_proof(void **state)
 {
 	const struct machine *m = *state;
 	auto_buf struct buf body = { 0 }, text = { 0 };
-	auto_free struct door_message *d = NULL;
+	auto_free struct parser_message *d = NULL;
 	struct seal s;
 
 	ask_for(m, "n2", "10.0.0.2", &body);
@@ -156,7 +156,7 @@ static void the_source_is_that_of_the_connection(void **state)
 {
 	const struct machine *m = *state;
 	auto_buf struct buf body = { 0 };
-	auto_free struct door_message *d = NULL;
+	auto_free struct parser_message *d = NULL;
 
 	ask_for(m, "n2", "10.0.0.2", &body);
 	d = message_of(token.id, SEAL_REQUEST, token.proof, nonce, &body);
@@ -188,13 +188,13 @@ static void what_nobody_proved_is_refused(void **state)
 
 	ask_for(m, "n2", "10.0.0.2", &body);
 	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
-		auto_free struct door_message *d =
+		auto_free struct parser_message *d =
 			message_of(tries[i].id, tries[i].side, tries[i].secret, tries[i].over, &body);
 
 		assert_refused(m, "10.0.0.2", d, why);
 	}
 	/* Another name in a request that was proved; and a text that no parser of ours has seen before its proof. */
-	auto_free struct door_message *d = message_of(token.id, SEAL_REQUEST, token.proof, nonce, &body);
+	auto_free struct parser_message *d = message_of(token.id, SEAL_REQUEST, token.proof, nonce, &body);
 	char *name = memmem(d->body, d->body_len, "NAME=n2", 7);
 
 	name[6] = '3';
@@ -209,7 +209,7 @@ static void a_token_of_an_older_version_is_to_be_made_anew(void **state)
 {
 	const struct machine *m = *state;
 	auto_buf struct buf body = { 0 };
-	auto_free struct door_message *d = NULL;
+	auto_free struct parser_message *d = NULL;
 	const uint8_t zeros[SEAL_KEY] = { 0 };
 
 	assert_int_equal(store(m, &token, false), 0);
@@ -227,10 +227,10 @@ static x509_cert *peer_of(x509_key **key)
 	return x509_cert_read(cert, &none);
 }
 
-static struct door_message *by_pair(const struct seal_with *with, const uint8_t over[SEAL_NONCE],
-				    const struct buf *body)
+static struct parser_message *by_pair(const struct seal_with *with, const uint8_t over[SEAL_NONCE],
+				      const struct buf *body)
 {
-	auto_free struct door_message *none = message_of("", SEAL_REQUEST, NULL, over, body);
+	auto_free struct parser_message *none = message_of("", SEAL_REQUEST, NULL, over, body);
 	auto_buf struct buf text = { 0 }, again = { 0 };
 
 	assert_ok(seal_put(SEAL_REQUEST, over, with, body, &text, e));
@@ -253,7 +253,7 @@ static void a_certificate_counts_with_its_ca_and_its_key(void **state)
 	{
 		/* Proved, and answered by the server's own certificate; what is on record is another matter. */
 		const struct seal_with with = { .key = key, .cert = cert };
-		auto_free struct door_message *d = by_pair(&with, nonce, &body);
+		auto_free struct parser_message *d = by_pair(&with, nonce, &body);
 		auto_outcome struct outcome o = say(m, "10.0.0.2", d, sizeof(*d), 1);
 		auto_buf struct buf text = { 0 }, ca = { 0 };
 		auto_free char *ca_path = root_path("/etc/etcd/pki/ca.crt");
@@ -280,10 +280,10 @@ static void a_certificate_counts_with_its_ca_and_its_key(void **state)
 	{
 		const struct seal_with with[] = { { .key = foreign, .cert = false_cert },
 						  { .key = foreign, .cert = cert } };
-		auto_free struct door_message *self = by_pair(&with[0], nonce, &body),
-					      *stolen = by_pair(&with[1], nonce, &body),
-					      *old = by_pair(&(struct seal_with){ .key = key, .cert = cert }, old_nonce,
-							     &body);
+		auto_free struct parser_message *self = by_pair(&with[0], nonce, &body),
+						*stolen = by_pair(&with[1], nonce, &body),
+						*old = by_pair(&(struct seal_with){ .key = key, .cert = cert },
+							       old_nonce, &body);
 
 		assert_refused(m, "10.0.0.2", self, "not one of the CA that is known here");
 		assert_refused(m, "10.0.0.2", stolen, "does not prove that it has the key of its certificate");
@@ -296,12 +296,12 @@ static void a_message_out_of_form_is_refused(void **state)
 	static const char why[] = "passed on something else";
 	const struct machine *m = *state;
 	auto_buf struct buf body = { 0 };
-	auto_free struct door_message *good = NULL;
+	auto_free struct parser_message *good = NULL;
 
 	ask_for(m, "n2", "10.0.0.2", &body);
 	good = message_of(token.id, SEAL_REQUEST, token.proof, nonce, &body);
 	for (int i = 0; i < 8; i++) {
-		auto_free struct door_message *d = xcalloc(1, sizeof(*d));
+		auto_free struct parser_message *d = xcalloc(1, sizeof(*d));
 
 		memcpy(d, good, sizeof(*d));
 		switch (i) {
@@ -327,7 +327,7 @@ static void a_message_out_of_form_is_refused(void **state)
 			memcpy(d->id, "../../../../etc/", TOKEN_ID_HEX);
 			break;
 		default:
-			d->kind = DOOR_WANTS_KEY;
+			d->kind = PARSER_WANTS_KEY;
 			d->id[0] = '\0';
 			break;
 		}
@@ -351,10 +351,10 @@ static void a_message_out_of_form_is_refused(void **state)
 static void the_parser_gets_keys_of_tls_and_not_many(void **state)
 {
 	const struct machine *m = *state;
-	auto_free struct door_message *d = xcalloc(1, sizeof(*d));
-	struct door_key key;
+	auto_free struct parser_message *d = xcalloc(1, sizeof(*d));
+	struct parser_key key;
 
-	d->kind = DOOR_WANTS_KEY;
+	d->kind = PARSER_WANTS_KEY;
 	memcpy(d->id, token.id, sizeof(d->id));
 	auto_outcome struct outcome one = say(m, "10.0.0.2", d, sizeof(*d), 1);
 
@@ -374,20 +374,20 @@ static void the_parser_gets_keys_of_tls_and_not_many(void **state)
 	assert_false(key.found);
 }
 
-#define WITH_DOOR(f) cmocka_unit_test_setup_teardown(f, door_setup, machine_teardown)
+#define WITH_PARSER(f) cmocka_unit_test_setup_teardown(f, parser_setup, machine_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_DOOR(an_honest_request_is_answered_with_a_proof),
-		WITH_DOOR(the_source_is_that_of_the_connection),
-		WITH_DOOR(what_nobody_proved_is_refused),
-		WITH_DOOR(a_token_of_an_older_version_is_to_be_made_anew),
-		WITH_DOOR(a_certificate_counts_with_its_ca_and_its_key),
-		WITH_DOOR(a_message_out_of_form_is_refused),
-		WITH_DOOR(the_parser_gets_keys_of_tls_and_not_many),
+		WITH_PARSER(an_honest_request_is_answered_with_a_proof),
+		WITH_PARSER(the_source_is_that_of_the_connection),
+		WITH_PARSER(what_nobody_proved_is_refused),
+		WITH_PARSER(a_token_of_an_older_version_is_to_be_made_anew),
+		WITH_PARSER(a_certificate_counts_with_its_ca_and_its_key),
+		WITH_PARSER(a_message_out_of_form_is_refused),
+		WITH_PARSER(the_parser_gets_keys_of_tls_and_not_many),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
-	return cmocka_run_group_tests_name("door", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("parser", tests, NULL, NULL);
 }

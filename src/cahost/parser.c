@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cahost/door.h"
+#include "cahost/parser.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +25,7 @@
  */
 #define EXPIRED (24L * 3600)
 
-void door_tls_free(struct door_tls *t)
+void parser_tls_free(struct parser_tls *t)
 {
 	x509_cert_free_ptr(&t->cert);
 	x509_key_free_ptr(&t->key);
@@ -76,11 +76,11 @@ static x509_cert *signed_tls(const struct machine *m, x509_key *key)
 	return pem.len > 0 && status == 0 ? x509_cert_parse(&pem, "the certificate", &unsigned_one) : NULL;
 }
 
-int door_tls_make(const struct machine *m, struct door_tls *t, struct err *e)
+int parser_tls_make(const struct machine *m, struct parser_tls *t, struct err *e)
 {
 	const struct x509_request r = { .cn = "enrolment", .server = true, .not_before = m->now, .not_after = m->now };
 
-	*t = (struct door_tls){ .key = x509_key_new(X509_ECDSA_P256, e) };
+	*t = (struct parser_tls){ .key = x509_key_new(X509_ECDSA_P256, e) };
 	if (!t->key)
 		return -1;
 	t->cert = signed_tls(m, t->key);
@@ -93,14 +93,14 @@ int door_tls_make(const struct machine *m, struct door_tls *t, struct err *e)
 
 struct parser {
 	int connection, signer;
-	const struct door_tls *tls;
+	const struct parser_tls *tls;
 	const uint8_t *nonce;
-	struct door_message message; /* what it passes over */
+	struct parser_message message; /* what it passes over */
 };
 
-static bool tell(struct parser *p, enum door_kind kind)
+static bool tell(struct parser *p, enum parser_kind kind)
 {
-	struct door_message *m = &p->message;
+	struct parser_message *m = &p->message;
 
 	m->kind = kind;
 	return TEMP_FAILURE_RETRY(write(p->signer, m, sizeof(*m))) == (ssize_t)sizeof(*m);
@@ -109,12 +109,12 @@ static bool tell(struct parser *p, enum door_kind kind)
 static bool find_key(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
 {
 	struct parser *p = arg;
-	struct door_key answer = { .found = false };
+	struct parser_key answer = { .found = false };
 
 	if (!token_is_id(id))
 		return false;
 	memcpy(p->message.id, id, TOKEN_ID_HEX);
-	if (!tell(p, DOOR_WANTS_KEY) ||
+	if (!tell(p, PARSER_WANTS_KEY) ||
 	    TEMP_FAILURE_RETRY(read(p->signer, &answer, sizeof(answer))) != (ssize_t)sizeof(answer))
 		return false;
 	memcpy(key, answer.key, sizeof(answer.key));
@@ -146,7 +146,7 @@ static int pass(struct parser *p, struct channel *c, long long deadline, struct 
 	(void)snprintf(p->message.id, sizeof(p->message.id), "%s", channel_id(c) ? channel_id(c) : "");
 	p->message.body_len = (uint32_t)body.len;
 	memcpy(p->message.body, buf_str(&body), body.len);
-	if (!tell(p, DOOR_REQUEST))
+	if (!tell(p, PARSER_REQUEST))
 		return err_sys(e, ERR_FAIL, "cannot pass a request on");
 	n = TEMP_FAILURE_RETRY(read(p->signer, answer, CHANNEL_MESSAGE_MAX));
 	if (n <= 0)
@@ -172,8 +172,8 @@ static int parse(void *arg, void *result, struct err *e)
 
 /* --- The signer's side. */
 
-int door_start(int connection, const struct door_tls *tls, const uint8_t nonce[SEAL_NONCE], int *fd,
-	       struct jail_child *child, struct err *e)
+int parser_start(int connection, const struct parser_tls *tls, const uint8_t nonce[SEAL_NONCE], int *fd,
+		 struct jail_child *child, struct err *e)
 {
 	auto_free struct parser *p = xcalloc(1, sizeof(*p));
 	struct jail jail = { .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
@@ -192,15 +192,15 @@ int door_start(int connection, const struct door_tls *tls, const uint8_t nonce[S
 	return rc;
 }
 
-static bool is_sound(const struct door_message *m)
+static bool is_sound(const struct parser_message *m)
 {
-	if (m->kind > DOOR_REQUEST || m->body_len > sizeof(m->body) || m->seal.cert_len > sizeof(m->seal.cert) ||
+	if (m->kind > PARSER_REQUEST || m->body_len > sizeof(m->body) || m->seal.cert_len > sizeof(m->seal.cert) ||
 	    !memchr(m->id, '\0', sizeof(m->id)) || !memchr(m->seal.proof, '\0', sizeof(m->seal.proof)))
 		return false;
-	return token_is_id(m->id) || (m->kind == DOOR_REQUEST && m->id[0] == '\0');
+	return token_is_id(m->id) || (m->kind == PARSER_REQUEST && m->id[0] == '\0');
 }
 
-int door_hear(int fd, long long deadline, struct door_message *message, struct err *e)
+int parser_hear(int fd, long long deadline, struct parser_message *message, struct err *e)
 {
 	ssize_t n;
 
@@ -214,7 +214,7 @@ int door_hear(int fd, long long deadline, struct door_message *message, struct e
 	return err_set(e, ERR_VERIFY, "the process that parses its messages passed on something else");
 }
 
-int door_end(struct jail_child *child, struct err *e)
+int parser_end(struct jail_child *child, struct err *e)
 {
 	return jail_finish(child, NULL, e);
 }
