@@ -324,6 +324,9 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 				     .time = base && !confirmed ? base->time : f->now };
 	if (f->token ? f->token->from : base ? base->from : NULL)
 		r->from = xstrdup(f->token ? f->token->from : base->from);
+	strv_add_all(&r->addresses, enroll_rules_addresses(f));
+	for (char **a = f->token ? f->token->addresses : NULL; a && *a; a++)
+		strv_add_once(&r->addresses, *a);
 	strv_add_all(&r->sans, base ? base->sans : NULL);
 	for (char **san = f->token ? f->token->sans : NULL; san && *san; san++)
 		strv_add_once(&r->sans, *san);

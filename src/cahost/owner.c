@@ -118,6 +118,13 @@ static void add_address(struct enroll_owner *o, const char *address, char *const
 	o->unknown = o->unknown || (!ips && !recorded);
 }
 
+/* ADDRESSES are literals. The first of the texts stays ADDRESS. */
+static void add_further(struct enroll_owner *o, char *const *addresses)
+{
+	strv_add_all(&o->texts, addresses);
+	strv_add_all(&o->ips, addresses);
+}
+
 /* What the record of that name has for that address. */
 static char *const *recorded_of(const struct enroll_records *records, const char *name, const char *address)
 {
@@ -130,7 +137,10 @@ static char *const *recorded_of(const struct enroll_records *records, const char
 void enroll_owners_here(const struct config *conf, const struct enroll_records *records,
 			const struct enroll_lookups *looked_up, struct enroll_owners *out)
 {
-	add_address(add_owner(out, ENROLL_HOST, conf->name), conf->address, NULL, looked_up);
+	struct enroll_owner *host = add_owner(out, ENROLL_HOST, conf->name);
+
+	add_address(host, conf->address, NULL, looked_up);
+	add_further(host, conf->addresses);
 	for (const struct config_member *c = conf->members; c < conf->members + conf->n_members; c++)
 		if (strcmp(c->name, conf->name) != 0)
 			add_address(add_owner(out, ENROLL_MEMBERS, c->name), c->address,
@@ -140,6 +150,7 @@ void enroll_owners_here(const struct config *conf, const struct enroll_records *
 
 		o->since = r->since;
 		add_address(o, r->address, r->resolved, looked_up);
+		add_further(o, r->addresses);
 		strv_add_all(&o->texts, r->sans);
 	}
 }
@@ -184,6 +195,9 @@ const char *enroll_overlap(const struct enroll_question *q, char *const *address
 	for (; addresses && *addresses; addresses++)
 		if (enroll_has(o->ips, *addresses))
 			return *addresses;
+	for (char *const *a = q->addresses; a && *a; a++)
+		if (enroll_same(*a, o->name) || enroll_has(o->texts, *a) || enroll_has(o->ips, *a))
+			return *a;
 	for (char *const *san = q->sans; san && *san; san++)
 		if (!enroll_has(shared, *san) &&
 		    (enroll_same(*san, o->name) || enroll_has(o->texts, *san) || enroll_has(o->ips, *san)))

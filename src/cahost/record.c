@@ -37,6 +37,7 @@ void enroll_record_free(struct enroll_record *r)
 {
 	free(r->name);
 	free(r->address);
+	strv_free(r->addresses);
 	strv_free(r->sans);
 	free(r->from);
 	strv_free(r->resolved);
@@ -121,6 +122,7 @@ static bool parse_record(const struct keyfile *k, const char *name, struct enrol
 {
 	r->name = keyfile_text(k, "NAME");
 	r->address = keyfile_text(k, "ADDRESS");
+	r->addresses = words_of(k, "ADDRESSES");
 	r->sans = words_of(k, "SANS");
 	r->from = keyfile_copy(k, "FROM");
 	r->resolved = words_of(k, "RESOLVED");
@@ -271,10 +273,10 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 
 	buf_puts(&text, "# A machine that got its certificates from this one.\n");
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
-	    put_words(&text, "SANS", r->sans, e) < 0 || keyfile_put(&text, "FROM", r->from, e) < 0 ||
-	    put_words(&text, "RESOLVED", r->resolved, e) < 0 || keyfile_put(&text, "KEY", r->key, e) < 0 ||
-	    keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 || put_grants(&text, &r->grants, e) < 0 ||
-	    visits_put(&r->visits, &text, e) < 0)
+	    put_words(&text, "ADDRESSES", r->addresses, e) < 0 || put_words(&text, "SANS", r->sans, e) < 0 ||
+	    keyfile_put(&text, "FROM", r->from, e) < 0 || put_words(&text, "RESOLVED", r->resolved, e) < 0 ||
+	    keyfile_put(&text, "KEY", r->key, e) < 0 || keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 ||
+	    put_grants(&text, &r->grants, e) < 0 || visits_put(&r->visits, &text, e) < 0)
 		return -1;
 	put_id(&text, "CLUSTER", r->cluster);
 	put_id(&text, "MEMBER", r->member);

@@ -30,6 +30,7 @@ void enroll_grants_join(struct enroll_grants *g, const struct enroll_grants *mor
 
 struct enroll_record {
 	char *name, *address;
+	char **addresses;	  /* strv of IP literals: its further ones, that a token gave it; NULL: none */
 	char **sans;		  /* strv: further names that a token gave it; NULL: none */
 	char *from;		  /* IP literal that it connects from, by its token; NULL: its address */
 	char **resolved;	  /* strv of IP literals: what ADDRESS stood for last; NULL: not known */

@@ -66,11 +66,6 @@ static int check_cluster(const struct enroll_question *q, const struct enroll_fa
 
 /* --- Whose word there is for a name and an address. */
 
-const struct enroll_record *enroll_rules_base(const struct enroll_facts *f)
-{
-	return f->own && strcmp(f->own->key, f->key) == 0 ? f->own : NULL;
-}
-
 /* The hint of a refusal that only a token for this very machine helps against. */
 static int need_token(const struct enroll_question *q, struct err *e)
 {
@@ -89,14 +84,11 @@ static bool is_ordered(const struct enroll_question *q, const struct enroll_fact
 	       (mine && enroll_same(mine->address, q->address));
 }
 
-/* The machine has this name and address by its record, or a token that names it gives it what the former one had. */
 static bool is_recorded(const struct enroll_question *q, const struct enroll_facts *f)
 {
-	const struct enroll_record *base = enroll_rules_base(f);
+	const struct enroll_record *r = enroll_rules_given(f);
 
-	if (!base && f->token && f->token->name)
-		base = f->record;
-	return base && enroll_same(base->address, q->address);
+	return r && enroll_same(r->address, q->address);
 }
 
 /* Only the connection says so; a name could be anybody's. */
@@ -130,23 +122,6 @@ static int check_members(const struct enroll_question *q, const struct enroll_fa
 		(void)err_set(e, ERR_VERIFY, "%s=%s is not what MEMBERS on the CA host says: %s=%s", q->name,
 			      q->address, c->name, c->address);
 		return err_hint(e, "correct NAME and ADDRESS here, or MEMBERS there");
-	}
-	return 0;
-}
-
-/* Further names are for the server certificate only: those that all have, and those that a token gave this machine. */
-static int check_sans(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
-{
-	const struct enroll_record *base = enroll_rules_base(f);
-
-	for (char *const *san = q->sans; san && *san; san++) {
-		if (enroll_same(*san, q->name) || enroll_same(*san, q->address) ||
-		    enroll_has(f->conf->extra_sans, *san) || (f->token && enroll_has(f->token->sans, *san)) ||
-		    (base && enroll_has(base->sans, *san)))
-			continue;
-		(void)err_set(e, ERR_VERIFY, "%s is not among the EXTRA_SANS of the CA host", *san);
-		return err_hint(e, "add it there; or on the CA host: etcd-cluster token new --name %s --san %s",
-				q->name, *san);
 	}
 	return 0;
 }
@@ -480,7 +455,7 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 	rc = f->token ? judge_token(q, f, e) : judge_cert(q, f, e);
 	if (rc < 0 || (f->token && check_token_names(q, f, e) < 0))
 		return -1;
-	return check_sans(q, f, e) < 0 ? -1 : rc;
+	return enroll_rules_further(q, f, e) < 0 ? -1 : rc;
 }
 
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)

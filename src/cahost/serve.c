@@ -215,7 +215,7 @@ static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 		const struct pki_profile *p = pki_profile(i);
 		cleanup(x509_info_free) struct x509_info info = { 0 };
 		auto_cert x509_cert *cert = NULL;
-		auto_want struct pki_want want = pki_want(c->q.name, c->q.address, c->q.sans, p);
+		auto_want struct pki_want want = pki_want(c->q.name, c->q.address, c->q.addresses, c->q.sans, p);
 
 		if (!c->keys[i])
 			continue;

@@ -54,6 +54,24 @@ static int check_active(const struct machine *m, struct err *e)
 	return -1;
 }
 
+static int check_addresses(const struct config *c, const struct token_order *o, struct err *e)
+{
+	if (!o->name || !o->address) {
+		(void)err_set(e, ERR_CONFIG, "--addresses needs --name and --address");
+		return err_hint(e, "etcd-cluster token new --addresses LIST --name NAME --address ADDRESS");
+	}
+	for (char **a = o->addresses; *a; a++) {
+		const char *why = config_is_ip(*a) ? config_check_address(*a) : "is not an IP address";
+
+		for (size_t i = 0; i < c->n_members && !why; i++)
+			why = strcmp(c->members[i].address, *a) == 0 ? "is the ADDRESS of one of MEMBERS" : NULL;
+		if (why || strcmp(*a, c->address) == 0 || strv_has(c->addresses, *a) || strv_has(c->extra_sans, *a))
+			return err_set(e, ERR_CONFIG, "--addresses: %s %s", *a,
+				       why ? why : "is not an address of that machine alone");
+	}
+	return 0;
+}
+
 /* enroll_rules would never accept such a token. */
 static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
 {
@@ -78,6 +96,8 @@ static int check_order(const struct machine *m, const struct token_order *o, str
 		return err_hint(e, "etcd-cluster token new --%s --name NAME --address ADDRESS",
 				o->from ? "from IP" : "recovery");
 	}
+	if (o->addresses && check_addresses(c, o, e) < 0)
+		return -1;
 	if (o->name && o->uses != 1)
 		return err_set(e, ERR_CONFIG, "--name and --uses do not go together: one name is one machine");
 	if ((o->name && strcmp(o->name, c->name) == 0) || (o->address && strcmp(o->address, c->address) == 0))
@@ -122,6 +142,7 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 				   .name = order->name ? xstrdup(order->name) : NULL,
 				   .address = order->address ? xstrdup(order->address) : NULL,
 				   .from = order->from ? xstrdup(order->from) : NULL };
+	strv_add_all(&t->addresses, order->addresses);
 	strv_add_all(&t->sans, order->sans);
 	text[0] = '\0';
 	if (check_ca_host(m, e) < 0 || check_active(m, e) < 0 || check_reach(m, order, e) < 0 ||

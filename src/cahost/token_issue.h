@@ -11,6 +11,7 @@
 struct token_order {
 	const char *name, *address; /* of the only machine that may use it, or NULL */
 	const char *from;	    /* what it connects from, behind NAT; needs name and address */
+	char **addresses;	    /* strv of further ones, or NULL; need name and address */
 	char **sans;		    /* strv or NULL */
 	unsigned int uses, hours;
 	bool recovery; /* it is good without a quorum, too; needs name and address */

@@ -19,6 +19,7 @@ void token_entry_free(struct token_entry *t)
 	free(t->name);
 	free(t->address);
 	free(t->from);
+	strv_free(t->addresses);
 	strv_free(t->sans);
 	for (size_t i = 0; i < t->n_used; i++) {
 		free(t->used[i].name);
@@ -101,7 +102,7 @@ static bool parse_use(struct token_entry *t, const char *value)
 static bool parse(const struct keyfile *k, struct token_entry *t)
 {
 	const char *psk = keyfile_get(k, "PSK"), *proof = keyfile_get(k, "PROOF"), *number = keyfile_get(k, "USES"),
-		   *sans = keyfile_get(k, "SANS");
+		   *sans = keyfile_get(k, "SANS"), *addresses = keyfile_get(k, "ADDRESSES");
 	uint64_t uses;
 
 	if (!psk || !text_unhex(psk, t->token.psk, sizeof(t->token.psk)) || !keyfile_time(k, "MADE", &t->made) ||
@@ -114,6 +115,7 @@ static bool parse(const struct keyfile *k, struct token_entry *t)
 	t->name = keyfile_copy(k, "NAME");
 	t->address = keyfile_copy(k, "ADDRESS");
 	t->from = keyfile_copy(k, "FROM");
+	t->addresses = addresses ? text_split(addresses, BLANKS) : NULL;
 	t->sans = sans ? text_split(sans, BLANKS) : NULL;
 	for (size_t i = 0; i < k->n; i++)
 		if (text_starts(k->entries[i].key, "USED_") && !parse_use(t, k->entries[i].value))
@@ -141,6 +143,7 @@ int token_store_find(const struct machine *m, const char *id, struct token_entry
 static int render(const struct token_entry *t, struct buf *text, struct err *e)
 {
 	auto_free char *sans = t->sans ? strv_join(t->sans, " ") : NULL;
+	auto_free char *addresses = t->addresses ? strv_join(t->addresses, " ") : NULL;
 	char psk[2 * TOKEN_PSK + 1], proof[2 * TOKEN_PSK + 1];
 
 	buf_puts(text, "# An enrolment token; etcd-cluster token list shows it, token revoke removes it.\n");
@@ -155,7 +158,8 @@ static int render(const struct token_entry *t, struct buf *text, struct err *e)
 	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "RECOVERY", t->recovery ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
-	    keyfile_put(text, "FROM", t->from, e) < 0 || keyfile_put(text, "SANS", sans, e) < 0)
+	    keyfile_put(text, "ADDRESSES", addresses, e) < 0 || keyfile_put(text, "FROM", t->from, e) < 0 ||
+	    keyfile_put(text, "SANS", sans, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_used; i++) {
 		auto_free char *key = xasprintf("USED_%zu", i + 1);

@@ -26,6 +26,7 @@ struct token_entry {
 	char *name;	   /* for this one only, or NULL */
 	char *address;	   /* for this one only, or NULL */
 	char *from;	   /* IP literal that it connects from, in place of address; or NULL */
+	char **addresses;  /* IP literals that it has beside address; strv or NULL */
 	char **sans;	   /* that it may have beside EXTRA_SANS; strv or NULL */
 	struct token_use *used;
 	size_t n_used;

@@ -23,9 +23,11 @@ static char *whom(const struct token_entry *t)
 static int make(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
+	auto_strv char **addresses = a->addresses ? text_split(a->addresses, BLANKS ",") : NULL;
 	struct token_order order = { .name = a->name,
 				     .address = a->address,
 				     .from = a->from,
+				     .addresses = addresses,
 				     .sans = sans,
 				     .uses = 1,
 				     .hours = DEFAULT_HOURS,
@@ -66,6 +68,7 @@ static void list_json(const struct token_list *list, time_t now)
 		json_text(o, "name", t->name);
 		json_text(o, "address", t->address);
 		json_text(o, "from", t->from);
+		json_texts(o, "addresses", t->addresses);
 		json_texts(o, "sans", t->sans);
 		json_flag(o, "recovery", t->recovery);
 		used = json_array_in(o, "used");
@@ -115,6 +118,8 @@ static const struct cmd_verb verb_new = {
 	.options = CMD_OPTIONS(
 		CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine with this name may use it."),
 		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine with this address may use it."),
+		CMD_VALUE("addresses", "LIST", CMD_TEXT, addresses,
+			  "Its ADDRESSES: further IP addresses. Needs --name and --address."),
 		CMD_VALUE("from", "IP", CMD_TEXT, from,
 			  "It connects from this address, as behind NAT. Needs --name and --address."),
 		CMD_OPTION_SAN,

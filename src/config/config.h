@@ -23,6 +23,7 @@ struct config {
 	enum role role;
 	char *name;    /* lower-case, a valid DNS label sequence */
 	char *address; /* IPv4, IPv6 (no brackets) or DNS name, as others dial it; 127.0.0.1 for ROLE=single without one */
+	char **addresses; /* ADDRESSES: strv of further IPs of this machine, of the form of address; or NULL */
 	struct config_member *members;
 	size_t n_members;
 	char *cluster_token;

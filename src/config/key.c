@@ -125,6 +125,12 @@ static int set_addresses(const struct key *k, struct config *c, const struct con
 	return 0;
 }
 
+/* etcd binds to these, and their owner is compared with others': neither can depend on DNS. */
+static const char *check_own_ip(const char *s)
+{
+	return config_is_ip(s) ? config_check_address(s) : "is not an IP address";
+}
+
 static int set_role(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
 	(void)k;
@@ -297,6 +303,7 @@ static const struct key keys[] = {
 	{ .name = "ROLE", set_role },
 	{ .name = "NAME", set_text, AT(name), config_check_name },
 	{ .name = "ADDRESS", set_address, AT(address) },
+	{ .name = "ADDRESSES", set_addresses, AT(addresses), check_own_ip },
 	{ .name = "MEMBERS", set_members },
 	{ .name = "CLUSTER_TOKEN", set_text, AT(cluster_token), check_cluster_token },
 	{ .name = "JOIN", set_join, .check = config_check_address },

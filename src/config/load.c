@@ -131,6 +131,22 @@ static int bad_pair(const struct lines *l, const char *key, const char *other, c
 	return err_set(e, ERR_CONFIG, "%s: %s and %s %s", line ? line->where : "cluster.conf", key, other, why);
 }
 
+static bool strv_has_any(char *const *v, char *const *these)
+{
+	for (; these && *these; these++)
+		if (strv_has(v, *these))
+			return true;
+	return false;
+}
+
+static bool lists_one_of(const struct config *c, char *const *addresses)
+{
+	for (size_t i = 0; i < c->n_members; i++)
+		if (strv_has(addresses, c->members[i].address))
+			return true;
+	return false;
+}
+
 /* Keys that do not fit together. */
 static int check_pairs(const struct config *c, const struct lines *l, struct err *e)
 {
@@ -150,6 +166,10 @@ static int check_pairs(const struct config *c, const struct lines *l, struct err
 		{ "WAL_DIR", "DATA_DIR", config_is_below(wal, c->data_dir),
 		  "overlap; leave WAL_DIR out to have the log inside DATA_DIR" },
 		{ "WAL_DIR", "DATA_DIR", *wal && config_is_below(c->data_dir, wal), "overlap" },
+		{ "ADDRESSES", "MEMBERS", lists_one_of(c, c->addresses),
+		  "have the same address: MEMBERS has the ADDRESS of each machine" },
+		{ "ADDRESSES", "EXTRA_SANS", strv_has_any(c->extra_sans, c->addresses),
+		  "have the same address: EXTRA_SANS are names of all members" },
 		{ "CA_DAYS", "CERT_DAYS", c->ca_days < c->cert_days,
 		  "do not fit: a certificate must not outlive its CA" },
 		{ "RENEW_BEFORE_DAYS", "CERT_DAYS", c->renew_before_days >= c->cert_days,
@@ -330,6 +350,7 @@ void config_free(struct config *c)
 	free(c->join_ports);
 	strv_free(c->release_urls);
 	strv_free(c->extra_sans);
+	strv_free(c->addresses);
 	*c = (struct config){ 0 };
 }
 

@@ -26,6 +26,7 @@ void enroll_question_free(struct enroll_question *q)
 {
 	free(q->name);
 	free(q->address);
+	strv_free(q->addresses);
 	strv_free(q->sans);
 	free(q->members);
 	free(q->ports);
@@ -38,6 +39,7 @@ void enroll_question_free(struct enroll_question *q)
 void enroll_question_fill(const struct config *conf, time_t now, struct enroll_question *q)
 {
 	*q = (struct enroll_question){ .name = xstrdup(conf->name), .address = xstrdup(conf->address), .now = now };
+	strv_add_all(&q->addresses, conf->addresses);
 	strv_add_all(&q->sans, conf->extra_sans);
 	if (conf->role != ROLE_CLUSTER)
 		return;
@@ -59,12 +61,13 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 {
 	auto_free char *now = xasprintf("%lld", (long long)q->now), *sans = q->sans ? strv_join(q->sans, " ") : NULL;
 	auto_free char *member = q->member ? xasprintf(ID_FMT, q->member) : NULL;
+	auto_free char *addresses = q->addresses ? strv_join(q->addresses, " ") : NULL;
 
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "NAME", q->name, e) < 0 ||
-	    keyfile_put(out, "ADDRESS", q->address, e) < 0 || keyfile_put(out, "SANS", sans, e) < 0 ||
-	    keyfile_put(out, "TIME", now, e) < 0 || keyfile_put(out, "MEMBERS", q->members, e) < 0 ||
-	    keyfile_put(out, "PORTS", q->ports, e) < 0 || keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 ||
-	    keyfile_put(out, "MEMBER", member, e) < 0)
+	    keyfile_put(out, "ADDRESS", q->address, e) < 0 || keyfile_put(out, "ADDRESSES", addresses, e) < 0 ||
+	    keyfile_put(out, "SANS", sans, e) < 0 || keyfile_put(out, "TIME", now, e) < 0 ||
+	    keyfile_put(out, "MEMBERS", q->members, e) < 0 || keyfile_put(out, "PORTS", q->ports, e) < 0 ||
+	    keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 || keyfile_put(out, "MEMBER", member, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CSR", i);
@@ -98,6 +101,11 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 		why = config_check_san(*s);
 	if (why)
 		return err_set(e, ERR_VERIFY, "a name in SANS %s", why);
+	why = strv_len(q->addresses) > SANS_MAX ? "has too many addresses" : NULL;
+	for (char **a = q->addresses; a && *a && !why; a++)
+		why = config_is_ip(*a) ? config_check_address(*a) : "is not an IP address";
+	if (why)
+		return err_set(e, ERR_VERIFY, "an address in ADDRESSES %s", why);
 	if (!text_parse_u64(now, 0, INT32_MAX * 4ULL, &seconds))
 		return err_set(e, ERR_VERIFY, "TIME=%s is not a valid time", now);
 	q->now = (time_t)seconds;
@@ -130,6 +138,8 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
 	if (!text_parse_id(keyfile_get(&k, "MEMBER"), &q->member))
 		q->member = 0;
+	if (keyfile_get(&k, "ADDRESSES"))
+		q->addresses = text_split(keyfile_get(&k, "ADDRESSES"), BLANKS);
 	if (keyfile_get(&k, "SANS"))
 		q->sans = text_split(keyfile_get(&k, "SANS"), BLANKS);
 	for (int i = 0; i < PKI_LEAVES; i++) {

@@ -15,8 +15,9 @@ bool enroll_clocks_agree(time_t theirs, time_t ours);
 /* What a machine asks for. */
 struct enroll_question {
 	char *name, *address;
-	char **sans; /* strv, EXTRA_SANS, or NULL */
-	time_t now;  /* by its clock */
+	char **addresses; /* strv, ADDRESSES, or NULL */
+	char **sans;	  /* strv, EXTRA_SANS, or NULL */
+	time_t now;	  /* by its clock */
 	char *members,
 		*ports; /* of the cluster that it is about to form (ROLE=cluster), as in member/forming.h; else NULL */
 	char *cluster_token;   /* likewise */

@@ -73,6 +73,11 @@ static char *listen_urls(const struct config *c, uint16_t port, bool loopback)
 	auto_strv char **urls = NULL;
 
 	strv_add(&urls, is_local ? local : own);
+	for (char **a = is_ip ? c->addresses : NULL; a && *a; a++) {
+		auto_free char *further = config_url(*a, port);
+
+		strv_add_once(&urls, further);
+	}
 	if (loopback && is_ip)
 		strv_add_once(&urls, local);
 	if (loopback && strchr(c->address, ':'))

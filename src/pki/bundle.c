@@ -119,7 +119,7 @@ static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 {
 	auto_key x509_key *key = x509_key_new(r->m->conf.key_type, e);
 	auto_buf struct buf key_pem = { 0 }, cert = { 0 };
-	auto_want struct pki_want want = pki_want(r->name, r->address, r->sans, p);
+	auto_want struct pki_want want = pki_want(r->name, r->address, NULL, r->sans, p);
 
 	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0 || note(r, p, key, &cert, e) < 0)
 		return -1;

@@ -41,11 +41,12 @@ static enum pki_todo because(enum pki_todo todo, char **why, char *text)
 /* Compares what a leaf contains with what it must. NULL: the same. */
 static char *wrong_content(const struct machine *m, const struct pki_profile *profile, const struct x509_info *info)
 {
+	const struct config *c = &m->conf;
 	struct pki_profile before = *profile;
 
 	before.shared = true; /* the EXTRA_SANS of a peer certificate of an earlier version go when it is renewed */
-	auto_want struct pki_want want = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, profile),
-				  former = pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, &before);
+	auto_want struct pki_want want = pki_want(c->name, c->address, c->addresses, c->extra_sans, profile),
+				  former = pki_want(c->name, c->address, c->addresses, c->extra_sans, &before);
 	auto_free char *has = strv_join(info->sans, " "), *should = strv_join(want.sans, " "),
 		       *would = strv_join(former.sans, " ");
 

@@ -125,7 +125,7 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, int le
 	if (leaf == PKI_ETCDCTL)
 		p.cn = o->name;
 	p.shared = true; /* these SANs are for this certificate alone */
-	auto_want struct pki_want want = pki_want(o->name ? o->name : m->conf.name, NULL, o->sans, &p);
+	auto_want struct pki_want want = pki_want(o->name ? o->name : m->conf.name, NULL, NULL, o->sans, &p);
 
 	if (pki_check_absent(cert_path, e) < 0)
 		return -1;

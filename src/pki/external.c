@@ -36,7 +36,7 @@ static int put_request(const struct pki_run *w, int leaf, x509_key *key, struct 
 	const struct config *c = &w->m->conf;
 	const struct pki_profile *p = pki_profile(leaf);
 	auto_free char *path = xasprintf("%s/%s.csr", w->m->at.external, p->name);
-	auto_want struct pki_want want = pki_want(c->name, c->address, c->extra_sans, p);
+	auto_want struct pki_want want = pki_want(c->name, c->address, c->addresses, c->extra_sans, p);
 	const struct x509_request request = { .cn = want.cn, .sans = want.sans, .server = want.server, .client = true };
 	auto_buf struct buf pem = { 0 }, was = { 0 };
 	struct err unread = { 0 };

@@ -58,7 +58,8 @@ int pki_sign_here(struct pki_run *w, x509_key *const keys[PKI_LEAVES], struct er
 	if (w->origin == PKI_NEW_CA && pki_sign_ca(w->m, &w->ca, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		auto_want struct pki_want want = pki_want(c->name, c->address, c->extra_sans, pki_profile(i));
+		auto_want struct pki_want want =
+			pki_want(c->name, c->address, c->addresses, c->extra_sans, pki_profile(i));
 
 		if (keys[i] && pki_sign_leaf(w->m, &w->ca, &want, keys[i], &w->made.cert[i], e) < 0)
 			return -1;

@@ -43,7 +43,8 @@ static char *host_cn(const char *name)
 	return strlen(name) <= MAX_CN ? xstrdup(name) : xstrndup(name, strcspn(name, "."));
 }
 
-struct pki_want pki_want(const char *name, const char *address, char *const *sans, const struct pki_profile *profile)
+struct pki_want pki_want(const char *name, const char *address, char *const *addresses, char *const *sans,
+			 const struct pki_profile *profile)
 {
 	struct pki_want want = { .cn = profile->cn ? xstrdup(profile->cn) : host_cn(name), .server = profile->server };
 
@@ -55,6 +56,8 @@ struct pki_want pki_want(const char *name, const char *address, char *const *san
 	add(&want.sans, "::1");
 	if (address)
 		add(&want.sans, address);
+	for (; addresses && *addresses; addresses++)
+		add(&want.sans, *addresses);
 	for (; profile->shared && sans && *sans; sans++)
 		add(&want.sans, *sans);
 	strv_sort(want.sans);

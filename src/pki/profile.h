@@ -32,10 +32,11 @@ struct pki_want {
 #define auto_want cleanup(pki_want_free)
 
 /*
- * For a host with this name, address (or NULL) and, if the profile is shared, these SANs (strv or NULL). Freed with
+ * For a host with this name, address (or NULL), further addresses (strv or NULL) and, if the profile is shared, these SANs (strv or NULL). Freed with
  * pki_want_free.
  */
-struct pki_want pki_want(const char *name, const char *address, char *const *sans, const struct pki_profile *profile);
+struct pki_want pki_want(const char *name, const char *address, char *const *addresses, char *const *sans,
+			 const struct pki_profile *profile);
 void pki_want_free(struct pki_want *want);
 
 /* Owner and mode of its key, and of any certificate. */

@@ -129,10 +129,11 @@ complete_words() {
 	done
 }
 
-# But CA: who has a CA of their own writes it with the rest of that.
+# But CA and ADDRESSES: who needs them writes a cluster.conf.
 @test "every key of the sample has a question, and every question has a key, a translation and is in both scripts" {
 	[ -e "$top"/conf/cluster.conf ]
-	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf | grep -v -e ^ETCD_ -e ^BACKUP_ -e ^CA$ |
+	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf |
+		grep -v -e ^ETCD_ -e ^BACKUP_ -e ^CA$ -e ^ADDRESSES$ |
 		sed 's/^ENROLL_TOKEN_FILE$/ENROLL_TOKEN/' | tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
 	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx -e purge-data -e adopt | sort \
 		>"$BATS_TEST_TMPDIR"/questions

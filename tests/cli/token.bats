@@ -92,10 +92,11 @@ tree() {
 	ec token list | grep -q '^ID '
 	[ "$(ec token list --json | jq -c .)" = '[]' ]
 	make_ca
-	ec token new --name n4 --address fd00::4 --from 192.0.2.1 --san lb.example.org,192.0.2.7 --hours 2
+	ec token new --name n4 --address fd00::4 --from 192.0.2.1 --san lb.example.org,192.0.2.7 --hours 2 \
+		--addresses 192.0.2.4,fd00::44
 	ec token list | grep -Eq '^[0-9a-f]{16} +1  20[0-9-]+ [0-9:]+ UTC  n4=fd00::4 +-$'
 	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and
-		.from == "192.0.2.1" and
+		.from == "192.0.2.1" and .addresses == ["192.0.2.4", "fd00::44"] and
 		.sans == ["lb.example.org", "192.0.2.7"] and
 		.uses == 1 and .left == 1 and .members == false and .used == [] and .expires - .made == 7200'
 	ec token new --uses 3
@@ -145,6 +146,9 @@ tree() {
 		is_an_address --name 10.0.0.4
 		is_not_an_IP_address --from nat.example.org
 		needs_--name_and_--address --from 192.0.2.1 --name n4
+		needs_--name_and_--address --addresses 192.0.2.4 --name n4
+		etcd.example.org_is_not_an_IP --addresses etcd.example.org --name n4 --address 192.0.2.4
+		is_the_ADDRESS_of_one_of_MEMBERS --addresses $net.1 --name n4 --address 192.0.2.4
 		nobody_can_dial --address 0.0.0.0
 		--san --san a,*
 		does_not_take_the_argument now

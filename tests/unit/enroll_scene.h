@@ -4,11 +4,12 @@
  * and MEMBERS n1=10.0.0.1 n2=10.0.0.2 n3=fd00::3 n5=etcd5.example.org.
  *
  *   token | cert             how the machine proves itself; else nothing of the kind is set
- *   t.name= t.address= t.from= t.sans= t.members t.recovery t.expired t.uses=N t.made=AGE t.used=NAME/KEY
+ *   t.name= t.address= t.addresses=A,B t.from= t.sans=
+ *   t.members t.recovery t.expired t.uses=N t.made=AGE t.used=NAME/KEY
  *   c.sans=A,B c.key=KEY     of the certificate; by default for n2 at 10.0.0.2, and K1
- *   name= address= sans=A,B key=KEY source= clock=SECONDS member=ID mline= ctoken= ports=    the question
+ *   name= address= addresses=A,B sans=A,B key=KEY source= clock=SECONDS member=ID mline= ctoken= ports=    the question
  *   rec=NAME/ADDRESS/KEY/SINCE/TIME/ID[/RESOLVED,…[/SANS,…]]      a record; ages; ID 0: none
- *   not=ID from=IP           of the last record: a member that another key was; what it connects from
+ *   not=ID from=IP more=A,B  of the last record: a member that another key was; what it connects from; ADDRESSES
  *   dead=NAME/KEY,…/AGE      a tombstone
  *   quorum                   a quorum was asked
  *   at=NAME/HOST/ID[/up]     a member in its list; with up, it answers
@@ -120,6 +121,8 @@ static inline bool scene_token(struct scene *s, const char *key, const char *val
 		set_text(&t->address, value);
 	else if (strcmp(key, "t.from") == 0)
 		set_text(&t->from, value);
+	else if (strcmp(key, "t.addresses") == 0)
+		t->addresses = text_split(value, ",");
 	else if (strcmp(key, "t.sans") == 0)
 		t->sans = text_split(value, ",");
 	else if (strcmp(key, "t.members") == 0)
@@ -149,6 +152,8 @@ static inline bool scene_question(struct scene *s, const char *key, const char *
 		set_text(&q->name, value);
 	else if (strcmp(key, "address") == 0)
 		set_text(&q->address, value);
+	else if (strcmp(key, "addresses") == 0)
+		q->addresses = text_split(value, ",");
 	else if (strcmp(key, "sans") == 0)
 		q->sans = text_split(value, ",");
 	else if (strcmp(key, "key") == 0)
@@ -199,6 +204,8 @@ static inline void scene_word(struct scene *s, const char *key, const char *valu
 		scene_record(s, parts);
 	} else if (strcmp(key, "not") == 0) {
 		(void)text_parse_hex(value, &s->known.records.list[s->known.records.n - 1].not_member);
+	} else if (strcmp(key, "more") == 0) {
+		s->known.records.list[s->known.records.n - 1].addresses = text_split(value, ",");
 	} else if (strcmp(key, "from") == 0) {
 		set_text(&s->known.records.list[s->known.records.n - 1].from, value);
 	} else if (strcmp(key, "dead") == 0) {

@@ -234,6 +234,29 @@ static const struct row token_rows[] = {
 	{ "the same key without a quorum, late (rule 8)", ANY REC_OLD "formed", WAIT, "cannot ask a quorum" },
 	{ "the same key at another address, by MEMBERS", ANY "rec=n2/10.0.0.22/K1/9d/1d/a2 " N2_DEAD, USE, NULL },
 
+	/* --- ADDRESSES. */
+	{ "further addresses by a token", N4_BOUND "t.addresses=192.0.2.4,fd00::4 addresses=fd00:0::4,192.0.2.4 " ALL, USE,
+	  NULL },
+	{ "further addresses of one of MEMBERS", N2_BOUND "t.addresses=192.0.2.2 addresses=192.0.2.2 " REC N2_DEAD, USE,
+	  NULL },
+	{ "further addresses that no token gave", N4_BOUND "addresses=192.0.2.4 " ALL, NO, "!no token has given n4" },
+	{ "the source is no word for them", N4_BOUND "t.from=192.0.2.4 source=192.0.2.4 addresses=192.0.2.4 " ALL, NO,
+	  "!--addresses 192.0.2.4" },
+	{ "with the forming token", FORMING "addresses=192.0.2.2", NO, "!no token has given n2" },
+	{ "a token for anybody", ANY "t.addresses=192.0.2.4 " N4 "addresses=192.0.2.4 " ALL, NO, "!no token has given n4" },
+	{ "the address of the CA host", N4_BOUND "t.addresses=10.0.0.1 addresses=10.0.0.1", NO, "!the CA host itself" },
+	{ "the address of one of MEMBERS in another form", N4_BOUND "t.addresses=fd00:0::3 addresses=fd00:0::3", NO,
+	  "!by MEMBERS on the CA host it belongs to n3" },
+	{ "what a name of MEMBERS stands for", N4_BOUND "t.addresses=10.0.0.5 addresses=10.0.0.5 "
+	  "dns=etcd5.example.org/10.0.0.5 " ALL, NO, "it belongs to n5" },
+	{ "a shared address", N4_BOUND "t.addresses=10.0.0.100 addresses=10.0.0.100 " ALL, NO, "!no token has given n4" },
+	{ "rebuilt, with those of the former one", "token t.name=n2 addresses=192.0.2.2 " REC_K2 "more=192.0.2.2 " N2_DEAD,
+	  USE, NULL },
+	{ "another machine at a further address on record", ANY "name=n4 address=192.0.2.2 source=192.0.2.2 " REC_K2
+	  "more=192.0.2.2 " ALL, NO, "!has 192.0.2.2" },
+	{ "a name that is a further address on record", FOR_N4 N4 "t.sans=192.0.2.2 sans=192.0.2.2 " REC_K2 "more=192.0.2.2",
+	  NO, "!has 192.0.2.2" },
+
 	/* --- Removed machines. */
 	{ "a token from before the removal", N2_BOUND "dead=n2/K2/60 " N2_GONE, NO, "!was removed on" },
 	{ "a token of the second of the removal", N2_BOUND "t.made=60 dead=n2/K2/60 " N2_GONE, NO, "!was removed on" },

@@ -191,5 +191,14 @@ static const struct row cert_rows[] = {
 	{ "one with a new key that has become another member", CERT "rec=n2/10.0.0.2/K1/1d/1d/0 not=a2 quorum "
 	  "at=n1/10.0.0.1/a1/up at=n2/10.0.0.2/b2/up", GO, NULL },
 	{ "a member whose name changed in the list", CERT REC "quorum at=n1/10.0.0.1/a1/up at=x/10.0.0.2/a2/up", GO, NULL },
+
+	/* --- ADDRESSES. */
+	{ "further addresses on record", "cert addresses=192.0.2.2 " REC "more=192.0.2.2,fd00::22 " ALL, GO, NULL },
+	{ "none of them any more", "cert " REC "more=192.0.2.2 " ALL, GO, NULL },
+	{ "one that is not on record", "cert addresses=192.0.2.3 " REC "more=192.0.2.2 " ALL, NO, "!no token has given n2" },
+	{ "one that another machine has on record", "cert addresses=192.0.2.6 " REC "rec=n6/10.0.0.6/K6/9d/1d/a6 "
+	  "more=192.0.2.6 " ALL, NO, "!has 192.0.2.6" },
+	{ "the address of another member", "cert addresses=10.0.0.66 " REC "at=n6/10.0.0.66/a6/up " ALL, NO,
+	  "!no token has given n2" },
 };
 /* clang-format on */

@@ -30,7 +30,8 @@ static int sign(const struct machine *m, const struct pki_pair *ca, int leaf, x5
 	auto_key x509_key *another = x509_key_new(X509_ECDSA_P256, e);
 	struct machine signer = *server.ca;
 	const char *address = server.does == WRONG_NAME ? "10.0.0.9" : m->conf.address;
-	auto_want struct pki_want want = pki_want(m->conf.name, address, m->conf.extra_sans, pki_profile(leaf));
+	auto_want struct pki_want want =
+		pki_want(m->conf.name, address, m->conf.addresses, m->conf.extra_sans, pki_profile(leaf));
 
 	signer.now = server.does == OLD ? m->now - 700LL * DAY : m->now;
 	return pki_sign_leaf(&signer, ca, &want, server.does == WRONG_KEY ? another : key, out, e);

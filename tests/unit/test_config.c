@@ -83,7 +83,8 @@ static void every_key_is_read(void **state)
 	cleanup(config_free) struct config c = { 0 };
 
 	load(*state,
-	     "ROLE=cluster\nNAME=n3\nADDRESS=[FD00:0::3]\nMEMBERS=n1=10.0.0.1,n2=etcd2.example.com,n3=[fd00::3]\n"
+	     "ROLE=cluster\nNAME=n3\nADDRESS=[FD00:0::3]\nADDRESSES=10.0.0.3,[FD00:0::33]\nMEMBERS=n1=10.0.0.1,n2="
+	     "etcd2.example.com,n3=[fd00::3]\n"
 	     "CLUSTER_TOKEN=prod.1\nJOIN=10.0.0.1,10.0.0.2:12379,[FD00::1],fd00::2,[fd00::3]:1\nENROLL_TOKEN_FILE=/etc/"
 	     "etcd/token\nRELEASE=v3.5.30\n"
 	     "RELEASE_URL=\"https://mirror.example.com:8443/etcd file:///srv/etcd "
@@ -95,6 +96,8 @@ static void every_key_is_read(void **state)
 	     &c);
 	assert_int_equal(c.role, ROLE_CLUSTER);
 	assert_string_equal(c.address, "fd00::3");
+	assert_int_equal(strv_len(c.addresses), 2);
+	assert_string_equal(c.addresses[1], "fd00::33");
 	assert_int_equal(c.n_members, 3);
 	assert_string_equal(c.members[1].address, "etcd2.example.com");
 	assert_string_equal(c.members[2].address, "fd00::3");
@@ -118,7 +121,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.backup_schedule, "");
 	assert_string_equal(c.etcd[0].key, "ETCD_SNAPSHOT_COUNT");
 	assert_string_equal(c.etcd[0].value, "5000");
-	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:23"));
+	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:24"));
 }
 
 static void an_empty_value_is_the_default(void **state)
@@ -259,6 +262,11 @@ static void mistakes_are_refused(void **state)
 		{ "NAME=a23456789b123456789c123456789d123456789e123456789f123456789g1234\n", "longer than 63" },
 		{ "ADDRESS=0.0.0.0\n", "unspecified" },
 		{ "ADDRESS=[::]\n", "unspecified" },
+		{ "ADDRESSES=etcd.example.org\n", "which is not an IP address" },
+		{ "ADDRESSES=10.0.0.1,0.0.0.0\n", "unspecified" },
+		{ "ADDRESSES=10.0.0.2\nROLE=cluster\nNAME=n1\nMEMBERS=n1=10.0.0.1,n2=10.0.0.2\n",
+		  "ADDRESSES and MEMBERS have the same address" },
+		{ "ADDRESSES=10.0.0.9\nEXTRA_SANS=10.0.0.9\n", "ADDRESSES and EXTRA_SANS have the same address" },
 		{ "ADDRESS=10.0.0.1:2379\n", "has a port" },
 		{ "ADDRESS=10.0.0.256\n", "four numbers" },
 		{ "ADDRESS=10.0.0\n", "four numbers" },

@@ -110,6 +110,8 @@ static struct config conf_of(enum role role)
 	c.cluster_token = xstrdup("etcd-cluster");
 	strv_add(&c.extra_sans, "etcd.example.org");
 	strv_add(&c.extra_sans, "192.0.2.7");
+	strv_add(&c.addresses, "192.0.2.8");
+	strv_add(&c.addresses, "fd00::8");
 	return c;
 }
 
@@ -133,6 +135,8 @@ static void a_question_arrives_unchanged(void **state)
 	assert_string_equal(got.address, "fd00::2");
 	assert_int_equal(strv_len(got.sans), 2);
 	assert_string_equal(got.sans[1], "192.0.2.7");
+	assert_int_equal(strv_len(got.addresses), 2);
+	assert_string_equal(got.addresses[1], "fd00::8");
 	assert_int_equal(got.now, 1800000000);
 	assert_string_equal(got.members, q.members);
 	assert_string_equal(got.ports, q.ports);

@@ -178,7 +178,8 @@ static bool is_given(const struct world *w, const char *san, bool server)
 	/* The record of n4 at the beginning, the token for n9; and where the machine is. */
 	return (strcmp(q->name, "n4") == 0 && enroll_same(san, "10.0.0.4")) ||
 	       (strcmp(q->name, "n9") == 0 && strchr(w->bound, ' ') &&
-		(enroll_same(san, "n4.example.org") || enroll_same(san, "lb.example.org"))) ||
+		(enroll_same(san, "n4.example.org") || enroll_same(san, "lb.example.org") ||
+		 enroll_same(san, "192.0.2.9"))) ||
 	       (enroll_same(san, w->s.source) && enroll_same(san, q->address)) ||
 	       (w->s.f.own && enroll_same(san, w->s.f.own->address));
 }
@@ -188,7 +189,8 @@ static void check_grant(const struct world *w)
 	const struct enroll_question *q = &w->s.q;
 
 	for (int leaf = PKI_SERVER; leaf <= PKI_PEER; leaf++) {
-		auto_want struct pki_want want = pki_want(q->name, q->address, q->sans, pki_profile(leaf));
+		auto_want struct pki_want want =
+			pki_want(q->name, q->address, q->addresses, q->sans, pki_profile(leaf));
 
 		for (char **san = want.sans; *san; san++)
 			if (!is_given(w, *san, leaf == PKI_SERVER))
@@ -213,7 +215,10 @@ static void set_question(struct world *w)
 		scene_question(s, "source", PICK(sources)); /* nobody connects from another's address */
 	scene_question(s, "key", any(4) == 0 ? PICK(keys) : cert ? "K1" : "K7");
 	strv_free(s->q.sans);
-	s->q.sans = NULL;
+	strv_free(s->q.addresses);
+	s->q.sans = s->q.addresses = NULL;
+	for (unsigned int i = any(6); i > 4; i--)
+		strv_add(&s->q.addresses, any(3) ? "192.0.2.9" : PICK(sources));
 	for (unsigned int i = any(6); i > 3; i--)
 		strv_add(&s->q.sans, PICK(sans));
 	s->q.now = s->f.now;
@@ -259,8 +264,9 @@ static int ask(struct world *w)
 
 static int run(unsigned int number)
 {
-	static const char *const tokens[] = { "", "t.name=n9",
-					      "t.name=n9 t.address=n4.example.org t.sans=lb.example.org" };
+	static const char *const tokens[] = {
+		"", "t.name=n9", "t.name=n9 t.address=n4.example.org t.sans=lb.example.org t.addresses=192.0.2.9"
+	};
 	static const char *const bound[] = { "", "name", "name address" };
 	unsigned int kind = any(3);
 	auto_free char *words = xasprintf("t.uses=3 %s rec=n4/10.0.0.4/K1/30d/1d/a4 rec=n6/10.0.0.6/K6/30d/1d/a6 "

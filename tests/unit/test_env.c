@@ -185,6 +185,23 @@ static void a_member_listens_on_its_address_and_loopback(void **state)
 	}
 }
 
+/* etcd sorts what it advertises, and members dial the first: another network must not come before ADDRESS. */
+static void further_addresses_are_for_listening(void **state)
+{
+	auto_keyfile struct keyfile k = { 0 };
+	struct box *b = *state;
+
+	set_address(b, "10.0.0.2");
+	strv_add(&b->m.conf.addresses, "10.0.0.1");
+	strv_add(&b->m.conf.addresses, "fd00::2");
+	written(b, b->m.at.etcd_env, &k);
+	assert_value(&k, "ETCD_LISTEN_CLIENT_URLS",
+		     "https://10.0.0.2:2379,https://10.0.0.1:2379,https://[fd00::2]:2379,https://127.0.0.1:2379");
+	assert_value(&k, "ETCD_LISTEN_PEER_URLS", "https://10.0.0.2:2380,https://10.0.0.1:2380,https://[fd00::2]:2380");
+	assert_value(&k, "ETCD_ADVERTISE_CLIENT_URLS", "https://10.0.0.2:2379");
+	assert_value(&k, "ETCD_INITIAL_ADVERTISE_PEER_URLS", "https://10.0.0.2:2380");
+}
+
 static void all_members_are_named(void **state)
 {
 	auto_keyfile struct keyfile k = { 0 };
@@ -422,6 +439,7 @@ int main(void)
 		TEST(the_revocation_list_is_named_when_it_is_there),
 		TEST(a_single_member_listens_on_loopback),
 		TEST(a_member_listens_on_its_address_and_loopback),
+		TEST(further_addresses_are_for_listening),
 		TEST(all_members_are_named),
 		TEST(a_joining_member_gets_the_list_of_the_cluster),
 		TEST(a_recovered_member_is_a_cluster_of_one),
