@@ -69,15 +69,15 @@ memory() {
 	before=$(memory)
 	mkfifo "$top/stop"
 	exec 9<>"$top/stop"
-	inside python3 tests/lib/knock.py occupy ::1 $port 64 2001:db8:1:: <&9 >"$top/network" 3>&- &
+	inside python3 tests/lib/knock.py occupy ::1 "$port" 64 2001:db8:1:: <&9 >"$top/network" 3>&- &
 	network=$!
-	inside python3 tests/lib/knock.py occupy 127.0.0.1 $port 100 127.9.0. <&9 >"$top/addresses" 3>&- &
+	inside python3 tests/lib/knock.py occupy 127.0.0.1 "$port" 100 127.9.0. <&9 >"$top/addresses" 3>&- &
 	addresses=$!
 	held "$top/network"
 	held "$top/addresses"
-	inside python3 tests/lib/knock.py connect ::1 $port 5000 2001:db8:1:: >"$top/first" 3>&- &
+	inside python3 tests/lib/knock.py connect ::1 "$port" 5000 2001:db8:1:: >"$top/first" 3>&- &
 	first=$!
-	inside python3 tests/lib/knock.py connect 127.0.0.1 $port 5000 127.9.0. >"$top/second" 3>&- &
+	inside python3 tests/lib/knock.py connect 127.0.0.1 "$port" 5000 127.9.0. >"$top/second" 3>&- &
 	second=$!
 	# At the same time; a connection that comes when four of its own are there is tried again, as setup does it.
 	served=0
@@ -87,14 +87,14 @@ memory() {
 	done
 	echo "# served $served of 5" >&3
 	[ "$served" -eq 5 ]
-	wait $first $second
+	wait "$first" "$second"
 	[ "$(pgrep -P "$server" | wc -l)" -le 32 ]
 	after=$(memory)
 	echo "# resident memory before and after: $before and $after KiB" >&3
 	[ $((after - before)) -le 128 ]
-	kill $network $addresses
-	kill $server
-	wait $server || true
+	kill "$network" "$addresses"
+	kill "$server"
+	wait "$server" || true
 	# At once the first refusal of a source, then the number of all others: of 64 sources, and of the rest together.
 	[ "$(cat "$top/first" "$top/second")" = "5000
 5000" ]

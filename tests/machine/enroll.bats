@@ -35,7 +35,7 @@ lines() {
 	on n1 'journalctl -q -o cat -u etcd-cluster-enroll.service | wc -l'
 }
 
-@test "only the CA host runs an enrolment server; its exposure is 2.0 at most" {
+@test "only the CA host runs an enrolment server; its exposure is 2.5 at most" {
 	MACHINES='n1 n2' form
 	[ "$(on n1 'systemctl is-active etcd-cluster-enroll.socket')" = active ]
 	[ "$(on n2 'systemctl is-active etcd-cluster-enroll.socket')" = inactive ]
@@ -43,7 +43,7 @@ lines() {
 	score=$(on n1 'systemd-analyze security --no-pager etcd-cluster-enroll.service' |
 		sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
 	echo "# systemd-analyze security etcd-cluster-enroll.service: $score" >&3
-	[ "${score/./}" -le 20 ]
+	[ "${score/./}" -le 25 ]
 }
 
 @test "a thousand connects: the socket stays, memory is flat, the journal has a few lines, and n2 renews meanwhile" {
