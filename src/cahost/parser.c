@@ -34,8 +34,9 @@ void parser_tls_free(struct parser_tls *t)
 /* In a process of its own, so that no other ever has the key of the CA in its memory: the certificate as PEM. */
 static int sign_tls(const struct machine *m, x509_key *key, int out)
 {
+	const struct config *c = &m->conf;
 	auto_want struct pki_want want =
-		pki_want(m->conf.name, m->conf.address, m->conf.extra_sans, pki_profile(PKI_SERVER));
+		pki_want(c->name, c->address, c->addresses, c->extra_sans, pki_profile(PKI_SERVER));
 	const struct x509_request r = { .cn = "enrolment",
 					.sans = want.sans,
 					.server = true,
