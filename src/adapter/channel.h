@@ -10,7 +10,8 @@
 #define CHANNEL_KEY_LEN 32 /* SHA-256 long */
 #define CHANNEL_ID_MAX	64 /* characters of a secret's id, which is sent in the clear */
 
-#define CHANNEL_MESSAGE_MAX ((size_t)32 << 10)
+/* A revocation list of some thousand serials. Versions before there were lists take 32 KiB, and send less. */
+#define CHANNEL_MESSAGE_MAX ((size_t)192 << 10)
 
 /* True with the key filled in when the server knows a secret of this id, which is the client's, made printable. */
 typedef bool channel_find(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN]);

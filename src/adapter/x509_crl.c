@@ -44,12 +44,12 @@ static bool add_serial(X509_CRL *list, const char *hex, time_t when)
 }
 
 /* What RFC 5280 wants of every list: a number that grows, and whose key signed it. */
-static bool add_extensions(X509_CRL *list, x509_cert *issuer, time_t made)
+static bool add_extensions(X509_CRL *list, x509_cert *issuer, int64_t n)
 {
 	ASN1_INTEGER *number = ASN1_INTEGER_new();
 	X509_EXTENSION *signer = NULL;
 	X509V3_CTX ctx;
-	bool ok = number && ASN1_INTEGER_set_int64(number, made) == 1 &&
+	bool ok = number && ASN1_INTEGER_set_int64(number, n) == 1 &&
 		  X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
 
 	X509V3_set_ctx(&ctx, issuer, NULL, NULL, list, 0);
@@ -70,7 +70,7 @@ int x509_crl_make(const struct x509_crl *crl, x509_cert *issuer, x509_key *key, 
 
 	for (char *const *serial = crl->serials; ok && serial && *serial; serial++)
 		ok = add_serial(list, *serial, crl->made);
-	ok = ok && add_extensions(list, issuer, crl->made) && X509_CRL_sort(list) == 1 &&
+	ok = ok && add_extensions(list, issuer, crl->number) && X509_CRL_sort(list) == 1 &&
 	     X509_CRL_sign(list, key, x509_digest_for(key)) > 0;
 	len = ok ? i2d_X509_CRL(list, &bytes) : -1;
 	if (len < 0)
@@ -107,6 +107,19 @@ int x509_crl_parse(const struct buf *der, const char *where, char ***serials, st
 	}
 	strv_sort(*serials);
 	return 0;
+}
+
+int64_t x509_crl_number(const struct buf *der)
+{
+	auto_list X509_CRL *list = parse(der);
+	ASN1_INTEGER *number = list ? X509_CRL_get_ext_d2i(list, NID_crl_number, NULL, NULL) : NULL;
+	int64_t n = 0;
+
+	if (!number || ASN1_INTEGER_get_int64(&n, number) != 1 || n < 0)
+		n = 0;
+	ASN1_INTEGER_free(number);
+	ERR_clear_error();
+	return n;
 }
 
 bool x509_crl_signed_by(const struct buf *der, x509_cert *ca)

@@ -4,10 +4,13 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "adapter/x509.h"
 
 struct x509_crl {
 	char *const *serials; /* strv, as struct x509_info has them; NULL: none */
+	int64_t number;	      /* grows from list to list */
 	time_t made, until;
 };
 
@@ -20,6 +23,9 @@ int x509_crl_make(const struct x509_crl *crl, x509_cert *issuer, x509_key *key, 
  * NULL for none.
  */
 int x509_crl_parse(const struct buf *der, const char *where, char ***serials, struct err *e) MUST_CHECK;
+
+/* The number in a list that was parsed before; 0 for none. */
+int64_t x509_crl_number(const struct buf *der);
 
 /* True when der is a list that the key of ca has signed; or that of a certificate in this PEM text. */
 bool x509_crl_signed_by(const struct buf *der, x509_cert *ca);

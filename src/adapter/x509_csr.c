@@ -7,15 +7,19 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+void x509_bytes_put(const char *data, size_t len, struct buf *line)
+{
+	auto_free char *text = xcalloc(4 * ((len + 2) / 3) + 1, 1);
+
+	(void)EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)data, (int)len);
+	buf_puts(line, text);
+}
+
 /* Appends what OpenSSL has encoded, and frees it. */
 static void put_base64(int len, unsigned char **der, struct buf *out)
 {
-	auto_free char *text = NULL;
-
 	must(len >= 0);
-	text = xcalloc(4 * (((size_t)len + 2) / 3) + 1, 1);
-	(void)EVP_EncodeBlock((unsigned char *)text, *der, len);
-	buf_puts(out, text);
+	x509_bytes_put((const char *)*der, (size_t)len, out);
 	OPENSSL_free(*der);
 }
 
@@ -34,6 +38,17 @@ static unsigned char *get_base64(const char *line, long *len)
 	(void)EVP_DecodeBlock(der, (const unsigned char *)line, (int)n);
 	*len = (long)(n / 4 * 3 - (n - end));
 	return der;
+}
+
+int x509_bytes_get(const char *line, struct buf *out, struct err *e)
+{
+	long len = 0;
+	auto_free unsigned char *bytes = get_base64(line, &len);
+
+	if (!bytes)
+		return err_set(e, ERR_VERIFY, "it is not base64");
+	buf_add(out, (const char *)bytes, (size_t)len);
+	return 0;
 }
 
 int x509_csr_put(x509_key *key, struct buf *out, struct err *e)

@@ -28,3 +28,7 @@ int x509_csr_pem(const struct x509_request *r, x509_key *key, struct buf *out, s
 
 /* True when both ask for the same: the signatures of two requests for one key differ. */
 bool x509_csr_same(const struct buf *a, const struct buf *b);
+
+/* Any bytes in that form; appended by both. get: ERR_VERIFY. */
+void x509_bytes_put(const char *data, size_t len, struct buf *line);
+int x509_bytes_get(const char *line, struct buf *out, struct err *e) MUST_CHECK;

@@ -62,6 +62,15 @@ static const struct rpc_member *member_of(const struct enroll_list *l, const str
 	return one && one->id != r->not_member ? one : NULL;
 }
 
+/*
+ * Which member a key belongs to counts from its first vote on. Setup by itself removes the slot of a new disk, and a
+ * learner that did not start or lost its data, and adds the machine again: the same key, with another ID.
+ */
+static bool has_voted(const struct rpc_member *one)
+{
+	return !one->is_learner && one->client_urls; /* one of a forming cluster has its name before it starts */
+}
+
 enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, struct enroll_record *r)
 {
 	const struct rpc_member *one;
@@ -75,10 +84,10 @@ enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, 
 	one = member_of(l, r);
 	if (!one)
 		return r->member != 0 || r->time + WAIT_SECONDS <= now ? ENROLL_GONE : ENROLL_KEPT;
-	if (r->member == one->id && r->time + DAY > now)
+	if (r->time + DAY > now && (r->member == one->id || !has_voted(one)))
 		return ENROLL_KEPT;
 	r->cluster = l->members.cluster_id;
-	r->member = one->id;
+	r->member = has_voted(one) ? one->id : r->member;
 	r->time = now;
 	return ENROLL_CHANGED;
 }
@@ -279,13 +288,15 @@ void enroll_facts_ask(const struct machine *m, const struct enroll_question *q, 
 
 	if (f->formed)
 		enroll_list_ask(m, &k->list);
+	f->asked = true;
+	if (q->list_only)
+		return;
 	if (k->list.agreed)
 		one = asker(q, k, f);
 	k->looked_at = one ? one->id : 0;
 	k->answers = one && answers(m, one);
 	k->vacant = f->cert && f->own && !enroll_same(f->own->address, q->address) && is_vacant(m, f->own);
 	look_up(q, k, f);
-	f->asked = true;
 }
 
 /* --- The record. */
@@ -300,7 +311,7 @@ static void note_member(const struct enroll_question *q, const struct enroll_lis
 		return;
 	r->cluster = l->members.cluster_id;
 	if (one->id == q->member)
-		r->member = one->id;
+		r->member = has_voted(one) ? one->id : 0;
 	else if (new_key)
 		r->not_member = one->id; /* the machine is about to become another */
 }

@@ -356,10 +356,6 @@ static int check_unrecorded(const struct enroll_question *q, const struct enroll
 {
 	const struct config_member *mine = member_called(f->conf, q->name);
 
-	if (f->tombstone) {
-		(void)err_set(e, ERR_VERIFY, "%s was removed on %s", q->name, clock_minute(f->tombstone->time).text);
-		return need_token(q, e);
-	}
 	if (mine && enroll_same(mine->address, q->address) && enroll_has(f->cert->sans, q->name) &&
 	    enroll_has(f->cert->sans, q->address))
 		return 0;
@@ -399,14 +395,22 @@ static int check_cert_address(const struct enroll_question *q, const struct enro
 	return need_token(q, e);
 }
 
-static int judge_cert(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+/* Whether the key of the certificate counts for anything. */
+static int judge_key(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	if (f->refused || (!f->own && f->record))
 		return refuse_key(q, f, e);
-	if (strcmp(f->key, f->cert_key) != 0) {
-		(void)err_set(e, ERR_VERIFY, "a new key of %s needs a token", q->name);
-		return need_token(q, e);
-	}
+	return f->own || !f->tombstone
+		       ? 0
+		       : err_set(e, ERR_VERIFY, "%s was removed on %s", q->name, clock_minute(f->tombstone->time).text);
+}
+
+static int judge_cert(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+{
+	if (judge_key(q, f, e) < 0)
+		return -1;
+	if (strcmp(f->key, f->cert_key) != 0)
+		return err_set(e, ERR_VERIFY, "a new key of %s needs a token", q->name);
 	if (!f->own)
 		return check_unrecorded(q, f, e);
 	if (strcmp(f->own->name, q->name) != 0)
@@ -447,8 +451,8 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 {
 	int rc;
 
-	if (active_check(f->standby, f->conf->name, e) < 0 || check_name(q, e) < 0 || check_clock(q, f, e) < 0 ||
-	    check_cluster(q, f, e) < 0 || check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
+	if (check_name(q, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
+	    check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
 		return -1;
 	if (f->token && f->refused)
 		return refuse_key(q, f, e);
@@ -460,9 +464,10 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
-	int rc = judge(q, f, e);
+	int rc = active_check(f->standby, f->conf->name, e);
 
-	if (rc >= 0 && f->asked &&
+	rc = rc < 0 ? -1 : q->list_only ? judge_key(q, f, e) : judge(q, f, e);
+	if (rc >= 0 && f->asked && !q->list_only &&
 	    (check_source(q, f, e) < 0 || (f->token ? check_alive(q, f, e) : check_member(q, f, e)) < 0 ||
 	     (f->cert && check_move(q, f, e) < 0)))
 		rc = -1;

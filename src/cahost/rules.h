@@ -55,6 +55,7 @@ struct enroll_facts {
  * 1: sign, and with a token this is a use of it (token_store_use). 0: sign; the token's use was counted already, or
  * there is none. -1: no. ERR_PENDING: it may be otherwise later (clocks, etcd does not answer); ERR_VERIFY: refused
  * for good. Message and hint are for the machine that asks, and hold nothing that it did not say or may not know.
+ * A question for the revocation list alone (list_only) changes nothing: 0 for a key that is not refused.
  * Unless f->asked, only the rules that need nobody else are applied: what they refuse is not worth a question.
  */
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;

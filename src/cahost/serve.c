@@ -7,11 +7,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "adapter/x509_crl.h"
 #include "adapter/x509_csr.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cahost/ask.h"
 #include "cahost/gather.h"
+#include "cahost/revoke.h"
 #include "member/forming.h"
 #include "pki/check.h"
 #include "pki/sign.h"
@@ -269,6 +271,31 @@ static int read_token_again(struct client *c, struct err *e)
 	return rc == 0 ? err_set(e, ERR_VERIFY, "there is no token %s here any more", id) : rc;
 }
 
+/* The revocation list, for who can take one and has an older one; and what is known about the key. */
+static int add_list(struct client *c, struct enroll_reply *r, struct err *e)
+{
+	r->quorum = c->known.list.agreed;
+	r->member = c->q.list_only && c->facts.own ? c->facts.own->member : 0;
+	if (enroll_list_update(c->m, e) < 0)
+		return -1;
+	if (c->q.list < 0)
+		return 0;
+	if (enroll_list_read(c->m, &r->made.crl, e) < 0)
+		return -1;
+	if (r->made.crl.len > 0 && x509_crl_number(&r->made.crl) <= c->q.list)
+		buf_free(&r->made.crl);
+	return 0;
+}
+
+static int give(struct client *c, int use, struct enroll_reply *r, struct err *e)
+{
+	if (check_many(c, e) < 0 || active_record(c->m, &c->known.list, e) < 0 || sign(c, r, e) < 0)
+		return -1;
+	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, c->facts.key, e) < 0)
+		return -1;
+	return write_record(c, e);
+}
+
 /* All that must not happen twice at once. What the cluster has removed is learned first. */
 static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 {
@@ -285,11 +312,9 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 	if (!c->peer && read_token_again(c, e) < 0)
 		return -1;
 	use = judge(c, e);
-	if (use < 0 || check_many(c, e) < 0 || active_record(c->m, &c->known.list, e) < 0 || sign(c, r, e) < 0)
+	if (use < 0 || (!c->q.list_only && give(c, use, r, e) < 0))
 		return -1;
-	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, c->facts.key, e) < 0)
-		return -1;
-	return write_record(c, e);
+	return add_list(c, r, e);
 }
 
 /* Only now: the processes that were started before have no copy of it. */
@@ -364,9 +389,10 @@ static int serve_request(struct client *c, struct err *e)
 	if (read_question(c, e) < 0 || identify(c, e) < 0 || gather_facts(c, e) < 0 || load_ca(c, e) < 0 ||
 	    grant(c, &r, e) < 0)
 		return -1;
-	log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address, c->facts.source,
-		 c->facts.cert ? "a certificate" : "the token ", c->facts.cert ? "" : c->token.token.id,
-		 c->serials.data);
+	if (!c->q.list_only)
+		log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address,
+			 c->facts.source, c->facts.cert ? "a certificate" : "the token ",
+			 c->facts.cert ? "" : c->token.token.id, c->serials.data);
 	return enroll_reply_put(&r, &body, e) < 0 ? -1 : answer(c, &body, e);
 }
 

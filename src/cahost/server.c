@@ -13,9 +13,9 @@
 #include "adapter/dial.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "cahost/facts.h"
 #include "cahost/places.h"
 #include "cahost/record.h"
+#include "cahost/revoke.h"
 #include "cahost/serve.h"
 #include "cahost/token_store.h"
 #include "member/forming.h"
@@ -337,7 +337,7 @@ static void learn(const struct machine *m)
 {
 	struct err e = { 0 };
 
-	if (enroll_learn_now(m, &e) < 0)
+	if (enroll_revoke(m, &e) < 0)
 		log_error(LOG_WARNING, &e);
 }
 

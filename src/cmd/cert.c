@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "adapter/json.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "flow/certify.h"
+#include "flow/common.h"
 #include "member/endpoint.h"
 #include "member/membership.h"
 #include "pki/check.h"
@@ -83,7 +85,13 @@ static int issue(const struct machine *m, const struct cmd_args *a, struct err *
 
 static int renew(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	return certify_renew(m, a->words[0] ? a->words : NULL, a->force, e);
+	int rc = certify_renew(m, a->words[0] ? a->words : NULL, a->force, e), came;
+	struct err unasked = { 0 };
+
+	came = rc < 0 ? 0 : common_revocations(m, &unasked);
+	if (came < 0)
+		log_debug("%s", unasked.msg);
+	return rc < 0 ? -1 : rc || came > 0;
 }
 
 /*

@@ -6,18 +6,25 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "flow/common.h"
 #include "flow/join.h"
 #include "flow/unused.h"
 #include "member/host.h"
 #include "member/last_good.h"
 #include "member/mark.h"
+#include "pki/crl.h"
 
 /* The machine is recorded here for a member that an older version of this package set up. */
 static int remember(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	struct err unasked = { 0 };
 	int stored, known;
 
-	(void)a;
+	/* Not when etcd.service calls this: it would wait for the CA host. */
+	if (a->unattended && common_revocations(m, &unasked) < 0)
+		log_debug("%s", unasked.msg);
+	if (!m->dry_run)
+		mark_store_list(m, pki_crl_in_force(m));
 	if (last_good_write(m, e) < 0)
 		return -1;
 	stored = m->dry_run ? 0 : mark_store(m, e);

@@ -14,6 +14,7 @@
 #include "config/key.h"
 #include "member/last_good.h"
 #include "pki/check.h"
+#include "pki/crl.h"
 
 /* How far it has come in joining a cluster, for programs and for people. */
 static const struct {
@@ -451,6 +452,8 @@ static int check(const struct machine *m, const struct cmd_args *a, struct err *
 	/* The journal of etcd.service gets an error, not only the lines of the report. */
 	if (a->start && rc > 0)
 		rc = err_set(e, (enum err_class)rc, "etcd is not started until this is fixed");
+	else if (a->start && rc == 0)
+		pki_crl_note_start(m);
 	doctor_exam_free(&x);
 	return rc;
 }

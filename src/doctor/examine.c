@@ -107,8 +107,10 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 		return;
 	if (unasked.class != ERR_NONE)
 		doctor_error(r, &unasked);
-	else
+	else {
 		doctor_members(m, &x->survey, r);
+		doctor_revocation(m, &x->survey, r);
+	}
 }
 
 /* How the last setup ended, and whether another one comes. */

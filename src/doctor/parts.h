@@ -33,7 +33,7 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x);
 /* A CA host: its enrolment port, its key, tokens for the others. Else: the token, and the enrolment server. */
 void doctor_ca(const struct machine *m, struct doctor_exam *x);
 
-/* --- The running etcd (running.c, members.c, drift.c). */
+/* --- The running etcd (running.c, members.c, drift.c, revoked.c). */
 
 /* Whether the process has the installed release, and the settings and the CA of now. */
 void doctor_process(const struct machine *m, pid_t pid, struct doctor_report *r);
@@ -48,5 +48,7 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 		struct doctor_report *r);
 /* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
 void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
+/* Whether a removed machine is refused everywhere (revoked.c). */
+void doctor_revocation(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
 /* The listed member of this name, or NULL. */
 const struct member *doctor_listed(const struct member_survey *s, const char *name);

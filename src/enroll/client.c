@@ -12,6 +12,7 @@
 #include "enroll/message.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
+#include "pki/crl.h"
 #include "pki/origin.h"
 
 #define ASK_MS	    1000
@@ -20,10 +21,12 @@
 /* What this machine can show, and what it asks for. */
 struct request {
 	const struct machine *m;
-	x509_key *const *keys; /* PKI_LEAVES; NULL: not wanted */
+	x509_key *const *keys; /* PKI_LEAVES; NULL: not wanted. NULL: only the revocation list is */
 	struct proof proof;
 	struct buf question;
-	char **servers; /* strv */
+	char **servers;			       /* strv */
+	bool answered, standby, lists, quorum; /* of the last answer */
+	uint64_t member;
 };
 
 #define auto_request cleanup(request_free)
@@ -44,9 +47,12 @@ static int prepare(struct request *req, struct err *e)
 	if (proof_load(req->m, &req->proof, e) < 0)
 		return -1;
 	enroll_question_fill(&req->m->conf, req->m->now, &q);
-	if (identity_read(req->m, &id, &none) > 0)
+	q.list = pki_crl_number(req->m);
+	q.list_only = !req->keys;
+	/* A key that takes the place of a member is not the key of that one. */
+	if (!req->m->conf.replace && identity_read(req->m, &id, &none) > 0)
 		q.member = id.member_id;
-	for (int i = 0; i < PKI_LEAVES; i++) {
+	for (int i = 0; i < PKI_LEAVES && req->keys; i++) {
 		auto_buf struct buf csr = { 0 };
 
 		if (!req->keys[i])
@@ -127,6 +133,8 @@ static int check_reply(const struct request *req, enum proof_kind how, const str
 			      r->message ? r->message : "it refuses without a reason");
 		return r->hint && r->hint[0] ? err_hint(e, "%s", r->hint) : -1;
 	}
+	if (!req->keys)
+		return 0;
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (req->keys[i] && r->made.cert[i].len == 0)
 			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
@@ -145,7 +153,12 @@ static int ask(struct request *req, const char *server, enum proof_kind how, str
 
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || enroll_reply_get(&text, &r, e) < 0 || check_reply(req, how, &r, e) < 0) {
+	req->answered = rc > 0 && enroll_reply_get(&text, &r, e) == 0;
+	req->standby = r.standby;
+	req->lists = r.lists;
+	req->quorum = r.quorum;
+	req->member = r.member;
+	if (!req->answered || check_reply(req, how, &r, e) < 0) {
 		if (r.standby && r.ca_host && strv_len(req->servers) < SERVERS_MAX)
 			strv_add_once(&req->servers, r.ca_host);
 		if (how == PROOF_PAIR || e->class != ERR_VERIFY)
@@ -215,4 +228,53 @@ int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], st
 		return err_hint(e, "%s", worst.hint);
 	return err_hint(e, "setup tries again by itself; the enrolment server is on the CA host, port %u",
 			(unsigned int)m->conf.enroll_port);
+}
+
+/* 1: the server has answered, and is the one that signs. An older one does not know the question: then e is empty. */
+static int ask_one(struct request *req, const char *server, enum enroll_key *key, struct buf *list, struct err *e)
+{
+	cleanup(pki_made_free) struct pki_made a = { 0 };
+	int rc;
+
+	err_clear(e);
+	req->answered = false;
+	rc = ask(req, server, PROOF_PAIR, &a, e);
+	if (rc == 0)
+		return err_set(e, ERR_PENDING, "nobody listens at %s", server);
+	if (rc < 0)
+		(void)err_wrap(e, "the enrolment server %s", server);
+	if (!req->answered || req->standby)
+		return -1;
+	if (!req->lists)
+		err_clear(e);
+	else if (rc > 0 && req->member && !req->quorum) /* its cluster may have been given up */
+		(void)err_set(e, ERR_PENDING, "the CA host at %s cannot ask a quorum now", server);
+	else if (rc > 0)
+		*key = req->member ? ENROLL_KEY_USED : ENROLL_KEY_FREE;
+	else if (e->class == ERR_VERIFY)
+		*key = ENROLL_KEY_REFUSED;
+	buf_add(list, a.crl.data, a.crl.len);
+	return 1;
+}
+
+enum enroll_key enroll_ask_list(const struct machine *m, struct buf *list, struct err *e)
+{
+	auto_request struct request req = { .m = m };
+	enum enroll_key key = ENROLL_KEY_UNKNOWN;
+
+	if (prepare(&req, e) < 0)
+		return key;
+	if (!req.proof.has_pair) {
+		(void)err_set(e, ERR_CONFIG, "this machine has no certificate to ask a CA host with");
+		return key;
+	}
+	req.servers = servers_of(m, e);
+	/* A standby adds the CA host to them. */
+	for (size_t i = 0; req.servers && req.servers[i]; i++) {
+		auto_free char *server = xstrdup(req.servers[i]);
+
+		if (ask_one(&req, server, &key, list, e) > 0)
+			break;
+	}
+	return key;
 }

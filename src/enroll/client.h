@@ -19,3 +19,18 @@
  */
 int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], struct pki_made *a,
 		   struct err *e) MUST_CHECK;
+
+/* What a CA host says about the key of this machine's peer certificate. */
+enum enroll_key {
+	ENROLL_KEY_UNKNOWN, /* no server could say: an older version, or nobody answers; e has why, unless an older one */
+	ENROLL_KEY_FREE,    /* accepted, and no member has used it yet */
+	ENROLL_KEY_USED,    /* accepted: that of a member, which is in the cluster */
+	ENROLL_KEY_REFUSED, /* for good; e has the server's words */
+};
+
+/*
+ * Asks for the revocation list, with the certificate; the servers are those above, the first that answers counts. list:
+ * DER, appended when the CA host has a newer one than that of this machine; not verified. e is never to be ignored, but
+ * it is no failure of this machine.
+ */
+enum enroll_key enroll_ask_list(const struct machine *m, struct buf *list, struct err *e);

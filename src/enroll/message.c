@@ -9,9 +9,11 @@
 #include "config/check.h"
 #include "member/forming.h"
 
-#define PROTOCOL "1"
-#define CAS_MAX	 16 /* certificates of a trust bundle */
-#define SANS_MAX 64
+#define PROTOCOL  "1"
+#define CAS_MAX	  16 /* certificates of a trust bundle */
+#define SANS_MAX  64
+#define LIST_KIND "revocations"
+#define LIST_LINE 3000 /* bytes of a list that one line has */
 
 #define CLOCK_SECONDS (30 * 60)
 
@@ -38,7 +40,9 @@ void enroll_question_free(struct enroll_question *q)
 
 void enroll_question_fill(const struct config *conf, time_t now, struct enroll_question *q)
 {
-	*q = (struct enroll_question){ .name = xstrdup(conf->name), .address = xstrdup(conf->address), .now = now };
+	*q = (struct enroll_question){
+		.name = xstrdup(conf->name), .address = xstrdup(conf->address), .now = now, .list = -1
+	};
 	strv_add_all(&q->addresses, conf->addresses);
 	strv_add_all(&q->sans, conf->extra_sans);
 	if (conf->role != ROLE_CLUSTER)
@@ -57,17 +61,26 @@ static char *leaf_key(const char *what, int i)
 	return key;
 }
 
+/* Nothing for 0. */
+static int put_id(struct buf *out, const char *key, uint64_t id, struct err *e)
+{
+	auto_free char *text = id ? xasprintf(ID_FMT, id) : NULL;
+
+	return keyfile_put(out, key, text, e);
+}
+
 int enroll_question_put(const struct enroll_question *q, struct buf *out, struct err *e)
 {
 	auto_free char *now = xasprintf("%lld", (long long)q->now), *sans = q->sans ? strv_join(q->sans, " ") : NULL;
-	auto_free char *member = q->member ? xasprintf(ID_FMT, q->member) : NULL;
 	auto_free char *addresses = q->addresses ? strv_join(q->addresses, " ") : NULL;
+	auto_free char *list = q->list < 0 ? NULL : xasprintf("%lld", (long long)q->list);
 
-	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "NAME", q->name, e) < 0 ||
+	if (keyfile_put(out, "KIND", q->list_only ? LIST_KIND : NULL, e) < 0 || keyfile_put(out, "LIST", list, e) < 0 ||
+	    keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "NAME", q->name, e) < 0 ||
 	    keyfile_put(out, "ADDRESS", q->address, e) < 0 || keyfile_put(out, "ADDRESSES", addresses, e) < 0 ||
 	    keyfile_put(out, "SANS", sans, e) < 0 || keyfile_put(out, "TIME", now, e) < 0 ||
 	    keyfile_put(out, "MEMBERS", q->members, e) < 0 || keyfile_put(out, "PORTS", q->ports, e) < 0 ||
-	    keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 || keyfile_put(out, "MEMBER", member, e) < 0)
+	    keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 || put_id(out, "MEMBER", q->member, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CSR", i);
@@ -112,6 +125,8 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 	for (int i = 0; i < PKI_LEAVES; i++)
 		if (q->csr[i])
 			return 0;
+	if (q->list_only)
+		return 0;
 	return err_set(e, ERR_VERIFY, "the request asks for no certificate");
 }
 
@@ -124,9 +139,19 @@ int enroll_parse(const char *what, const struct buf *text, struct keyfile *k, st
 	return -1;
 }
 
+/* 0: there is none. */
+static uint64_t get_id(const struct keyfile *k, const char *key)
+{
+	uint64_t id;
+
+	return text_parse_id(keyfile_get(k, key), &id) ? id : 0;
+}
+
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
+	const char *kind;
+	time_t list;
 
 	*q = (struct enroll_question){ 0 };
 	if (enroll_parse("the request", text, &k, e) < 0)
@@ -136,8 +161,10 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	q->members = keyfile_copy(&k, "MEMBERS");
 	q->ports = keyfile_copy(&k, "PORTS");
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
-	if (!text_parse_id(keyfile_get(&k, "MEMBER"), &q->member))
-		q->member = 0;
+	q->member = get_id(&k, "MEMBER");
+	kind = keyfile_get(&k, "KIND");
+	q->list_only = kind && strcmp(kind, LIST_KIND) == 0;
+	q->list = keyfile_time(&k, "LIST", &list) ? list : -1;
 	if (keyfile_get(&k, "ADDRESSES"))
 		q->addresses = text_split(keyfile_get(&k, "ADDRESSES"), BLANKS);
 	if (keyfile_get(&k, "SANS"))
@@ -203,11 +230,26 @@ static int put_cas(struct buf *out, const struct buf *pem, struct err *e)
 	return 0;
 }
 
+static int put_list(struct buf *out, const struct buf *der, struct err *e)
+{
+	for (size_t at = 0, i = 1; at < der->len; at += LIST_LINE, i++) {
+		const size_t left = der->len - at;
+		auto_free char *key = xasprintf("LIST_%zu", i);
+		auto_buf struct buf line = { 0 };
+
+		x509_bytes_put(der->data + at, left < LIST_LINE ? left : LIST_LINE, &line);
+		if (keyfile_put(out, key, line.data, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e)
 {
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "STATUS", statuses[r->status], e) < 0 ||
-	    keyfile_put(out, "REPORTS", "yes", e) < 0 || enroll_put_words(out, "MESSAGE", r->message, e) < 0 ||
-	    enroll_put_words(out, "HINT", r->hint, e) < 0 ||
+	    keyfile_put(out, "REPORTS", "yes", e) < 0 || keyfile_put(out, "LISTS", "yes", e) < 0 ||
+	    keyfile_put(out, "QUORUM", r->quorum ? "yes" : NULL, e) < 0 || put_id(out, "MEMBER", r->member, e) < 0 ||
+	    enroll_put_words(out, "MESSAGE", r->message, e) < 0 || enroll_put_words(out, "HINT", r->hint, e) < 0 ||
 	    keyfile_put(out, "STANDBY", r->standby ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(out, "CA_HOST", r->ca_host, e) < 0 || put_cas(out, &r->made.ca_pem, e) < 0)
 		return -1;
@@ -217,7 +259,7 @@ int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *
 		if (r->made.cert[i].len > 0 && put_cert(out, key, &r->made.cert[i], key, e) < 0)
 			return -1;
 	}
-	return 0;
+	return put_list(out, &r->made.crl, e);
 }
 
 int enroll_hello_put(const char *nonce, struct buf *out, struct err *e)
@@ -270,6 +312,19 @@ static int get_certs(const struct keyfile *k, struct pki_made *made, struct err 
 	return 0;
 }
 
+static int get_list(const struct keyfile *k, struct buf *der, struct err *e)
+{
+	for (size_t i = 1;; i++) {
+		auto_free char *key = xasprintf("LIST_%zu", i);
+		const char *line = keyfile_get(k, key);
+
+		if (!line)
+			return 0;
+		if (x509_bytes_get(line, der, e) < 0)
+			return err_wrap(e, "%s", key);
+	}
+}
+
 int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
@@ -286,5 +341,8 @@ int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err 
 	if (status == ARRAY_LEN(statuses))
 		return err_set(e, ERR_VERIFY, "the answer has no known STATUS");
 	r->status = (enum enroll_status)status;
-	return get_certs(&k, &r->made, e);
+	r->lists = keyfile_get(&k, "LISTS") != NULL;
+	r->quorum = keyfile_get(&k, "QUORUM") != NULL;
+	r->member = get_id(&k, "MEMBER");
+	return get_certs(&k, &r->made, e) < 0 ? -1 : get_list(&k, &r->made.crl, e);
 }

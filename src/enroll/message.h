@@ -22,6 +22,8 @@ struct enroll_question {
 		*ports; /* of the cluster that it is about to form (ROLE=cluster), as in member/forming.h; else NULL */
 	char *cluster_token;   /* likewise */
 	uint64_t member;       /* its member ID by its own word; 0: none */
+	int64_t list;	       /* number of its revocation list; -1: it takes none */
+	bool list_only;	       /* whether its key is accepted, and the list if there is a newer one; no certificate */
 	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
 };
 
@@ -35,7 +37,7 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 
 /*
  * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time,
- * and some CSR; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a
+ * and some CSR unless list_only; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a
  * failure.
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
@@ -52,6 +54,9 @@ struct enroll_reply {
 	char *message, *hint; /* plain words and what to type when it is not ENROLL_OK; "" else */
 	bool standby;	      /* this machine signs for nobody */
 	char *ca_host;	      /* the enrolment server of the one that does; NULL: not known */
+	bool lists;	      /* the server knows list_only */
+	bool quorum;	      /* to list_only: it has asked one */
+	uint64_t member;      /* likewise: the one that had this key, as the CA host knows it; 0: none */
 	struct pki_made made; /* all but server */
 };
 

@@ -33,6 +33,7 @@ static bool from_ca_host(const struct pki_run *w)
 struct order {
 	char *const *names; /* NULL: all */
 	bool force, local, may_make_ca;
+	bool anew; /* with new keys, whatever is there */
 };
 
 /* A second CA splits the cluster: none is made beside data, nor before all who could have one have said otherwise. */
@@ -131,21 +132,27 @@ static bool has_token(const struct pki_run *w)
 	return token_read_file(w->m, &token, &unfit) > 0;
 }
 
-/* What each leaf needs, and why. Who takes the place of a member comes with new keys: those of that one end with it. */
+/*
+ * What each leaf needs, and why. With a new peer key come new ones for all: the CA host revokes what it issued for a
+ * machine with another key.
+ */
 static void decide(struct pki_run *w, const struct order *o)
 {
-	const bool replaces = w->m->conf.replace && w->origin == PKI_ENROLLED && has_token(w);
-
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		if (o->names && !strv_has(o->names, pki_profile(i)->name))
 			continue;
-		w->todo[i] = w->origin == PKI_NEW_CA || replaces
+		w->todo[i] = w->origin == PKI_NEW_CA || o->anew
 				     ? PKI_REKEY
 				     : pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], &w->why[i]);
 		if (w->todo[i] == PKI_FINE && o->force) {
 			w->todo[i] = PKI_RENEW;
 			w->why[i] = xstrdup("is not due, but asked for");
 		}
+	}
+	for (int i = 0; i < PKI_LEAVES && from_ca_host(w) && w->todo[PKI_PEER] == PKI_REKEY; i++) {
+		w->todo[i] = PKI_REKEY;
+		if (!w->why[i])
+			w->why[i] = xstrdup("belongs to a key that is given up");
 	}
 }
 
@@ -387,12 +394,26 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 		if (rc <= 0)
 			return rc;
 	}
-	if (!w->m->dry_run && drop_kept_keys(w->m, e) < 0)
-		return -1;
-	/* A used token is of no use to anybody but a thief; while the cluster is formed it is still in use. */
-	if (!w->m->dry_run && from_ca_host(w) && !is_forming(w->m) && token_wipe_file(w->m, &lost) < 0)
+	if (w->m->dry_run)
+		return rc;
+	/*
+	 * A used token is of no use to anybody but a thief; while the cluster is formed it is still in use. It goes before
+	 * the keys that wait: with those, another run with the token asks for the same keys again.
+	 */
+	if (from_ca_host(w) && !is_forming(w->m) && token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_WARNING, &lost);
-	return rc;
+	return drop_kept_keys(w->m, e) < 0 ? -1 : rc;
+}
+
+/* The list that came with new certificates is there before etcd starts with them. */
+static int take_list(const struct pki_run *w)
+{
+	struct err unfit = { 0 };
+	int rc = w->made.crl.len > 0 ? pki_crl_take(w->m, &w->made.crl, &unfit) : 0;
+
+	if (rc < 0)
+		log_error(LOG_WARNING, &unfit);
+	return rc > 0;
 }
 
 static int run(const struct machine *m, const struct order *o, struct err *e)
@@ -409,6 +430,7 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 	listed = issued < 0 ? -1 : pki_crl_ensure(m, e);
 	if (listed < 0)
 		return -1;
+	listed |= take_list(&w);
 	repaired = m->dry_run ? 0 : fix_modes(m, e);
 	return repaired < 0 ? -1 : issued || listed || repaired;
 }
@@ -416,6 +438,11 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e)
 {
 	return run(m, &(struct order){ .local = local, .may_make_ca = may_make_ca }, e);
+}
+
+int certify_anew(const struct machine *m, struct err *e)
+{
+	return run(m, &(struct order){ .force = true, .anew = true }, e);
 }
 
 static int check_name(const char *name, struct err *e)

@@ -24,3 +24,21 @@ int common_stop(const struct machine *m, unsigned int seconds, struct err *e) MU
  * membership list.
  */
 int common_forget(const struct machine *m, const char *name, uint64_t id, struct err *e) MUST_CHECK;
+
+/*
+ * Before a machine adds itself to a cluster: a key that a member had is refused for good once that member is gone, so
+ * the key must be one that no member had. Enrolled machines ask the CA host; those of another origin, and those of a CA
+ * host of an older version, keep theirs unless must_know. With a token new keys take the place of such a key.
+ * 1 new keys, 0 the key will do. ERR_CONFIG: a token is needed, with the commands (again: the one to type here);
+ * ERR_PENDING: no CA host says.
+ */
+int common_fresh_keys(const struct machine *m, bool must_know, const char *again, struct err *e) MUST_CHECK;
+
+/*
+ * The newest revocation list, as far as this machine can get it: on a CA host from its records; on an enrolled one from
+ * the CA host, which learns of a removal by being asked. 1 one came, 0, -1 (no CA host answers).
+ */
+int common_revocations(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* After the removal of a member of the survey: has the CA host revoke its certificates, and logs what is pending. */
+void common_revoke(const struct machine *m, const struct member_survey *s, const struct member *gone);

@@ -175,6 +175,7 @@ static int take_out(const struct leaving *l, struct err *e)
 	if (membership_remove(l->m, l->member_id, e) < 0 || common_forget(l->m, l->own->name, l->member_id, e) < 0)
 		return -1;
 	log_info("member " ID_FMT " (%s) was removed from the cluster", l->member_id, l->own->name);
+	common_revoke(l->m, &l->s, l->own);
 	return 0;
 }
 

@@ -85,5 +85,6 @@ int remove_run(const struct machine *m, const char *member, bool force, struct e
 		return -1;
 	log_info("member %s was removed", what);
 	removal_report(&s, one);
+	common_revoke(m, &s, one);
 	return 1;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/key.h"
+#include "enroll/client.h"
 #include "flow/certify.h"
 #include "flow/common.h"
 #include "flow/setup.h"
@@ -13,6 +14,7 @@
 #include "member/identity.h"
 #include "member/joining.h"
 #include "member/removal.h"
+#include "pki/origin.h"
 
 static int check_words(const struct machine *m, const char *member, struct err *e)
 {
@@ -68,6 +70,22 @@ static int ask_others(const struct machine *m, uint64_t id, struct err *e)
 	return own && removal_check(&s, own, e) < 0 ? -1 : 1;
 }
 
+/*
+ * Before new keys are asked for, which end the present ones. As above; 1, too, when nobody accepts this machine's
+ * certificates: it was removed, or has none.
+ */
+static int ask_before(const struct machine *m, uint64_t id, struct err *e)
+{
+	auto_buf struct buf list = { 0 };
+	struct err why = { 0 };
+	int rc = pki_origin(m) == PKI_ENROLLED ? ask_others(m, id, e) : 1;
+
+	if (rc >= 0 || enroll_ask_list(m, &list, &why) != ENROLL_KEY_REFUSED)
+		return rc;
+	err_clear(e);
+	return 1;
+}
+
 /* 1 run setup, 0 nothing to do, -1. */
 static int prepare(const struct machine *m, const char *member, struct err *e)
 {
@@ -83,11 +101,16 @@ static int prepare(const struct machine *m, const char *member, struct err *e)
 	rc = find_former(m, &id, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : 1;
+	rc = ask_before(m, id, e);
+	if (rc <= 0)
+		return rc;
 	/* A machine without certificates needs them before it can ask. No timer runs this verb again. */
-	if (certify(m, false, false, e) < 0) {
+	if (common_fresh_keys(m, true, "etcd-cluster replace", e) < 0 || certify(m, false, false, e) < 0) {
 		e->class = e->class == ERR_PENDING ? ERR_HEALTH : e->class;
 		return -1;
 	}
+	if (m->dry_run)
+		return 1;
 	rc = ask_others(m, id, e);
 	if (rc <= 0)
 		return rc;

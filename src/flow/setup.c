@@ -19,6 +19,7 @@
 #include "flow/unused.h"
 #include "member/datadir.h"
 #include "member/host.h"
+#include "member/joining.h"
 #include "member/mark.h"
 #include "pki/origin.h"
 #include "release/release.h"
@@ -103,6 +104,19 @@ static int finish_recovery(struct setup_run *r, struct err *e)
 	return recover_finish(r->m, e);
 }
 
+/*
+ * This machine is about to be added by ROLE=join or replace. A machine that was added has its journal, and keeps its
+ * keys; so does a new disk that joins by itself, because its slot was never used (form_enter).
+ */
+static bool is_to_be_added(const struct setup_run *r)
+{
+	auto_joining struct joining journal = { 0 };
+	struct err unread = { 0 };
+
+	return !r->how->local && joining_read(r->m, &journal, &unread) >= 0 && journal.step < JOINING_ADDED &&
+	       join_wanted(r->m, r->m->conf.replace);
+}
+
 /* While forming waits for others, no CA is made and none is asked; certificates of another origin are looked after. */
 static int get_certificates(struct setup_run *r, struct err *e)
 {
@@ -110,6 +124,9 @@ static int get_certificates(struct setup_run *r, struct err *e)
 
 	if (r->others.class != ERR_NONE && !file_exists(ca))
 		return 0;
+	if (is_to_be_added(r) &&
+	    common_fresh_keys(r->m, false, r->how->replace ? "etcd-cluster replace" : "etcd-cluster setup", e) < 0)
+		return -1;
 	return certify(r->m, r->how->local, form_makes_ca(r), e);
 }
 

@@ -15,6 +15,7 @@
 #include "member/poll.h"
 
 #define PREFIX "etcd-cluster/mark/"
+#define LISTS  "etcd-cluster/crl/"
 
 /* One look at this machine's etcd; and at the others, whom a starting member does not wait for. */
 #define ASK_MS	  2000
@@ -264,4 +265,66 @@ char *mark_twins(const struct machine *m)
 			buf_printf(&names, "%s%s", names.len ? " and " : "", name);
 	}
 	return names.len ? xstrdup(buf_str(&names)) : NULL;
+}
+
+/* --- Revocation lists. */
+
+/* The text for a member, or that of another. */
+static bool list_parse(const char *text, uint64_t id, const char *name, int64_t *number)
+{
+	auto_strv char **words = text_split(text, " \n");
+	uint64_t member, n;
+
+	if (strv_len(words) != 3 || !text_parse_id(words[0], &member) || member != id ||
+	    !text_parse_u64(words[1], 0, INT64_MAX, &n) || strcmp(words[2], name) != 0)
+		return false;
+	*number = (int64_t)n;
+	return true;
+}
+
+static int list_read(struct grpc *g, uint64_t id, const char *name, int64_t *number, struct err *e)
+{
+	auto_free char *key = xasprintf(LISTS "%s", name);
+	auto_strv char **texts = NULL;
+
+	*number = 0;
+	if (rpc_values(g, key, &texts, e) < 0)
+		return -1;
+	for (char **text = texts; text && *text; text++)
+		if (list_parse(*text, id, name, number))
+			break;
+	return 0;
+}
+
+void mark_store_list(const struct machine *m, int64_t number)
+{
+	auto_free char *own = endpoint_own(m), *key = NULL, *line = NULL;
+	cleanup(identity_free) struct identity id = { 0 };
+	struct rpc_members list cleanup(rpc_members_free) = { 0 };
+	auto_grpc struct grpc *g = NULL;
+	struct err unasked = { 0 };
+	int64_t stored;
+
+	if (identity_read(m, &id, &unasked) <= 0)
+		return;
+	g = endpoint_open(m, own, 0, ASK_MS, &unasked);
+	if (!g || rpc_member_list(g, false, &list, &unasked) < 0 || list.n < 2 ||
+	    !membership_by_id(&list, id.member_id) || list_read(g, id.member_id, id.name, &stored, &unasked) < 0 ||
+	    stored == number)
+		return;
+	key = xasprintf(LISTS "%s", id.name);
+	line = xasprintf(ID_FMT " %" PRId64 " %s", id.member_id, number, id.name);
+	if (rpc_put(g, key, line, &unasked) < 0)
+		log_debug("the number of the revocation list is not stored: %s", unasked.msg);
+}
+
+int mark_lists(const struct machine *m, const uint64_t *ids, char *const *names, int64_t *numbers, struct err *e)
+{
+	auto_free char *own = endpoint_own(m);
+	auto_grpc struct grpc *g = endpoint_open(m, own, 0, ASK_MS, e);
+
+	for (size_t i = 0; g && names && names[i]; i++)
+		if (list_read(g, ids[i], names[i], &numbers[i], e) < 0)
+			return -1;
+	return g ? 0 : -1;
 }

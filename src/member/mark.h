@@ -31,3 +31,16 @@ bool mark_names_others(const struct machine *m, const struct identity *id);
 
 /* The members of this cluster, as "n1 and n2", that have the same machine-id; NULL: none. The caller frees. */
 char *mark_twins(const struct machine *m);
+
+/*
+ * The number of the revocation list that is in force at this member, as etcd key "etcd-cluster/crl/NAME", for the
+ * others: "member number name". Where it cannot be stored it is missing. A lone member stores none, as above.
+ */
+void mark_store_list(const struct machine *m, int64_t number);
+
+/*
+ * What these members (ids, strv of their names) have stored, as the etcd of this machine has it; 0 for nothing. Any
+ * client can write these keys unless etcd has RBAC, so they serve for reports only.
+ */
+int mark_lists(const struct machine *m, const uint64_t *ids, char *const *names, int64_t *numbers,
+	       struct err *e) MUST_CHECK;

@@ -17,8 +17,29 @@
  */
 int pki_crl_ensure(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* Where the key of the CA is: makes the list have exactly these serials (strv or NULL). 1, 0 it has them, -1. */
-int pki_crl_write(const struct machine *m, char *const *serials, struct err *e) MUST_CHECK;
+/* The number of a list that our CA has signed and that has serials; 0: there is none, or it refuses nobody. */
+int64_t pki_crl_number(const struct machine *m);
+
+/*
+ * Where the key of the CA is: makes sure that the list in `file` has these serials (strv or NULL). Another one has only
+ * these, and a number that is higher than that of this file and of the list that etcd reads. It is at least the time,
+ * so that it grows as well when another machine takes over the CA. 1 written, 0 it has them, -1.
+ */
+int pki_crl_write(const struct machine *m, const char *file, char *const *serials, struct err *e) MUST_CHECK;
+
+/*
+ * A list from the CA host takes the place of the one that etcd reads, when it is signed by the CA and newer. 1 taken, 0
+ * it is not newer, -1: ERR_VERIFY for what is not a list of the CA.
+ */
+int pki_crl_take(const struct machine *m, const struct buf *der, struct err *e) MUST_CHECK;
+
+/*
+ * The number of the list at the last start of etcd, as pki_crl_number; in /run/etcd-cluster/crl. Connections that are
+ * older than a list stay open, so a list is in force where etcd was started after it came. note: right before the
+ * start, while no etcd runs here. A machine without a note has 0.
+ */
+void pki_crl_note_start(const struct machine *m);
+int64_t pki_crl_in_force(const struct machine *m);
 
 /* ERR_CONFIG or ERR_VERIFY when etcd.env names a list that etcd could not read. */
 int pki_crl_check_start(const struct machine *m, struct err *e) MUST_CHECK;

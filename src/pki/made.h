@@ -11,7 +11,8 @@
 struct pki_made {
 	struct buf ca_pem;	     /* from a CA host or an external CA: the CA, or the bundle of CAs, to trust */
 	struct buf cert[PKI_LEAVES]; /* PEM, by profile; empty for one that was not asked for */
-	char *server;		     /* of an enrolment: the signer for ca.host, "10.0.0.1:2382", "[fd00::1]:2382" */
+	struct buf crl; /* of an enrolment: the revocation list, DER; empty: the CA host has no newer one */
+	char *server;	/* of an enrolment: the signer for ca.host, "10.0.0.1:2382", "[fd00::1]:2382" */
 };
 
 void pki_made_free(struct pki_made *made);

@@ -82,9 +82,6 @@ revoke() {
 	run ! fetch_as healthcheck-client "https://127.0.0.1:$client/health"
 	run ! fetch_as peer "https://127.0.0.1:$peer/members"
 	fetch_as etcdctl-etcd-client "https://127.0.0.1:$client/health"
-	"$certify" "$root" revoke
-	fetch_as healthcheck-client "https://127.0.0.1:$client/health"
-	fetch_as peer "https://127.0.0.1:$peer/members"
 	# Without the file etcd would refuse everybody: setup makes it again, and the preflight does not start etcd before.
 	rm "$list"
 	run ! fetch_as healthcheck-client "https://127.0.0.1:$client/health"
@@ -92,6 +89,7 @@ revoke() {
 	[[ $output == *"etcd would refuse every connection"*crl.der* ]]
 	"$ETCD_CLUSTER" --root "$root" setup
 	fetch_as healthcheck-client "https://127.0.0.1:$client/health"
+	fetch_as peer "https://127.0.0.1:$peer/members"
 }
 
 # try MINOR [LINE…]: runs all checks.

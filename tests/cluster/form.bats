@@ -202,15 +202,38 @@ replaced() {
 	[ "$(find "$BATS_TEST_TMPDIR/n3/var/lib/etcd-cluster/member" -type f)" = \
 		"$BATS_TEST_TMPDIR/n3/var/lib/etcd-cluster/member/disk-id" ]
 	serve
+	is_served
+	# Its keys end with the member that it was: without a token nothing is changed.
+	cp -a "$(etc n3)/pki" "$BATS_TEST_TMPDIR/old"
+	run -3 helper n3 replace
+	[[ "$output" == *"this machine needs new keys"*"token new --name n3 --address $net.3"*"etcd-cluster replace"* ]]
+	[ "$(etcdctl n1 member list | grep -c ', n3, ')" -eq 1 ]
+	diff -r "$BATS_TEST_TMPDIR/old" "$(etc n3)/pki"
+	give_token n3 "$(helper n1 token new --name n3 --address "$net.3")"
 	replaced n3
 	one_cluster n1 n2 n3
-	# Once more, with member-id and record, and with the word in cluster.conf.
+	run ! cmp "$BATS_TEST_TMPDIR/old/peer.key" "$(etc n3)/pki/peer.key"
+	# Once more, with member-id and record.
 	stop n3 KILL
 	wipe n3
 	wait_healthy n1
 	never_starts n3
+	run -3 helper n3 replace
+	[ -e "$(etc n3)/member-id" ]
+	sleep 1 # a token of the second in which the present key came is not a later one
+	give_token n3 "$(helper n1 token new --name n3 --address "$net.3")"
 	replaced n3
 	one_cluster n1 n2 n3
+	# The keys of both former members are refused, and their certificates revoked; those of now are good.
+	helper n1 setup --remember --unattended
+	[ "$(openssl crl -inform DER -in "$(etc n1)/pki/crl.der" -noout -text | grep -c 'Serial Number')" -eq 10 ]
+	run curl --silent --cacert "$(etc n1)/pki/ca.crt" --cert "$BATS_TEST_TMPDIR/old/peer.crt" \
+		--key "$BATS_TEST_TMPDIR/old/peer.key" "https://$net.1:$peer_port/version"
+	[ "$status" -ne 0 ]
+	echo "https://$net.1:$client_port" >"$BATS_TEST_TMPDIR/n3/endpoint"
+	eventually etcdctl n3 get from-n1
+	echo "https://$net.3:$client_port" >"$BATS_TEST_TMPDIR/n3/endpoint"
+	helper n3 cert renew --force
 }
 
 @test "a disk that was lost before its first start comes in as a learner by itself" {

@@ -5,7 +5,7 @@
  *                                       are those of the verbs
  *   certify ROOT ADDRESS PORT PROFILE   makes handshakes with that port and the certificate of that profile until
  *                                       SIGTERM; prints "handshakes N failed N serials N"
- *   certify ROOT revoke [SERIAL…]       makes the revocation list of that CA host have exactly these serials
+ *   certify ROOT revoke [SERIAL…]       makes the revocation list of that CA host have these serials
  */
 #include <signal.h>
 #include <stdio.h>
@@ -72,10 +72,12 @@ static int shake(const struct machine *m, char **argv, struct err *e)
 /* What was asked for. */
 static int run(const struct machine *m, int argc, char **argv, struct err *e)
 {
+	auto_free char *used = machine_pki_path(m, "crl", "der");
+
 	if (argc == 2)
 		return ensure(m, e);
 	if (strcmp(argv[2], "revoke") == 0)
-		return pki_crl_write(m, argv + 3, e) < 0 ? -1 : 0;
+		return pki_crl_write(m, used, argv + 3, e) < 0 ? -1 : 0;
 	return argc == 5 ? shake(m, argv, e) : err_set(e, ERR_CONFIG, "the first lines of this file have its usage");
 }
 

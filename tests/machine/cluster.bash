@@ -203,3 +203,11 @@ teardown_file() {
 		[ ! -d "$set_dir/$name" ] || "$machine" destroy "$name"
 	done
 }
+
+# readmitted NAME [CA_HOST]: a token that names it, in its place: a machine that was removed or replaced needs new keys.
+readmitted() {
+	local token
+
+	token=$(on "${2:-n1}" "etcd-cluster token new --name $1 --address $(v4 "$1") 2>/dev/null")
+	on "$1" "umask 077; echo $token >/etc/etcd/enroll-token"
+}

@@ -73,6 +73,9 @@ line() {
 	rm -r /var/lib/etcd-cluster && tar -C / -xf /srv/kept/older var/lib/etcd-cluster'
 	refused n3 'is an older copy: it ends at entry' 'etcd-cluster replace'
 	before=$(count n1)
+	on n3 exits 3 'etcd-cluster replace 2>&1'
+	prints 'etcd-cluster token new --name n3'
+	readmitted n3
 	on n3 exits 0 'etcd-cluster replace'
 	each healthy
 	[ "$(count n3)" = "$before" ]
@@ -85,6 +88,7 @@ line() {
 	marked
 	put_back n3 whole
 	refused n3 'is an older copy: it ends at entry' 'etcd-cluster replace'
+	readmitted n3
 	on n3 exits 0 'etcd-cluster replace'
 	each healthy
 }
@@ -97,6 +101,7 @@ line() {
 	on n1 'etcdctl.sh del --prefix etcd-cluster/mark/'
 	on n3 'rm -r /var/lib/etcd-cluster.state; systemctl start etcd-cluster.target'
 	on n3 wait_for 'etcd-cluster setup 2>&1 | grep "its data is an older copy"'
+	readmitted n3
 	on n3 exits 0 'etcd-cluster replace'
 	each healthy
 }

@@ -72,6 +72,7 @@ voters() {
 	for step in adding added started member; do
 		on n3 'etcd-cluster leave'
 		voters 2
+		readmitted n3
 		on n3 "etcd-cluster join $(v4 n1) >/dev/null 2>&1 & pid=\$!
 		for i in \$(seq 20000); do
 			! grep -qsx STEP=$step /etc/etcd/joining || break
@@ -89,6 +90,7 @@ voters() {
 
 @test "if etcd does not start, the learner is removed and its data moved aside; the machine joins after the fix" {
 	on n3 'etcd-cluster leave'
+	readmitted n3
 	on n3 'printf "%s\n" ETCD_HEARTBEAT_INTERVAL=5000 ETCD_ELECTION_TIMEOUT=1000 >>/etc/etcd/cluster.conf'
 	run on n3 "etcd-cluster join $(v4 n1)"
 	echo "$output"
@@ -106,6 +108,7 @@ voters() {
 
 @test "a machine that loses power during its join becomes a member, too" {
 	on n3 'etcd-cluster leave'
+	readmitted n3
 	on n3 "etcd-cluster join $(v4 n1) --dry-run 2>&1 | grep 'would'"
 	on n3 "systemd-run -q etcd-cluster join $(v4 n1)"
 	on n3 wait_for '[ -e /etc/etcd/joining ]'
@@ -127,6 +130,10 @@ voters() {
 	prints 'was removed from its cluster'
 	prints 'etcd-cluster join 10.77.44.'
 	voters 2
+	on n3 exits 3 "etcd-cluster join $(v4 n1) 2>&1"
+	prints 'etcd-cluster token new --name n3'
+	voters 2
+	readmitted n3
 	on n3 "etcd-cluster join $(v4 n1)"
 	on n3 healthy
 	voters 3

@@ -109,6 +109,7 @@ invited() {
 		sh -c "exec ./etcdctl --command-timeout=90s check perf >perf.out 2>&1"'
 	on n4 'etcd-cluster leave'
 	voters 3
+	readmitted n4
 	on n4 "etcd-cluster join $(v4 n1)"
 	ONLY_ON=n4 all_healthy
 	voters 4

@@ -76,6 +76,7 @@ rebuilt() {
 	grep -qx ROLE=none /etc/etcd/cluster.conf
 	ls -d /var/lib/etcd-cluster/member.aside-* /etc/etcd/member-id.aside-*'
 	one_cluster 3
+	readmitted n4
 	on n4 exits 0 "etcd-cluster join $(v4 n1)"
 	MACHINES="$ALL" one_cluster 4
 }

@@ -76,6 +76,8 @@ leads() {
 }
 
 @test "three to five: the same machines join again, and no acknowledged write is lost" {
+	readmitted n4
+	readmitted n5
 	on n4 "etcd-cluster join $(v4 n1)"
 	on n5 "etcd-cluster join $(v4 n2)"
 	ONLY_ON='n4 n5' all_healthy
@@ -121,6 +123,7 @@ leads() {
 	mv /var/lib/etcd-cluster/member /root/lost'
 	MACHINE=n3 exits 3 'etcd-cluster setup'
 	prints 'can erase acknowledged writes'
+	readmitted n3
 	on n3 'etcd-cluster replace'
 	ONLY_ON=n3 all_healthy
 	[ "$(voters n1)" -eq 4 ]

@@ -137,6 +137,10 @@ ca_key() {
 	"$machine" start n3
 	ONLY_ON='n1 n3' all_healthy
 	is_empty n2
+	types n2 'etcd-cluster replace' 3
+	prints 'etcd-cluster token new --name n2'
+	is_empty n2
+	readmitted n2
 	types n2 'etcd-cluster replace'
 	all_ready
 	none_lost n2

@@ -16,6 +16,7 @@
  *   dns=NAME/IP,…            what a name stands for; names without are unknown
  *   standby=NAME/SERVER other=NAME/SERVER claimed   by the file of this host; by etcd; a person's word
  *   formed gathers admitted vacant
+ *   list                     the question is for the revocation list alone
  * Ages are seconds, or with d days.
  */
 #pragma once
@@ -229,6 +230,8 @@ static inline void scene_word(struct scene *s, const char *key, const char *valu
 		s->f.gathers = true;
 	} else if (strcmp(key, "admitted") == 0) {
 		s->f.admitted = true;
+	} else if (strcmp(key, "list") == 0) {
+		s->q.list_only = true;
 	} else if (strcmp(key, "vacant") == 0) {
 		s->known.vacant = true;
 	} else {

@@ -200,5 +200,18 @@ static const struct row cert_rows[] = {
 	  "more=192.0.2.6 " ALL, NO, "!has 192.0.2.6" },
 	{ "the address of another member", "cert addresses=10.0.0.66 " REC "at=n6/10.0.0.66/a6/up " ALL, NO,
 	  "!no token has given n2" },
+
+	/* --- For the revocation list. */
+	{ "a member", CERT REC ALL "list", GO, NULL },
+	{ "a member at another address, with another clock", CERT REC ALL "list source=10.0.0.9 clock=-90000", GO, NULL },
+	{ "one that is about to become a member", CERT "rec=n2/10.0.0.2/K1/60/60/0 " N2_GONE "list", GO, NULL },
+	{ "a member without a quorum", CERT REC_OLD "formed list", GO, NULL },
+	{ "one that a CA host without records certified", CERT ALL "list", GO, NULL },
+	{ "a key that was replaced", CERT REC_K2 "dead=n2/K1/60 " ALL "list", NO, "!a newer key has replaced" },
+	{ "a key that never was this machine's", CERT REC_K2 ALL "list", NO, "!is not the one that n2 has had" },
+	{ "a removed machine", CERT "dead=n2/K1/60 " N2_GONE "list", NO, "!was removed on" },
+	{ "a removed machine under another name", CERT "name=n7 dead=n2/K1/60 " N2_GONE "list", NO, "!n2 was removed on" },
+	{ "a removed machine without a record", CERT "dead=n2/K2/60 " N2_GONE "list", NO, "!was removed on" },
+	{ "one that was removed since", CERT REC N2_GONE "list", NO, "was removed on" },
 };
 /* clang-format on */

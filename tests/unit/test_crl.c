@@ -95,32 +95,126 @@ static void a_list_that_etcd_cannot_read_is_replaced(void **state)
 	assert_ok(pki_crl_check_start(m, e));
 }
 
-static void the_list_has_these_serials_and_no_others(void **state)
+/* pki_crl_write for the list in use. */
+static int write_list(const struct machine *m, char *const *serials, struct err *e)
 {
-	char one[] = "0102030405060708090a0b0c0d0e0f10", two[] = "ff00000000000000000000000000001f", odd[] = "x1";
+	auto_free char *path = machine_pki_path(m, "crl", "der");
+
+	return pki_crl_write(m, path, serials, e);
+}
+
+static int64_t number(const struct machine *m)
+{
+	auto_free char *path = machine_pki_path(m, "crl", "der");
+	auto_buf struct buf der = { 0 };
+
+	assert_ok(file_read(path, 1 << 16, &der, e));
+	return x509_crl_number(&der);
+}
+
+static char one[] = "0102030405060708090a0b0c0d0e0f10", two[] = "ff00000000000000000000000000001f";
+
+static void a_new_list_has_what_is_wanted_and_a_higher_number(void **state)
+{
+	char odd[] = "x1";
 	char *const serials[] = { two, one, two, NULL }, *const again[] = { one, two, NULL },
-		    *const bad[] = { odd, NULL };
+		    *const fewer[] = { two, NULL }, *const bad[] = { odd, NULL };
 	struct machine *m = *state;
 	struct err why = { 0 };
 	cleanup(machine_free) struct machine changed;
+	int64_t first = number(m);
 
-	assert_int_equal(pki_crl_write(m, serials, &why), 1);
+	assert_true(first >= m->now && pki_crl_number(m) == 0); /* it is empty */
+	assert_int_equal(write_list(m, fewer, &why), 1);
+	assert_int_equal(number(m), first + 1);
+	assert_int_equal(write_list(m, serials, &why), 1);
+	assert_int_equal(number(m), first + 2);
+	assert_int_equal(pki_crl_number(m), first + 2);
 	assert_listed(m, true, "0102030405060708090a0b0c0d0e0f10 ff00000000000000000000000000001f");
-	assert_int_equal(pki_crl_write(m, again, &why), 0);
+	/* One that is not wanted any more, because it has expired, is no reason for a new list. */
+	assert_int_equal(write_list(m, again, &why), 0);
+	assert_int_equal(write_list(m, fewer, &why), 0);
+	assert_int_equal(write_list(m, NULL, &why), 0);
 	assert_settled(m);
-	assert_err(pki_crl_write(m, bad, e), ERR_FAIL, "revocation list");
-	assert_int_equal(pki_crl_write(m, again, &why), 0);
+	assert_err(write_list(m, bad, e), ERR_FAIL, "revocation list");
+	assert_int_equal(write_list(m, again, &why), 0);
+	/* The machine that takes over the CA goes on from the list in use; a clock that was put back lowers nothing. */
+	m->now -= 1800;
+	free(shell("mkdir enroll"));
+	{
+		auto_free char *path = xasprintf("%s/crl.der", m->at.enroll);
+
+		assert_int_equal(pki_crl_write(m, path, fewer, &why), 1);
+		free(shell("mv enroll/crl.der pki/crl.der"));
+	}
+	assert_int_equal(number(m), first + 3);
+	assert_listed(m, true, two);
+	m->now += 400LL * DAY;
+	assert_int_equal(write_list(m, again, &why), 1);
+	assert_int_equal(number(m), m->now);
+	m->now -= 400LL * DAY - 1800;
 	/* It survives a new generation, and another CA signs it again. */
 	open_machine(&changed, CONF "KEY_TYPE=ed25519\n");
 	ensure(&changed, 1);
-	assert_int_equal(pki_crl_write(&changed, again, &why), 0);
+	assert_int_equal(write_list(&changed, again, &why), 0);
 	free(shell("cd pki && openssl req -x509 -nodes -subj /CN=x -addext keyUsage=critical,keyCertSign,cRLSign "
 		   "-newkey rsa:2048 -days 4000 -keyout ca.key -out ca.crt 2>/dev/null && chmod 600 ca.key"));
 	changed.now = time(NULL);
 	ensure(&changed, 1);
 	assert_listed(&changed, true, "0102030405060708090a0b0c0d0e0f10 ff00000000000000000000000000001f");
-	assert_int_equal(pki_crl_write(&changed, NULL, &why), 1);
-	assert_listed(&changed, true, "");
+}
+
+/* A member takes a list of its CA, and never an older one again. */
+static void only_a_newer_list_of_the_ca_is_taken(void **state)
+{
+	char *const first[] = { one, NULL }, *const second[] = { one, two, NULL };
+	struct machine *m = *state;
+	auto_free char *path = machine_pki_path(m, "crl", "der");
+	auto_buf struct buf older = { 0 }, newer = { 0 }, part = { 0 }, forged = { 0 };
+	struct err why = { 0 };
+
+	free(shell("cp pki/crl.der empty"));
+	assert_int_equal(write_list(m, first, &why), 1);
+	assert_ok(file_read(path, 1 << 16, &older, e));
+	assert_int_equal(write_list(m, second, &why), 1);
+	assert_ok(file_read(path, 1 << 16, &newer, e));
+	/* The list that a member made for itself says nothing about those of the CA, whatever its number is. */
+	free(shell("rm pki/crl.der && mv pki/ca.key . && echo DOOR=10.0.0.1:2382 >pki/ca.host"));
+	m->now += 100LL * DAY;
+	ensure(m, 1);
+	assert_listed(m, false, "");
+	m->now -= 100LL * DAY;
+	assert_int_equal(pki_crl_take(m, &older, &why), 1);
+	assert_int_equal(pki_crl_take(m, &older, &why), 0);
+	assert_int_equal(pki_crl_take(m, &newer, &why), 1);
+	assert_int_equal(pki_crl_take(m, &older, &why), 0);
+	assert_listed(m, true, "0102030405060708090a0b0c0d0e0f10 ff00000000000000000000000000001f");
+	free(shell("test $(stat -c %a pki/crl.der) = 644"));
+	/* Of another signer, or not whole. */
+	buf_add(&part, newer.data, newer.len - 1);
+	assert_err(pki_crl_take(m, &part, e), ERR_VERIFY, "not a revocation list");
+	buf_add(&forged, newer.data, newer.len);
+	forged.data[forged.len - 1] ^= 1;
+	assert_err(pki_crl_take(m, &forged, e), ERR_VERIFY, "not signed by");
+	assert_listed(m, true, "0102030405060708090a0b0c0d0e0f10 ff00000000000000000000000000001f");
+}
+
+/* In force is what etcd has been started with. */
+static void a_list_is_in_force_after_a_start(void **state)
+{
+	char *const serials[] = { one, NULL };
+	struct machine *m = *state;
+	struct err why = { 0 };
+	int64_t before;
+
+	assert_int_equal(pki_crl_in_force(m), 0);
+	pki_crl_note_start(m);
+	assert_int_equal(pki_crl_in_force(m), 0);
+	assert_int_equal(write_list(m, serials, &why), 1);
+	assert_int_equal(pki_crl_in_force(m), 0);
+	pki_crl_note_start(m);
+	before = pki_crl_number(m);
+	assert_true(before > 0 && pki_crl_in_force(m) == before);
 }
 
 /* Without the key of the CA: until the CA host sends a list, an empty one that the machine signs itself. */
@@ -132,7 +226,7 @@ static void an_enrolled_machine_has_a_list_of_its_own_until_one_comes(void **sta
 	ensure(m, 1);
 	assert_settled(m);
 	assert_listed(m, false, "");
-	assert_err(pki_crl_write(m, NULL, e), ERR_CONFIG, "ca.key is missing");
+	assert_err(write_list(m, NULL, e), ERR_CONFIG, "ca.key is missing");
 	free(shell("mv came pki/crl.der"));
 	ensure(m, 0);
 	assert_listed(m, true, "");
@@ -153,7 +247,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_CA(an_empty_list_comes_with_the_ca),
 		WITH_CA(a_list_that_etcd_cannot_read_is_replaced),
-		WITH_CA(the_list_has_these_serials_and_no_others),
+		WITH_CA(a_new_list_has_what_is_wanted_and_a_higher_number),
+		WITH_CA(only_a_newer_list_of_the_ca_is_taken),
+		WITH_CA(a_list_is_in_force_after_a_start),
 		WITH_CA(an_enrolled_machine_has_a_list_of_its_own_until_one_comes),
 		WITH_CA(copied_certificates_get_no_list),
 	};

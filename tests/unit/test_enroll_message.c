@@ -265,6 +265,44 @@ static void invalid_answers_are_refused(void **state)
 	}
 }
 
+/* A list of more bytes than one line can have; and who can take one is a matter of the question. */
+static void a_revocation_list_arrives_unchanged(void **state)
+{
+	cleanup(config_free) struct config c = conf_of(ROLE_JOIN);
+	auto_question struct enroll_question q, got = { 0 };
+	auto_reply struct enroll_reply came = { 0 }, bent = { 0 };
+	struct enroll_reply r = { .status = ENROLL_OK, .member = 0xa2 };
+	auto_buf struct buf text = { 0 }, reply = { 0 }, damaged = { 0 };
+	auto_keyfile struct keyfile k = { 0 };
+
+	(void)state;
+	enroll_question_fill(&c, 1800000000, &q);
+	assert_ok(enroll_question_put(&q, &text, e));
+	assert_err(enroll_question_get(&text, &got, e), ERR_VERIFY, "asks for no certificate");
+	assert_int_equal(got.list, -1);
+	enroll_question_free(&got);
+	buf_free(&text);
+	q.list = 1800000007;
+	q.list_only = true;
+	assert_ok(enroll_question_put(&q, &text, e));
+	assert_ok(enroll_question_get(&text, &got, e));
+	assert_true(got.list_only && got.list == 1800000007);
+
+	for (int i = 0; i < 10000; i++)
+		buf_add(&r.made.crl, &(char){ (char)(i * i) }, 1);
+	assert_ok(enroll_reply_put(&r, &reply, e));
+	assert_ok(keyfile_parse("reply", reply.data, reply.len, &k, e));
+	assert_non_null(keyfile_get(&k, "LIST_4"));
+	assert_ok(enroll_reply_get(&reply, &came, e));
+	assert_true(came.lists && came.member == 0xa2);
+	assert_int_equal(came.made.crl.len, r.made.crl.len);
+	assert_memory_equal(came.made.crl.data, r.made.crl.data, r.made.crl.len);
+	buf_puts(&damaged, "STATUS=ok\nLIST_1=AAA\n");
+	assert_err(enroll_reply_get(&damaged, &bent, e), ERR_VERIFY, "LIST_1");
+	assert_false(bent.lists);
+	pki_made_free(&r.made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +316,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_arrives_without_special_characters),
 		cmocka_unit_test(a_standby_names_the_ca_host),
 		cmocka_unit_test(invalid_answers_are_refused),
+		cmocka_unit_test(a_revocation_list_arrives_unchanged),
 	};
 
 	return cmocka_run_group_tests_name("enroll_message", tests, NULL, NULL);

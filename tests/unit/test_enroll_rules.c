@@ -246,7 +246,33 @@ static void the_records_follow_the_list(void **state)
 	assert_int_equal(enroll_learn(m, &list, &er), 0);
 }
 
-#define FURTHER 5
+/* Until then its ID may change without a person: a slot that was never used, a learner that is added again. */
+static void a_key_is_a_members_from_its_first_vote_on(void **state)
+{
+	char *client[] = { (char *)(uintptr_t) "https://10.0.0.2:2379", NULL };
+	struct rpc_member one = { .id = 0xa2, .name = (char *)(uintptr_t) "n2" };
+	struct enroll_list list = { .agreed = true, .members = { .cluster_id = 0xc1, .list = &one, .n = 1 } };
+	struct enroll_record r = { .name = (char *)(uintptr_t) "n2", .time = NOW - 60 };
+
+	(void)state;
+	/* One of MEMBERS has its name before it has started. */
+	assert_int_equal(enroll_learn_record(&list, NOW, &r), ENROLL_KEPT);
+	one.client_urls = client;
+	one.is_learner = true;
+	assert_int_equal(enroll_learn_record(&list, NOW, &r), ENROLL_KEPT);
+	/* One that receives data for more than a week stays on record. */
+	assert_int_equal(enroll_learn_record(&list, NOW + 8LL * DAY, &r), ENROLL_CHANGED);
+	assert_int_equal(r.member, 0);
+	one.id = 0xb2;
+	one.is_learner = false;
+	assert_int_equal(enroll_learn_record(&list, NOW + 8LL * DAY, &r), ENROLL_CHANGED);
+	assert_int_equal(r.member, 0xb2);
+	assert_int_equal(enroll_learn_record(&list, NOW + 8LL * DAY, &r), ENROLL_KEPT);
+	one.id = 0xc2;
+	assert_int_equal(enroll_learn_record(&list, NOW + 8LL * DAY, &r), ENROLL_GONE);
+}
+
+#define FURTHER 6
 
 int main(void)
 {
@@ -256,6 +282,7 @@ int main(void)
 		WITH_MACHINE(a_record_of_an_earlier_version_counts_as_its_name_and_address),
 		WITH_MACHINE(a_removal_keeps_every_key_and_every_valid_serial),
 		WITH_MACHINE(the_records_follow_the_list),
+		cmocka_unit_test(a_key_is_a_members_from_its_first_vote_on),
 	};
 
 	unit_rows(tests + FURTHER, token_rows, a_request_is_decided, NULL, NULL);
