@@ -30,13 +30,14 @@ struct part {
 static bool take_part(const uint8_t **at, const uint8_t *end, uint8_t tag, struct part *p)
 {
 	const uint8_t *q = *at;
-	size_t len, digits = 0;
+	size_t len;
 
 	if (end - q < 2 || *q++ != tag)
 		return false;
 	len = *q++;
 	if (len > 0x80) { /* so many bytes with the length follow; certificates are not longer than two can say */
-		digits = len & 0x7f;
+		size_t digits = len & 0x7f;
+
 		len = 0;
 		if (digits > 2 || (size_t)(end - q) < digits)
 			return false;

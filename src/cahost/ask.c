@@ -78,7 +78,9 @@ void enroll_told_put(const struct enroll_known *k, struct buf *out)
 		put(out, ANSWERS, "");
 	if (k->vacant)
 		put(out, VACANT, "");
-	for (const struct rpc_member *one = members->list; one < members->list + members->n; one++) {
+	for (size_t i = 0; i < members->n; i++) {
+		const struct rpc_member *one = &members->list[i];
+
 		put_id(out, MEMBER, one->id);
 		put(out, NAME, one->name);
 		if (one->is_learner)

@@ -83,17 +83,17 @@ char *enroll_source(const struct sockaddr_storage *from)
 static int give_key(const struct client *c, const char *id, struct err *e)
 {
 	auto_token_entry struct token_entry t = { 0 };
-	struct parser_key answer = { .found = false };
+	struct parser_key reply = { .found = false };
 	struct err why = { 0 };
 	int rc = token_store_find(c->m, id, &t, &why);
 	bool told;
 
 	if (rc < 0)
 		log_error(LOG_WARNING, &why);
-	answer.found = rc > 0;
-	memcpy(answer.key, t.token.psk, sizeof(answer.key));
-	told = send(c->parser, &answer, sizeof(answer), MSG_NOSIGNAL) == (ssize_t)sizeof(answer);
-	explicit_bzero(&answer, sizeof(answer));
+	reply.found = rc > 0;
+	memcpy(reply.key, t.token.psk, sizeof(reply.key));
+	told = send(c->parser, &reply, sizeof(reply), MSG_NOSIGNAL) == (ssize_t)sizeof(reply);
+	explicit_bzero(&reply, sizeof(reply));
 	return told ? 0 : err_sys(e, ERR_FAIL, "cannot answer the process that parses its messages");
 }
 
