@@ -54,7 +54,8 @@ with_pair() {
 	local dir=$1 at=https://$net.${2#n}:$client_port
 	shift 2
 
-	env -i PATH="$PATH" ETCDCTL_API=3 "$BATS_TEST_TMPDIR"/n1/usr/libexec/etcd-cluster/releases/current/etcdctl \
+	# shellcheck disable=SC2086 # nothing, or exec: then the process of `behind` is etcdctl itself
+	${run_by-} env -i PATH="$PATH" ETCDCTL_API=3 "$BATS_TEST_TMPDIR"/n1/usr/libexec/etcd-cluster/releases/current/etcdctl \
 		--endpoints="$at" --cacert="$(etc n1)/pki/ca.crt" --cert="$dir/etcdctl-etcd-client.crt" \
 		--key="$dir/etcdctl-etcd-client.key" --command-timeout=5s --dial-timeout=3s "$@"
 }
@@ -113,7 +114,7 @@ refused_after_removal() {
 	pending_on n1 ''
 	cp -a "$(etc n3)/pki" "$BATS_TEST_TMPDIR/old"
 	accepted "$BATS_TEST_TMPDIR/old" n1 n2
-	behind watch with_pair "$BATS_TEST_TMPDIR/old" n2 watch b
+	run_by=exec behind watch with_pair "$BATS_TEST_TMPDIR/old" n2 watch b
 	stop n3 KILL
 	wait_healthy n1
 	eventually etcdctl n1 put b 1
