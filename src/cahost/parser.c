@@ -37,7 +37,7 @@ static int sign_tls(const struct machine *m, x509_key *key, int out)
 	const struct config *c = &m->conf;
 	auto_want struct pki_want want =
 		pki_want(c->name, c->address, c->addresses, c->extra_sans, pki_profile(PKI_SERVER));
-	const struct x509_request r = { .cn = "enrolment",
+	const struct x509_request r = { .cn = SEAL_TLS_CN,
 					.sans = want.sans,
 					.server = true,
 					.not_before = m->now - 2 * EXPIRED,
@@ -79,7 +79,7 @@ static x509_cert *signed_tls(const struct machine *m, x509_key *key)
 
 int parser_tls_make(const struct machine *m, struct parser_tls *t, struct err *e)
 {
-	const struct x509_request r = { .cn = "enrolment", .server = true, .not_before = m->now, .not_after = m->now };
+	const struct x509_request r = { .cn = SEAL_TLS_CN, .server = true, .not_before = m->now, .not_after = m->now };
 
 	*t = (struct parser_tls){ .key = x509_key_new(X509_ECDSA_P256, e) };
 	if (!t->key)

@@ -13,6 +13,12 @@
 #define SEAL_PROOF 2049 /* hex digits of a signature, and their end */
 #define SEAL_CERT  8192 /* bytes of a certificate */
 
+/*
+ * CN of the certificate that the server shows in TLS. Its key is in the memory of a process that strangers' bytes may
+ * have taken over, so it proves no answer. No NAME has a blank, so no other certificate has this CN.
+ */
+#define SEAL_TLS_CN "etcd-cluster enrolment"
+
 enum seal_side { SEAL_REQUEST, SEAL_ANSWER };
 
 /* What one proves oneself with: the secret, or the other two. */

@@ -8,8 +8,11 @@
 #include <signal.h>
 
 #include "adapter/x509_csr.h"
+#include "base/clock.h"
+#include "base/text.h"
 #include "cahost/serve.h"
 #include "cahost/token_store.h"
+#include "enroll/exchange.h"
 #include "enroll/message.h"
 #include "flow/certify.h"
 
@@ -374,6 +377,68 @@ static void the_parser_gets_keys_of_tls_and_not_many(void **state)
 	assert_false(key.found);
 }
 
+static bool no_key(void *arg, const char *id, unsigned char key[CHANNEL_KEY_LEN])
+{
+	(void)arg;
+	(void)id;
+	(void)key;
+	return false;
+}
+
+/* Serves one client as a parser that has been taken over does: with all that is in its memory. */
+static int forge(int listening, const struct parser_tls *tls)
+{
+	const struct channel_side side = { .find = no_key, .cert = tls->cert, .cert_key = tls->key };
+	const struct seal_with with = { .key = tls->key, .cert = tls->cert };
+	const long long deadline = clock_ms() + 10000;
+	auto_close int fd = accept(listening, NULL, NULL);
+	auto_channel struct channel *c = NULL;
+	auto_buf struct buf hello = { 0 }, request = { 0 }, body = { 0 }, answer = { 0 }, forged = { 0 };
+	char hex[2 * SEAL_NONCE + 1];
+	struct seal s;
+	struct err e = { 0 };
+
+	text_hex(nonce, SEAL_NONCE, hex);
+	buf_puts(&forged, "VERSION=1\nSTATUS=ok\n");
+	c = channel_accept(&side, fd, deadline, &e);
+	if (!c || enroll_hello_put(hex, &hello, &e) < 0 || channel_send(c, &hello, deadline, &e) < 0 ||
+	    channel_receive(c, deadline, &request, &e) < 0 || seal_get(&request, &s, &body, &e) < 0 ||
+	    seal_put(SEAL_ANSWER, nonce, &with, &forged, &answer, &e) < 0)
+		return 1;
+	return channel_send(c, &answer, deadline, &e) < 0;
+}
+
+static void the_key_of_tls_proves_no_answer(void **state)
+{
+	const struct machine *m = *state;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	auto_close int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_proof struct proof proof = { .has_pair = false };
+	auto_buf struct buf question = { 0 }, answer = { 0 };
+	struct parser_tls tls = { .cert = NULL };
+	auto_free char *server = NULL;
+	struct err why = { 0 };
+	int status;
+	pid_t pid;
+
+	assert_ok(parser_tls_make(m, &tls, e));
+	assert_int_equal(bind(listening, (struct sockaddr *)&at, len) | listen(listening, 1), 0);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &len), 0);
+	server = xasprintf("127.0.0.1:%u", (unsigned int)ntohs(at.sin_port));
+	pid = fork();
+	if (pid == 0)
+		_exit(forge(listening, &tls));
+	assert_ok(proof_load(m, &proof, e));
+	buf_puts(&question, "VERSION=1\n");
+	assert_int_equal(exchange(m, &proof, PROOF_PAIR, server, &question, 0, &answer, &why), -1);
+	assert_int_equal(why.class, ERR_VERIFY);
+	assert_string_equal(why.msg, "its certificate is not that of a server for 127.0.0.1");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	parser_tls_free(&tls);
+}
+
 #define WITH_PARSER(f) cmocka_unit_test_setup_teardown(f, parser_setup, machine_teardown)
 
 int main(void)
@@ -386,6 +451,7 @@ int main(void)
 		WITH_PARSER(a_certificate_counts_with_its_ca_and_its_key),
 		WITH_PARSER(a_message_out_of_form_is_refused),
 		WITH_PARSER(the_parser_gets_keys_of_tls_and_not_many),
+		WITH_PARSER(the_key_of_tls_proves_no_answer),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as main.c does */
