@@ -143,6 +143,13 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* The person fenced the one in the file. Another one that a quorum names has taken over since, and may be signing. */
+static bool is_claim_over(const struct enroll_active *a, const struct enroll_list *l)
+{
+	return enroll_list_names_other(l) && (a->host.name || a->host.server) &&
+	       !same_text(a->host.name, l->host.name) && !same_text(a->host.server, l->host.server);
+}
+
 int active_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 {
 	auto_active struct enroll_active a = { 0 };
@@ -151,12 +158,12 @@ int active_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 		return 0;
 	if (active_read(m, &a, e) < 0)
 		return -1;
-	if (a.state == ENROLL_CLAIMED)
+	if (a.state == ENROLL_CLAIMED && !is_claim_over(&a, l))
 		return record_self(m, l, e) < 0 || drop(m, e) < 0 ? -1 : 1;
 	if (!enroll_list_names_other(l) || (a.state == ENROLL_STANDBY && same_text(a.host.name, l->host.name) &&
 					    same_text(a.host.server, l->host.server)))
 		return 0;
-	if (a.state == ENROLL_OPEN) {
+	if (a.state != ENROLL_STANDBY) {
 		auto_free char *who = ca_host_words(&l->host);
 
 		log_warn("%s is the CA host now: this machine is a standby, and signs for no other machine", who);

@@ -53,7 +53,8 @@ int active_imported(const struct machine *m, const struct enroll_list *l, bool n
 
 /*
  * Another one that a quorum names has taken over: this machine is a standby from now on. A takeover by a person's word
- * is recorded in etcd, as soon as there is a quorum. Does nothing unless l->agreed. Needs token_store_lock.
+ * is recorded in etcd, as soon as there is a quorum, unless that names neither this machine nor the one that was taken
+ * over from. Does nothing unless l->agreed. Needs token_store_lock.
  */
 int active_learn(const struct machine *m, struct enroll_list *l, struct err *e) MUST_CHECK;
 
