@@ -108,7 +108,7 @@ static int prove_token(struct client *c, const struct parser_message *d, struct 
 			e, ERR_VERIFY,
 			"token %s is of an older version of etcd-cluster; on the CA host: etcd-cluster token new",
 			d->id);
-	if (!seal_holds(SEAL_REQUEST, c->nonce, c->token.token.proof, NULL, &d->seal, &c->request))
+	if (!seal_holds(c->nonce, NULL, c->token.token.proof, NULL, &d->seal, &c->request))
 		return err_set(e, ERR_VERIFY, "its request does not prove that it has token %s", d->id);
 	return 0;
 }
@@ -136,7 +136,7 @@ static int prove_cert(struct client *c, const struct parser_message *d, struct e
 	c->peer = x509_raw_cert(d->seal.cert, d->seal.cert_len, &ca, e);
 	if (!c->peer || check_cert(c, e) < 0)
 		return -1;
-	if (!seal_holds(SEAL_REQUEST, c->nonce, NULL, c->peer, &d->seal, &c->request))
+	if (!seal_holds(c->nonce, NULL, NULL, c->peer, &d->seal, &c->request))
 		return err_set(e, ERR_VERIFY, "its request does not prove that it has the key of its certificate");
 	return 0;
 }
@@ -346,7 +346,7 @@ static int answer(struct client *c, const struct buf *body, struct err *e)
 					.cert = c->server.cert };
 	auto_buf struct buf message = { 0 };
 
-	if (rc < 0 || seal_put(SEAL_ANSWER, c->nonce, c->proved ? &with : NULL, body, &message, e) < 0)
+	if (rc < 0 || seal_put(c->nonce, &c->request, c->proved ? &with : NULL, body, &message, e) < 0)
 		return -1;
 	if (message.len <= CHANNEL_MESSAGE_MAX &&
 	    send(c->parser, message.data, message.len, MSG_NOSIGNAL) == (ssize_t)message.len)

@@ -2,6 +2,7 @@
 #include "enroll/exchange.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "adapter/dial.h"
 #include "adapter/probe.h"
@@ -90,7 +91,21 @@ struct talk {
 	const char *host;
 	struct channel *c;
 	uint8_t nonce[SEAL_NONCE];
+	struct buf request;
 };
+
+/* A line that no other request has: so no answer to another one is taken for an answer to this one. */
+static void fill_request(struct talk *t, const struct buf *question)
+{
+	uint8_t once[16];
+	char hex[2 * sizeof(once) + 1];
+
+	/* So few bytes never come short (getrandom(2)). */
+	must(getrandom(once, sizeof(once), 0) == (ssize_t)sizeof(once));
+	text_hex(once, sizeof(once), hex);
+	buf_add(&t->request, buf_str(question), question->len);
+	buf_printf(&t->request, "ONCE=%s\n", hex);
+}
 
 static int send_request(struct talk *t, const struct buf *question, long long deadline, struct err *e)
 {
@@ -106,7 +121,8 @@ static int send_request(struct talk *t, const struct buf *question, long long de
 		return -1;
 	if (strlen(nonce) != 2 * SEAL_NONCE || !text_unhex(nonce, t->nonce, SEAL_NONCE))
 		return err_set(e, ERR_VERIFY, "its greeting has no nonce");
-	return seal_put(SEAL_REQUEST, t->nonce, &with, question, &message, e) < 0
+	fill_request(t, question);
+	return seal_put(t->nonce, NULL, &with, &t->request, &message, e) < 0
 		       ? -1
 		       : channel_send(t->c, &message, deadline, e);
 }
@@ -155,7 +171,7 @@ static int read_answer(const struct talk *t, long long deadline, struct buf *ans
 		if (!cert)
 			return -1;
 	}
-	if (!seal_holds(SEAL_ANSWER, t->nonce, cert ? NULL : t->p->token.proof, cert, &s, &body))
+	if (!seal_holds(t->nonce, &t->request, cert ? NULL : t->p->token.proof, cert, &s, &body))
 		return err_set(e, ERR_VERIFY, "its answer is not from the CA host");
 	buf_add(answer, buf_str(&body), body.len);
 	return 0;
@@ -189,8 +205,9 @@ int exchange(const struct machine *m, const struct proof *p, enum proof_kind how
 		(void)err_set(e, ERR_PENDING, "its etcd-cluster is older than the one of this machine");
 		return err_hint(e, "upgrade etcd-cluster on the CA host; setup tries again by itself");
 	}
-	if (send_request(&t, question, begin + WHOLE_MS, e) < 0 ||
-	    read_answer(&t, begin + WHOLE_MS + wait_ms, answer, e) < 0)
-		return -1;
-	return 1;
+	rc = send_request(&t, question, begin + WHOLE_MS, e);
+	if (rc == 0)
+		rc = read_answer(&t, begin + WHOLE_MS + wait_ms, answer, e);
+	buf_free(&t.request);
+	return rc < 0 ? -1 : 1;
 }

@@ -10,14 +10,20 @@
 static const char proof_line[] = "PROOF=", cert_line[] = "CERT=";
 
 /* What is proved: no text of one side is one of the other, nor one that TLS signs. */
-static void put_text(enum seal_side side, const uint8_t nonce[SEAL_NONCE], const struct buf *body, struct buf *out)
+static void put_text(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const struct buf *body,
+		     struct buf *out)
 {
-	static const char *const labels[] = {
-		[SEAL_REQUEST] = "etcd-cluster enrolment request", [SEAL_ANSWER] = "etcd-cluster enrolment answer"
-	};
+	const char *label = request ? "etcd-cluster enrolment answer" : "etcd-cluster enrolment request";
+	auto_digest digest_ctx *d = digest_new();
+	uint8_t hash[DIGEST_LEN];
 
-	buf_add(out, labels[side], strlen(labels[side]) + 1);
+	buf_add(out, label, strlen(label) + 1);
 	buf_add(out, nonce, SEAL_NONCE);
+	if (request) {
+		digest_add(d, buf_str(request), request->len);
+		digest_end(d, hash);
+		buf_add(out, hash, sizeof(hash));
+	}
 	buf_add(out, buf_str(body), body->len);
 }
 
@@ -29,13 +35,13 @@ static void mac_of(const uint8_t *secret, const struct buf *text, char hex[DIGES
 	text_hex(mac, sizeof(mac), hex);
 }
 
-int seal_put(enum seal_side side, const uint8_t nonce[SEAL_NONCE], const struct seal_with *with, const struct buf *body,
-	     struct buf *message, struct err *e)
+int seal_put(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const struct seal_with *with,
+	     const struct buf *body, struct buf *message, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
 	char mac[DIGEST_HEX] = "";
 
-	put_text(side, nonce, body, &text);
+	put_text(nonce, request, body, &text);
 	if (with && with->secret)
 		mac_of(with->secret, &text, mac);
 	buf_printf(message, "%s%s", proof_line, mac);
@@ -79,13 +85,13 @@ int seal_get(const struct buf *message, struct seal *s, struct buf *body, struct
 	return 0;
 }
 
-bool seal_holds(enum seal_side side, const uint8_t nonce[SEAL_NONCE], const uint8_t *secret, x509_cert *cert,
+bool seal_holds(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const uint8_t *secret, x509_cert *cert,
 		const struct seal *s, const struct buf *body)
 {
 	auto_buf struct buf text = { 0 };
 	char mac[DIGEST_HEX];
 
-	put_text(side, nonce, body, &text);
+	put_text(nonce, request, body, &text);
 	if (!secret)
 		return x509_raw_signed(cert, text.data, text.len, s->proof);
 	mac_of(secret, &text, mac);

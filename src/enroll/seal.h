@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who a message of an enrolment is from. TLS ends in a process that may be in a stranger's hand, so each message carries
- * a proof of its own, over a nonce of the server: a MAC under the token's second key, or a signature.
+ * a proof of its own, over a nonce of the server: a MAC under the token's second key, or a signature. That of an answer is
+ * over the request, too: a nonce that comes again brings no answer of another time.
  */
 #pragma once
 
@@ -19,8 +20,6 @@
  */
 #define SEAL_TLS_CN "etcd-cluster enrolment"
 
-enum seal_side { SEAL_REQUEST, SEAL_ANSWER };
-
 /* What one proves oneself with: the secret, or the other two. */
 struct seal_with {
 	const uint8_t *secret; /* SEAL_KEY bytes; NULL: there is none */
@@ -35,13 +34,16 @@ struct seal {
 	uint8_t cert[SEAL_CERT];
 };
 
-/* Appends the message: two lines with the proof, then the body. with NULL: the proof is empty. */
-int seal_put(enum seal_side side, const uint8_t nonce[SEAL_NONCE], const struct seal_with *with, const struct buf *body,
-	     struct buf *message, struct err *e) MUST_CHECK;
+/*
+ * Appends the message: two lines with the proof, then the body. request: what it answers; NULL: it is the request. with
+ * NULL: the proof is empty.
+ */
+int seal_put(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const struct seal_with *with,
+	     const struct buf *body, struct buf *message, struct err *e) MUST_CHECK;
 
 /* Takes a message apart: the body is appended. -1: ERR_VERIFY. */
 int seal_get(const struct buf *message, struct seal *s, struct buf *body, struct err *e) MUST_CHECK;
 
-/* Whether the one who has the secret, or (secret NULL) the key of the certificate, made it for this nonce and body. */
-bool seal_holds(enum seal_side side, const uint8_t nonce[SEAL_NONCE], const uint8_t *secret, x509_cert *cert,
+/* Whether the one who has the secret, or (secret NULL) the key of the certificate, made it for these. */
+bool seal_holds(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const uint8_t *secret, x509_cert *cert,
 		const struct seal *s, const struct buf *body);

@@ -43,7 +43,7 @@ static void seal(const uint8_t *data, size_t size)
 	struct seal s;
 
 	buf_add(&message, data, size);
-	if (seal_get(&message, &s, &body, &e) == 0 && seal_holds(SEAL_REQUEST, nonce, secret, NULL, &s, &body))
+	if (seal_get(&message, &s, &body, &e) == 0 && seal_holds(nonce, NULL, secret, NULL, &s, &body))
 		abort(); /* nobody guesses a proof */
 }
 
