@@ -266,6 +266,7 @@ int channel_send(struct channel *c, const struct buf *message, long long deadlin
 
 int channel_receive(struct channel *c, long long deadline, struct buf *message, struct err *e)
 {
+	const size_t max = c->side->find ? CHANNEL_REQUEST_MAX : CHANNEL_MESSAGE_MAX;
 	auto_free char *data = NULL;
 	uint32_t head;
 	size_t len;
@@ -273,9 +274,8 @@ int channel_receive(struct channel *c, long long deadline, struct buf *message, 
 	if (read_all(c, &head, sizeof(head), deadline, e) < 0)
 		return -1;
 	len = ntohl(head);
-	if (len == 0 || len > CHANNEL_MESSAGE_MAX)
-		return err_set(e, ERR_VERIFY, "a message of %zu bytes was announced: at most %zu", len,
-			       CHANNEL_MESSAGE_MAX);
+	if (len == 0 || len > max)
+		return err_set(e, ERR_VERIFY, "a message of %zu bytes was announced: at most %zu", len, max);
 	data = xcalloc(len, 1);
 	if (read_all(c, data, len, deadline, e) < 0)
 		return -1;

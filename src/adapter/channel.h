@@ -10,7 +10,11 @@
 #define CHANNEL_KEY_LEN 32 /* SHA-256 long */
 #define CHANNEL_ID_MAX	64 /* characters of a secret's id, which is sent in the clear */
 
-/* A revocation list of some thousand serials. Versions before there were lists take 32 KiB, and send less. */
+/*
+ * What a server takes, from strangers too; and what it answers: a revocation list of some thousand serials. Versions
+ * before there were lists take 32 KiB, and send less.
+ */
+#define CHANNEL_REQUEST_MAX ((size_t)32 << 10)
 #define CHANNEL_MESSAGE_MAX ((size_t)192 << 10)
 
 /* True with the key filled in when the server knows a secret of this id, which is the client's, made printable. */
@@ -46,6 +50,6 @@ bool channel_is_current(const struct channel *c);
 /* Server: the id of the secret that the client knows; NULL: it has none, and is anybody. */
 const char *channel_id(const struct channel *c);
 
-/* One message: a length of four bytes, big-endian, then that many bytes, 1 to CHANNEL_MESSAGE_MAX. */
+/* One message: a length of four bytes, big-endian, then that many bytes, at least 1 and at most so many as above. */
 int channel_send(struct channel *c, const struct buf *message, long long deadline, struct err *e) MUST_CHECK;
 int channel_receive(struct channel *c, long long deadline, struct buf *message, struct err *e) MUST_CHECK;

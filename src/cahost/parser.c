@@ -178,10 +178,12 @@ int parser_start(int connection, const struct parser_tls *tls, const uint8_t non
 {
 	auto_free struct parser *p = xcalloc(1, sizeof(*p));
 	struct jail jail = { .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
+	const int answer = CHANNEL_MESSAGE_MAX; /* goes over as one, whatever the default of this machine is */
 	int pair[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, ERR_FAIL, "cannot make a socket pair");
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &answer, sizeof(answer));
 	*p = (struct parser){ .connection = connection, .signer = pair[1], .tls = tls, .nonce = nonce };
 	jail.keep = (const int[]){ connection, pair[1], -1 };
 	rc = jail_start(&jail, parse, p, 0, child, e);

@@ -32,7 +32,7 @@ struct parser_message {
 	uint32_t kind, body_len;
 	char id[TOKEN_ID_HEX];
 	struct seal seal;
-	char body[CHANNEL_MESSAGE_MAX];
+	char body[CHANNEL_REQUEST_MAX];
 };
 
 /* The answer to PARSER_WANTS_KEY. The answer to a request is the message for the client. */

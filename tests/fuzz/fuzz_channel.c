@@ -73,7 +73,7 @@ static void frames(int from, int to, const uint8_t *data, size_t size)
 
 		memcpy(&head, data, left < sizeof(head) ? left : sizeof(head));
 		head = ntohl(head);
-		whole = left >= sizeof(head) && head > 0 && head <= CHANNEL_MESSAGE_MAX && head <= left - sizeof(head);
+		whole = left >= sizeof(head) && head > 0 && head <= CHANNEL_REQUEST_MAX && head <= left - sizeof(head);
 		if ((channel_receive(s, 0, &message, &e) == 0) != whole)
 			abort();
 		if (!whole)
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fds[2];
 
-	if (size == 0 || size > 2 * CHANNEL_MESSAGE_MAX)
+	if (size == 0 || size > 2 * CHANNEL_REQUEST_MAX)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
 		abort();
