@@ -143,11 +143,12 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* The person fenced the one in the file. Another one that a quorum names has taken over since, and may be signing. */
-static bool is_claim_over(const struct enroll_active *a, const struct enroll_list *l)
+bool active_claims(const struct enroll_active *a, const struct enroll_list *l)
 {
-	return enroll_list_names_other(l) && (a->host.name || a->host.server) &&
-	       !same_text(a->host.name, l->host.name) && !same_text(a->host.server, l->host.server);
+	if (a->state != ENROLL_CLAIMED)
+		return false;
+	return !enroll_list_names_other(l) || (!a->host.name && !a->host.server) ||
+	       same_text(a->host.name, l->host.name) || same_text(a->host.server, l->host.server);
 }
 
 int active_learn(const struct machine *m, struct enroll_list *l, struct err *e)
@@ -158,7 +159,7 @@ int active_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 		return 0;
 	if (active_read(m, &a, e) < 0)
 		return -1;
-	if (a.state == ENROLL_CLAIMED && !is_claim_over(&a, l))
+	if (active_claims(&a, l))
 		return record_self(m, l, e) < 0 || drop(m, e) < 0 ? -1 : 1;
 	if (!enroll_list_names_other(l) || (a.state == ENROLL_STANDBY && same_text(a.host.name, l->host.name) &&
 					    same_text(a.host.server, l->host.server)))

@@ -37,6 +37,12 @@ void active_free(struct enroll_active *a);
 /* 1; 0 there is no such file, -1. The caller frees. */
 int active_read(const struct machine *m, struct enroll_active *a, struct err *e) MUST_CHECK;
 
+/*
+ * True while a claim is in force: a person fenced the one in the file. Another one that a quorum names has taken over
+ * since, and may be signing.
+ */
+bool active_claims(const struct enroll_active *a, const struct enroll_list *l);
+
 /* ERR_PENDING unless `standby` is NULL: the machine `name` must not sign, because that one does. */
 int active_check(const struct ca_host *standby, const char *name, struct err *e) MUST_CHECK;
 

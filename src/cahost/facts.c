@@ -208,7 +208,7 @@ static enum enroll_view view_of(const struct enroll_question *q, const struct en
 
 void enroll_facts_fill(const struct enroll_question *q, const struct enroll_known *k, struct enroll_facts *f)
 {
-	const bool other = f->asked && k->active.state != ENROLL_CLAIMED && enroll_list_names_other(&k->list);
+	const bool other = f->asked && !active_claims(&k->active, &k->list) && enroll_list_names_other(&k->list);
 
 	f->standby = other ? &k->list.host : k->active.state == ENROLL_STANDBY ? &k->active.host : NULL;
 	enroll_owners_free(&f->owners);

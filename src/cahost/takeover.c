@@ -47,7 +47,7 @@ int takeover_look(const struct machine *m, struct enroll_active *a, struct err *
 	if (active_read(m, a, e) < 0)
 		return -1;
 	enroll_list_ask(m, &list);
-	if (a->state == ENROLL_CLAIMED || !enroll_list_names_other(&list))
+	if (active_claims(a, &list) || !enroll_list_names_other(&list))
 		return 0;
 	ca_host_free(&a->host);
 	a->host = list.host;

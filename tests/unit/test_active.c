@@ -34,6 +34,9 @@ static void a_claim_gives_way_to_another_takeover(void **state)
 	(void)state;
 	open_machine(&m, "ROLE=cluster\nNAME=n3\nMEMBERS=n1=10.0.0.1,n2=10.0.0.2,n3=10.0.0.3\n");
 	put_file("/etc/etcd/enroll/ca-host", claimed);
+	assert_int_equal(active_read(&m, &a, &e), 1);
+	assert_false(active_claims(&a, &l));
+	active_free(&a);
 	if (active_learn(&m, &l, &e) != 1)
 		fail_msg("%s", e.msg);
 	assert_int_equal(active_read(&m, &a, &e), 1);
@@ -63,6 +66,7 @@ static void a_claim_stands_against_the_fenced_one(void **state)
 		assert_int_equal(active_learn(&m, &l, &e), -1);
 		assert_int_equal(active_read(&m, &a, &e), 1);
 		assert_int_equal(a.state, ENROLL_CLAIMED);
+		assert_true(active_claims(&a, &l));
 		free_list(&l);
 	}
 }
