@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/jail.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -77,6 +78,17 @@ static int close_others(const int *keep)
 	return 0;
 }
 
+/* What a library or the log writes to stderr must not go into a socket, which would get that number. */
+static int fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	return fd;
+}
+
 static int forbid(const struct jail *jail)
 {
 	if (filter_files(jail->network) < 0)
@@ -94,7 +106,7 @@ static int enter(const struct jail *jail, pid_t parent, struct err *e)
 	if (proc_become(PROC_NOBODY, PROC_NOBODY) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* changing the user clears it (prctl(2)) */
 		return err_sys(e, ERR_FAIL, "cannot drop the privileges of a child process");
-	if (jail->keep && close_others(jail->keep) < 0)
+	if (jail->keep && (close_others(jail->keep) < 0 || (jail->network && fill_standard() < 0)))
 		return err_sys(e, ERR_FAIL, "cannot close the descriptors of a child process");
 	if (set_limits(jail) < 0)
 		return err_sys(e, ERR_FAIL, "cannot limit a child process");

@@ -11,8 +11,9 @@
 #include "base/err.h"
 
 struct jail {
-	const int *keep; /* ended by -1: all other descriptors are closed, stdin to stderr, too; NULL: none are */
-	bool network;	 /* may reach the network, and read files for its resolver */
+	/* Ended by -1: all other descriptors are closed, or /dev/null (stdin to stderr, with network). NULL: none are. */
+	const int *keep;
+	bool network;			 /* may reach the network, and read files for its resolver */
 	unsigned long long file_bytes;	 /* RLIMIT_FSIZE: the largest file it may grow */
 	unsigned long long memory_bytes; /* RLIMIT_AS above what is mapped already; 0: no limit */
 	unsigned int cpu_seconds;	 /* RLIMIT_CPU; 0: no limit */

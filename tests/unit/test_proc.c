@@ -292,6 +292,28 @@ static int grow(void *arg, void *result, struct err *e)
 	return err_sys(e, ERR_VERIFY, "grew");
 }
 
+/* What a library says about its trouble must not go into a connection. */
+static int write_to_stderr(void *arg, void *result, struct err *e)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	*(int *)result = fd > STDERR_FILENO && write(STDERR_FILENO, "x", 1) == 1;
+	return fd < 0 || fcntl(*(int *)arg, F_GETFD) < 0 ? err_sys(e, ERR_FAIL, "fd %d", fd) : 0;
+}
+
+static void a_client_without_our_descriptors_has_no_socket_as_stderr(void **state)
+{
+	auto_close int kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const struct jail jail = { .network = true, .keep = (const int[]){ kept, -1 } };
+	struct err e = { 0 };
+	int other = 0;
+
+	(void)state;
+	if (jail_run(&jail, write_to_stderr, &kept, &other, sizeof(other), &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_true(other);
+}
+
 static void errors_and_deaths_are_reported(void **state)
 {
 	const struct jail jail = { .network = true, .file_bytes = 65536 };
@@ -323,6 +345,7 @@ int main(void)
 		cmocka_unit_test(slow_and_noisy_children_are_stopped),
 		cmocka_unit_test(a_jailed_child_gets_nothing_new),
 		cmocka_unit_test(a_client_reads_and_connects_and_no_more),
+		cmocka_unit_test(a_client_without_our_descriptors_has_no_socket_as_stderr),
 		cmocka_unit_test(errors_and_deaths_are_reported),
 	};
 
