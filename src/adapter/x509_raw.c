@@ -57,8 +57,8 @@ static bool take_part(const uint8_t **at, const uint8_t *end, uint8_t tag, struc
 #define BIT_STRING 0x03
 
 /*
- * Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } (RFC 5280, 4.1). The second
- * is not signed; the first has the same bytes, else they are a stranger's.
+ * Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } (RFC 5280, 4.1). The
+ * second is not signed; the first has the same bytes, else they are a stranger's.
  */
 static bool split(const uint8_t *der, size_t len, struct part *body, struct part *signature)
 {

@@ -65,8 +65,8 @@ bool enroll_same(const char *a, const char *b);
 bool enroll_has(char *const *v, const char *s);
 
 /*
- * What of the owner's the question asks for: its NAME, its ADDRESS, one of its ADDRESSES, one of `addresses` (strv or NULL), for which
- * ADDRESS stands, or one of its SANs that is not in `shared`. NULL: nothing.
+ * What of the owner's the question asks for: its NAME, its ADDRESS, one of its ADDRESSES, one of `addresses` (strv or
+ * NULL), for which ADDRESS stands, or one of its SANs that is not in `shared`. NULL: nothing.
  */
 const char *enroll_overlap(const struct enroll_question *q, char *const *addresses, char *const *shared,
 			   const struct enroll_owner *o);

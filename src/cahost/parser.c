@@ -10,7 +10,6 @@
 #include "adapter/dial.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "cahost/serve.h"
 #include "enroll/message.h"
 #include "pki/pair.h"
 #include "pki/profile.h"

@@ -14,6 +14,10 @@
  * What it shows in TLS: made at each start of the server, and proves nothing. On a CA host the CA has signed it, with
  * dates that are over, so that older versions hear that they are to be upgraded.
  */
+/* How long one client may take: until it has shown who it is, and for all of it. */
+#define ENROLL_SHAKE_SECONDS 5
+#define ENROLL_WHOLE_SECONDS 10
+
 struct parser_tls {
 	x509_cert *cert;
 	x509_key *key;

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cahost/ask.h"
-#include "cahost/gather.h"
 #include "cahost/revoke.h"
+#include "enroll/gather.h"
 #include "member/forming.h"
 #include "pki/check.h"
 #include "pki/sign.h"
@@ -367,6 +367,9 @@ static void refuse(struct client *c, struct err *why)
 	auto_buf struct buf body = { 0 };
 	struct err unsent = { 0 };
 
+	/* The server has one line a minute for a source, which may be about something else. */
+	if (!told && c->proved)
+		log_error(LOG_WARNING, why);
 	if (enroll_reply_put(&no, &body, &unsent) < 0 || answer(c, &body, &unsent) < 0)
 		log_debug("%s", unsent.msg);
 }

@@ -9,10 +9,6 @@
 
 #include "cahost/parser.h"
 
-/* How long one client may take: until it has shown who it is, and for all of it. */
-#define ENROLL_SHAKE_SECONDS 5
-#define ENROLL_WHOLE_SECONDS 10
-
 /* An address as text: an IPv4 one that came in through an IPv6 socket is IPv4. The caller frees. */
 char *enroll_source(const struct sockaddr_storage *from);
 

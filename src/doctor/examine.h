@@ -57,8 +57,8 @@ int doctor_before_start(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * The names of the members that do not have the newest revocation list in force: it is there, and their etcd was
- * started after it came. gone: a member that does not count; or 0. 1 *newest is the list; 0 nothing was ever revoked, as
- * far as this machine knows; -1 the members could not be asked. The caller frees *lacking, NULL for none.
+ * started after it came. gone: a member that does not count; or 0. 1 *newest is the list; 0 nothing was ever revoked,
+ * as far as this machine knows; -1 the members could not be asked. The caller frees *lacking, NULL for none.
  */
 int doctor_unrevoked(const struct machine *m, const struct member_survey *s, uint64_t gone, char ***lacking,
 		     int64_t *newest, struct err *e) MUST_CHECK;

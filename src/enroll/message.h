@@ -37,8 +37,8 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 
 /*
  * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time,
- * and some CSR unless list_only; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller frees, also after a
- * failure.
+ * and some CSR unless list_only; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller
+ * frees, also after a failure.
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
 

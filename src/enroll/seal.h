@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who a message of an enrolment is from. TLS ends in a process that may be in a stranger's hand, so each message carries
- * a proof of its own, over a nonce of the server: a MAC under the token's second key, or a signature. That of an answer is
- * over the request, too: a nonce that comes again brings no answer of another time.
+ * Who a message of an enrolment is from. TLS ends in a process that may be in a stranger's hand, so each message
+ * carries a proof of its own, over a nonce of the server: a MAC under the token's second key, or a signature. That of
+ * an answer is over the request, too: a nonce that comes again brings no answer of another time.
  */
 #pragma once
 

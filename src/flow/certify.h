@@ -24,8 +24,8 @@
 int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e) MUST_CHECK;
 
 /*
- * On a machine that has enrolled, with a token that names it: new keys and certificates take the place of those that are
- * there. Killed anywhere and run again, it asks for the same keys. Results as above.
+ * On a machine that has enrolled, with a token that names it: new keys and certificates take the place of those that
+ * are there. Killed anywhere and run again, it asks for the same keys. Results as above.
  */
 int certify_anew(const struct machine *m, struct err *e) MUST_CHECK;
 

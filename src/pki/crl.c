@@ -24,8 +24,8 @@ static int read_list(const char *path, struct buf *der, char ***serials, struct 
 	return x509_crl_parse(der, path, serials, e) < 0 ? -1 : 1;
 }
 
-static int put(const struct machine *m, const char *path, const struct x509_crl *crl, const struct pki_pair *signer,
-	       struct err *e)
+static int put(const struct machine *m, const char *path, struct file_mode mode, const struct x509_crl *crl,
+	       const struct pki_pair *signer, struct err *e)
 {
 	auto_buf struct buf der = { 0 };
 
@@ -34,7 +34,7 @@ static int put(const struct machine *m, const char *path, const struct x509_crl 
 		return 1;
 	}
 	if (x509_crl_make(crl, signer->cert, signer->key, &der, e) < 0 ||
-	    file_replace(path, pki_cert_mode(), der.data, der.len, e) < 0)
+	    file_replace(path, mode, der.data, der.len, e) < 0)
 		return -1;
 	return 1;
 }
@@ -79,7 +79,7 @@ int pki_crl_ensure(const struct machine *m, struct err *e)
 	if (rc < 0)
 		log_warn("%s; an empty one takes its place", unusable.msg);
 	crl = next(m, &ca, serials, 0);
-	return put(m, path, &crl, ca.key ? &ca : &peer, e);
+	return put(m, path, pki_cert_mode(), &crl, ca.key ? &ca : &peer, e);
 }
 
 /* Of a list that the CA has signed; 0 for any other, and for none. */
@@ -131,7 +131,7 @@ int pki_crl_write(const struct machine *m, const char *file, char *const *serial
 		return 0;
 	strv_sort(want);
 	crl = next(m, &ca, want, last > other ? last : other);
-	return put(m, file, &crl, &ca, e);
+	return put(m, file, FILE_MODE(0600), &crl, &ca, e);
 }
 
 int pki_crl_take(const struct machine *m, const struct buf *der, struct err *e)

@@ -23,7 +23,8 @@ int64_t pki_crl_number(const struct machine *m);
 /*
  * Where the key of the CA is: makes sure that the list in `file` has these serials (strv or NULL). Another one has only
  * these, and a number that is higher than that of this file and of the list that etcd reads. It is at least the time,
- * so that it grows as well when another machine takes over the CA. 1 written, 0 it has them, -1.
+ * so that it grows as well when another machine takes over the CA. Only root can read it: the enrolment server, which
+ * writes it too, may not give a file to another user. 1 written, 0 it has them, -1.
  */
 int pki_crl_write(const struct machine *m, const char *file, char *const *serials, struct err *e) MUST_CHECK;
 

@@ -32,8 +32,8 @@ struct pki_want {
 #define auto_want cleanup(pki_want_free)
 
 /*
- * For a host with this name, address (or NULL), further addresses (strv or NULL) and, if the profile is shared, these SANs (strv or NULL). Freed with
- * pki_want_free.
+ * For a host with this name, address (or NULL), further addresses (strv or NULL) and, if the profile is shared, these
+ * SANs (strv or NULL). Freed with pki_want_free.
  */
 struct pki_want pki_want(const char *name, const char *address, char *const *addresses, char *const *sans,
 			 const struct pki_profile *profile);

@@ -55,7 +55,7 @@ memory() {
 	awk '/^VmRSS/ { print $2 }' "/proc/$server/status"
 }
 
-@test "10,000 connections from one /64 and from 50 addresses: a machine on record is served, memory is flat, few lines" {
+@test "10,000 connections from one /64 and 50 addresses: a machine on record is served, memory is flat, few lines" {
 	"$lib/certify" "$top/n1"
 	printf '%s\n' CLUSTER_ID=00000000000000c1 MEMBER_ID=00000000000000a1 NAME=n1 >"$top/n1/etc/etcd/member-id"
 	"$lib/ask-server" "$top/n1" open

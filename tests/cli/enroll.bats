@@ -367,7 +367,8 @@ status() {
 @test "the processes of a connection are as security.md says; the parser has two descriptors" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 	make_ca
-	caps=$(sed -n 's/^CapabilityBoundingSet=//p' conf/units/etcd-cluster-enroll.service | tr A-Z a-z | sed 's/cap_/+/g; s/ /,/g')
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' conf/units/etcd-cluster-enroll.service | tr A-Z a-z |
+		sed 's/cap_/+/g; s/ /,/g')
 	[ "$caps" = "+kill,+setuid,+setgid" ]
 	setpriv --no-new-privs --bounding-set="-all,$caps" --inh-caps=-all "$ETCD_CLUSTER_PLAIN" --root "$top/n1" enroll \
 		--listen "$net.1:$port" 2>"$top/server.log" 3>&- &
@@ -416,7 +417,8 @@ status() {
 		grep -q '^HINT=.*upgrade etcd-cluster on this machine' "$top/answer"
 	done
 	# With its dates the certificate is worth nothing.
-	run openssl s_client -connect "$net.1:$port" -tls1_3 -CAfile "$top/n1/etc/etcd/pki/ca.crt" -verify_return_error </dev/null
+	run openssl s_client -connect "$net.1:$port" -tls1_3 -CAfile "$top/n1/etc/etcd/pki/ca.crt" \
+		-verify_return_error </dev/null
 	[[ "$output" == *"certificate has expired"* ]]
 	grep -q "refused $net.2: its etcd-cluster is older" "$top/server.log"
 }

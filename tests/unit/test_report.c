@@ -5,7 +5,7 @@
 #include "form_fixture.h"
 
 #include "base/text.h"
-#include "cahost/gather.h"
+#include "enroll/gather.h"
 #include "enroll/message.h"
 
 /* --- Reports. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cahost/gather.h"
+#include "enroll/gather.h"
 
 #include <string.h>
 
