@@ -19,10 +19,11 @@
 #define CPU_SECONDS 2
 
 /*
- * Older versions that renew listen only to a server whose certificate is of their CA, whatever its dates. One that has
- * expired before it was made is good for that, and for nothing else: who steals it gets no client of etcd.
+ * Older versions that renew listen only to a server whose certificate is of their CA, whatever its dates. One that was
+ * over before there was a CA is good for that, and for nothing else: who steals it gets no client of etcd, whatever the
+ * clock of that client says.
  */
-#define EXPIRED (24L * 3600)
+#define EXPIRED 1
 
 void parser_tls_free(struct parser_tls *t)
 {
@@ -36,11 +37,9 @@ static int sign_tls(const struct machine *m, x509_key *key, int out)
 	const struct config *c = &m->conf;
 	auto_want struct pki_want want =
 		pki_want(c->name, c->address, c->addresses, c->extra_sans, pki_profile(PKI_SERVER));
-	const struct x509_request r = { .cn = SEAL_TLS_CN,
-					.sans = want.sans,
-					.server = true,
-					.not_before = m->now - 2 * EXPIRED,
-					.not_after = m->now - EXPIRED };
+	const struct x509_request r = {
+		.cn = SEAL_TLS_CN, .sans = want.sans, .server = true, .not_before = 0, .not_after = EXPIRED
+	};
 	auto_pair struct pki_pair ca = { 0 };
 	auto_cert x509_cert *cert = NULL;
 	auto_buf struct buf pem = { 0 };

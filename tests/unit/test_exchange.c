@@ -99,6 +99,25 @@ static void assert_served(pid_t pid)
 	assert_int_equal(status, 0);
 }
 
+/* Whatever a client of etcd takes for the time: then the CA or this certificate is not valid. */
+static void the_certificate_of_tls_is_never_valid(void **state)
+{
+	auto_free char *path = root_path("/etc/etcd/pki/ca.crt");
+	cleanup(x509_info_free) struct x509_info tls_info = { 0 }, ca_info = { 0 };
+	struct parser_tls tls = { .cert = NULL };
+	struct err why = { 0 };
+	auto_cert x509_cert *ca = x509_cert_read(path, &why);
+	struct machine later = *(struct machine *)*state;
+
+	later.now += 100L * DAY;
+	assert_ok(parser_tls_make(&later, &tls, e));
+	x509_describe(tls.cert, &tls_info);
+	x509_describe(ca, &ca_info);
+	assert_string_equal(tls_info.issuer, ca_info.subject);
+	assert_true(tls_info.not_after < ca_info.not_before);
+	parser_tls_free(&tls);
+}
+
 /* All that a parser has in its memory. */
 static void the_key_of_tls_proves_no_answer(void **state)
 {
@@ -143,6 +162,7 @@ static void an_answer_counts_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_CA(the_certificate_of_tls_is_never_valid),
 		WITH_CA(the_key_of_tls_proves_no_answer),
 		WITH_CA(an_answer_counts_once),
 	};
