@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@
 #define TICK_SECONDS  1
 #define LINGER_MS     1000
 #define MINUTE_MS     60000
-#define ON_FILE_MS    1000 /* how old the list of addresses on record may be */
+#define ON_FILE_MS    1000 /* how old the list of addresses on record may be: two changes can have one time */
 #define SOURCES_NOTED 64
 
 /* What a child reports about a client that got nothing; a pipe takes it as one write (PIPE_BUF). */
@@ -48,7 +49,8 @@ struct server {
 	sigset_t open; /* the mask outside poll has these signals blocked */
 	struct place places[PLACES];
 	unsigned int n_children;
-	char **on_file; /* strv of the addresses on record */
+	char **on_file;		    /* strv of the addresses on record */
+	struct timespec on_file_of; /* when the records had changed last */
 	long long on_file_since;
 	struct note notes[SOURCES_NOTED];
 	unsigned int unnoted; /* refusals of further sources, since when there was a line about them */
@@ -182,35 +184,43 @@ static void serve(const struct server *s, int fd, const char *source)
 }
 
 /* An ADDRESS that is a name is not among them: nothing here waits for DNS. */
-static void load_on_file(struct server *s)
+static void load_on_file(struct server *s, const struct machine *m)
 {
 	auto_strv char **names = NULL;
-	struct machine m = { 0 };
 
 	strv_free(s->on_file);
 	s->on_file = NULL;
-	s->on_file_since = clock_ms();
-	machine_locate(&m, s->o);
-	names = enroll_record_names(&m);
+	names = enroll_record_names(m);
 	for (char **name = names; name && *name; name++) {
 		struct enroll_record r = { 0 };
 		struct sockaddr_storage at;
 		struct err unread = { 0 };
 
-		if (enroll_record_read(&m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
+		if (enroll_record_read(m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
 			auto_free char *address = enroll_source(&at);
 
 			strv_add(&s->on_file, address);
 		}
 		enroll_record_free(&r);
 	}
-	machine_free(&m);
 }
 
+/* Each record is put in place by a rename, which changes its directory. */
 static bool is_on_file(struct server *s, const char *source)
 {
-	if (s->on_file_since == 0 || clock_ms() - s->on_file_since > ON_FILE_MS)
-		load_on_file(s);
+	struct machine m cleanup(machine_free) = { 0 };
+	auto_free char *dir = NULL;
+	struct stat now;
+
+	machine_locate(&m, s->o);
+	dir = xasprintf("%s/members", m.at.enroll);
+	if (stat(dir, &now) == 0 &&
+	    (now.st_mtim.tv_sec != s->on_file_of.tv_sec || now.st_mtim.tv_nsec != s->on_file_of.tv_nsec ||
+	     clock_ms() - s->on_file_since > ON_FILE_MS)) {
+		s->on_file_of = now.st_mtim;
+		s->on_file_since = clock_ms();
+		load_on_file(s, &m);
+	}
 	return strv_has(s->on_file, source);
 }
 

@@ -97,7 +97,7 @@ static int prepare_join(const struct machine *m, const struct cmd_args *a, struc
 
 	if (rc < 0)
 		return -1;
-	return rc > 0 ? 0 : join_again(m, a->words, a->abandon, e);
+	return rc > 0 ? 0 : join_again(m, a->words, a->abandon, a->token_file != NULL, e);
 }
 
 static int run_join(const struct cmd_args *a, struct err *e)

@@ -159,10 +159,15 @@ void common_revoke(const struct machine *m, const struct member_survey *s, const
 		 newest, names);
 }
 
-static int need_token(const struct machine *m, const char *why, const char *again, struct err *e)
+int common_need_token(const struct machine *m, const char *why, const char *again, struct err *e)
 {
 	const struct config *c = &m->conf;
+	auto_token struct token token = { 0 };
 
+	if (token_read_file(m, &token, e) < 0)
+		return -1;
+	if (token.id[0] != '\0')
+		return 0;
 	(void)err_set(e, ERR_CONFIG, "this machine needs new keys: %s", why);
 	e->hint[0] = '\0';
 	return err_hint(
@@ -174,7 +179,6 @@ static int need_token(const struct machine *m, const char *why, const char *agai
 
 int common_fresh_keys(const struct machine *m, bool must_know, const char *again, struct err *e)
 {
-	auto_token struct token token = { 0 };
 	auto_buf struct buf list = { 0 };
 	auto_free char *why = NULL;
 
@@ -198,10 +202,8 @@ int common_fresh_keys(const struct machine *m, bool must_know, const char *again
 	}
 	why = xstrdup(e->class != ERR_NONE ? e->msg : "those that it has end with the member that it was");
 	err_clear(e);
-	if (token_read_file(m, &token, e) < 0)
+	if (common_need_token(m, why, again, e) < 0)
 		return -1;
-	if (token.id[0] == '\0')
-		return need_token(m, why, again, e);
 	if (m->dry_run) {
 		log_info("would enrol with new keys and the token of %s", m->conf.enroll_token_file);
 		return 1;

@@ -25,6 +25,9 @@ int common_stop(const struct machine *m, unsigned int seconds, struct err *e) MU
  */
 int common_forget(const struct machine *m, const char *name, uint64_t id, struct err *e) MUST_CHECK;
 
+/* 0 ENROLL_TOKEN_FILE has a token; else ERR_CONFIG: why this machine needs new keys, and the commands, `again` here. */
+int common_need_token(const struct machine *m, const char *why, const char *again, struct err *e) MUST_CHECK;
+
 /*
  * Before a machine adds itself to a cluster: a key that a member had is refused for good once that member is gone, so
  * the key must be one that no member had. Enrolled machines ask the CA host; those of another origin, and those of a CA

@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/key.h"
+#include "enroll/client.h"
+#include "flow/common.h"
 #include "flow/join.h"
 #include "member/aside.h"
 #include "member/datadir.h"
@@ -10,6 +12,7 @@
 #include "member/identity.h"
 #include "member/membership.h"
 #include "member/poll.h"
+#include "pki/origin.h"
 #include "service/service.h"
 
 #define LOOK_MS 5000U
@@ -105,7 +108,21 @@ static int give_up_cluster(const struct machine *m, const struct identity *id, c
 			id->cluster_id);
 }
 
-int join_again(const struct machine *m, char *const *addresses, const char *abandon, struct err *e)
+/* Its certificates are revoked, so no member answers it: the CA host says that it was removed. 1 so it is, 0, -1. */
+static int is_refused(const struct machine *m, char *const *addresses, bool token, struct err *e)
+{
+	auto_buf struct buf list = { 0 };
+	struct err why = { 0 };
+	auto_free char *again = NULL, *words = NULL;
+
+	if (pki_origin(m) != PKI_ENROLLED || enroll_ask_list(m, &list, &why) != ENROLL_KEY_REFUSED)
+		return 0;
+	words = strv_join(addresses, " ");
+	again = xasprintf("etcd-cluster join %s", words);
+	return !token && common_need_token(m, why.msg, again, e) < 0 ? -1 : 1;
+}
+
+int join_again(const struct machine *m, char *const *addresses, const char *abandon, bool token, struct err *e)
 {
 	cleanup(identity_free) struct identity id = { 0 };
 	cleanup(poll_free) struct poll r = { 0 };
@@ -116,16 +133,18 @@ int join_again(const struct machine *m, char *const *addresses, const char *aban
 	if (rc <= 0)
 		return rc;
 	cluster = cluster_at(m, addresses, &r, &silent);
-	if (cluster == 0 && m->conf.role != ROLE_SINGLE)
-		return 1;
-	if (cluster == 0) {
+	if (cluster == 0 && m->conf.role != ROLE_SINGLE) {
+		rc = is_refused(m, addresses, token, e);
+		if (rc <= 0)
+			return rc < 0 ? -1 : 1;
+	} else if (cluster == 0) {
 		auto_free char *why = xasprintf("; and %s", silent.msg);
 
 		return refuse(&id, why, e);
 	}
-	if (cluster != id.cluster_id)
+	if (cluster != 0 && cluster != id.cluster_id)
 		return give_up_cluster(m, &id, abandon, e);
-	if (is_listed(&r, id.member_id))
+	if (cluster != 0 && is_listed(&r, id.member_id))
 		return 1;
 	log_info("member " ID_FMT " is no longer in the cluster; this machine is added again", id.member_id);
 	return give_up(m, e);

@@ -99,8 +99,11 @@ static void a_list_that_etcd_cannot_read_is_replaced(void **state)
 static int write_list(const struct machine *m, char *const *serials, struct err *e)
 {
 	auto_free char *path = machine_pki_path(m, "crl", "der");
+	int rc = pki_crl_write(m, path, serials, e);
 
-	return pki_crl_write(m, path, serials, e);
+	if (rc > 0) /* as a list that was taken */
+		free(shell("chmod --reference=pki/ca.crt pki/crl.der; chown --reference=pki/ca.crt pki/crl.der"));
+	return rc;
 }
 
 static int64_t number(const struct machine *m)
