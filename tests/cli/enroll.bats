@@ -367,7 +367,7 @@ status() {
 @test "the processes of a connection are as security.md says; the parser has two descriptors" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 	make_ca
-	caps=$(sed -n 's/^CapabilityBoundingSet=//p' conf/units/etcd-cluster-enroll.service | tr A-Z a-z |
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' conf/units/etcd-cluster-enroll.service | tr '[:upper:]' '[:lower:]' |
 		sed 's/cap_/+/g; s/ /,/g')
 	[ "$caps" = "+kill,+setuid,+setgid" ]
 	setpriv --no-new-privs --bounding-set="-all,$caps" --inh-caps=-all "$ETCD_CLUSTER_PLAIN" --root "$top/n1" enroll \

@@ -235,7 +235,7 @@ has_line() {
 	called 'systemctl --no-block start etcd-cluster.target'
 }
 
-@test "an upgrade of a machine that is set up starts the timers that it brings, and nothing else" {
+@test "an upgrade of a machine that is set up starts the timers that it brings and renews the enrolment server" {
 	boot
 	for state in ready idle; do
 		outcome "$state"
@@ -243,6 +243,7 @@ has_line() {
 	done
 	diff - <(sort -u "$CALLS") <<-'X'
 		systemctl --no-block start etcd-cluster-renew.timer etcd-cluster-mark.timer
+		systemctl --no-block try-restart etcd-cluster-enroll.service
 		systemctl --quiet is-active etcd-cluster.target
 		systemctl daemon-reload
 	X

@@ -114,7 +114,7 @@ refused_after_removal() {
 	pending_on n1 ''
 	cp -a "$(etc n3)/pki" "$BATS_TEST_TMPDIR/old"
 	accepted "$BATS_TEST_TMPDIR/old" n1 n2
-	run_by=exec behind watch with_pair "$BATS_TEST_TMPDIR/old" n2 watch b
+	run_by="exec" behind watch with_pair "$BATS_TEST_TMPDIR/old" n2 watch b
 	stop n3 KILL
 	wait_healthy n1
 	eventually etcdctl n1 put b 1
