@@ -40,13 +40,14 @@ int takeover_imported(const struct machine *m, bool new_key, time_t exported, st
 	return lock < 0 ? -1 : active_imported(m, &list, new_key, exported, e);
 }
 
-int takeover_look(const struct machine *m, struct enroll_active *a, struct err *e)
+int takeover_look(const struct machine *m, bool ask, struct enroll_active *a, struct err *e)
 {
 	cleanup(enroll_list_free) struct enroll_list list = { 0 };
 
 	if (active_read(m, a, e) < 0)
 		return -1;
-	enroll_list_ask(m, &list);
+	if (ask)
+		enroll_list_ask(m, &list);
 	if (active_claims(a, &list) || !enroll_list_names_other(&list))
 		return 0;
 	ca_host_free(&a->host);

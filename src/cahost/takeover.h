@@ -16,5 +16,8 @@ int takeover_run(const struct machine *m, bool fenced, struct err *e) MUST_CHECK
 /* After `ca import`, as active_imported. Takes the lock. */
 int takeover_imported(const struct machine *m, bool new_key, time_t exported, struct err *e) MUST_CHECK;
 
-/* What this machine knows, corrected by what a quorum says now, if there is one. The caller frees, also after -1. */
-int takeover_look(const struct machine *m, struct enroll_active *a, struct err *e) MUST_CHECK;
+/*
+ * What this machine knows; with ask, which waits for a quorum, corrected by what that says. The caller frees, also
+ * after -1.
+ */
+int takeover_look(const struct machine *m, bool ask, struct enroll_active *a, struct err *e) MUST_CHECK;

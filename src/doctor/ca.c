@@ -130,7 +130,8 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 	x->has_ca = pki_origin(m) == PKI_CA;
 	if (!x->has_ca)
 		return;
-	if (takeover_look(m, &x->active, &e) < 0)
+	/* A lone member has no other CA host; and without a quorum nobody would say. */
+	if (takeover_look(m, x->survey.agreed && x->survey.n > 1, &x->active, &e) < 0)
 		doctor_error(&x->report, &e);
 	if (x->active.state != ENROLL_STANDBY)
 		check_sources(m, x);
