@@ -50,7 +50,8 @@ struct server {
 	struct place places[PLACES];
 	unsigned int n_children;
 	char **on_file;		    /* strv of the addresses on record */
-	struct timespec on_file_of; /* when the records had changed last */
+	char *members;		    /* the directory of the records */
+	struct timespec on_file_of; /* when they had changed last */
 	long long on_file_since;
 	struct note notes[SOURCES_NOTED];
 	unsigned int unnoted; /* refusals of further sources, since when there was a line about them */
@@ -184,43 +185,45 @@ static void serve(const struct server *s, int fd, const char *source)
 }
 
 /* An ADDRESS that is a name is not among them: nothing here waits for DNS. */
-static void load_on_file(struct server *s, const struct machine *m)
+static void load_on_file(struct server *s)
 {
 	auto_strv char **names = NULL;
+	struct machine m = { 0 };
+	struct stat now;
 
 	strv_free(s->on_file);
 	s->on_file = NULL;
-	names = enroll_record_names(m);
+	s->on_file_since = clock_ms();
+	machine_locate(&m, s->o);
+	if (!s->members)
+		s->members = xasprintf("%s/members", m.at.enroll);
+	if (stat(s->members, &now) == 0)
+		s->on_file_of = now.st_mtim;
+	names = enroll_record_names(&m);
 	for (char **name = names; name && *name; name++) {
 		struct enroll_record r = { 0 };
 		struct sockaddr_storage at;
 		struct err unread = { 0 };
 
-		if (enroll_record_read(m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
+		if (enroll_record_read(&m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
 			auto_free char *address = enroll_source(&at);
 
 			strv_add(&s->on_file, address);
 		}
 		enroll_record_free(&r);
 	}
+	machine_free(&m);
 }
 
 /* Each record is put in place by a rename, which changes its directory. */
 static bool is_on_file(struct server *s, const char *source)
 {
-	struct machine m cleanup(machine_free) = { 0 };
-	auto_free char *dir = NULL;
 	struct stat now;
 
-	machine_locate(&m, s->o);
-	dir = xasprintf("%s/members", m.at.enroll);
-	if (stat(dir, &now) == 0 &&
-	    (now.st_mtim.tv_sec != s->on_file_of.tv_sec || now.st_mtim.tv_nsec != s->on_file_of.tv_nsec ||
-	     clock_ms() - s->on_file_since > ON_FILE_MS)) {
-		s->on_file_of = now.st_mtim;
-		s->on_file_since = clock_ms();
-		load_on_file(s, &m);
-	}
+	if (s->on_file_since == 0 || clock_ms() - s->on_file_since > ON_FILE_MS ||
+	    (stat(s->members, &now) == 0 &&
+	     (now.st_mtim.tv_sec != s->on_file_of.tv_sec || now.st_mtim.tv_nsec != s->on_file_of.tv_nsec)))
+		load_on_file(s);
 	return strv_has(s->on_file, source);
 }
 
@@ -314,6 +317,7 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 	read_reports(&s);
 	tick(&s, true);
 	strv_free(s.on_file);
+	free(s.members);
 	parser_tls_free(&s.tls);
 	return 0;
 }

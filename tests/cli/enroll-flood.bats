@@ -93,7 +93,7 @@ memory() {
 	[ "$(pgrep -P "$server" | wc -l)" -le 32 ]
 	after=$(memory)
 	echo "# resident memory before and after: $before and $after KiB" >&3
-	[ $((after - before)) -le 256 ] # 26 bytes for each of them would be more
+	[ $((after - before)) -le 128 ]
 	kill "$network" "$addresses"
 	kill "$server"
 	wait "$server" || true
