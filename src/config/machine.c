@@ -91,7 +91,8 @@ int machine_write(const struct machine *m, const char *path, struct file_mode ho
 	auto_buf struct buf was = { 0 };
 	struct err unread = { 0 };
 
-	if (file_read(path, text->len + 1, &was, &unread) == 0 && strcmp(buf_str(&was), buf_str(text)) == 0)
+	if (file_read(path, text->len + 1, &was, &unread) == 0 && was.len == text->len &&
+	    memcmp(buf_str(&was), buf_str(text), was.len) == 0)
 		return 0;
 	if (m->dry_run) {
 		log_info("would write %s", path);

@@ -47,7 +47,7 @@ bool machine_is_locked(const struct machine *m);
 /* "<pki>/server.crt" for "server", "crt". The caller frees. */
 char *machine_pki_path(const struct machine *m, const char *name, const char *ext);
 
-/* Makes path a file with this text. 1 written (in a dry run: logged), 0 it has that text already, -1. */
+/* Makes path a file with these bytes. 1 written (in a dry run: logged), 0 it has them already, -1. */
 int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,
 		  struct err *e) MUST_CHECK;
 

@@ -46,22 +46,13 @@ int doctor_unrevoked(const struct machine *m, const struct member_survey *s, uin
 	return *newest > 0;
 }
 
-/* The etcd of this machine has the numbers of all; one that is silent would cost a time limit again. */
-static bool own_answers(const struct member_survey *s)
-{
-	for (const struct member *one = s->list; one < s->list + s->n; one++)
-		if (one->here && one->answers)
-			return s->agreed;
-	return false;
-}
-
 void doctor_revocation(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
 {
 	auto_strv char **lacking = NULL;
 	auto_free char *names = NULL;
 	struct err unread = { 0 };
 	int64_t newest;
-	int rc = own_answers(s) ? doctor_unrevoked(m, s, 0, &lacking, &newest, &unread) : 0;
+	int rc = doctor_unrevoked(m, s, 0, &lacking, &newest, &unread);
 
 	if (rc < 0)
 		doctor_warn(r,

@@ -36,8 +36,8 @@ int join_finish(const struct machine *m, struct err *e) MUST_CHECK;
  * (strv), so there is nothing to join. 0: of none; or it was removed from that cluster, by its members or, when its
  * certificates are revoked, by the CA host, and its member-id, journal and data are moved aside now. Setup alone never
  * does that, so as not to undo a `remove`. ERR_CONFIG: it is a member of another cluster; or it needs new keys, and
- * there is no token (token: it will be there). abandon (or NULL): the ID of that cluster, as the person typed it, which is to be given up in the
- * same way: refused while its members have a quorum.
+ * there is no token (token: it will be there). abandon (or NULL): the ID of that cluster, as the person
+ * typed it, which is to be given up in the same way: refused while its members have a quorum.
  */
 int join_again(const struct machine *m, char *const *addresses, const char *abandon, bool token,
 	       struct err *e) MUST_CHECK;

@@ -210,16 +210,8 @@ static enum pki_todo compare(struct pki_run *w, struct pki_run *set)
 static int put_crl(const struct machine *m, const struct buf *crl, struct err *e)
 {
 	auto_free char *path = machine_pki_path(m, "crl", "der");
-	auto_buf struct buf was = { 0 };
-	struct err unread = { 0 };
 
-	if (crl->len == 0 || (file_read(path, PKI_FILE_MAX, &was, &unread) == 0 && same_text(&was, crl)))
-		return 0;
-	if (m->dry_run) {
-		log_info("would write %s", path);
-		return 1;
-	}
-	return file_replace(path, pki_cert_mode(), crl->data, crl->len, e) < 0 ? -1 : 1;
+	return crl->len == 0 ? 0 : machine_write(m, path, pki_cert_mode(), crl, e);
 }
 
 /* Certificates for the keys in use are renamed into their places one by one: each pair matches, and all fit ca.crt. */
