@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cahost/token_store.h"
+#include "cluster/membership.h"
+#include "cluster/poll.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
-#include "member/membership.h"
-#include "member/poll.h"
 
 #define ASK_MS	   2000 /* for each answer of etcd */
 #define LOOKUPS_MS 4000 /* for all of DNS; what is not looked up by then counts as unknown */

@@ -2,10 +2,11 @@
  *
  * The verbs that take members out of a cluster or repair it.
  */
-#include "flow/members.h"
+#include "change/members.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "flow/recover.h"
 
 static int leave(const struct machine *m, const struct cmd_args *a, struct err *e)
 {

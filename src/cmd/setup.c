@@ -5,13 +5,13 @@
 #include "flow/setup.h"
 
 #include "base/log.h"
+#include "cluster/mark.h"
 #include "cmd/cmd.h"
 #include "flow/common.h"
 #include "flow/join.h"
 #include "flow/unused.h"
 #include "member/host.h"
 #include "member/last_good.h"
-#include "member/mark.h"
 #include "pki/crl.h"
 
 /* The machine is recorded here for a member that an older version of this package set up. */

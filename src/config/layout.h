@@ -17,7 +17,7 @@ struct layout {
 	char *adopt;	     /* /etc/etcd/adopt: another etcd is on this machine and keeps running; setup is idle */
 	char *member_id;     /* /etc/etcd/member-id: which member of which cluster this machine is */
 	char *host;	     /* /etc/etcd/host: which machine it was set up on (member/host.h) */
-	char *mark;	     /* /var/lib/etcd-cluster.state/mark: how far its log had come (member/mark.h) */
+	char *mark;	     /* /var/lib/etcd-cluster.state/mark: how far its log had come (cluster/mark.h) */
 	char *last_good;     /* /etc/etcd/last-good: the settings of the last healthy start (member/last_good.h) */
 	char *joining;	     /* /etc/etcd/joining: the steps in which this machine joined a running cluster */
 	char *forming;	     /* /etc/etcd/forming: how this machine's cluster was formed */

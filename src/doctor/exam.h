@@ -6,9 +6,9 @@
 
 #include "cahost/active.h"
 #include "cahost/record.h"
+#include "cluster/health.h"
 #include "config/machine.h"
 #include "doctor/report.h"
-#include "member/health.h"
 #include "member/joining.h"
 #include "pki/list.h"
 #include "release/release.h"

@@ -3,12 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cluster/mark.h"
 #include "doctor/examine.h"
 #include "doctor/parts.h"
 #include "member/datadir.h"
 #include "member/env.h"
 #include "member/host.h"
-#include "member/mark.h"
 #include "pki/check.h"
 #include "pki/crl.h"
 #include "pki/external.h"

@@ -3,11 +3,11 @@
 #include "adapter/keyfile.h"
 #include "adapter/probe.h"
 #include "base/text.h"
+#include "cluster/mark.h"
 #include "config/check.h"
 #include "config/default.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
-#include "member/mark.h"
 
 #define MIB (1ULL << 20)
 

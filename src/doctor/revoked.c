@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
+#include "cluster/mark.h"
 #include "doctor/examine.h"
 #include "doctor/parts.h"
-#include "member/mark.h"
 #include "pki/crl.h"
 
 /* The numbers in force, by the order of names and ids; that of this machine it knows itself. */

@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "cluster/health.h"
 #include "config/machine.h"
-#include "member/health.h"
 
 /* member_survey; and ERR_HEALTH, with the answers in s, when the members cannot agree to a removal now. */
 int common_survey(const struct machine *m, struct member_survey *s, struct err *e) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/membership.h"
 #include "enroll/exchange.h"
 #include "enroll/gather.h"
 #include "flow/form_first.h"
@@ -15,7 +16,6 @@
 #include "member/datadir.h"
 #include "member/endpoint.h"
 #include "member/joining.h"
-#include "member/membership.h"
 #include "pki/origin.h"
 
 /* For the answers of the others' peer ports. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/health.h"
+#include "cluster/membership.h"
+#include "cluster/poll.h"
 #include "config/key.h"
 #include "enroll/client.h"
 #include "flow/common.h"
@@ -8,10 +11,7 @@
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
-#include "member/health.h"
 #include "member/identity.h"
-#include "member/membership.h"
-#include "member/poll.h"
 #include "pki/origin.h"
 #include "service/service.h"
 

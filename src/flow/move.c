@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cluster/membership.h"
 #include "member/endpoint.h"
 #include "member/host.h"
-#include "member/membership.h"
 
 /* For the answer of the member on this machine. */
 #define ASK_MS 2000

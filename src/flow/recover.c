@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/members.h"
+#include "flow/recover.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "doctor/examine.h"
 #include "flow/common.h"
-#include "flow/recover.h"
+#include "flow/recover_data.h"
 #include "member/aside.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The data of a recovered cluster (recover_data.c). It is made beside the old data, which stays as it is until the new
- * data is whole.
+ * A cluster that has lost its quorum for ever. Killed anywhere and run again, it goes on.
  */
 #pragma once
 
-#include "adapter/keyfile.h"
-#include "member/recovered.h"
+#include "config/machine.h"
 
 /*
- * Makes the data of a cluster of one from that of this machine, with the etcd in use: on a copy, the log becomes that
- * of a new cluster and all of it is committed; etcd replays it, reachable by a Unix socket only; then the database is
- * restored under another cluster ID, with a higher revision where the release can do that. The result waits under
- * recovered_part names. env: etcd.env. Fills token, cluster_id and member_id of `to`, and the revision. etcd must not
- * run. A failure, or a crash, leaves the old data untouched and a copy that the next call removes.
+ * After so many members are lost for ever that the rest has no quorum (recover.c): makes the data of this machine a new
+ * cluster of one (recover.h) and starts it. cluster_id is what the person typed: it must be that of the data here.
+ * fenced: the person confirms that no other member runs where clients reach it; without it only a dry run goes on.
+ * Refused while there is a quorum or any other member can be reached. The old data is moved aside. 1 done, 0 it is a
+ * healthy cluster of one already, -1; ERR_HEALTH when it is done and a former member answers all the same.
  */
-int recover_make_data(const struct machine *m, const struct keyfile *env, struct recovered *to, int64_t *revision,
-		      struct err *e) MUST_CHECK;
+int recover_run(const struct machine *m, uint64_t cluster_id, bool fenced, struct err *e) MUST_CHECK;
 
-/*
- * Moves the old data aside and puts the new in its place; then etcd.env, and the new identity. etcd must not run.
- * Killed anywhere, it is called again.
- */
-int recover_switch(const struct machine *m, const struct recovered *to, struct err *e) MUST_CHECK;
+/* Finishes a recovery that was interrupted when its data was whole. 1 finished, 0 there is none, -1. */
+int recover_finish(const struct machine *m, struct err *e) MUST_CHECK;

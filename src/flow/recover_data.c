@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/recover.h"
+#include "flow/recover_data.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "base/jail.h"
+#include "cluster/health.h"
 #include "config/machine.h"
 #include "enroll/form_rules.h"
-#include "member/health.h"
 #include "member/identity.h"
 
 struct setup_options {

@@ -5,12 +5,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cluster/membership.h"
 #include "flow/form.h"
 #include "flow/join.h"
 #include "member/datadir.h"
 #include "member/host.h"
 #include "member/last_good.h"
-#include "member/membership.h"
 #include "service/service.h"
 
 /*

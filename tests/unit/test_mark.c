@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/mark: a log that ends before its mark is refused.
+ * cluster/mark: a log that ends before its mark is refused.
  */
 #include "wal_fixture.h"
 
 #include "base/text.h"
+#include "cluster/mark.h"
 #include "member/disk.h"
 #include "member/forming.h"
 #include "member/identity.h"
-#include "member/mark.h"
 
 #define LOG  "/var/lib/etcd-cluster/member/wal/0000000000000000-0000000000000000.wal"
 #define MARK "/var/lib/etcd-cluster.state/mark"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/membership, member/poll and their calls of adapter/rpc: the result after answers, refusals and timeouts, above
+ * cluster/membership, cluster/poll and their calls of adapter/rpc: the result after answers, refusals and timeouts, above
  * all after a change whose effect is unknown.
  */
 #include "machine_fixture.h"
 
 #include "base/text.h"
-#include "member/membership.h"
+#include "cluster/membership.h"
 
 /* Answers in protobuf: header { cluster 1, member 2 }. */
 #define HEAD "0a0408011002"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/removal: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to remove. The
+ * cluster/removal: every cluster of 1 to 7 voters, every number of healthy ones, every kind of member to remove. The
  * expected results are counted voter by voter, without the formula.
  */
 #include "unit.h"
 
-#include "member/removal.h"
+#include "cluster/removal.h"
 
 #define MOST 7
 

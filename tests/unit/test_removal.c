@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/removal: finds exactly the named member, or none.
+ * cluster/removal: finds exactly the named member, or none.
  */
 #include "unit.h"
 
-#include "member/removal.h"
+#include "cluster/removal.h"
 
 #define N1 0x8e9e05c52164694dU
 #define N2 0x0b1c2d3e4f506172U

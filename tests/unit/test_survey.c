@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * member/health: the result after answers, refusals and timeouts.
+ * cluster/health: the result after answers, refusals and timeouts.
  */
 #include "machine_fixture.h"
 
@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "member/health.h"
+#include "cluster/health.h"
 
 /* Answers in protobuf: header { cluster 1, member 2 }. */
 #define HEAD "0a0408011002"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/members.h"
+#include "change/members.h"
 
 #include <string.h>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/removal.h"
 #include "config/key.h"
 #include "enroll/client.h"
 #include "flow/certify.h"
@@ -13,7 +14,6 @@
 #include "member/aside.h"
 #include "member/identity.h"
 #include "member/joining.h"
-#include "member/removal.h"
 #include "pki/origin.h"
 
 static int check_words(const struct machine *m, const char *member, struct err *e)

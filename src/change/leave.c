@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/members.h"
+#include "change/members.h"
 
 #include "adapter/probe.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/membership.h"
+#include "cluster/removal.h"
 #include "config/key.h"
 #include "flow/common.h"
 #include "member/aside.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
 #include "member/joining.h"
-#include "member/membership.h"
-#include "member/removal.h"
 #include "service/outcome.h"
 #include "service/service.h"
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "member/health.h"
+#include "cluster/health.h"
 
 /* The votes after a member, a voter or a learner, healthy or not, has gone. now must count it. */
 struct member_votes removal_votes_left(struct member_votes now, bool voter, bool healthy);

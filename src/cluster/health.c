@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/health.h"
+#include "cluster/health.h"
 
 #include <string.h>
 
@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/poll.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
-#include "member/poll.h"
 
 int member_probe(const struct machine *m, unsigned int timeout_ms, struct member_health *h, struct err *e)
 {

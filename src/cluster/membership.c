@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/membership.h"
+#include "cluster/membership.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/poll.h"
 #include "member/endpoint.h"
-#include "member/poll.h"
 
 /* etcd gives up a proposal after 5 s and two elections at its default settings (server/config, ReqTimeout: 7 s). */
 #define CALL_MS 10000U

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/mark.h"
+#include "cluster/mark.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include "adapter/wal.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/membership.h"
+#include "cluster/poll.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"
 #include "member/forming.h"
 #include "member/host.h"
-#include "member/membership.h"
-#include "member/poll.h"
 
 #define PREFIX "etcd-cluster/mark/"
 #define LISTS  "etcd-cluster/crl/"

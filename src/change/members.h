@@ -30,15 +30,3 @@ int remove_run(const struct machine *m, const char *member, bool force, struct e
  * joins as a new member of the same name. Results are those of setup_run.
  */
 int replace_run(const struct machine_options *where, const char *member, struct err *e) MUST_CHECK;
-
-/*
- * After so many members are lost for ever that the rest has no quorum (recover.c): makes the data of this machine a new
- * cluster of one (recover.h) and starts it. cluster_id is what the person typed: it must be that of the data here.
- * fenced: the person confirms that no other member runs where clients reach it; without it only a dry run goes on.
- * Refused while there is a quorum or any other member can be reached. The old data is moved aside. 1 done, 0 it is a
- * healthy cluster of one already, -1; ERR_HEALTH when it is done and a former member answers all the same.
- */
-int recover_run(const struct machine *m, uint64_t cluster_id, bool fenced, struct err *e) MUST_CHECK;
-
-/* Finishes a recovery that was interrupted when its data was whole. 1 finished, 0 there is none, -1. */
-int recover_finish(const struct machine *m, struct err *e) MUST_CHECK;

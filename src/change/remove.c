@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/members.h"
+#include "change/members.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/membership.h"
+#include "cluster/removal.h"
 #include "flow/common.h"
-#include "member/membership.h"
-#include "member/removal.h"
 
 /* One lost packet does not make a member dead: it is looked at this often, a second apart. */
 #define LOOKS 3

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/poll.h"
+#include "cluster/poll.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "member/removal.h"
+#include "cluster/removal.h"
 
 #include <inttypes.h>
 #include <string.h>

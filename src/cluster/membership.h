@@ -38,7 +38,7 @@ int membership_add_learner(const struct machine *m, const char *peer_url, uint64
  */
 int membership_promote(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
-/* Removes it. The caller checks whether the others can do without it (member/removal.h). */
+/* Removes it. The caller checks whether the others can do without it (cluster/removal.h). */
 int membership_remove(const struct machine *m, uint64_t id, struct err *e) MUST_CHECK;
 
 /* Changes the peer URL at which the others dial it. ERR_CONFIG for a learner, which etcd would let vote then. */
