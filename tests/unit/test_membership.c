@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cluster/membership, cluster/poll and their calls of adapter/rpc: the result after answers, refusals and timeouts, above
- * all after a change whose effect is unknown.
+ * cluster/membership, cluster/poll and their calls of adapter/rpc: the result after answers, refusals and timeouts, and
+ * above all after a change whose effect is unknown.
  */
 #include "machine_fixture.h"
 
