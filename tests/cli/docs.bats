@@ -130,7 +130,7 @@ complete_words() {
 }
 
 # But CA and ADDRESSES: who needs them writes a cluster.conf.
-@test "every key of the sample has a question, and every question has a key, a translation and is in both scripts" {
+@test "every key of the sample has a question, and every question has a key and is in both scripts" {
 	[ -e "$top"/conf/cluster.conf ]
 	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf |
 		grep -v -e ^ETCD_ -e ^BACKUP_ -e ^CA$ -e ^ADDRESSES$ |
@@ -151,14 +151,22 @@ complete_words() {
 		# shellcheck disable=SC2016
 		sed '1,/^load $questions/d' "$top"/debian/config | grep -qwF -- "$question"
 	done <"$BATS_TEST_TMPDIR"/questions
-	msgfmt --check --statistics -o /dev/null "$top"/debian/po/zh_CN.po 2>&1 | grep -q '^[0-9]* translated messages\.$'
 }
 
-@test "the template file for translators is up to date" {
+@test "every question is translated into German and Chinese, as it is worded now" {
 	cp -r "$top"/debian "$BATS_TEST_TMPDIR"/debian
 	(cd "$BATS_TEST_TMPDIR"/debian/po && debconf-updatepo --podir=.)
-	for f in templates.pot zh_CN.po; do
-		diff -I POT-Creation-Date:  "$top"/debian/po/$f "$BATS_TEST_TMPDIR"/debian/po/$f
+	diff -I POT-Creation-Date: "$top"/debian/po/templates.pot "$BATS_TEST_TMPDIR"/debian/po/templates.pot
+	for language in de zh_CN; do
+		diff -I POT-Creation-Date: {"$top","$BATS_TEST_TMPDIR"}/debian/po/$language.po
+		LC_ALL=C msgfmt --check --statistics -o /dev/null "$top"/debian/po/$language.po 2>&1 |
+			grep -q '^[0-9]* translated messages\.$'
+	done
+	# What debconf shows has every line: a title and each paragraph of the description.
+	po2debconf --encoding=utf8 "$top"/debian/templates >"$BATS_TEST_TMPDIR"/templates
+	for language in de zh_CN; do
+		diff <(grep -c '^Description:' "$BATS_TEST_TMPDIR"/templates) \
+			<(grep -c "^Description-$language.UTF-8:" "$BATS_TEST_TMPDIR"/templates)
 	done
 }
 
