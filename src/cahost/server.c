@@ -215,7 +215,7 @@ static void load_on_file(struct server *s)
 	machine_free(&m);
 }
 
-/* Each record is put in place by a rename, which changes its directory. */
+/* A record is replaced as a whole, which changes its directory. */
 static bool is_on_file(struct server *s, const char *source)
 {
 	struct stat now;
