@@ -14,8 +14,8 @@
 static const struct cmd_verb program = {
 	.name = "etcd-cluster",
 	.about = "Makes a machine match /etc/etcd/cluster.conf: a running etcd member with mutual TLS.\n"
-		 "Exit codes: 0 done, 1 failed, 2 nothing to do, 3 usage or configuration, 4 verification refused, 5 "
-		 "no quorum or unhealthy, 6 pending.\n"
+		 "Exit codes: 0 done or nothing to do, 1 failed, 2 nothing to do with --exit-code, 3 usage or "
+		 "configuration, 4 verification refused, 5 no quorum or unhealthy, 6 pending.\n"
 		 "etcd-cluster VERB --help explains a verb; etcd-cluster(8) explains everything.",
 	.options = CMD_OPTIONS(
 		CMD_VALUE("root", "DIR", CMD_DIR, machine.root, "Work on the system below DIR, without its services."),

@@ -17,10 +17,12 @@ const struct cmd_option *cmd_option(const struct cmd_verb *v, size_t i)
 {
 	static const struct cmd_option common[] = {
 		CMD_FLAG("dry-run", machine.dry_run, "Print what would be done and change nothing."),
+		CMD_FLAG("exit-code", exit_code, "Exit with 2 if there was nothing to do."),
 		CMD_FLAG("json", json, "Print JSON."),
 		CMD_FLAG("help", help, "Print this help."),
 	};
-	const bool takes[] = { v->change || v->dry_run, v->list, true };
+	const bool changes = v->change || v->dry_run;
+	const bool takes[] = { changes, changes, v->list, true };
 
 	for (const struct cmd_option *o = v->options; o && o->name[0]; o++)
 		if (i-- == 0)
@@ -140,12 +142,12 @@ static int run(const struct cmd_verb *v, const struct cmd_args *a, struct err *e
 	}
 	if (v->change) {
 		rc = cmd_on_machine(a, true, v->change, e);
-		return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+		return rc == 0 && a->exit_code ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
 	}
 	rc = v->run(a, e);
 	if (rc == CMD_NOTHING)
 		log_info("nothing to do");
-	return rc;
+	return rc == CMD_NOTHING && !a->exit_code ? CMD_DONE : rc;
 }
 
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)

@@ -8,13 +8,13 @@
 #include "config/machine.h"
 
 /* Exit codes beside those of enum err_class (etcd-cluster.8, EXIT STATUS). */
-enum { CMD_DONE = 0, CMD_NOTHING = 2 };
+enum { CMD_DONE = 0, CMD_NOTHING = 2 /* of run; the program exits so with --exit-code only */ };
 
 /* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
-	bool adopt_machine, allow_root, ca_elsewhere, ca_host_fenced, force, help, json, last, local, others_fenced,
-		recovery, remember;
+	bool adopt_machine, allow_root, ca_elsewhere, ca_host_fenced, exit_code, force, help, json, last, local,
+		others_fenced, recovery, remember;
 	bool replace, start;
 	bool unattended, verbose, version, wait;
 	const char *abandon, *address, *addresses, *data_dir, *force_new_cluster, *from, *hours, *keep, *listen, *name,

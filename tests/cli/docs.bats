@@ -32,9 +32,9 @@ verbs() {
 	(cd "$help" && grep -L '^Verbs:' -- *)
 }
 
-# options "release fetch": all but --help.
+# options "release fetch": all but --help, and --exit-code, which the manual describes once for all verbs.
 options() {
-	sed -n '/^Options:/,/^$/s/^  \(--[a-z][a-z-]*\).*/\1/p' "$help/$1" | grep -vx -- --help || true
+	sed -n '/^Options:/,/^$/s/^  \(--[a-z][a-z-]*\).*/\1/p' "$help/$1" | grep -vx -e --help -e --exit-code || true
 }
 
 # paragraph VERB: the paragraph of the manual that starts with this verb, up to the next one with the same indentation.
@@ -93,6 +93,14 @@ complete_words() {
 			[[ "$text" == *"$option"* ]]
 		done
 	done < <(verbs)
+}
+
+@test "the manual describes --exit-code, which each verb has that changes something" {
+	grep -q -- --exit-code "$manual"
+	for verb in setup leave 'cert renew' 'release use'; do
+		grep -q '^  --exit-code ' "$help/$verb"
+	done
+	run ! grep -- --exit-code "$help/status"
 }
 
 @test "every option in the manual exists" {

@@ -82,7 +82,7 @@ requests() {
 		fetch
 		got || { echo "$base"; return 1; }
 	done
-	run -2 "$ETCD_CLUSTER" --root "$root" release fetch
+	run -2 "$ETCD_CLUSTER" --root "$root" release fetch --exit-code
 }
 
 @test "the program without sanitizers, whose download child has its filters: http, https, names, a proxy that fails" {

@@ -176,7 +176,7 @@ fine() {
 	ca_host n1
 	serve n1 127.0.0.1
 	certify n2
-	run -2 ec n2 cert renew
+	run -2 ec n2 cert renew --exit-code
 	before=$(serial n2 server)
 	key=$(cat "$(etc n2)/pki/server.key")
 	stop_server n1
@@ -184,12 +184,12 @@ fine() {
 	export ETCD_CLUSTER_NOW=$(($(date +%s) + 300 * 86400)) # also for the server, which compares clocks
 	serve n1 127.0.0.1
 	run -0 ec n2 cert renew
-	run -2 ec n2 cert renew
+	run -2 ec n2 cert renew --exit-code
 	[ "$(serial n2 server)" != "$before" ]
 	[ "$(cat "$(etc n2)/pki/server.key")" = "$key" ]
 	before=$(serial n2 server)
 	stop_server n1
-	ETCD_CLUSTER_NOW=$(($(date +%s) + 600 * 86400)) run -2 ec n2 cert renew
+	ETCD_CLUSTER_NOW=$(($(date +%s) + 600 * 86400)) run -2 ec n2 cert renew --exit-code
 	[[ "$output" == *"no CA host answers"* ]]
 	run -6 ec n2 cert renew --force server
 	[ "$(serial n2 server)" = "$before" ]
@@ -245,7 +245,7 @@ fine() {
 	run -0 ec n2 ca takeover --dry-run --ca-host-fenced
 	run -0 ec n2 ca takeover --ca-host-fenced
 	[[ "$output" == *"this machine is the CA host now; etcd learns it"*"export of "*" UTC"* ]]
-	run -2 ec n2 ca takeover
+	run -2 ec n2 ca takeover --exit-code
 	run -0 ec n3 cert renew --force
 	ec n3 cert list | grep -qx "signed by: 127.0.0.2:$port"
 	grep -q 'n3 (127.0.0.3)' "$BATS_TEST_TMPDIR/n2.log"
@@ -316,7 +316,7 @@ record() {
 	run -4 ec n3 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/bent.pem"
 	[ ! -e "$(etc n3)/pki/ca.key" ]
 	run -0 ec n3 ca import --passphrase-file "$word" "$out"
-	run -2 ec n3 ca import --passphrase-file "$word" "$out"
+	run -2 ec n3 ca import --exit-code --passphrase-file "$word" "$out"
 	[ "$(grep ^KEY "$(etc n3)/enroll/removed/n9" | xargs)" = 'KEY_1=k7 KEY_2=k9 KEY_3=k8' ]
 	grep -qx TIME=1800000000 "$(etc n3)/enroll/removed/n9"
 	[ "$(ls "$(etc n3)/enroll/members")" = n3 ]

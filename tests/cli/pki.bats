@@ -83,12 +83,12 @@ tree() {
 }
 
 @test "renew does nothing until a certificate is due" {
-	run -2 ec cert renew # no certificates: nothing to renew, and no CA is made
+	run -2 ec cert renew --exit-code # no certificates: nothing to renew, and no CA is made
 	[ ! -e "$pki" ]
 	"$certify" "$root"
 	before=$(tree)
-	run -2 ec cert renew
-	run -2 ec cert renew server
+	run -2 ec cert renew --exit-code
+	run -2 ec cert renew --exit-code server
 	run -3 ec cert renew sever
 	run -0 ec cert renew --force --dry-run
 	[[ $output == *"would be renewed"* ]]
@@ -96,7 +96,7 @@ tree() {
 	key=$(cat "$pki/server.key")
 	later=$(($(date +%s) + 400 * 86400)) # after their expiry
 	ETCD_CLUSTER_NOW=$later run -0 ec cert renew
-	ETCD_CLUSTER_NOW=$later run -2 ec cert renew
+	ETCD_CLUSTER_NOW=$later run -2 ec cert renew --exit-code
 	[ "$(cat "$pki/server.key")" = "$key" ]
 	strict "$pki/ca.crt" "$pki/ca.crt" any
 	openssl verify -attime "$later" -CAfile "$pki/ca.crt" "$pki"/server.crt "$pki"/peer.crt "$pki"/*client.crt
@@ -175,7 +175,7 @@ tree() {
 		cmp "$pki/$name.key" "$out/$name.key"
 		[ "$(stat -c %a "$out/$name.key")" = 600 ]
 	done
-	run -2 ec cert export "$out"
+	run -2 ec cert export --exit-code "$out"
 	ec cert renew --force
 	run -3 ec cert export "$out"
 }
@@ -205,7 +205,7 @@ tree() {
 	[[ $output == *"read by others"* ]]
 	[ ! -e "$there/etc/etcd/pki" ]
 	run -0 "$ETCD_CLUSTER" --root "$there" ca import --passphrase-file "$word" "$out"
-	run -2 "$ETCD_CLUSTER" --root "$there" ca import --passphrase-file "$word" "$out"
+	run -2 "$ETCD_CLUSTER" --root "$there" ca import --exit-code --passphrase-file "$word" "$out"
 	cmp "$pki/ca.crt" "$there/etc/etcd/pki/ca.crt"
 	[ "$(stat -c %a "$there/etc/etcd/pki/ca.key")" = 600 ]
 	"$certify" "$there"

@@ -65,7 +65,7 @@ refused() {
 	[ "$(stat -c %a "$releases/current/etcd")" = 755 ]
 	grep -qx listen-peer-urls "$releases/current/options"
 	grep -qx "VERSION=3.6.14" "$releases/current/.release"
-	run -2 release install v3.6.14
+	run -2 release install --exit-code v3.6.14
 	run -0 release verify
 	[[ $output == *"$file: good, as $admin/site.sha256:1 says"*"v3.6.14: good, as installed"* ]]
 }
@@ -227,7 +227,7 @@ refused() {
 	[ "$(readlink "$releases/current")" = v3.6.13 ]
 	run -0 release use 3.6.14
 	[[ $output == *"systemctl restart etcd"* ]]
-	run -2 release use 3.6.14
+	run -2 release use --exit-code 3.6.14
 	[ "$(readlink "$releases/current")" = v3.6.14 ]
 	run -0 release rollback
 	[ "$(readlink "$releases/current")" = v3.6.13 ]
@@ -244,7 +244,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	run -0 release prune
 	[ "$(cd "$releases" && echo v*)" = "v3.6.13 v3.6.14" ]
 	[ ! -e "$cache/etcd-v3.7.1-linux-$ARCH.tar.gz" ]
-	run -2 release prune
+	run -2 release prune --exit-code
 }
 
 @test "a member moves forward by one minor version at a time, and never back across one" {
@@ -298,7 +298,7 @@ assert len(l["cached"]) == 4 and l["newest_pinned"] is None, l'
 	refused 4 "can be written by others" install system
 	chmod 755 "$root/usr/local/bin/etcd"
 	run -0 release install system
-	run -2 release install system
+	run -2 release install --exit-code system
 	run -0 release use system
 	[ "$(readlink "$releases/system/etcd")" = "$(realpath "$root/usr/local/bin/etcd")" ]
 	grep -qx VERSION=3.5.30 "$releases/system/.release"

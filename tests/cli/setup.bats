@@ -25,11 +25,13 @@ tree() {
 	(cd "$root" && find . -mindepth 1 -path ./run -prune -o -printf '%p %y %m %T@ %s\n' | LC_ALL=C sort)
 }
 
-@test "ROLE=none is idle: exit 2, nothing is made, and status reports it" {
+@test "ROLE=none is idle: exit 0, with --exit-code 2, nothing is made, and status reports it" {
 	conf ROLE=none
 	before=$(tree)
-	run -2 helper setup
+	run -2 helper setup --exit-code
 	[ "$(tree)" = "$before" ]
+	run -0 helper setup
+	[[ "$output" == *"nothing to do"* ]]
 	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
 }
 
@@ -37,7 +39,7 @@ tree() {
 	conf ROLE=single ADDRESS=127.0.0.1
 	: >"$root/etc/etcd/adopt"
 	before=$(tree)
-	run -2 helper setup
+	run -2 helper setup --exit-code
 	[[ "$output" == *"setup is idle: another etcd is on this machine"*/etc/etcd/adopt* ]]
 	[ "$(tree)" = "$before" ]
 	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
@@ -101,7 +103,7 @@ tree() {
 	run -0 helper setup --wait --unattended
 	grep -qx STATE=failed "$root/run/etcd-cluster/setup"
 	touch -d '1 minute' "$root/etc/etcd/cluster.conf"
-	run -2 helper setup --wait --unattended
+	run -2 helper setup --exit-code --wait --unattended
 	grep -qx STATE=idle "$root/run/etcd-cluster/setup"
 }
 

@@ -21,9 +21,9 @@ answers() {
 
 @test "a machine outside a cluster has nothing to leave" {
 	answers ROLE=single
-	run -2 helper leave
+	run -2 helper leave --exit-code
 	[[ "$output" == *"not a member of a cluster"* ]]
-	run -2 helper leave --last
+	run -2 helper leave --exit-code --last
 	[ "$(cat "$root/etc/etcd/cluster.conf")" = "$(printf 'NAME=n1\nROLE=single')" ]
 }
 

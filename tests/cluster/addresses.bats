@@ -67,7 +67,7 @@ asks() {
 	join n4 launch
 	key=$(sha256sum "$(etc n4)/pki/peer.key")
 	set_conf n4 "ADDRESSES=$net.14"
-	run -2 helper n4 cert renew
+	run -2 helper n4 cert renew --exit-code
 	[[ "$output" == *"no token has given n4 the further address $net.14"* ]]
 	[[ "$output" == *"token new --name n4 --address $net.4 --addresses $net.14"* ]]
 	give_token n4 "$(helper n1 token new --name n4 --address "$net.4" --addresses "$net.14" 2>/dev/null)"

@@ -86,7 +86,7 @@ takes_over() {
 	helper n2 status | grep 'the CA host n1 .* does not answer'
 	eventually takes_over
 	[[ "$(recorded n3)" == *" n2 $net.2:$enroll_port" ]]
-	run -2 helper n2 ca takeover
+	run -2 helper n2 ca takeover --exit-code
 	renewed_by n3 n2
 	run ! grep -r 'CA host  ' <(helper n2 status)
 	# The old one comes back: it learns that before it signs.

@@ -28,7 +28,7 @@ fresh_root() {
 }
 
 set_up() {
-	"$ETCD_CLUSTER_PLAIN" --root "$root" setup
+	"$ETCD_CLUSTER_PLAIN" --root "$root" setup --exit-code
 }
 
 # Prints names, modes and types of all files, without their content, which can be random (keys).

@@ -93,7 +93,7 @@ formed() {
 	done
 	only_one_ca
 	# A healthy machine has nothing to do.
-	for n in n1 n2 n3; do run -2 helper $n setup; done
+	for n in n1 n2 n3; do run -2 helper $n setup --exit-code; done
 }
 
 @test "in a running cluster neither the token nor a member's certificate gives the name of another machine" {

@@ -107,7 +107,7 @@ try() {
 	fetch_as peer "https://127.0.0.1:$peer/version"
 	revoke
 	end etcd
-	run -2 helper n1 setup # setup accepts the data: its IDs are those of cluster.conf
+	run -2 helper n1 setup --exit-code # setup accepts the data: its IDs are those of cluster.conf
 }
 
 @test "etcd 3.4" {
@@ -158,11 +158,11 @@ try() {
 	grep -qx "ETCD_INITIAL_CLUSTER_TOKEN=etcd-cluster.$(sed -n 's/^NONCE=//p' "$etc/forming")" "$etc/etcd.env"
 	before=$(cat "$etc/etcd.env")
 	sed -i 's/^NAME=.*/&\nCLUSTER_TOKEN=another/' "$etc/cluster.conf"
-	run -2 helper n1 setup
+	run -2 helper n1 setup --exit-code
 	[ "$(cat "$etc/etcd.env")" = "$before" ]
 	# The record alone proves it as well as member-id does.
 	mv "$etc/member-id" "$BATS_TEST_TMPDIR/"
-	run -2 helper n1 setup
+	run -2 helper n1 setup --exit-code
 	# Another forming has other IDs, also with the same CLUSTER_TOKEN.
 	id=$(printf '1%.0s' {1..32})
 	sed -i "s/^NONCE=.*/NONCE=$id/" "$etc/forming"

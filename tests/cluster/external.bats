@@ -84,7 +84,7 @@ lone() {
 	helper n1 setup
 	helper n1 cert list | grep -qx 'signed by: external'
 	helper n1 cert list --json | jq -e 'all(.problem == null)' >/dev/null
-	run -2 helper n1 setup
+	run -2 helper n1 setup --exit-code
 	[ ! -e "$(etc n1)/pki/ca.key" ]
 	[ ! -e "$(etc n1)/enroll/tokens" ]
 	run ! grep -q CRL "$(etc n1)/etcd.env"
@@ -106,7 +106,7 @@ lone() {
 		[ "$(served "$client_port")" = "$(serial "$(etc n1)/external/server.crt")" ]
 		[ "$(served "$peer_port")" = "$(serial "$(etc n1)/external/peer.crt")" ]
 	done
-	run -2 helper n1 cert renew
+	run -2 helper n1 cert renew --exit-code
 	end client
 	end peer
 	cat "$BATS_TEST_TMPDIR/client.log" "$BATS_TEST_TMPDIR/peer.log"
@@ -132,7 +132,7 @@ lone() {
 		half) rm "$dir/peer.crt" ;;
 		ca) "$top/tests/lib/external-ca" "$BATS_TEST_TMPDIR/other" "$dir" server ;;
 		esac
-		run -2 helper n1 cert renew
+		run -2 helper n1 cert renew --exit-code
 		run -0 helper n1 status
 		case $what in
 		key) [[ "$output" == *"do not belong together; they are not used"*"-> have $dir/server.csr signed"* ]] ;;
@@ -180,7 +180,7 @@ lone() {
 	# A list of somebody else is not taken.
 	cp "$dir/crl.der" "$BATS_TEST_TMPDIR/crl"
 	echo garbage >"$dir/crl.der"
-	run -2 helper n1 cert renew
+	run -2 helper n1 cert renew --exit-code
 	cmp "$BATS_TEST_TMPDIR/crl" "$(etc n1)/pki/crl.der"
 }
 

@@ -153,10 +153,10 @@ replaced() {
 	run -6 helper n1 setup
 	[[ "$output" == *"n2 ($net.2) has not reported"*" answers on port $peer_port"*"etcd-cluster replace"* ]]
 	# Members that run do not report, and those that are down are known by their record.
-	for n in n2 n3; do run -2 helper $n setup; done
+	for n in n2 n3; do run -2 helper $n setup --exit-code; done
 	stop n2
 	stop n3
-	for n in n2 n3; do run -2 helper $n setup; done
+	for n in n2 n3; do run -2 helper $n setup --exit-code; done
 	run -6 helper n1 setup
 	[[ "$output" == *"n2 ($net.2) has not reported; n3 ($net.3) has not reported"* ]]
 	[ ! -e "$(etc n1)/pki" ]
@@ -342,9 +342,9 @@ differs() {
 	done
 	find "$BATS_TEST_TMPDIR"/n?/etc ! -name lock -printf '%p %i %T@\n' | sort >"$BATS_TEST_TMPDIR/before"
 	for n in n1 n2 n3; do
-		run -2 helper $n setup
+		run -2 helper $n setup --exit-code
 		stop $n
-		run -2 helper $n setup
+		run -2 helper $n setup --exit-code
 		run -0 helper $n check --start
 	done
 	find "$BATS_TEST_TMPDIR"/n?/etc ! -name lock -printf '%p %i %T@\n' | sort | diff "$BATS_TEST_TMPDIR/before" -

@@ -55,7 +55,7 @@ teardown() {
 	one_member
 	joiner n2
 	join n2
-	run -2 helper n2 join "127.0.0.1:$(port n1 1)"
+	run -2 helper n2 join --exit-code "127.0.0.1:$(port n1 1)"
 	[[ "$output" == *"is a member already"* ]]
 	forget_n2
 	stop n2

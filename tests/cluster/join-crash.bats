@@ -110,6 +110,6 @@ one_learner() {
 		struck "$k" $moments signal=KILL
 		finish n2 || { echo "killed at $k"; return 1; }
 		[ "$(voters n1)" -eq 2 ]
-		run -2 helper n2 setup
+		run -2 helper n2 setup --exit-code
 	done
 }

@@ -42,7 +42,7 @@ grows() {
 	for n in n2 n3; do
 		grep -qx STEP=member "$BATS_TEST_TMPDIR/$n/etc/etcd/joining"
 		grep -q "^MEMBER_ID=0*$(members n1 | awk -v n=$n '$3 == n { print $1 }')$" "$BATS_TEST_TMPDIR/$n/etc/etcd/member-id"
-		run -2 helper $n setup
+		run -2 helper $n setup --exit-code
 		helper $n check --start
 	done
 	run -0 helper n3 status

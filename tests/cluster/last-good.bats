@@ -80,7 +80,7 @@ damage() {
 	cp "$etc/last-good/cluster.conf" "$etc/cluster.conf"
 	start n1
 	wait_healthy n1
-	run -2 helper n1 setup
+	run -2 helper n1 setup --exit-code
 }
 
 @test "what would damage data or cannot work is refused all the same" {

@@ -35,7 +35,7 @@ teardown() {
 	[[ "$output" == *"was removed from the cluster"*"2 voting members are left, of which 0 may fail"* ]]
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
 	has_left "$leader"
-	run -2 helper "$leader" leave
+	run -2 helper "$leader" leave --exit-code
 	[[ "$output" == *"not a member of a cluster"* ]]
 
 	[ "$leader" != n2 ] || second=n3
@@ -80,7 +80,7 @@ teardown() {
 	[ ! -e "$root/var/lib/etcd-cluster.state/mark" ]
 	[ -s "$(echo "$root"/etc/etcd/pki.aside-*/ca.key)" ]
 	[ -s "$(echo "$root"/var/lib/etcd-cluster/member.aside-*/snap/db)" ]
-	run -2 helper n1 leave --last
+	run -2 helper n1 leave --exit-code --last
 	run -0 helper n1 init
 	start n1
 	wait_healthy n1

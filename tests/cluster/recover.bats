@@ -31,7 +31,7 @@ restore() {
 	local name=$1 id=$2
 	shift 2
 
-	helper "$name" restore --force-new-cluster "$id" --others-fenced "$@"
+	helper "$name" restore --exit-code --force-new-cluster "$id" --others-fenced "$@"
 }
 
 # Lists what is beside the member in the data directory of n1.

@@ -40,7 +40,7 @@ teardown() {
 	run -0 helper n2 remove "$id"
 	[[ "$output" == *"member $id (n3, "*") was removed"*"2 voting members are left, of which 0 may fail"* ]]
 	[ "$(etcdctl n1 member list | wc -l)" -eq 2 ]
-	run -2 helper n1 remove "$id"
+	run -2 helper n1 remove --exit-code "$id"
 	[[ "$output" == *"$id is not a member"* ]]
 	[ "$(etcdctl n1 get kept --print-value-only)" = value ]
 }

@@ -226,5 +226,5 @@ refused_after_removal() {
 	run ! cmp "$(etc n3)/pki/peer.key" "$BATS_TEST_TMPDIR/old/peer.key"
 	accepted "$(etc n3)/pki" n1 n2 n3
 	refused "$BATS_TEST_TMPDIR/old" n1 n2
-	run -2 helper n3 setup
+	run -2 helper n3 setup --exit-code
 }

@@ -116,7 +116,7 @@ refused() {
 idle_beside() {
 	on "$1" 'etcd-cluster status | tee /var/tmp/status
 	grep -q "another etcd is on this machine" /var/tmp/status
-	etcd-cluster setup && rc=0 || rc=$?
+	etcd-cluster setup --exit-code && rc=0 || rc=$?
 	[ "$rc" = 2 ]
 	[ ! -e /var/lib/etcd-cluster/member ]
 	[ ! -e /etc/etcd/member-id ]

@@ -41,7 +41,7 @@ voters() {
 	ONLY_ON='n2 n3' each '[ ! -e /etc/etcd/enroll-token ]
 	[ ! -e /etc/etcd/pki/ca.key ]
 	grep -qx STEP=member /etc/etcd/joining
-	rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }
 
 @test "the first of them, with its whole disk put back, is refused by the marks of those that joined; replace works" {

@@ -30,7 +30,7 @@ line_says() {
 	[[ "$(on n3 'etcd-cluster setup 2>&1 || true')" == *"systemctl stop etcd; etcd-cluster setup"* ]]
 	on n3 'etcdctl.sh endpoint health && ! grep -q 10.77.41.33 /etc/etcd/etcd.env'
 	each line_says 10.77.41.3
-	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	on n3 'rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }
 
 @test "the address has changed here and in cluster.conf: setup moves the member" {
@@ -44,7 +44,7 @@ line_says() {
 	on n1 "etcdctl.sh member list | grep -q '$id, started, n3, https://10.77.41.33:2380, https://10.77.41.33:2379, false'"
 	[ "$(on n3 'etcdctl.sh get --print-value-only before')" = 1 ]
 	on n3 'openssl x509 -in /etc/etcd/pki/peer.crt -noout -ext subjectAltName | grep -q 10.77.41.33'
-	on n3 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	on n3 'rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }
 
 @test "the others reach it at the new address, also after their restart" {
@@ -75,5 +75,5 @@ line_says() {
 	etcdctl.sh member list | grep -vq 127.0.0.1'
 	# Its settings name loopback for ever; who answers there is no copy.
 	on n1 exits 0 'etcd-cluster check --start 2>&1'
-	on n1 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	on n1 'rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }

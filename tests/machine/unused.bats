@@ -40,7 +40,7 @@ all_alone() {
 	# The former clusters are moved aside; the first machine keeps its CA, the others have none.
 	each 'ls -d /etc/etcd/member-id.aside-* /var/lib/etcd-cluster/member.aside-*; [ ! -e /etc/etcd/member-id.given-up ]'
 	ONLY_ON='n2 n3' each 'ls /etc/etcd/pki.aside-*/ca.key; [ ! -e /etc/etcd/pki/ca.key ]'
-	each 'rc=0; etcd-cluster setup || rc=$?; [ $rc -eq 2 ]'
+	each 'rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }
 prepared_here() {
 	prepared "$MACHINE" "$@"
