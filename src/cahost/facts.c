@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cahost/rules_names.h"
 #include "cahost/token_store.h"
 #include "cluster/membership.h"
 #include "cluster/poll.h"

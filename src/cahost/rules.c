@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cahost/active.h"
+#include "cahost/rules_names.h"
 #include "config/check.h"
 #include "member/forming.h"
 #include "pki/profile.h"

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cahost/ask.h"
 #include "cahost/revoke.h"
+#include "cahost/rules_names.h"
 #include "enroll/gather.h"
 #include "member/forming.h"
 #include "pki/check.h"

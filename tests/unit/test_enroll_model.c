@@ -7,6 +7,8 @@
  */
 #include "enroll_scene.h"
 
+#include "cahost/rules_names.h"
+
 #define SEQUENCES 5000
 #define REQUESTS  6
 

@@ -1,10 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What a machine may have by its record; and its further names and addresses.
- */
-#include <string.h>
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cahost/rules_names.h"
 
-#include "cahost/rules.h"
+#include <string.h>
 
 const struct enroll_record *enroll_rules_base(const struct enroll_facts *f)
 {
