@@ -132,8 +132,8 @@ refusals() {
 		cmp "$pki/ca.crt" "$top/n1/etc/etcd/pki/ca.crt"
 		openssl verify -x509_strict -CAfile "$pki/ca.crt" -purpose sslserver -verify_ip "$net.${n#n}" "$pki/server.crt"
 		openssl verify -x509_strict -CAfile "$pki/ca.crt" -purpose sslclient -verify_hostname $n "$pki/peer.crt"
-		[ "$(openssl x509 -in "$pki/peer.crt" -noout -subject)" = 'subject=CN = etcd-peer' ]
-		[ "$(openssl x509 -in "$pki/etcdctl-etcd-client.crt" -noout -subject)" = 'subject=CN = root' ]
+		[ "$(openssl x509 -in "$pki/peer.crt" -noout -subject -nameopt RFC2253)" = subject=CN=etcd-peer ]
+		[ "$(openssl x509 -in "$pki/etcdctl-etcd-client.crt" -noout -subject -nameopt RFC2253)" = subject=CN=root ]
 		for name in server peer etcdctl-etcd-client; do
 			[ "$(openssl pkey -in "$pki/$name.key" -pubout)" = "$(openssl x509 -in "$pki/$name.crt" -noout -pubkey)" ]
 		done
@@ -224,7 +224,7 @@ refusals() {
 	silent=$!
 	question n2 "$net.2" "$(csr -algorithm RSA -pkeyopt rsa_keygen_bits:1024)" | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*too weak' "$top/answer"
-	bent=$(good_csr | base64 -d | xxd -p | tr -d '\n' | sed 's/..$/00/' | xxd -r -p | base64 -w 0)
+	bent=$({ good_csr | base64 -d | head -c -2; printf '\0\0'; } | base64 -w 0)
 	question n2 "$net.2" "$bent" | send "$net.2" >"$top/answer"
 	grep -q '^MESSAGE=.*not signed by its own key' "$top/answer"
 	question n2 "$net.2" AAAA | send "$net.2" >"$top/answer"

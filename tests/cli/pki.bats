@@ -110,7 +110,7 @@ tree() {
 	[ "$output" = "$out/alice.crt" ]
 	[ "$(stat -c %a "$out/alice.key")" = 600 ]
 	strict "$out/ca.crt" "$out/alice.crt" sslclient
-	openssl x509 -noout -subject -in "$out/alice.crt" | grep -q 'CN = alice$'
+	openssl x509 -noout -subject -nameopt RFC2253 -in "$out/alice.crt" | grep -qx subject=CN=alice
 	sum=$(sha256sum "$out"/*)
 	run -3 ec cert issue client --name alice --out "$out"
 	run -3 ec cert issue client --out "$out"
@@ -133,7 +133,7 @@ tree() {
 		openssl x509 -noout -ext subjectAltName -in "$out/n2/$profile.crt" |
 			grep -q 'IP Address:10.0.0.2.*DNS:n2, DNS:n2.example.org'
 	done
-	openssl x509 -noout -subject -in "$out/n2/peer.crt" | grep -q 'CN = etcd-peer$'
+	openssl x509 -noout -subject -nameopt RFC2253 -in "$out/n2/peer.crt" | grep -qx subject=CN=etcd-peer
 	ec cert issue apiserver --out "$out/n2"
 	ec cert issue healthcheck --out "$out/n2"
 	# Killed between key and certificate: the key is used.

@@ -6,6 +6,11 @@ setup() {
 	units=$BATS_TEST_DIRNAME/../../conf/units
 }
 
+# systemd-analyze makes this directory where systemd does not run.
+may_analyze() {
+	[ -d /run/systemd ] || [ -w /run ] || skip 'systemd does not run here, and only root makes /run/systemd'
+}
+
 # exposure UNIT: ten times what `systemd-analyze security` shows.
 exposure() {
 	systemd-analyze security --offline=true --no-pager "$units/$1" |
@@ -13,6 +18,7 @@ exposure() {
 }
 
 @test "systemd accepts every line" {
+	may_analyze
 	mkdir -p "$BATS_TEST_TMPDIR"/units
 	# verify needs the programs and the manual pages in their directories.
 	for unit in "$units"/*; do
@@ -26,6 +32,7 @@ exposure() {
 }
 
 @test "exposure: etcd at most 1.5, marks 2.0, enrolment and renewal 2.5, setup 4.0" {
+	may_analyze
 	while read -r unit most; do
 		level=$(exposure "$unit")
 		echo "$unit: $level"

@@ -68,19 +68,19 @@ static void requests_name_all_that_is_needed(void **state)
 	m.dry_run = false;
 	assert_err(certify(&m, true, false, e), ERR_PENDING, "have the requests");
 	assert_false(file_exists(m.at.pki));
-	text = shell(
-		"for n in server peer etcdctl-etcd-client; do openssl req -verify -noout -text -in external/$n.csr "
-		"2>/dev/null | grep -o -e 'Subject: .*' -e 'DNS:.*' -e 'IP Address:.*' -e 'TLS Web.*'; done; "
-		"stat -c '%n %a' external external/server.key external/server.csr");
-	assert_string_equal(text, "Subject: CN = n1\n"
+	text = shell("for n in server peer etcdctl-etcd-client; do openssl req -verify -noout -text -nameopt RFC2253 "
+		     "-in external/$n.csr 2>/dev/null | grep -o -e 'Subject: .*' -e 'DNS:.*' -e 'IP Address:.*' -e "
+		     "'TLS Web.*'; done; "
+		     "stat -c '%n %a' external external/server.key external/server.csr");
+	assert_string_equal(text, "Subject: CN=n1\n"
 				  "TLS Web Server Authentication, TLS Web Client Authentication\n"
 				  "IP Address:10.0.0.1, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, "
 				  "DNS:lb.example.org, DNS:localhost, DNS:n1\n"
-				  "Subject: CN = etcd-peer\n"
+				  "Subject: CN=etcd-peer\n"
 				  "TLS Web Server Authentication, TLS Web Client Authentication\n"
 				  "IP Address:10.0.0.1, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, "
 				  "DNS:localhost, DNS:n1\n"
-				  "Subject: CN = root\n"
+				  "Subject: CN=root\n"
 				  "TLS Web Client Authentication\n"
 				  "external 700\nexternal/server.key 600\nexternal/server.csr 644\n");
 	before = shell("sha256sum external/*");
