@@ -79,6 +79,9 @@ int file_remove_tree(const char *path, struct err *e) MUST_CHECK;
  */
 int file_link_tree(const char *from, const char *to, struct err *e) MUST_CHECK;
 
+/* Gives path and all below it this owner; symlinks are not followed. */
+int file_own_tree(const char *path, uid_t uid, gid_t gid, struct err *e) MUST_CHECK;
+
 /* fsyncs every file and directory below path, and path. */
 int file_sync_tree(const char *path, struct err *e) MUST_CHECK;
 

@@ -143,3 +143,23 @@ int file_sync_tree(const char *path, struct err *e)
 	}
 	return fsync(dirfd(dir)) < 0 ? err_sys(e, ERR_FAIL, "cannot sync directory %s", path) : 0;
 }
+
+int file_own_tree(const char *path, uid_t uid, gid_t gid, struct err *e)
+{
+	auto_strv char **names = NULL;
+	struct stat st;
+
+	if (lchown(path, uid, gid) < 0 || lstat(path, &st) < 0)
+		return err_sys(e, ERR_FAIL, "cannot change the owner of %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	if (file_list(path, NULL, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_free char *child = xasprintf("%s/%s", path, names[i]);
+
+		if (file_own_tree(child, uid, gid, e) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -25,6 +25,8 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->etcd_env = layout_path(at, "/etc/etcd/etcd.env");
 	at->etcdctl_env = layout_path(at, "/etc/etcd/etcdctl.env");
 	at->adopt = layout_path(at, "/etc/etcd/adopt");
+	at->adopted = layout_path(at, "/etc/etcd/adopted");
+	at->any_peer = layout_path(at, "/etc/etcd/adopted/any-peer");
 	at->member_id = layout_path(at, "/etc/etcd/member-id");
 	at->host = layout_path(at, "/etc/etcd/host");
 	at->mark = layout_path(at, "/var/lib/etcd-cluster.state/mark");

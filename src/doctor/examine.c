@@ -5,6 +5,7 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
+#include "doctor/foreign.h"
 #include "doctor/parts.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
@@ -145,10 +146,12 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	if (found > 0)
 		look_at_setup(m, x);
 	x->has_release = release_current(m, &x->release, &e) > 0;
+	doctor_adopted(m, &x->report);
 	if (file_exists(m->at.adopt)) {
 		doctor_warn(
 			&x->report,
-			"etcd-cluster is idle: another etcd is on this machine, as %s says -> remove the other etcd, "
+			"etcd-cluster is idle: another etcd is on this machine, as %s says -> etcd-cluster adopt "
+			"--dry-run shows how it is taken over; to have a new member instead, remove the other etcd, "
 			"then: rm %s && systemctl enable etcd-cluster.target && etcd-cluster setup",
 			m->at.adopt, m->at.adopt);
 		return;

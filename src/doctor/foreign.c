@@ -61,3 +61,21 @@ int foreign_check(const struct machine *m, struct err *e)
 		      m->at.pki);
 	return refuse(m, e);
 }
+
+void doctor_adopted(const struct machine *m, struct doctor_report *r)
+{
+	auto_free char *path = xasprintf("%s/journal", m->at.adopted);
+	auto_keyfile struct keyfile k = { 0 };
+	struct err unread = { 0 };
+	const char *state = keyfile_read(path, &k, &unread) == 0 ? keyfile_get(&k, "STATE") : NULL;
+
+	if (!state || strcmp(state, "finished") == 0)
+		return;
+	if (strcmp(state, "ready") == 0)
+		doctor_ok(r,
+			  "the etcd of this machine was taken over from %s -> etcd-cluster adopt --finish, when all "
+			  "members are; to go back: etcd-cluster adopt --undo",
+			  keyfile_get(&k, "FILE"));
+	else
+		doctor_bad(r, ERR_CONFIG, "taking over the etcd of this machine was interrupted -> etcd-cluster adopt");
+}

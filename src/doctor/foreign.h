@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/machine.h"
+#include "doctor/report.h"
 
 /*
  * For a machine without a member-id, before anything is changed. ERR_CONFIG: an etcd.service overrides that of the
@@ -13,3 +14,6 @@
  * /etc/etcd/pki. Only reads. Below --root it does not look at processes.
  */
 int foreign_check(const struct machine *m, struct err *e) MUST_CHECK;
+
+/* Reports an adoption (change/adopt.h) that was interrupted, or that a person has not confirmed yet. */
+void doctor_adopted(const struct machine *m, struct doctor_report *r);

@@ -33,7 +33,8 @@ static bool from_ca_host(const struct pki_run *w)
 struct order {
 	char *const *names; /* NULL: all */
 	bool force, local, may_make_ca;
-	bool anew; /* with new keys, whatever is there */
+	bool anew;   /* with new keys, whatever is there */
+	bool staged; /* no etcd uses this directory yet */
 };
 
 /* A second CA splits the cluster: none is made beside data, nor before all who could have one have said otherwise. */
@@ -343,9 +344,11 @@ static int rekey(struct pki_run *w, struct err *e)
 	return make_keys(w, e) < 0 ? -1 : make_certs(w, e);
 }
 
-/* 1 done; 0 the CA host issued none, and the present ones will do until it does. asked: a person wants them now. */
-static int issue(struct pki_run *w, bool asked, struct err *e)
+/* 1 done; 0 the CA host issued none, and the present ones will do until it does. */
+static int issue(struct pki_run *w, const struct order *o, struct err *e)
 {
+	const bool asked = o->names || o->force;
+
 	if (make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
 	if (make_certs(w, e) < 0 && (!may_rekey(w, e) || rekey(w, e) < 0)) {
@@ -358,7 +361,7 @@ static int issue(struct pki_run *w, bool asked, struct err *e)
 	if ((most(w) >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
 		return -1;
 	log_made(w);
-	if (w->origin != PKI_NEW_CA && w->origin != PKI_TO_ENROLL && pki_prove(w->m, e) < 0)
+	if (!o->staged && w->origin != PKI_NEW_CA && w->origin != PKI_TO_ENROLL && pki_prove(w->m, e) < 0)
 		return -1;
 	return 1;
 }
@@ -390,7 +393,7 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 		log_plan(w);
 		if (w->m->dry_run)
 			return 1;
-		rc = issue(w, o->names || o->force, e);
+		rc = issue(w, o, e);
 		if (rc <= 0)
 			return rc;
 	}
@@ -438,6 +441,11 @@ static int run(const struct machine *m, const struct order *o, struct err *e)
 int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e)
 {
 	return run(m, &(struct order){ .local = local, .may_make_ca = may_make_ca }, e);
+}
+
+int certify_staged(const struct machine *m, struct err *e)
+{
+	return run(m, &(struct order){ .local = true, .staged = true }, e);
 }
 
 int certify_anew(const struct machine *m, struct err *e)

@@ -34,3 +34,9 @@ int certify_anew(const struct machine *m, struct err *e) MUST_CHECK;
  * and with force also what is not due. A machine without certificates has nothing to do.
  */
 int certify_renew(const struct machine *m, char *const *names, bool force, struct err *e) MUST_CHECK;
+
+/*
+ * For a directory that is prepared to become pki (m->at.pki): what its CA key can issue again, else only checks. No
+ * etcd is asked what it serves. Results as above.
+ */
+int certify_staged(const struct machine *m, struct err *e) MUST_CHECK;

@@ -123,8 +123,13 @@ static int put_tls(const struct machine *m, const struct env_input *in, struct b
 	/* etcd refuses every connection without the file that is named. Copied certificates may come without one. */
 	auto_free char *crl_path = machine_pki_path(m, "crl", "der");
 	auto_free char *crl = file_exists(crl_path) ? pki_file(m, "crl.der") : NULL;
+	/* Taken over from another tool, members have certificates with several CNs until all are ours. */
+	const bool any = file_exists(m->at.any_peer);
 	const struct setting settings[] = {
-		{ NULL, "\n# Mutual TLS everywhere; only this CN is taken for a peer\n", NEEDED },
+		{ NULL,
+		  any ? "\n# Mutual TLS everywhere; every certificate of the CA is taken for a peer\n"
+		      : "\n# Mutual TLS everywhere; only this CN is taken for a peer\n",
+		  NEEDED },
 		{ "cert-file", server_crt, NEEDED },
 		{ "key-file", server_key, NEEDED },
 		{ "trusted-ca-file", ca, NEEDED },
@@ -135,7 +140,7 @@ static int put_tls(const struct machine *m, const struct env_input *in, struct b
 		{ "peer-trusted-ca-file", ca, NEEDED },
 		{ "peer-client-cert-auth", "true", NEEDED },
 		{ "peer-crl-file", crl, NEEDED },
-		{ "peer-cert-allowed-cn", in->peer_cn, NEEDED },
+		{ "peer-cert-allowed-cn", any ? NULL : in->peer_cn, NEEDED },
 		/* Not 1.3: etcd refuses that together with --cipher-suites, which an ETCD_ line may set. */
 		{ "tls-min-version", "TLS1.2", OPTIONAL },
 	};
@@ -230,7 +235,7 @@ static int put_passed(const struct machine *m, const struct env_input *in, struc
 
 static int render_etcd(const struct machine *m, const struct env_input *in, struct buf *out, struct err *e)
 {
-	if (!in->peer_cn || !in->peer_cn[0])
+	if ((!in->peer_cn || !in->peer_cn[0]) && !file_exists(m->at.any_peer))
 		return err_set(e, ERR_FAIL, "the CN of the peer certificate is unknown");
 	buf_printf(out, "# For etcd " VERSION_FMT "\n\n", VERSION_ARGS(in->version));
 	return put_settings(m, in, out, e) < 0 ? -1 : put_passed(m, in, out, e);

@@ -31,7 +31,8 @@ static int systemctl(const char *const *argv, struct buf *out, struct err *e)
 {
 	const struct proc_run run = {
 		.argv = argv,
-		.timeout = strcmp(argv[1], "stop") == 0 ? STOP_SECONDS : SYSTEMCTL_SECONDS,
+		.timeout = strcmp(argv[1], "stop") == 0 || strcmp(argv[1], "start") == 0 ? STOP_SECONDS
+											 : SYSTEMCTL_SECONDS,
 		.out = out,
 	};
 	int rc = proc_run(&run, e);
@@ -47,11 +48,11 @@ static int change(const struct machine *m, const char *const *argv, struct err *
 	if (!m->live)
 		return 0;
 	if (m->dry_run) {
-		log_info("would %s %s", argv[1], argv[2]);
+		log_info("would %s %s", argv[1], argv[2] ? argv[2] : "");
 		return 0;
 	}
-	log_debug("systemctl %s %s", argv[1], argv[2]);
-	return systemctl(argv, NULL, e) < 0 ? err_hint(e, "systemctl status %s", argv[2]) : 0;
+	log_debug("systemctl %s %s", argv[1], argv[2] ? argv[2] : "");
+	return systemctl(argv, NULL, e) < 0 ? err_hint(e, "systemctl status %s", argv[2] ? argv[2] : "") : 0;
 }
 
 /* A change that may fail, since there may be nothing to change. */
@@ -291,4 +292,17 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 	if (!m->dry_run && open != is_open)
 		log_info("the enrolment port %u is %s", port, open ? "open" : "closed");
 	return moves || open != is_open;
+}
+
+int service_do(const struct machine *m, const char *verb, const char *unit, struct err *e)
+{
+	return change(m, SYSTEMCTL(verb, unit), e);
+}
+
+bool service_is_enabled(const struct machine *m, const char *unit)
+{
+	struct err unasked = { 0 };
+	auto_free char *state = m->live ? property(unit, "UnitFileState", &unasked) : NULL;
+
+	return state && text_starts(state, "enabled");
 }

@@ -55,3 +55,11 @@ bool service_was_stopped(const struct machine *m);
 /* Starts or stops the timer that runs setup again: it is on until the machine is ready or idle. And whether it is. */
 int service_retry(const struct machine *m, bool on, struct err *e) MUST_CHECK;
 bool service_retry_is_on(const struct machine *m);
+
+/*
+ * systemctl VERB UNIT: enable, disable, start, stop of any unit, and what takes no unit ("daemon-reload", NULL). A
+ * start waits until the unit is ready, 100 s at most.
+ */
+int service_do(const struct machine *m, const char *verb, const char *unit, struct err *e) MUST_CHECK;
+/* True when it is started at the boot. */
+bool service_is_enabled(const struct machine *m, const char *unit);

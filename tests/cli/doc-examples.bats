@@ -203,6 +203,7 @@ expected() {
 	*' etcd-cluster join '*) echo 6 ;;                # nobody answers at the enrolment port
 	*' etcd-cluster replace') echo '5 6' ;;           # likewise; on the CA host no member answers
 	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
+	*' etcd-cluster adopt'*) echo 3 ;;                # no etcd of another tool is here
 	*:'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release
 	*:'help:1 etcd-cluster ca import '*) echo 1 ;;      # the file does not exist
 	*:'help:1 etcd-cluster token revoke '*) echo 3 ;;   # there is no such token
