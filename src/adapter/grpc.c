@@ -13,7 +13,7 @@
 
 struct grpc {
 	CURL *curl;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *endless; /* of a call with a time limit, and of one without */
 	char *url, *ca_file, *cert_file, *key_file;
 	unsigned int timeout_ms, connect_ms;
 	long long end;		   /* of all calls, by clock_ms; 0: none */
@@ -24,6 +24,9 @@ struct grpc {
 struct exchange {
 	struct grpc_head head;
 	struct buf body;
+	grpc_take *take; /* NULL: unary */
+	void *arg;
+	unsigned int stall_s;
 	struct err e; /* what on_body found wrong */
 };
 
@@ -44,6 +47,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	/* A web page is not read; the verdict on its headers names what is wrong. */
 	if (!x->head.http2 || !x->head.is_grpc || x->head.http_status != 200)
 		return len + 1;
+	if (x->take)
+		return grpc_stream_add(&x->body, data, len, x->take, x->arg, &x->e) < 0 ? len + 1 : len;
 	return grpc_body_add(&x->body, data, len, &x->e) < 0 ? len + 1 : len;
 }
 
@@ -68,7 +73,6 @@ static void set_options(struct grpc *g)
 	/* https_proxy is for the internet. */
 	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)g->connect_ms);
-	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, g->headers);
 	(void)curl_easy_setopt(c, CURLOPT_USERAGENT, "etcd-cluster/" VERSION);
 	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
@@ -101,9 +105,10 @@ struct grpc *grpc_open(const struct grpc_endpoint *to, struct err *e)
 	g->connect_ms = to->connect_ms ? to->connect_ms : to->timeout_ms;
 	g->curl = curl_easy_init();
 	g->headers = curl_slist_append(NULL, "content-type: application/grpc");
+	g->endless = curl_slist_append(NULL, "content-type: application/grpc");
 	/* etcd refuses calls without "te": it proves that trailers get through. */
 	if (!g->curl || !g->headers || !curl_slist_append(g->headers, "te: trailers") ||
-	    !curl_slist_append(g->headers, timeout))
+	    !curl_slist_append(g->headers, timeout) || !g->endless || !curl_slist_append(g->endless, "te: trailers"))
 		return err_null(e, ERR_FAIL, "libcurl gives no handle");
 	set_options(g);
 	return steal(&g);
@@ -115,6 +120,7 @@ void grpc_close(struct grpc **g)
 		return;
 	curl_easy_cleanup((*g)->curl);
 	curl_slist_free_all((*g)->headers);
+	curl_slist_free_all((*g)->endless);
 	free((*g)->url);
 	free((*g)->ca_file);
 	free((*g)->cert_file);
@@ -178,7 +184,7 @@ static int fail_verify(const struct grpc *g, struct err *e)
 }
 
 /* No answer, or half of one. */
-static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, struct err *e)
+static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, unsigned int stalled, struct err *e)
 {
 	const char *why = g->why[0] ? g->why : curl_easy_strerror(rc);
 	double connected = 0;
@@ -195,7 +201,8 @@ static int fail_transport(const struct grpc *g, CURLcode rc, bool answered, stru
 		/* Not CURLINFO_APPCONNECT_TIME, which is 0 for a connection that was there already. */
 		(void)curl_easy_getinfo(g->curl, CURLINFO_PRETRANSFER_TIME, &connected);
 		if (connected > 0)
-			return grpc_fail(e, GRPC_DEADLINE_EXCEEDED, "no answer within %u ms", g->timeout_ms);
+			return stalled ? grpc_fail(e, GRPC_DEADLINE_EXCEEDED, "nothing more came for %u s", stalled)
+				       : grpc_fail(e, GRPC_DEADLINE_EXCEEDED, "no answer within %u ms", g->timeout_ms);
 		return grpc_fail(e, GRPC_UNAVAILABLE, "no connection within %u ms", g->connect_ms);
 	case CURLE_COULDNT_CONNECT:
 		(void)curl_easy_getinfo(g->curl, CURLINFO_OS_ERRNO, &sys);
@@ -225,13 +232,15 @@ static int finish(const struct grpc *g, const struct exchange *x, CURLcode rc, s
 	}
 	/* The server's answer explains more than how the transfer ended after it. */
 	if (rc != CURLE_OK && (x->head.http_status == 0 || (x->head.is_grpc && x->head.code <= 0)))
-		return fail_transport(g, rc, x->head.http_status != 0, e);
-	return grpc_head_verdict(&x->head, e) < 0 ? -1 : grpc_body_end(&x->body, reply, e);
+		return fail_transport(g, rc, x->head.http_status != 0, x->stall_s, e);
+	if (grpc_head_verdict(&x->head, e) < 0)
+		return -1;
+	return x->take ? grpc_stream_end(&x->body, e) : grpc_body_end(&x->body, reply, e);
 }
 
-int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply, struct err *e)
+static int exchange(struct grpc *g, const char *method, const struct buf *request, struct exchange *x,
+		    struct buf *reply, struct err *e)
 {
-	struct exchange x = { .head.code = -1 };
 	auto_free char *url = xasprintf("%s%s", g->url, method);
 	auto_buf struct buf body = { 0 };
 	const uint32_t length = htonl((uint32_t)request->len);
@@ -245,12 +254,30 @@ int grpc_unary(struct grpc *g, const char *method, const struct buf *request, st
 	(void)curl_easy_setopt(g->curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(g->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	(void)curl_easy_setopt(g->curl, CURLOPT_POSTFIELDS, body.data);
-	(void)curl_easy_setopt(g->curl, CURLOPT_HEADERDATA, &x);
-	(void)curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, &x);
-	(void)curl_easy_setopt(g->curl, CURLOPT_TIMEOUT_MS, call_ms(g));
+	(void)curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, x->stall_s ? g->endless : g->headers);
+	(void)curl_easy_setopt(g->curl, CURLOPT_HEADERDATA, x);
+	(void)curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, x);
+	(void)curl_easy_setopt(g->curl, CURLOPT_TIMEOUT_MS, x->stall_s ? 0L : call_ms(g));
+	(void)curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_LIMIT, x->stall_s ? 1L : 0L);
+	(void)curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_TIME, (long)x->stall_s);
 	rc = curl_easy_perform(g->curl);
-	result = finish(g, &x, rc, reply, e);
-	log_debug("%s: curl %d, HTTP %ld, grpc-status %d", url, (int)rc, x.head.http_status, x.head.code);
-	buf_free(&x.body);
+	result = finish(g, x, rc, reply, e);
+	log_debug("%s: curl %d, HTTP %ld, grpc-status %d", url, (int)rc, x->head.http_status, x->head.code);
+	buf_free(&x->body);
 	return result < 0 ? err_wrap(e, "%s", g->url) : 0;
+}
+
+int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply, struct err *e)
+{
+	struct exchange x = { .head.code = -1 };
+
+	return exchange(g, method, request, &x, reply, e);
+}
+
+int grpc_stream(struct grpc *g, const char *method, const struct buf *request, unsigned int stall_s, grpc_take *take,
+		void *arg, struct err *e)
+{
+	struct exchange x = { .head.code = -1, .take = take, .arg = arg, .stall_s = stall_s };
+
+	return exchange(g, method, request, &x, NULL, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gRPC as etcd speaks it: unary calls over HTTP/2 and mutual TLS, by libcurl. The wire format is the gRPC project's
- * PROTOCOL-HTTP2.md, tried on etcd 3.4 to 3.7.
+ * gRPC as etcd speaks it, over HTTP/2 and mutual TLS, by libcurl: unary calls, and answers in many messages. The wire
+ * format is the gRPC project's PROTOCOL-HTTP2.md, tried on etcd 3.4 to 3.7.
  */
 #pragma once
 
@@ -61,6 +61,17 @@ const char *grpc_url(const struct grpc *g);
 int grpc_unary(struct grpc *g, const char *method, const struct buf *request, struct buf *reply,
 	       struct err *e) MUST_CHECK;
 
+/* Takes one message of a stream. On failure -1 with e filled: the call ends with that error. */
+typedef int grpc_take(void *arg, const struct buf *message, struct err *e);
+
+/*
+ * Calls a method whose answer is any number of messages, and hands over each one as it comes: only one is in memory.
+ * There is no time limit for the whole; it fails when less than a byte a second has come for stall_s seconds, writing
+ * what was taken included. 0 only when the stream ended with grpc-status 0; failures as for grpc_unary, or take's.
+ */
+int grpc_stream(struct grpc *g, const char *method, const struct buf *request, unsigned int stall_s, grpc_take *take,
+		void *arg, struct err *e) MUST_CHECK;
+
 /* err_set of class ERR_HEALTH with a gRPC code: -1. */
 #define grpc_fail(e, code, ...) (err_set(e, ERR_HEALTH, __VA_ARGS__), (e)->rpc = (code), -1)
 
@@ -74,6 +85,14 @@ int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e)
 
 /* The body is over: appends its message. */
 int grpc_body_end(const struct buf *body, struct buf *message, struct err *e) MUST_CHECK;
+
+/*
+ * Takes the next bytes of the body of a stream: part keeps those of a message that is not whole yet. grpc_stream_end:
+ * the body is over, and must not end in the middle of a message.
+ */
+int grpc_stream_add(struct buf *part, const void *data, size_t len, grpc_take *take, void *arg,
+		    struct err *e) MUST_CHECK;
+int grpc_stream_end(const struct buf *part, struct err *e) MUST_CHECK;
 
 /* What the headers and trailers said. */
 struct grpc_head {

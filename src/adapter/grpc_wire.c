@@ -34,9 +34,9 @@ static uint32_t frame_length(const struct buf *body)
 	return ntohl(length);
 }
 
-int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e)
+/* The head of the first frame, once it is there. */
+static int check_head(const struct buf *body, struct err *e)
 {
-	buf_add(body, data, len);
 	if (body->len < FRAME_HEAD)
 		return 0;
 	/* Without grpc-accept-encoding no frame may be compressed. */
@@ -47,9 +47,47 @@ int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e)
 		return grpc_fail(e, GRPC_RESOURCE_EXHAUSTED,
 				 "the answer is too large (%u bytes, at most %zu are taken)", frame_length(body),
 				 GRPC_MAX_MESSAGE);
-	if (body->len - FRAME_HEAD > frame_length(body))
+	return 0;
+}
+
+int grpc_body_add(struct buf *body, const void *data, size_t len, struct err *e)
+{
+	buf_add(body, data, len);
+	if (check_head(body, e) < 0)
+		return -1;
+	if (body->len >= FRAME_HEAD && body->len - FRAME_HEAD > frame_length(body))
 		return grpc_fail(e, GRPC_INTERNAL, "two answers came to one request");
 	return 0;
+}
+
+int grpc_stream_add(struct buf *part, const void *data, size_t len, grpc_take *take, void *arg, struct err *e)
+{
+	size_t at = 0;
+	int rc = 0;
+
+	buf_add(part, data, len);
+	while (rc == 0) {
+		struct buf rest = { .data = part->data + at, .len = part->len - at };
+		struct buf message;
+
+		rc = check_head(&rest, e);
+		if (rc < 0 || rest.len < FRAME_HEAD || rest.len - FRAME_HEAD < frame_length(&rest))
+			break;
+		message = (struct buf){ .data = rest.data + FRAME_HEAD, .len = frame_length(&rest) };
+		rc = take(arg, &message, e);
+		at += FRAME_HEAD + message.len;
+	}
+	part->len -= at;
+	memmove(part->data, part->data + at, part->len + 1); /* and its '\0' */
+	return rc;
+}
+
+int grpc_stream_end(const struct buf *part, struct err *e)
+{
+	return part->len == 0
+		       ? 0
+		       : grpc_fail(e, GRPC_INTERNAL,
+				   "the answer ends in the middle of a message (%zu bytes of it came)", part->len);
 }
 
 int grpc_body_end(const struct buf *body, struct buf *message, struct err *e)

@@ -11,6 +11,14 @@
 
 #define COMPARE_MOD_REVISION 2
 
+static void pack(const ProtobufCMessage *ask, struct buf *request)
+{
+	const size_t len = protobuf_c_message_get_packed_size(ask);
+
+	*request = (struct buf){ .data = xcalloc(len + 1, 1), .len = len, .cap = len + 1 };
+	(void)protobuf_c_message_pack(ask, (uint8_t *)request->data);
+}
+
 /*
  * One call of "Service/Method": packs ask and unpacks the answer as `type`, whose struct it returns; freed by
  * free_message. protobuf-c checks every length against the buffer, which grpc_unary has capped.
@@ -18,14 +26,12 @@
 static void *call(struct grpc *g, const char *method, const ProtobufCMessage *ask,
 		  const ProtobufCMessageDescriptor *type, struct err *e)
 {
-	const size_t len = protobuf_c_message_get_packed_size(ask);
-	auto_buf struct buf request = { .data = xcalloc(len + 1, 1), .len = len, .cap = len + 1 };
-	auto_buf struct buf reply = { 0 };
+	auto_buf struct buf request = { 0 }, reply = { 0 };
 	auto_free char *path = xasprintf("/etcdserverpb.%s", method);
 	const char *name = strchr(method, '/') + 1;
 	ProtobufCMessage *answer;
 
-	(void)protobuf_c_message_pack(ask, (uint8_t *)request.data);
+	pack(ask, &request);
 	if (grpc_unary(g, path, &request, &reply, e) < 0) {
 		(void)err_wrap(e, "%s", name);
 		return NULL;
@@ -317,4 +323,58 @@ int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e
 		strv_add(values, text);
 	}
 	return 0;
+}
+
+/* --- Snapshots. */
+
+struct snapshot {
+	rpc_piece *take;
+	void *arg;
+};
+
+static int take_piece(void *arg, const struct buf *message, struct err *e)
+{
+	const struct snapshot *s = arg;
+	cleanup(free_message) Etcdserverpb__SnapshotReply *piece = (void *)protobuf_c_message_unpack(
+		&etcdserverpb__snapshot_reply__descriptor, NULL, message->len, (const uint8_t *)buf_str(message));
+
+	if (!piece)
+		return grpc_fail(e, GRPC_INTERNAL, "a piece of the snapshot cannot be decoded");
+	return s->take(s->arg, piece->blob.data, piece->blob.len, piece->remaining_bytes, e);
+}
+
+int rpc_snapshot(struct grpc *g, unsigned int stall_s, rpc_piece *take, void *arg, struct err *e)
+{
+	struct snapshot s = { take, arg };
+	struct buf request = { 0 };
+	int rc = grpc_stream(g, "/etcdserverpb.Maintenance/Snapshot", &request, stall_s, take_piece, &s, e);
+
+	return rc < 0 ? err_wrap(e, "Snapshot") : 0;
+}
+
+int rpc_count(struct grpc *g, int64_t revision, int64_t *keys, struct err *e)
+{
+	uint8_t zero = 0; /* as key and end of the range: all keys */
+	Etcdserverpb__RangeAsk ask = ETCDSERVERPB__RANGE_ASK__INIT;
+	cleanup(free_message) Etcdserverpb__RangeReply *r = NULL;
+
+	ask.key = ask.range_end = (ProtobufCBinaryData){ .data = &zero, .len = 1 };
+	ask.revision = revision;
+	ask.serializable = true;
+	ask.count_only = true;
+	r = call(g, "KV/Range", &ask.base, &etcdserverpb__range_reply__descriptor, e);
+	*keys = r ? r->count : 0;
+	return r ? 0 : -1;
+}
+
+int rpc_hash_kv(struct grpc *g, int64_t revision, uint32_t *hash, int64_t *compacted, struct err *e)
+{
+	Etcdserverpb__HashKVAsk ask = ETCDSERVERPB__HASH_KVASK__INIT;
+	cleanup(free_message) Etcdserverpb__HashKVReply *r = NULL;
+
+	ask.revision = revision;
+	r = call(g, "Maintenance/HashKV", &ask.base, &etcdserverpb__hash_kvreply__descriptor, e);
+	*hash = r ? r->hash : 0;
+	*compacted = r ? r->compact_revision : 0;
+	return r ? 0 : -1;
 }

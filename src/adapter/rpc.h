@@ -88,6 +88,22 @@ const char *rpc_alarm_name(enum rpc_alarm_kind kind);
 int rpc_health(struct grpc *g, bool learner, struct err *e) MUST_CHECK;
 
 /*
+ * Maintenance.Snapshot: the database of this member, as it is when the stream begins, then the SHA-256 of it. take gets
+ * each piece, about 32 KiB, and how many bytes of the database are still to come.
+ */
+typedef int rpc_piece(void *arg, const void *data, size_t len, uint64_t left, struct err *e);
+int rpc_snapshot(struct grpc *g, unsigned int stall_s, rpc_piece *take, void *arg, struct err *e) MUST_CHECK;
+
+/* How many keys this member has at that revision. It fails when the revision is compacted, or to come. */
+int rpc_count(struct grpc *g, int64_t revision, int64_t *keys, struct err *e) MUST_CHECK;
+
+/*
+ * Maintenance.HashKV: a hash of all that this member has up to that revision, from the last compaction (*compacted)
+ * on. Two members with the same data of the same minor release have the same. The member commits no write meanwhile.
+ */
+int rpc_hash_kv(struct grpc *g, int64_t revision, uint32_t *hash, int64_t *compacted, struct err *e) MUST_CHECK;
+
+/*
  * KV.Put of a text; from 0 on a quorum has it, and this member has applied it. And the values of all keys that begin
  * with prefix, as this member has them, quorum or not: a strv of printable texts in the order of the keys, which the
  * caller frees; NULL for none.

@@ -26,6 +26,27 @@ int grpc_unary(struct grpc *g, const char *method, const struct buf *request, st
 	return 0;
 }
 
+int grpc_stream(struct grpc *g, const char *method, const struct buf *request, unsigned int stall_s, grpc_take *take,
+		void *arg, struct err *e)
+{
+	(void)g;
+	(void)method;
+	(void)request;
+	(void)stall_s;
+	return take(arg, &bytes, e);
+}
+
+static int piece(void *arg, const void *data, size_t len, uint64_t left, struct err *e)
+{
+	(void)arg;
+	(void)data;
+	(void)left;
+	(void)e;
+	if (len > bytes.len)
+		abort();
+	return 0;
+}
+
 const char *grpc_url(const struct grpc *g)
 {
 	(void)g;
@@ -59,6 +80,8 @@ static void messages(void)
 	struct rpc_status status = { 0 };
 	struct err e = { 0 };
 	uint64_t id = 0;
+	int64_t number;
+	uint32_t hash;
 	size_t n = 0;
 
 	if (rpc_status(NULL, &status, &e) == 0)
@@ -73,6 +96,9 @@ static void messages(void)
 	if (rpc_change(NULL, "Cluster/MemberRemove", 1, NULL, &e) < 0 && rpc_refusal(&e) > RPC_ASKED_LEARNER)
 		abort();
 	(void)!rpc_health(NULL, false, &e);
+	(void)!rpc_snapshot(NULL, 1, piece, NULL, &e);
+	(void)!rpc_count(NULL, 1, &number, &e);
+	(void)!rpc_hash_kv(NULL, 1, &hash, &number, &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

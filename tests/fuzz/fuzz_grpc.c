@@ -17,7 +17,8 @@ static void decode(const struct buf *message)
 	static const ProtobufCMessageDescriptor *const types[] = {
 		&etcdserverpb__status_reply__descriptor,     &etcdserverpb__member_list_reply__descriptor,
 		&etcdserverpb__member_add_reply__descriptor, &etcdserverpb__alarm_reply__descriptor,
-		&etcdserverpb__header_reply__descriptor,
+		&etcdserverpb__header_reply__descriptor,     &etcdserverpb__snapshot_reply__descriptor,
+		&etcdserverpb__hash_kvreply__descriptor,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -29,14 +30,24 @@ static void decode(const struct buf *message)
 	}
 }
 
+/* Of a stream. */
+static int take(void *arg, const struct buf *message, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	decode(message);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct grpc_head head = { .code = -1 };
-	auto_buf struct buf body = { 0 }, message = { 0 };
+	auto_buf struct buf body = { 0 }, message = { 0 }, part = { 0 };
 	struct err e = { 0 };
 	const uint8_t *end = data + size;
 	const uint8_t *newline;
 	size_t piece = 1;
+	bool streams = true;
 
 	while ((newline = memchr(data, '\n', (size_t)(end - data)))) {
 		size_t len = (size_t)(newline + 1 - data);
@@ -49,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (; data < end; data += piece, piece = piece * 2 % 97 + 1) {
 		if (piece > (size_t)(end - data))
 			piece = (size_t)(end - data);
-		if (grpc_body_add(&body, data, piece, &e) < 0)
+		streams = streams && grpc_stream_add(&part, data, piece, take, NULL, &e) == 0;
+		if (grpc_body_add(&body, data, piece, &e) < 0 && !streams)
 			break;
 	}
 	/* A success must follow the protocol exactly. */

@@ -51,6 +51,62 @@ static void wrong_bodies_are_refused(void **state)
 	}
 }
 
+/* --- The body of a stream. */
+
+/* Appends the message and a full stop; refuses "no". */
+static int collect(void *arg, const struct buf *message, struct err *e)
+{
+	struct buf *all = arg;
+
+	if (message->len == 2 && memcmp(message->data, "no", 2) == 0)
+		return err_set(e, ERR_FAIL, "the disk is full");
+	buf_add(all, message->data, message->len);
+	buf_puts(all, ".");
+	return 0;
+}
+
+static void a_stream_is_handed_over_message_by_message(void **state)
+{
+	static const char frames[] = "\0\0\0\0\3abc\0\0\0\0\0\0\0\0\0\1d";
+	const size_t len = sizeof(frames) - 1;
+
+	(void)state;
+	for (size_t step = 1; step <= len; step++) {
+		auto_buf struct buf part = { 0 }, all = { 0 };
+
+		for (size_t at = 0; at < len; at += step)
+			assert_ok(grpc_stream_add(&part, frames + at, at + step > len ? len - at : step, collect, &all,
+						  e));
+		assert_ok(grpc_stream_end(&part, e));
+		assert_string_equal(buf_str(&all), "abc..d.");
+	}
+}
+
+static void wrong_streams_are_refused(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *want;
+	} cases[] = {
+		{ "\0\0\0\0\1a\0\0\200\0\1", 11, "too large (8388609 bytes" },
+		{ "\0\0\0\0\1a\1\0\0\0\0", 11, "frame flags 1" },
+		{ "\0\0\0\0\1a\0\0", 8, "in the middle of a message (2 bytes" },
+		{ "\0\0\0\0\2no\0\0\0\0\0", 12, "the disk is full" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_buf struct buf part = { 0 }, all = { 0 };
+		struct err e = { 0 };
+
+		assert_true(grpc_stream_add(&part, cases[i].bytes, cases[i].len, collect, &all, &e) < 0 ||
+			    grpc_stream_end(&part, &e) < 0);
+		if (!strstr(e.msg, cases[i].want))
+			fail_msg("%s: %s", cases[i].want, e.msg);
+	}
+}
+
 /* --- Headers and trailers. */
 
 static struct grpc_head head_of(const char *const *lines)
@@ -294,6 +350,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_is_read_in_any_pieces),
 		cmocka_unit_test(wrong_bodies_are_refused),
+		cmocka_unit_test(a_stream_is_handed_over_message_by_message),
+		cmocka_unit_test(wrong_streams_are_refused),
 		cmocka_unit_test(trailers_follow_the_specification),
 		cmocka_unit_test(every_defect_has_its_verdict),
 		cmocka_unit_test(an_answer_arrives),
