@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/recover_data.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "adapter/rpc.h"
 #include "adapter/wal.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -15,15 +12,10 @@
 #include "member/aside.h"
 #include "member/endpoint.h"
 #include "member/identity.h"
-
-#define ASK_MS	2000
-#define LOOK_MS 100
+#include "member/scratch.h"
 
 /* A large database is read in, and a long log replayed, before etcd answers. */
 #define REPLAY_SECONDS 600
-
-/* etcd.service's own limit (TimeoutStopSec=). */
-#define END_SECONDS 90
 
 #define RESTORE_SECONDS 3600
 
@@ -95,109 +87,21 @@ static int copy(const struct build *b, struct err *e)
 /* ---- The log is replayed --------------------------------------------------------------------------------------- */
 
 /*
- * What etcd gets. No certificates for peers, and the cluster ID of the log is a new one: should a member of the former
- * cluster be reachable after all, neither listens to the other.
+ * etcd on the copy. No certificates for peers, and the cluster ID of the log is a new one: should a member of the
+ * former cluster be reachable after all, neither listens to the other.
  */
-static char **environment(const struct build *b)
-{
-	static const char *const kept[] = { "ETCD_NAME",	   "ETCD_CERT_FILE",
-					    "ETCD_KEY_FILE",	   "ETCD_TRUSTED_CA_FILE",
-					    "ETCD_LOGGER",	   "ETCD_QUOTA_BACKEND_BYTES",
-					    "ETCD_V2_DEPRECATION", "ETCD_SNAPSHOT_COUNT" };
-	static const char *const own[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-					   "ETCD_DATA_DIR=old",
-					   "ETCD_FORCE_NEW_CLUSTER=true",
-					   "ETCD_LISTEN_CLIENT_URLS=unixs://client:1",
-					   "ETCD_ADVERTISE_CLIENT_URLS=unixs://client:1",
-					   "ETCD_LISTEN_PEER_URLS=unix://peer:1",
-					   "ETCD_INITIAL_ADVERTISE_PEER_URLS=unix://peer:1",
-					   "ETCD_CLIENT_CERT_AUTH=true" };
-	char **env = NULL;
-
-	for (size_t i = 0; i < ARRAY_LEN(own); i++)
-		strv_add(&env, own[i]);
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
-		const char *value = keyfile_get(b->env, kept[i]);
-		auto_free char *line =
-			value ? xasprintf("%s=%s%s", kept[i], value[0] == '/' ? b->m->at.root : "", value) : NULL;
-
-		if (line)
-			strv_add(&env, line);
-	}
-	return env;
-}
-
-/* etcd has ended: an error with the last line of its log. */
-static int died(const char *log, struct err *e)
-{
-	auto_buf struct buf text = { 0 };
-	auto_strv char **lines = NULL;
-	struct err unread = { 0 };
-
-	if (file_read(log, 16U << 20, &text, &unread) < 0)
-		return err_set(e, ERR_FAIL, "etcd ended at once");
-	lines = text_split(buf_str(&text), "\n");
-	return err_set(e, ERR_FAIL, "etcd ended at once; the last line of its log: %.400s",
-		       lines ? lines[strv_len(lines) - 1] : "");
-}
-
-/* Until etcd has applied all of its log: a linearizable read proves that. */
-static int wait_replayed(const struct build *b, const struct proc_child *child, const char *log, int64_t *revision,
-			 struct err *e)
-{
-	const long long end = clock_ms() + 1000LL * REPLAY_SECONDS;
-	auto_close int dir = open(b->stage, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* The path of a socket is at most 107 bytes long. */
-	auto_free char *url = endpoint_own(b->m), *socket = xasprintf("/proc/self/fd/%d/client:1", dir);
-	auto_grpc struct grpc *g = endpoint_open(b->m, url, 0, ASK_MS, e);
-	struct rpc_status status;
-	struct err last = { 0 };
-
-	if (!g)
-		return -1;
-	grpc_use_socket(g, socket);
-	while (clock_ms() < end) {
-		err_clear(&last);
-		if (rpc_health(g, false, &last) == 0 && rpc_status(g, &status, &last) == 0) {
-			*revision = status.revision;
-			return 0;
-		}
-		if (proc_has_ended(child->pid))
-			return died(log, e);
-		clock_sleep(LOOK_MS);
-	}
-	return err_set(e, ERR_HEALTH, "etcd has not replayed its log after %d s: %s", REPLAY_SECONDS, last.msg);
-}
-
-/* etcd on the copy, as a child that never outlives us. */
 static int replay(const struct build *b, int64_t *revision, struct err *e)
 {
-	struct file_mode etcd = machine_mode_etcd(b->m, 0700);
-	auto_free char *program = xasprintf("%s/etcd", b->m->at.current);
-	auto_free char *path = xasprintf("%s/restore.log", b->m->at.run);
-	auto_strv char **env = environment(b);
-	const char *const argv[] = { "env", "--chdir", b->stage, program, NULL };
+	auto_free char *log = xasprintf("%s/restore.log", b->m->at.run), *name = xasprintf("ETCD_NAME=%s", b->name);
+	const char *const settings[] = { "ETCD_DATA_DIR=old", "ETCD_FORCE_NEW_CLUSTER=true", name, NULL };
+	struct scratch s = {
+		.m = b->m, .env = b->env, .dir = b->stage, .settings = settings, .log = log, .seconds = REPLAY_SECONDS
+	};
 	struct err ignored = { 0 };
-	struct proc_child child;
-	auto_close int log = -1;
-	int rc;
+	int rc = scratch_start(&s, revision, e);
 
-	if (file_remove_tree(path, e) < 0)
-		return -1;
-	log = file_create(path, FILE_MODE(0600), e);
-	if (log < 0 || proc_start(&(struct proc_run){ .argv = argv,
-						      .timeout = REPLAY_SECONDS + END_SECONDS,
-						      .tied = true,
-						      .env = env,
-						      .log = log,
-						      .uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid,
-						      .gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid },
-				  &child, e) < 0)
-		return -1;
-	rc = wait_replayed(b, &child, path, revision, e);
-	/* Ended by SIGTERM, etcd writes all that it has applied to the database. */
-	if (proc_end(&child, END_SECONDS, rc < 0 ? &ignored : e) < 0 || rc < 0)
-		return err_hint(e, "the log of etcd is in %s; the data of this machine is unchanged", path);
+	if (scratch_end(&s, rc < 0 ? &ignored : e) < 0 || rc < 0)
+		return err_hint(e, "the log of etcd is in %s; the data of this machine is unchanged", log);
 	return 0;
 }
 
