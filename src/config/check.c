@@ -249,3 +249,33 @@ const char *config_check_data_dir(const char *s)
 				return groups[i].why;
 	return NULL;
 }
+
+const char *config_check_backup_dir(const char *s)
+{
+	static const char *const hidden[] = { "/home", "/root", "/tmp", "/var/tmp", "/run", "/proc", "/sys", "/dev" };
+	const char *why = config_check_path(s);
+
+	for (size_t i = 0; !why && i < ARRAY_LEN(hidden); i++)
+		if (config_is_below(s, hidden[i]))
+			why = "is in a place that etcd-cluster-backup.service cannot see, or that is emptied at boot";
+	return why;
+}
+
+const char *config_check_calendar(const char *s)
+{
+	if (strlen(s) > 128)
+		return "is longer than 128 characters";
+	return text_is_word(s, " *-:,./~+_") ? NULL : "has a character that no calendar event has (systemd.time(7))";
+}
+
+const char *config_check_command(const char *s)
+{
+	return s[0] == '/' ? NULL : "does not begin with the absolute path of a program";
+}
+
+const char *config_check_user(const char *s)
+{
+	if (strlen(s) > 32)
+		return "is longer than 32 characters";
+	return text_is_word(s, "._-") && s[0] != '-' ? NULL : "has a character other than letters, digits and . _ -";
+}

@@ -56,5 +56,17 @@ const char *config_check_path(const char *s);
 /* True when path is dir or lies below it. */
 bool config_is_below(const char *path, const char *dir);
 
+/* A path for backups, which the hardened unit can reach. */
+const char *config_check_backup_dir(const char *s);
+
+/* What a calendar event of systemd.time(7) can have; only systemd can check all of it. */
+const char *config_check_calendar(const char *s);
+
+/* A program with an absolute path, and its arguments. */
+const char *config_check_command(const char *s);
+
+/* A name in passwd(5). */
+const char *config_check_user(const char *s);
+
 /* A path that may become a data directory: neither shared with others nor hidden from the hardened unit. */
 const char *config_check_data_dir(const char *s);

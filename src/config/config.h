@@ -44,9 +44,13 @@ struct config {
 	bool ca_external;     /* CA=external: somebody else's CA signs the certificates (pki/external.h) */
 	enum x509_key_type key_type;
 	unsigned int cert_days, ca_days, renew_before_days;
-	char *backup_schedule; /* a calendar word of systemd.time(7), or "" for none */
-	unsigned int backup_keep;
-	struct config_line *etcd; /* ETCD_* lines, passed to etcd unchanged */
+	char *backup_schedule;		       /* a calendar event of systemd.time(7), or "" for none */
+	char *backup_dir;		       /* where backups go */
+	char *backup_mount;		       /* the mount point that must be mounted then, or "" */
+	unsigned int backup_keep, backup_days; /* how many are kept, and for how long (0: whatever their age) */
+	bool backup_zstd;		       /* BACKUP_COMPRESS=zstd */
+	char *backup_command, *backup_user;    /* what each finished one is handed to, and as whom; or "" */
+	struct config_line *etcd;	       /* ETCD_* lines, passed to etcd unchanged */
 	size_t n_etcd;
 };
 

@@ -285,16 +285,32 @@ static const char *check_cluster_token(const char *s)
 	return text_is_word(s, "._-") ? NULL : "has a character other than letters, digits and . _ -";
 }
 
-/* The words of systemd.time(7), "Calendar Events"; only systemd can check a whole expression. */
-static const char *check_backup_schedule(const char *s)
+/* "14", or "14,30d": so many, and none that is older. */
+static int set_backup_keep(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
 {
-	static const char *const words[] = { "hourly",	  "daily",	  "weekly", "monthly",
-					     "quarterly", "semiannually", "yearly" };
+	auto_strv char **parts = text_split(line->value, ",");
+	const size_t n = strv_len(parts);
+	uint64_t count = 0, days = 0;
+	bool good = (n == 1 || n == 2) && text_parse_u64(parts[0], k->min, k->max, &count);
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strcmp(s, words[i]) == 0)
-			return NULL;
-	return "is not hourly, daily, weekly, monthly, quarterly, semiannually, yearly or none";
+	if (good && n == 2) {
+		good = text_ends(parts[1], "d");
+		parts[1][strlen(parts[1]) - 1] = '\0';
+		good = good && text_parse_u64(parts[1], 1, 36500, &days);
+	}
+	if (!good)
+		return config_bad(e, line, "is not a number from %u to %u, as 14, or with an age in days, as 14,30d",
+				  k->min, k->max);
+	c->backup_keep = (unsigned int)count;
+	c->backup_days = (unsigned int)days;
+	return 0;
+}
+
+static int set_backup_compress(const struct key *k, struct config *c, const struct config_line *line, struct err *e)
+{
+	(void)k;
+	c->backup_zstd = strcmp(line->value, "zstd") == 0;
+	return c->backup_zstd || strcmp(line->value, "none") == 0 ? 0 : config_bad(e, line, "is not zstd or none");
 }
 
 #define AT(member) offsetof(struct config, member)
@@ -324,8 +340,13 @@ static const struct key keys[] = {
 	{ .name = "CERT_DAYS", set_number, AT(cert_days), .min = 2, .max = 3650 },
 	{ .name = "CA_DAYS", set_number, AT(ca_days), .min = 1, .max = 36500 },
 	{ .name = "RENEW_BEFORE_DAYS", set_number, AT(renew_before_days), .min = 1, .max = 3649 },
-	{ .name = "BACKUP_SCHEDULE", set_text_or_none, AT(backup_schedule), check_backup_schedule },
-	{ .name = "BACKUP_KEEP", set_number, AT(backup_keep), .min = 1, .max = 1000 },
+	{ .name = "BACKUP_SCHEDULE", set_text_or_none, AT(backup_schedule), config_check_calendar },
+	{ .name = "BACKUP_DIR", set_text, AT(backup_dir), config_check_backup_dir },
+	{ .name = "BACKUP_MOUNT", set_text, AT(backup_mount), config_check_path },
+	{ .name = "BACKUP_KEEP", set_backup_keep, .min = 1, .max = 1000 },
+	{ .name = "BACKUP_COMPRESS", set_backup_compress },
+	{ .name = "BACKUP_COMMAND", set_text, AT(backup_command), config_check_command },
+	{ .name = "BACKUP_USER", set_text, AT(backup_user), config_check_user },
 };
 
 int config_key_set(struct config *c, const struct config_line *line, struct err *e)

@@ -106,8 +106,12 @@ static void set_defaults(struct config *c)
 		.key_type = X509_ECDSA_P256,
 		.cert_days = 365,
 		.ca_days = 3650,
-		.backup_schedule = xstrdup("daily"),
-		.backup_keep = 7,
+		.backup_schedule = xstrdup(""),
+		.backup_dir = xstrdup("/var/backups/etcd-cluster"),
+		.backup_mount = xstrdup(""),
+		.backup_keep = 14,
+		.backup_command = xstrdup(""),
+		.backup_user = xstrdup(""),
 	};
 	strv_add(&c->release_urls, "https://github.com/etcd-io/etcd/releases/download");
 	strv_add(&c->release_urls, "https://storage.googleapis.com/etcd");
@@ -170,6 +174,13 @@ static int check_pairs(const struct config *c, const struct lines *l, struct err
 		  "have the same address: MEMBERS has the ADDRESS of each machine" },
 		{ "ADDRESSES", "EXTRA_SANS", strv_has_any(c->extra_sans, c->addresses),
 		  "have the same address: EXTRA_SANS are names of all members" },
+		{ "BACKUP_DIR", "DATA_DIR",
+		  config_is_below(c->backup_dir, c->data_dir) || (*wal && config_is_below(c->backup_dir, wal)),
+		  "overlap: a backup must not be lost with the data" },
+		{ "BACKUP_DIR", "BACKUP_MOUNT", c->backup_mount[0] && !config_is_below(c->backup_dir, c->backup_mount),
+		  "do not fit: BACKUP_DIR is not below that mount point" },
+		{ "BACKUP_COMMAND", "BACKUP_USER", !c->backup_command[0] != !c->backup_user[0],
+		  "belong together: the command and the user that runs it" },
 		{ "CA_DAYS", "CERT_DAYS", c->ca_days < c->cert_days,
 		  "do not fit: a certificate must not outlive its CA" },
 		{ "RENEW_BEFORE_DAYS", "CERT_DAYS", c->renew_before_days >= c->cert_days,
@@ -331,10 +342,10 @@ int config_text(const struct layout *at, const struct config *c, struct buf *out
 
 void config_free(struct config *c)
 {
-	char *const texts[] = {
-		c->name,       c->address,  c->cluster_token, c->enroll_token_file, c->release,
-		c->release_ca, c->data_dir, c->wal_dir,	      c->metrics_url,	    c->backup_schedule
-	};
+	char *const texts[] = { c->name,	   c->address,	       c->cluster_token, c->enroll_token_file,
+				c->release,	   c->release_ca,      c->data_dir,	 c->wal_dir,
+				c->metrics_url,	   c->backup_schedule, c->backup_dir,	 c->backup_mount,
+				c->backup_command, c->backup_user };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);

@@ -24,6 +24,7 @@
 #include "pki/origin.h"
 #include "release/release.h"
 #include "service/outcome.h"
+#include "service/schedule.h"
 #include "service/service.h"
 
 /* One look at the member, which is on loopback or an address of ours. */
@@ -146,12 +147,13 @@ static int open_enrolment(struct setup_run *r, struct err *e)
 
 static int make_directories(struct setup_run *r, struct err *e)
 {
-	int data = datadir_prepare(r->m, e), paths;
+	int data = datadir_prepare(r->m, e), paths, timer;
 
 	if (data < 0)
 		return -1;
 	paths = service_paths(r->m, e);
-	return paths < 0 ? -1 : data || paths;
+	timer = paths < 0 ? -1 : schedule_set(r->m, e);
+	return timer < 0 ? -1 : data || paths || timer;
 }
 
 static int install_release(void *run, void *unused, struct err *e)

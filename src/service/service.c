@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "service/unit.h"
 
 #define ETCD_UNIT     "etcd.service"
 #define RETRY_TIMER   "etcd-cluster-setup.timer"
@@ -18,49 +19,12 @@
 #define PACKAGED_DATA_DIR "/var/lib/etcd-cluster"
 #define PACKAGED_PORT	  2382
 
-/* systemctl talks to PID 1 over a socket; a longer wait means that the machine is in trouble. */
-#define SYSTEMCTL_SECONDS 20
-
-/* etcd.service has TimeoutStopSec=90s: a leader that cannot reach its peers stops slowly. */
-#define STOP_SECONDS 100
-
-/* The arguments of a command. */
-#define SYSTEMCTL(...) ((const char *const[]){ "systemctl", __VA_ARGS__, NULL })
-
-static int systemctl(const char *const *argv, struct buf *out, struct err *e)
-{
-	const struct proc_run run = {
-		.argv = argv,
-		.timeout = strcmp(argv[1], "stop") == 0 || strcmp(argv[1], "start") == 0 ? STOP_SECONDS
-											 : SYSTEMCTL_SECONDS,
-		.out = out,
-	};
-	int rc = proc_run(&run, e);
-
-	if (rc > 0)
-		return err_set(e, ERR_FAIL, "systemctl %s %s failed (exit %d)", argv[1], argv[2] ? argv[2] : "", rc);
-	return rc;
-}
-
-/* Changes a unit; nothing on a machine that is not live. */
-static int change(const struct machine *m, const char *const *argv, struct err *e)
-{
-	if (!m->live)
-		return 0;
-	if (m->dry_run) {
-		log_info("would %s %s", argv[1], argv[2] ? argv[2] : "");
-		return 0;
-	}
-	log_debug("systemctl %s %s", argv[1], argv[2] ? argv[2] : "");
-	return systemctl(argv, NULL, e) < 0 ? err_hint(e, "systemctl status %s", argv[2] ? argv[2] : "") : 0;
-}
-
 /* A change that may fail, since there may be nothing to change. */
 static void prepare(const struct machine *m, const char *const *argv)
 {
 	struct err nothing = { 0 };
 
-	if (m->live && !m->dry_run && systemctl(argv, NULL, &nothing) < 0)
+	if (m->live && !m->dry_run && unit_systemctl(argv, NULL, &nothing) < 0)
 		log_debug("%s", nothing.msg);
 }
 
@@ -79,64 +43,20 @@ static void render_paths(const struct machine *m, struct buf *out)
 		   data, wal ? " " : "", wal ? wal : "", data, wal ? " -" : "", wal ? wal : "");
 }
 
-/* The path of a unit's drop-in. The caller frees. */
-static char *drop_in_path(const struct machine *m, const char *unit, const char *name)
-{
-	auto_free char *etc = layout_path(&m->at, "/etc/systemd/system");
-
-	return xasprintf("%s/%s.d/50-etcd-cluster-%s.conf", etc, unit, name);
-}
-
-/* 1 when its text is another one, 0, -1. An empty text stands for no file. */
-static int drop_in_differs(const char *path, const struct buf *want, struct err *e)
-{
-	auto_buf struct buf have = { 0 };
-
-	if (file_read(path, 65536, &have, e) < 0 && err_absent(e) < 0)
-		return -1;
-	return strcmp(buf_str(want), buf_str(&have)) != 0;
-}
-
-static int drop_in_write(const struct machine *m, const char *path, const struct buf *want, struct err *e)
-{
-	auto_free char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-
-	if (m->dry_run) {
-		log_info("would write %s", path);
-		return 1;
-	}
-	file_sweep(dir);
-	if (want->len == 0 ? file_remove_tree(path, e) < 0
-			   : file_mkdirs(dir, FILE_MODE(0755), e) < 0 ||
-				     file_replace(path, FILE_MODE(0644), want->data, want->len, e) < 0)
-		return -1;
-	return m->live && systemctl(SYSTEMCTL("daemon-reload"), NULL, e) < 0 ? -1 : 1;
-}
-
 int service_paths(const struct machine *m, struct err *e)
 {
-	auto_free char *path = drop_in_path(m, ETCD_UNIT, "paths");
+	auto_free char *path = unit_drop_in(m, ETCD_UNIT, "paths");
 	auto_buf struct buf want = { 0 };
 	int rc;
 
 	render_paths(m, &want);
-	rc = drop_in_differs(path, &want, e);
-	return rc > 0 ? drop_in_write(m, path, &want, e) : rc;
-}
-
-/* One property of a unit. The caller frees. */
-static char *property(const char *unit, const char *name, struct err *e)
-{
-	auto_buf struct buf out = { 0 };
-
-	if (systemctl(SYSTEMCTL("show", unit, "--value", "--property", name), &out, e) < 0)
-		return NULL;
-	return xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
+	rc = unit_drop_in_differs(path, &want, e);
+	return rc > 0 ? unit_drop_in_write(m, path, &want, e) : rc;
 }
 
 int service_start(const struct machine *m, bool kill, struct err *e)
 {
-	auto_free char *state = m->live && !kill ? property(ETCD_UNIT, "ActiveState", e) : NULL;
+	auto_free char *state = m->live && !kill ? unit_property(ETCD_UNIT, "ActiveState", e) : NULL;
 
 	if (m->live && !kill && !state)
 		return -1;
@@ -146,12 +66,12 @@ int service_start(const struct machine *m, bool kill, struct err *e)
 	if (kill)
 		prepare(m, SYSTEMCTL("kill", "--signal=SIGKILL", ETCD_UNIT));
 	prepare(m, SYSTEMCTL("reset-failed", ETCD_UNIT));
-	return change(m, SYSTEMCTL(kill ? "restart" : "start", ETCD_UNIT, "--no-block"), e);
+	return unit_change(m, SYSTEMCTL(kill ? "restart" : "start", ETCD_UNIT, "--no-block"), e);
 }
 
 int service_stop(const struct machine *m, struct err *e)
 {
-	return change(m, SYSTEMCTL("stop", ETCD_UNIT), e);
+	return unit_change(m, SYSTEMCTL("stop", ETCD_UNIT), e);
 }
 
 /* Several properties of etcd.service, by one call: a strv of "NAME=VALUE" that the caller frees. */
@@ -159,7 +79,7 @@ static char **properties(const char *names, struct err *e)
 {
 	auto_buf struct buf out = { 0 };
 
-	if (systemctl(SYSTEMCTL("show", ETCD_UNIT, "--property", names), &out, e) < 0)
+	if (unit_systemctl(SYSTEMCTL("show", ETCD_UNIT, "--property", names), &out, e) < 0)
 		return NULL;
 	return text_split(buf_str(&out), "\n");
 }
@@ -242,20 +162,20 @@ int service_retry(const struct machine *m, bool on, struct err *e)
 {
 	if (!m->live || m->dry_run)
 		return 0;
-	return systemctl(SYSTEMCTL(on ? "start" : "stop", RETRY_TIMER), NULL, e);
+	return unit_systemctl(SYSTEMCTL(on ? "start" : "stop", RETRY_TIMER), NULL, e);
 }
 
 bool service_retry_is_on(const struct machine *m)
 {
 	struct err unasked = { 0 };
-	auto_free char *state = m->live ? property(RETRY_TIMER, "ActiveState", &unasked) : NULL;
+	auto_free char *state = m->live ? unit_property(RETRY_TIMER, "ActiveState", &unasked) : NULL;
 
 	return !state || strcmp(state, "active") == 0;
 }
 
 int service_enroll_port(const struct machine *m, bool open, struct err *e)
 {
-	auto_free char *path = drop_in_path(m, ENROLL_SOCKET, "port"), *state = NULL;
+	auto_free char *path = unit_drop_in(m, ENROLL_SOCKET, "port"), *state = NULL;
 	auto_buf struct buf want = { 0 };
 	unsigned int port = m->conf.enroll_port;
 	struct probe_holder ignored;
@@ -267,15 +187,15 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 			   "# Generated by etcd-cluster from ENROLL_PORT in cluster.conf.\n"
 			   "[Socket]\nListenStream=\nListenStream=%u\n",
 			   port);
-	moves = drop_in_differs(path, &want, e);
+	moves = unit_drop_in_differs(path, &want, e);
 	if (moves < 0)
 		return -1;
 	if (!m->live)
-		return moves ? drop_in_write(m, path, &want, e) : 0;
+		return moves ? unit_drop_in_write(m, path, &want, e) : 0;
 	/* A free port is closed; to look is faster than systemctl. */
 	if (!moves && !open && probe_port("::", m->conf.enroll_port, &ignored) == PROBE_PORT_FREE)
 		return 0;
-	state = property(ENROLL_SOCKET, "ActiveState", e);
+	state = unit_property(ENROLL_SOCKET, "ActiveState", e);
 	if (!state)
 		return -1;
 	is_open = strcmp(state, "active") == 0;
@@ -283,11 +203,11 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 	 * Before it moves: a socket whose unit names another port listens nowhere and stays active (systemd 252). The
 	 * service has the socket, too, until it ends for lack of requests.
 	 */
-	if (is_open && (moves || !open) && change(m, SYSTEMCTL("stop", ENROLL_SOCKET, ENROLL_UNIT), e) < 0)
+	if (is_open && (moves || !open) && unit_change(m, SYSTEMCTL("stop", ENROLL_SOCKET, ENROLL_UNIT), e) < 0)
 		return -1;
-	if (moves && drop_in_write(m, path, &want, e) < 0)
+	if (moves && unit_drop_in_write(m, path, &want, e) < 0)
 		return -1;
-	if (open && (moves || !is_open) && change(m, SYSTEMCTL("start", ENROLL_SOCKET), e) < 0)
+	if (open && (moves || !is_open) && unit_change(m, SYSTEMCTL("start", ENROLL_SOCKET), e) < 0)
 		return -1;
 	if (!m->dry_run && open != is_open)
 		log_info("the enrolment port %u is %s", port, open ? "open" : "closed");
@@ -296,13 +216,13 @@ int service_enroll_port(const struct machine *m, bool open, struct err *e)
 
 int service_do(const struct machine *m, const char *verb, const char *unit, struct err *e)
 {
-	return change(m, SYSTEMCTL(verb, unit), e);
+	return unit_change(m, SYSTEMCTL(verb, unit), e);
 }
 
 bool service_is_enabled(const struct machine *m, const char *unit)
 {
 	struct err unasked = { 0 };
-	auto_free char *state = m->live ? property(unit, "UnitFileState", &unasked) : NULL;
+	auto_free char *state = m->live ? unit_property(unit, "UnitFileState", &unasked) : NULL;
 
 	return state && text_starts(state, "enabled");
 }

@@ -54,7 +54,11 @@ static void defaults_apply_without_a_file(void **state)
 	assert_int_equal(c.cert_days, 365);
 	assert_int_equal(c.ca_days, 3650);
 	assert_int_equal(c.renew_before_days, 120);
-	assert_string_equal(c.backup_schedule, "daily");
+	assert_string_equal(c.backup_schedule, "");
+	assert_string_equal(c.backup_dir, "/var/backups/etcd-cluster");
+	assert_int_equal(c.backup_keep, 14);
+	assert_int_equal(c.backup_days, 0);
+	assert_false(c.backup_zstd);
 	assert_int_equal(c.n_etcd, 0);
 }
 
@@ -92,7 +96,9 @@ static void every_key_is_read(void **state)
 	     "DATA_DIR=/srv/etcd\nWAL_DIR=/mnt/fast/wal\nCLIENT_PORT=12379\nPEER_PORT=12380\nMETRICS_URL=none\n"
 	     "EXTRA_SANS=\"10.9.9.9, *.Etcd.example.com fd00::9 "
 	     "10.9.9.9\"\nKEY_TYPE=ed25519\nCERT_DAYS=30\nCA_DAYS=90\n"
-	     "RENEW_BEFORE_DAYS=7\nBACKUP_SCHEDULE=none\nBACKUP_KEEP=3\nETCD_SNAPSHOT_COUNT=5000\n",
+	     "RENEW_BEFORE_DAYS=7\nBACKUP_SCHEDULE=\"Mon..Fri 03:00\"\nBACKUP_KEEP=3,30d\n"
+	     "BACKUP_DIR=/mnt/nas/etcd\nBACKUP_MOUNT=/mnt/nas\nBACKUP_COMPRESS=zstd\n"
+	     "BACKUP_COMMAND=\"/usr/bin/rclone rcat far:{name}\"\nBACKUP_USER=_backup\nETCD_SNAPSHOT_COUNT=5000\n",
 	     &c);
 	assert_int_equal(c.role, ROLE_CLUSTER);
 	assert_string_equal(c.address, "fd00::3");
@@ -118,10 +124,17 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.extra_sans[1], "*.etcd.example.com");
 	assert_int_equal(c.key_type, X509_ED25519);
 	assert_int_equal(c.renew_before_days, 7);
-	assert_string_equal(c.backup_schedule, "");
+	assert_string_equal(c.backup_schedule, "Mon..Fri 03:00");
+	assert_int_equal(c.backup_keep, 3);
+	assert_int_equal(c.backup_days, 30);
+	assert_string_equal(c.backup_dir, "/mnt/nas/etcd");
+	assert_string_equal(c.backup_mount, "/mnt/nas");
+	assert_true(c.backup_zstd);
+	assert_string_equal(c.backup_command, "/usr/bin/rclone rcat far:{name}");
+	assert_string_equal(c.backup_user, "_backup");
 	assert_string_equal(c.etcd[0].key, "ETCD_SNAPSHOT_COUNT");
 	assert_string_equal(c.etcd[0].value, "5000");
-	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:24"));
+	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:29"));
 }
 
 static void an_empty_value_is_the_default(void **state)
@@ -335,8 +348,20 @@ static void mistakes_are_refused(void **state)
 		{ "CERT_DAYS=3651\n", "from 2 to 3650" },
 		{ "CERT_DAYS=400\nCA_DAYS=399\n", "must not outlive" },
 		{ "RENEW_BEFORE_DAYS=365\n", "due for renewal at once" },
-		{ "BACKUP_SCHEDULE=often\n", "is not hourly" },
+		{ "BACKUP_SCHEDULE=daily%\n", "has a character that no calendar event has" },
 		{ "BACKUP_KEEP=0\n", "from 1 to 1000" },
+		{ "BACKUP_KEEP=14,30\n", "as 14,30d" },
+		{ "BACKUP_KEEP=14,0d\n", "as 14,30d" },
+		{ "BACKUP_KEEP=14,d\n", "as 14,30d" },
+		{ "BACKUP_KEEP=,30d\n", "as 14,30d" },
+		{ "BACKUP_DIR=backups\n", "BACKUP_DIR=backups" },
+		{ "BACKUP_DIR=/home/me\n", "cannot see" },
+		{ "BACKUP_DIR=/var/lib/etcd-cluster/backups\n", "must not be lost with the data" },
+		{ "BACKUP_MOUNT=/mnt/nas\n", "is not below that mount point" },
+		{ "BACKUP_COMPRESS=gzip\n", "is not zstd or none" },
+		{ "BACKUP_COMMAND=rclone\nBACKUP_USER=a\n", "absolute path" },
+		{ "BACKUP_COMMAND=/bin/true\n", "BACKUP_COMMAND and BACKUP_USER belong together" },
+		{ "BACKUP_USER=a:b\n", "has a character other than letters" },
 		{ "ETCD_=x\n", "names no option" },
 		{ "ETCD_Name=x\n", "upper case" },
 		{ "ETCD_NAME=x\n", "it is made from NAME" },
