@@ -25,8 +25,8 @@ static const struct cmd_verb program = {
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &cmd_setup, &cmd_init, &cmd_join, &cmd_status, &cmd_check,
 						   &cmd_release, &cmd_cert, &cmd_ca, &cmd_token, &cmd_bundle,
-						   &cmd_enroll, &cmd_leave, &cmd_remove, &cmd_replace, &cmd_restore,
-						   &cmd_adopt, NULL },
+						   &cmd_enroll, &cmd_leave, &cmd_remove, &cmd_replace, &cmd_backup,
+						   &cmd_restore, &cmd_adopt, NULL },
 };
 
 /* Private keys pass through this process: no core dumps, no ptrace by others, no group bits on what it makes. */

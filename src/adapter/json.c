@@ -88,11 +88,66 @@ struct json_object *json_array_in(struct json_object *to, const char *key)
 	return put(to, key, json_new_array());
 }
 
-void json_print(struct json_object *o)
+char *json_dump(struct json_object *o)
 {
 	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *copy;
 
 	must(text);
-	(void)puts(text);
-	(void)json_object_put(o);
+	copy = xasprintf("%s\n", text);
+	json_free(&o);
+	return copy;
+}
+
+void json_print(struct json_object *o)
+{
+	auto_free char *text = json_dump(o);
+
+	(void)fputs(text, stdout);
+}
+
+struct json_object *json_parse(const char *text)
+{
+	struct json_object *o = json_tokener_parse(text);
+
+	if (!json_object_is_type(o, json_type_object))
+		json_free(&o);
+	return o;
+}
+
+void json_free(struct json_object **o)
+{
+	(void)json_object_put(*o);
+	*o = NULL;
+}
+
+static struct json_object *get(struct json_object *o, const char *key, enum json_type type)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(o, key, &value) && json_object_is_type(value, type) ? value : NULL;
+}
+
+const char *json_get_text(struct json_object *o, const char *key)
+{
+	struct json_object *value = get(o, key, json_type_string);
+
+	return value ? json_object_get_string(value) : NULL;
+}
+
+bool json_get_number(struct json_object *o, const char *key, int64_t least, int64_t most, int64_t *value)
+{
+	struct json_object *number = get(o, key, json_type_int);
+
+	if (!number)
+		return false;
+	*value = json_object_get_int64(number);
+	return *value >= least && *value <= most;
+}
+
+bool json_get_flag(struct json_object *o, const char *key)
+{
+	struct json_object *value = get(o, key, json_type_boolean);
+
+	return value && json_object_get_boolean(value);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What --json prints, by json-c. Each function adds to an object under `key`, or to an array when key is NULL.
- * Running out of memory ends the program.
+ * What --json prints, and the JSON that is read again, by json-c. Each function of the first half adds to an object
+ * under `key`, or to an array when key is NULL. Running out of memory ends the program.
  */
 #pragma once
 
@@ -29,3 +29,14 @@ struct json_object *json_array_in(struct json_object *to, const char *key);
 
 /* Prints it to stdout as one line, and frees it. */
 void json_print(struct json_object *o);
+/* The same text with a newline, which the caller frees; frees it. */
+char *json_dump(struct json_object *o);
+
+/* An object of a text; NULL when it is none. The caller frees with json_free. */
+struct json_object *json_parse(const char *text);
+void json_free(struct json_object **o);
+/* A string of it, which it owns; NULL when there is none. */
+const char *json_get_text(struct json_object *o, const char *key);
+/* False when there is no such number, from least to most. */
+bool json_get_number(struct json_object *o, const char *key, int64_t least, int64_t most, int64_t *value);
+bool json_get_flag(struct json_object *o, const char *key);

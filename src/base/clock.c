@@ -27,6 +27,25 @@ struct clock_text clock_as_text(time_t when, bool with_time)
 	return t;
 }
 
+struct clock_text clock_rfc3339(time_t when)
+{
+	struct clock_text t;
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || strftime(t.text, sizeof(t.text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(t.text, sizeof(t.text), "%lld", (long long)when);
+	return t;
+}
+
+bool clock_parse_rfc3339(const char *text, time_t *when)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	*when = timegm(&tm);
+	return end && *end == '\0';
+}
+
 void clock_sleep(long long ms)
 {
 	const struct timespec t = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };

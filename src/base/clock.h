@@ -21,5 +21,9 @@ struct clock_text {
 #define clock_minute(when) clock_as_text(when, true)
 struct clock_text clock_as_text(time_t when, bool with_time);
 
+/* "2026-11-21T10:15:00Z" (RFC 3339), as above; and the reverse, false for anything else. */
+struct clock_text clock_rfc3339(time_t when);
+bool clock_parse_rfc3339(const char *text, time_t *when);
+
 /* A signal ends it early. */
 void clock_sleep(long long ms);

@@ -109,6 +109,13 @@ int file_create(const char *path, struct file_mode how, struct err *e)
 	return steal_fd(&fd);
 }
 
+int file_finish(int fd, const char *part, const char *path, struct file_mode how, struct err *e)
+{
+	if (apply_mode(fd, how) < 0 || fsync(fd) < 0)
+		return err_sys(e, ERR_FAIL, "cannot write %s", part);
+	return file_rename(part, path, e);
+}
+
 int file_read_fd(int fd, const char *path, size_t max, struct buf *out, struct err *e)
 {
 	char chunk[16384];

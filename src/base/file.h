@@ -40,6 +40,12 @@ int file_set_mode(const char *path, struct file_mode how, struct err *e) MUST_CH
  */
 int file_create(const char *path, struct file_mode how, struct err *e) MUST_CHECK;
 
+/*
+ * The file `part` behind fd, which the caller has filled, is whole: gives it owner and mode, fsyncs it, renames it to
+ * path and fsyncs the directory.
+ */
+int file_finish(int fd, const char *part, const char *path, struct file_mode how, struct err *e) MUST_CHECK;
+
 /* Writes all of data to a descriptor that the caller opened. -1 with errno set when that failed half-way. */
 int file_write_all(int fd, const char *data, size_t len) MUST_CHECK;
 

@@ -18,7 +18,7 @@ static bool redirect(const struct proc_run *run, int out, int diag)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+	if (null < 0 || dup2(run->input ? run->input : null, STDIN_FILENO) < 0)
 		return false;
 	if (run->log != 0)
 		return dup2(run->log, STDOUT_FILENO) >= 0 && dup2(run->log, STDERR_FILENO) >= 0;

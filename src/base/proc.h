@@ -20,14 +20,15 @@ struct proc_run {
 	gid_t gid;
 	bool tied;	  /* it dies with us, whatever kills us */
 	char *const *env; /* its whole environment; NULL: ours, with LC_ALL=C */
+	int input;	  /* when not 0: its stdin is this open file */
 	int log;	  /* when not 0: stdout and stderr go to this open file */
 	struct buf *out;  /* its stdout, at most 1 MiB (more is an error); NULL: thrown away */
 	struct buf *diag; /* its stderr, likewise; NULL: ours */
 };
 
 /*
- * Runs a program to its end with an empty stdin and LC_ALL=C. Returns its exit status (128 + n when signal n
- * ended it), or -1 when it could not be run (e->sys is ENOEXEC), printed too much or took too long.
+ * Runs a program to its end with LC_ALL=C and, unless there is an input, an empty stdin. Returns its exit status (128 +
+ * n when signal n ended it), or -1 when it could not be run (e->sys is ENOEXEC), printed too much or took too long.
  */
 int proc_run(const struct proc_run *run, struct err *e) MUST_CHECK;
 

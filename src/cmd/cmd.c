@@ -61,6 +61,15 @@ static const char *value_of(const struct cmd_args *a, const struct cmd_option *o
 	return *(const char *const *)(const void *)((const char *)a + option->field);
 }
 
+/* The words name a verb below v, or v has nothing else. */
+static bool is_above(const struct cmd_verb *v, int argc, char **argv)
+{
+	for (int i = 1; v->verbs && v->run && i < argc; i++)
+		if (cmd_find(v, argv[i]))
+			return true;
+	return v->verbs && !v->run;
+}
+
 /* Reads the options; those of a verb with others below it end at the first argument. Returns its index in argv. */
 static int parse(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
 {
@@ -72,7 +81,7 @@ static int parse(const struct cmd_verb *v, const char *path, int argc, char **ar
 		table[i] = (struct option){ .name = o->name, .has_arg = o->arg[0] ? required_argument : no_argument };
 	optind = 0; /* a fresh scan (getopt(3), NOTES) */
 	opterr = 0;
-	while ((which = getopt_long(argc, argv, v->verbs ? "+:hv" : ":h", table, &picked)) != -1) {
+	while ((which = getopt_long(argc, argv, is_above(v, argc, argv) ? "+:hv" : ":h", table, &picked)) != -1) {
 		if (which == 'h') {
 			a->help = true;
 		} else if (which == 'v') {
@@ -168,7 +177,7 @@ int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, s
 		return CMD_DONE;
 	}
 	a->words = argv + at; /* ended by the NULL of argv: getopt puts the options before the arguments */
-	if (!v->verbs)
+	if (!is_above(v, argc, argv))
 		return check_args(v, path, argc - at, a, e) < 0 ? -1 : run(v, a, e);
 	if (at >= argc) {
 		cmd_help(stderr, v, path);

@@ -14,8 +14,8 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 /* of run; the program exits so with --exit
 struct cmd_args {
 	struct machine_options machine;
 	bool adopt_machine, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish, force, help,
-		json, last, local, others_fenced, recovery, remember;
-	bool replace, start, undo;
+		json, last, local, others_fenced, recovery, rehearse, remember;
+	bool replace, scheduled, start, undo;
 	bool unattended, verbose, version, wait;
 	const char *abandon, *address, *addresses, *data_dir, *force_new_cluster, *from, *hours, *keep, *listen, *name,
 		*out;
@@ -64,7 +64,7 @@ struct cmd_option {
 typedef int cmd_fn(const struct cmd_args *a, struct err *e);
 typedef int cmd_work(const struct machine *m, const struct cmd_args *a, struct err *e);
 
-/* Exactly one of verbs, run, change and list is set. */
+/* Exactly one of verbs, run, change and list is set; or verbs and run: then a word that is none of them is run's. */
 struct cmd_verb {
 	char name[16];
 	const char *about;   /* sentences, the first of which is the summary; a newline begins a paragraph */
@@ -84,7 +84,7 @@ struct cmd_verb {
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
 extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
-extern const struct cmd_verb cmd_adopt;
+extern const struct cmd_verb cmd_adopt, cmd_backup;
 
 /* Parses argv (argv[0] is v itself) and runs v or a verb below it. path: how it was called. An exit code or -1. */
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,

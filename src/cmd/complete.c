@@ -138,7 +138,7 @@ int cmd_complete(const struct cmd_verb *v, char **words)
 			valued = find_option(v, words[0]);
 			if (valued && !valued->arg[0])
 				valued = NULL;
-		} else if (v->verbs) {
+		} else if (v->verbs && (!v->run || cmd_find(v, words[0]))) {
 			v = cmd_find(v, words[0]);
 			if (!v)
 				return CMD_DONE;
@@ -147,13 +147,14 @@ int cmd_complete(const struct cmd_verb *v, char **words)
 		}
 	}
 	begun = strcmp(words[0], "=") == 0 ? "" : words[0];
+	/* Before ":file", which the script replaces by names behind them. */
+	for (const struct cmd_verb *const *sub = v->verbs; !valued && begun[0] != '-' && sub && *sub; sub++)
+		offer((*sub)->name, begun);
 	if (valued)
 		offer_kind(&a, valued->kind, valued->arg, begun);
 	else if (begun[0] == '-')
 		offer_options(v, begun);
-	else if (!v->verbs && n < cmd_max_args(v))
+	else if ((!v->verbs || v->run) && n < cmd_max_args(v))
 		offer_kind(&a, v->args.kind, v->args.text, begun);
-	for (const struct cmd_verb *const *sub = v->verbs; !valued && begun[0] != '-' && sub && *sub; sub++)
-		offer((*sub)->name, begun);
 	return CMD_DONE;
 }

@@ -100,7 +100,7 @@ void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
 
 		entry(to, text, o->help);
 	}
-	if (!v->verbs)
+	if (!v->verbs || v->run)
 		(void)fprintf(to, "\nExample:\n%*s%s%s\n", INDENT, "", v->example ? "etcd-cluster " : "",
 			      v->example ? v->example : path);
 }

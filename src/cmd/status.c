@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "cmd/status_backup.h"
 #include "config/key.h"
 #include "member/last_good.h"
 #include "pki/check.h"
@@ -238,6 +239,8 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 			     m->at.conf);
 		return;
 	}
+	if (s->backups.here.why)
+		status_print_backups(m, &s->backups);
 	print_members(m, s);
 	print_enrolled(s);
 	print_alarms(s);
@@ -377,6 +380,7 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 			json_number(o, "days_left", pki_days_left(m, s->certs[i].info.not_after));
 		json_text(o, "problem", s->certs[i].problem);
 	}
+	status_json_backups(json_object_in(top, "backup"), m, &s->backups);
 	json_ca_host(top, s);
 	json_enrolled(json_array_in(top, "enrolled"), s);
 	json_report(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "backup/state.h"
 #include "cahost/active.h"
 #include "cahost/record.h"
 #include "cluster/health.h"
@@ -13,6 +14,14 @@
 #include "pki/list.h"
 #include "release/release.h"
 #include "service/outcome.h"
+
+/* Backups, as far as this machine knows. */
+struct doctor_backups {
+	struct backup_state here; /* how those of this machine went */
+	time_t newest;		  /* of the cluster; 0: none is known */
+	char *file, *member;	  /* its name, and the machine that took it; or NULL */
+	long period;		  /* of BACKUP_SCHEDULE, in seconds; 0: not known */
+};
 
 struct doctor_exam {
 	bool has_outcome; /* setup has run since boot */
@@ -31,5 +40,6 @@ struct doctor_exam {
 	bool has_ca;			/* ca.key is here */
 	struct enroll_active active;	/* then: whether this machine signs for others */
 	struct enroll_records enrolled; /* on a CA host, who got certificates */
-	struct doctor_report report;	/* with the "ok" findings */
+	struct doctor_backups backups;
+	struct doctor_report report; /* with the "ok" findings */
 };

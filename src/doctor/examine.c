@@ -91,6 +91,7 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	else
 		doctor_release(m, r);
 	doctor_files(m, x);
+	doctor_backup(m, x);
 	/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
 	if (thorough) {
 		doctor_ports(m, pid, r);
@@ -183,6 +184,9 @@ void doctor_exam_free(struct doctor_exam *x)
 	pki_list_free(x->certs);
 	active_free(&x->active);
 	enroll_records_free(&x->enrolled);
+	backup_state_free(&x->backups.here);
+	free(x->backups.file);
+	free(x->backups.member);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };
 }

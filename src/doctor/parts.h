@@ -16,6 +16,11 @@ void doctor_pki(const struct machine *m, struct doctor_report *r);
 /* What is not urgent: who can write cluster.conf, another release wanted, certificates that end soon, drift. */
 void doctor_files(const struct machine *m, struct doctor_exam *x);
 
+/* --- Backups (backup.c). */
+
+/* Fills backups; whether the newest backup is younger than two periods, and what failed. */
+void doctor_backup(const struct machine *m, struct doctor_exam *x);
+
 /* --- The machine around it (host.c). */
 
 /* The ports of etcd, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */

@@ -259,7 +259,11 @@ purges() {
 	installs
 	member /srv/etcd
 	mkdir -p "$DPKG_ROOT"/etc/systemd/system/etcd.service.d "$DPKG_ROOT"/etc/systemd/system/etcd-cluster-enroll.socket.d
-	touch "$DPKG_ROOT"/etc/systemd/system/etcd.service.d/{mine,50-etcd-cluster-paths}.conf \
+	mkdir -p "$DPKG_ROOT"/etc/systemd/system/etcd-cluster{-backup.timer,-backup.service,.target}.d "$DPKG_ROOT"/srv/backups
+	echo BACKUP_DIR=/srv/backups >>"$DPKG_ROOT"/etc/etcd/cluster.conf
+	touch "$DPKG_ROOT"/srv/backups/b.db \
+		"$DPKG_ROOT"/etc/systemd/system/etcd-cluster{-backup.timer,-backup.service,.target}.d/50-etcd-cluster-backup.conf \
+		"$DPKG_ROOT"/etc/systemd/system/etcd.service.d/{mine,50-etcd-cluster-paths}.conf \
 		"$DPKG_ROOT"/etc/systemd/system/etcd-cluster-enroll.socket.d/50-etcd-cluster-port.conf
 	run purges
 	[ "$status" -eq 0 ]
@@ -267,6 +271,7 @@ purges() {
 	[ -d "$DPKG_ROOT"/srv/etcd/member/wal ]
 	[ -e "$DPKG_ROOT"/etc/etcd/pki/ca.key ]
 	[ -e "$DPKG_ROOT"/var/backups/etcd-cluster/a.db ]
+	[ -e "$DPKG_ROOT"/srv/backups/b.db ]
 	[ -e "$DPKG_ROOT"/etc/etcd/cluster.conf.d/site.conf ]
 	[ "$(cd "$DPKG_ROOT"/etc/etcd && echo * enroll/*)" = 'cluster.conf.d enroll joining member-id pki enroll/members' ]
 	[ ! -e "$DPKG_ROOT"/usr/libexec/etcd-cluster/releases ]

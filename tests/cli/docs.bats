@@ -29,7 +29,7 @@ verbs_in() {
 
 # All verbs: "setup", "release fetch".
 verbs() {
-	(cd "$help" && grep -L '^Verbs:' -- *)
+	(cd "$help" && grep -l '^Example:' -- *)
 }
 
 # options "release fetch": all but --help, and --exit-code, which the manual describes once for all verbs.
@@ -200,7 +200,7 @@ complete_words() {
 }
 
 @test "the manual has the JSON keys of status, and no others" {
-	grep -o 'json_[a-z_]*([a-z]*, "[a-z_]*"' "$top"/src/cmd/status.c |
+	grep -ho 'json_[a-z_]*([a-z]*, "[a-z_]*"' "$top"/src/cmd/status*.c |
 		sed 's/.*"\(.*\)"/\1/' | sort -u >"$BATS_TEST_TMPDIR"/program
 	sed -n '/^\.It Cm status/,/^\.It Cm check/s/^\.\(It \)\{0,1\}Va //p' "$top"/docs/etcd-cluster.8 |
 		tr -s ' ,;:.' '\n' | grep . | sort -u >"$BATS_TEST_TMPDIR"/manual

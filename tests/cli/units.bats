@@ -31,7 +31,7 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, marks 2.0, enrolment and renewal 2.5, setup 4.0" {
+@test "exposure: etcd at most 1.5, marks 2.0, enrolment, renewal and backups 2.5, setup 4.0" {
 	may_analyze
 	while read -r unit most; do
 		level=$(exposure "$unit")
@@ -39,6 +39,7 @@ exposure() {
 		[ "$level" -gt 0 ] && [ "$level" -le "$most" ]
 	done <<-'X'
 		etcd.service 15
+		etcd-cluster-backup.service 25
 		etcd-cluster-enroll.service 25
 		etcd-cluster-mark.service 20
 		etcd-cluster-renew.service 25

@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# backup and backup verify with real etcd: what was acknowledged before is in the restored copy; what is damaged is
+# refused; a full disk and a missing share leave nothing; the timer's choice of the machine.
+
+# shellcheck disable=SC2154,SC2034 # variables that loaded files share
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+	need_release "${ETCD_SERIES:-3.6}"
+	root=$BATS_TEST_TMPDIR/n1
+	backups=$root/var/backups/etcd-cluster
+}
+
+teardown() {
+	end_all
+	[ -z "${far-}" ] || rm -rf "$far"
+}
+
+# newest: the newest backup of n1.
+newest() {
+	ls "$backups"/*.db | tail -n 1
+}
+
+# left: what is in the directory of backups beside backups and their metadata, and of rehearsals.
+left() {
+	find "$backups" -name '*.part' 2>/dev/null
+	find "$root/var/lib/etcd-cluster.state" -mindepth 1 -name 'rehearsal*' 2>/dev/null
+}
+
+# resign FILE: a snapshot with the SHA-256 of its present bytes.
+resign() {
+	head -c -32 "$1" >"$1.new"
+	sha256sum "$1.new" | cut -d ' ' -f 1 | xxd -r -p >"$1.hash"
+	cat "$1.new" "$1.hash" >"$1"
+}
+
+# backs_up SERIES: under writers, the backup has every write that was acknowledged before.
+backs_up() {
+	need_release "$1"
+	local file want revision
+
+	one_member
+	writes n1 n1
+	cat "$(writes_in)"/acknowledged.* | wc -l >"$BATS_TEST_TMPDIR/before"
+	helper n1 backup >"$BATS_TEST_TMPDIR/out" && output=$(cat "$BATS_TEST_TMPDIR/out")
+	file=$output
+	[ "$(stat -c %a "$file")" = 600 ]
+	[ "$(stat -c %a "$file.json")" = 600 ]
+	[ "$file" = "$(newest)" ]
+	writes_end
+	revision=$(json revision <"$file.json")
+	[[ "$file" == */etcd-"$(json cluster_id <"$file.json")-$revision-"2*Z.db ]]
+	[ "$(sha256sum "$file" | cut -d ' ' -f 1)" = "$(json sha256 <"$file.json")" ]
+	[ "$(stat -c %s "$file")" = "$(json size_bytes <"$file.json")" ]
+	want=$(cat "$BATS_TEST_TMPDIR/before")
+	[ "$(json keys <"$file.json")" -ge "$want" ]
+	run -0 helper n1 backup verify "$file"
+	run -0 --separate-stderr helper n1 backup verify --rehearse --json "$file"
+	echo "$output"
+	[ "$(json rehearsed_revision <<<"$output")" = "$revision" ]
+	[ "$(json rehearsed_keys <<<"$output")" -ge "$want" ]
+	[ "$(json rehearsed_hash <<<"$output")" = true ]
+	[ -z "$(left)" ]
+}
+
+@test "3.4: a backup under writers has every acknowledged write, and can be restored" {
+	backs_up 3.4
+}
+
+@test "3.5: a backup under writers has every acknowledged write, and can be restored" {
+	backs_up 3.5
+}
+
+@test "3.6: a backup under writers has every acknowledged write, and can be restored" {
+	backs_up 3.6
+}
+
+@test "3.7: a backup under writers has every acknowledged write, and can be restored" {
+	backs_up 3.7
+}
+
+@test "what is damaged, forged or of another cluster is refused or named" {
+	local file bad
+
+	one_member
+	etcdctl n1 put a 1
+	file=$(helper n1 backup 2>/dev/null)
+	bad=$BATS_TEST_TMPDIR/bad.db
+
+	# Without metadata: cut short, a flipped bit, and no snapshot at all.
+	head -c 20001 "$file" >"$bad"
+	run -4 helper n1 backup verify "$bad"
+	[[ "$output" == *"cut short"* ]]
+	cp "$file" "$bad"
+	printf '\xff' | dd of="$bad" bs=1 seek=9000 conv=notrunc status=none
+	run -4 helper n1 backup verify "$bad"
+	[[ "$output" == *"damaged"* ]]
+	# A page is destroyed and the hash fits again: only a rehearsal, or the metadata, notices.
+	head -c 8192 /dev/urandom | dd of="$bad" bs=1 seek=8192 conv=notrunc status=none
+	resign "$bad"
+	run -0 helper n1 backup verify "$bad"
+	run -4 helper n1 backup verify --rehearse "$bad"
+	cp "$file.json" "$bad.json"
+	run -4 helper n1 backup verify "$bad"
+	[[ "$output" == *"was changed: its SHA-256"* ]]
+	rm "$bad.json"
+	[ -z "$(left)" ]
+
+	# status shows a rehearsal that failed, until one succeeds.
+	run helper n1 status
+	[[ "$output" == *"rehearsal of $bad failed"* ]]
+	run -0 helper n1 backup verify --rehearse "$file"
+	run helper n1 status
+	[[ "$output" != *"rehearsal of"* && "$output" == *"backup "*" ago by n1: ${file##*/}; not scheduled"* ]]
+
+	# Metadata of another backup, and one of etcdctl.
+	etcdctl n1 put a 2
+	cp "$(helper n1 backup 2>/dev/null)" "$bad"
+	cp "$file.json" "$bad.json"
+	run -4 helper n1 backup verify "$bad"
+	rm "$bad.json"
+	etcdctl n1 snapshot save "$BATS_TEST_TMPDIR/plain.db" >/dev/null
+	run -0 helper n1 backup verify --rehearse "$BATS_TEST_TMPDIR/plain.db"
+	[[ "$output" == *"without its metadata"*"restored for trial: revision "* ]]
+}
+
+@test "compressed, kept, and handed over" {
+	local i file
+
+	[ "$(id -u)" -eq 0 ] || skip "needs root: BACKUP_USER"
+	far=$(mktemp -d) # user nobody cannot reach the directory of the test
+	chmod 755 "$far"
+	one_member BACKUP_COMPRESS=zstd BACKUP_KEEP=2 BACKUP_USER=nobody \
+		"BACKUP_COMMAND=\"/bin/sh $far/take {name}\""
+	install -d -m 777 "$far/out"
+	echo "id -un >$far/out/who; cat >$far/out/\$1" >"$far/take"
+	chmod 644 "$far/take"
+	for i in 1 2 3; do
+		ETCD_CLUSTER_NOW=$(($(date +%s) + i)) helper n1 backup >/dev/null
+	done
+	[ "$(ls "$backups" | wc -l)" -eq 4 ]
+	file=$(ls "$backups"/*.db.zst | tail -n 1)
+	run -0 helper n1 backup verify --rehearse "$file"
+	[[ "$output" == *"with the hash of the backup"* ]]
+	[ "$(cat "$far/out/who")" = nobody ]
+	cmp "$file" "$far/out/${file##*/}"
+	[ "$(ls "$far"/out/*.zst | wc -l)" -eq 3 ]
+	zstd -t "$file"
+
+	# A command that fails is shown, and the file is handed over later.
+	echo 'echo no route >&2; exit 7' >"$far/take"
+	export ETCD_CLUSTER_NOW=$(($(date +%s) + 60)) # after those of before
+	run -1 helper n1 backup
+	[[ "$output" == *"exit code 7: no route"* ]]
+	run helper n1 status
+	[[ "$output" == *"exit code 7: no route"* ]]
+	echo "cat >$far/out/\$1" >"$far/take"
+	run -0 helper n1 backup --scheduled
+	[ "$(ls "$far"/out/*.zst | wc -l)" -eq 4 ]
+	run helper n1 status
+	[[ "$output" != *"no route"* ]]
+	run -2 helper n1 backup --scheduled --exit-code
+}
+
+@test "a full disk in each phase leaves nothing, and is reported until there is room" {
+	local i n file
+
+	one_member
+	head -c 1000000 /dev/urandom | base64 -w 0 >"$BATS_TEST_TMPDIR/value"
+	for i in 1 2 3; do
+		etcdctl n1 put "big$i" <"$BATS_TEST_TMPDIR/value" >/dev/null
+	done
+	file=$(helper n1 backup 2>/dev/null)
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	strace -qq -o "$BATS_TEST_TMPDIR/trace" -P "$backups" -e trace=write,fsync,rename \
+		"$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1
+	for i in write:1 write:40 fsync:1 rename:1 rename:2; do
+		strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=write,fsync,rename \
+			-e inject="${i%:*}:error=ENOSPC:when=${i#*:}" \
+			"$ETCD_CLUSTER_PLAIN" --root "$root" backup >"$BATS_TEST_TMPDIR/log" 2>&1 && n=0 || n=$?
+		echo "$i: $n"
+		cat "$BATS_TEST_TMPDIR/log"
+		[ -z "$(left)" ]
+	done
+	# Every file has its metadata, and the other way round.
+	for i in "$backups"/*.db; do [ -e "$i.json" ]; done
+	for i in "$backups"/*.json; do [ -e "${i%.json}" ]; done
+}
