@@ -5,7 +5,8 @@
  */
 #include "machine_fixture.h"
 
-#include "change/adopt_source.h"
+#include "change/adopt_plan.h"
+#include "doctor/foreign.h"
 
 #define UNIT "/etc/systemd/system/etcd.service"
 #define POD  "/etc/kubernetes/manifests/etcd.yaml"
@@ -168,10 +169,93 @@ static void test_row(void **state)
 	}
 }
 
+/* ---- What the settings mean ------------------------------------------------------------------------------------ */
+
+#define PAIR(peer) "--" peer "cert-file=/p/a --" peer "key-file=/p/b --" peer "trusted-ca-file=/p/c "
+
+/* Of a member that can be taken over; an option of a row comes later and wins. */
+#define GOOD                                                                                                           \
+	"[Service]\nExecStart=/usr/bin/etcd --name=n1 --data-dir=/srv/etcd/ "                                          \
+	"--listen-client-urls=https://127.0.0.1:2379,https://10.0.0.1:2379 "                                           \
+	"--advertise-client-urls=https://10.0.0.1:2379 --listen-peer-urls=https://0.0.0.0:2380 "                       \
+	"--initial-advertise-peer-urls=https://10.0.0.1:2380 " PAIR("") PAIR("peer-") "--client-cert-auth "            \
+										      "--peer-client-cert-auth=True "
+
+static const struct {
+	const char *more;
+	const char *refused; /* a part of the message or of the hint, or NULL */
+} meanings[] = {
+	{ "", NULL },
+	{ "--wal-dir=/var/wal/wal --listen-metrics-urls=http://127.0.0.1:2381", NULL },
+	{ "--listen-client-urls=https://10.0.0.1:2379,http://127.0.0.1:2379", UNIT ":2: ETCD_LISTEN_CLIENT_URLS=" },
+	{ "--listen-client-urls=http://10.0.0.1:2379", "MOVING IN" },
+	{ "--cert-file=", "does not set --cert-file" },
+	{ "--peer-trusted-ca-file=", "does not set --peer-trusted-ca-file" },
+	{ "--client-cert-auth=false", "clients without a certificate would be refused" },
+	{ "--peer-client-cert-auth=0", "does not set --peer-client-cert-auth" },
+	{ "--data-dir=", "does not set --data-dir" },
+	{ "--data-dir=n1.etcd", "ETCD_DATA_DIR=n1.etcd" },
+	{ "--wal-dir=/var/log", "ETCD_WAL_DIR=/var/log does not end in /wal" },
+	{ "--name=N_1", "ETCD_NAME=N_1" },
+	{ "--listen-peer-urls=https://10.0.0.1:2390", "listens on other ports than it advertises" },
+	{ "--advertise-client-urls=https://10.0.0.1:2379,https://10.0.0.1:4001", "has several ports" },
+	{ "--initial-advertise-peer-urls=https://n1.example.org:2380", "cluster.conf has one ADDRESS" },
+	{ "--listen-metrics-urls=https://10.0.0.1:2381", "ETCD_LISTEN_METRICS_URLS=" },
+};
+
+static void test_meaning(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
+		auto_plan struct adopt_plan p = { .here = *state };
+		auto_free char *unit = xasprintf(GOOD "%s\n", meanings[i].more);
+		struct err why = { 0 };
+		int rc;
+
+		put_file(UNIT, unit);
+		assert_ok(adopt_source_read(&p.here->at, NULL, &p.source, e));
+		rc = adopt_understand(&p, &why);
+		if (meanings[i].refused) {
+			if (rc == 0 || why.class != ERR_CONFIG)
+				fail_msg("%s is not refused", meanings[i].more);
+			if (!strstr(why.msg, meanings[i].refused) && !strstr(why.hint, meanings[i].refused))
+				fail_msg("%s: %s (%s)", meanings[i].more, why.msg, why.hint);
+			continue;
+		}
+		if (rc < 0)
+			fail_msg("%s: %s", meanings[i].more, why.msg);
+		assert_string_equal(p.address, "10.0.0.1");
+		assert_string_equal(p.data_dir, "/srv/etcd");
+		assert_int_equal(p.client_port, 2379);
+		assert_int_equal(p.peer_port, 2380);
+	}
+}
+
+/* status names the command for an adoption that was begun. */
+static void test_status(void **state)
+{
+	static const char *const states[][2] = { { "switching", "etcd-cluster adopt" },
+						 { "undoing", "etcd-cluster adopt" },
+						 { "ready", "--finish" },
+						 { "finished", NULL } };
+
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		auto_free char *text = xasprintf("STATE=%s\nFILE=" UNIT "\n", states[i][0]);
+		struct doctor_report r cleanup(doctor_report_free) = { 0 };
+
+		put_file("/etc/etcd/adopted/journal", text);
+		doctor_adopted(*state, &r);
+		assert_int_equal(r.n, states[i][1] ? 1 : 0);
+		if (states[i][1])
+			assert_non_null(strstr(r.list[0].fix, states[i][1]));
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(rows)];
+	struct CMUnitTest tests[ARRAY_LEN(rows) + 2];
 
 	unit_rows(tests, rows, test_row, root_setup, root_teardown);
+	tests[ARRAY_LEN(rows)] = (struct CMUnitTest)WITH_MACHINE(test_meaning);
+	tests[ARRAY_LEN(rows) + 1] = (struct CMUnitTest)WITH_MACHINE(test_status);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
