@@ -297,8 +297,10 @@ int adopt_run(const struct machine_options *where, const struct adopt_options *h
 
 	machine_locate(&here, where);
 	path = xasprintf("%s/adopt.lock", here.at.run);
-	if (file_mkdirs(here.at.run, FILE_MODE(0755), e) < 0 || (lock = file_lock(path, LOCK_SECONDS, e)) < 0 ||
-	    adopt_journal_read(&here.at, &j, e) < 0)
+	if (file_mkdirs(here.at.run, FILE_MODE(0755), e) < 0)
+		return -1;
+	lock = file_lock(path, LOCK_SECONDS, e);
+	if (lock < 0 || adopt_journal_read(&here.at, &j, e) < 0)
 		return -1;
 	if ((how->undo || how->finish) && j.step == ADOPT_NOTHING) {
 		(void)err_set(e, ERR_CONFIG, "no etcd was taken over on this machine");

@@ -136,7 +136,7 @@ static int take_addresses(struct adopt_plan *p, struct err *e)
 	if (p->client_port != listen_client || p->peer_port != listen_peer)
 		return err_set(e, ERR_CONFIG, "%s: etcd listens on other ports than it advertises", p->source.path);
 	p->address = steal(&client);
-	if (strcmp(peer, p->address) != 0)
+	if (peer && p->address && strcmp(peer, p->address) != 0)
 		return refuse(adopt_setting(&p->source, "initial-advertise-peer-urls"),
 			      "has another host than advertise-client-urls, and cluster.conf has one ADDRESS", e);
 	p->client_url = config_url(p->address, p->client_port);
