@@ -147,9 +147,8 @@ static int publish(struct taking *t, struct err *e)
 	if (fstat(t->zstd ? t->packed_fd : t->fd, &st) < 0)
 		return err_sys(e, ERR_FAIL, "cannot inspect %s", t->part);
 	t->made->size = st.st_size;
-	if (backup_meta_write(t->made, e) < 0)
-		return -1;
-	if (file_finish(t->zstd ? t->packed_fd : t->fd, t->zstd ? t->packed : t->part, t->made->path, own, e) == 0)
+	if (backup_meta_write(t->made, e) == 0 &&
+	    file_finish(t->zstd ? t->packed_fd : t->fd, t->zstd ? t->packed : t->part, t->made->path, own, e) == 0)
 		return 0;
 	if (!file_exists(t->made->path) && file_remove_tree(meta, &ignored) < 0)
 		log_debug("%s", ignored.msg);

@@ -9,6 +9,7 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+load crash
 
 setup() {
 	need_release "${ETCD_SERIES:-3.6}"
@@ -18,6 +19,7 @@ setup() {
 
 teardown() {
 	end_all
+	umount "$BATS_TEST_TMPDIR/small" "$root/mnt/nas" 2>/dev/null || :
 	[ -z "${far-}" ] || rm -rf "$far"
 }
 
@@ -30,6 +32,15 @@ newest() {
 left() {
 	find "$backups" -name '*.part' 2>/dev/null
 	find "$root/var/lib/etcd-cluster.state" -mindepth 1 -name 'rehearsal*' 2>/dev/null
+}
+
+# is_tidy: every backup has its metadata, every metadata its backup, and nothing else is there.
+is_tidy() {
+	local file
+
+	[ -z "$(left)" ] || { left; return 1; }
+	for file in "$backups"/*.db; do [ -e "$file.json" ] || return 1; done
+	for file in "$backups"/*.json; do [ -e "${file%.json}" ] || return 1; done
 }
 
 # resign FILE: a snapshot with the SHA-256 of its present bytes.
@@ -167,27 +178,123 @@ backs_up() {
 	run -2 helper n1 backup --scheduled --exit-code
 }
 
-@test "a full disk in each phase leaves nothing, and is reported until there is room" {
-	local i n file
+@test "a full disk in each phase leaves nothing" {
+	local at n file
 
+	need_strace
 	one_member
-	head -c 1000000 /dev/urandom | base64 -w 0 >"$BATS_TEST_TMPDIR/value"
-	for i in 1 2 3; do
-		etcdctl n1 put "big$i" <"$BATS_TEST_TMPDIR/value" >/dev/null
-	done
-	file=$(helper n1 backup 2>/dev/null)
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
-	strace -qq -o "$BATS_TEST_TMPDIR/trace" -P "$backups" -e trace=write,fsync,rename \
-		"$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1
-	for i in write:1 write:40 fsync:1 rename:1 rename:2; do
-		strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=write,fsync,rename \
-			-e inject="${i%:*}:error=ENOSPC:when=${i#*:}" \
-			"$ETCD_CLUSTER_PLAIN" --root "$root" backup >"$BATS_TEST_TMPDIR/log" 2>&1 && n=0 || n=$?
-		echo "$i: $n"
+	head -c 700000 /dev/urandom | base64 -w 0 >"$BATS_TEST_TMPDIR/value"
+	etcdctl n1 put big <"$BATS_TEST_TMPDIR/value" >/dev/null
+	helper n1 backup >/dev/null
+	for at in write:5 write:30 fsync:1 fsync:3 fsync:5 rename:1 rename:2; do
+		n=0
+		at_call ${at#*:} ${at%:*} error=ENOSPC "$ETCD_CLUSTER_PLAIN" --root "$root" backup \
+			>"$BATS_TEST_TMPDIR/log" 2>&1 || n=$?
+		echo "$at: $n"
 		cat "$BATS_TEST_TMPDIR/log"
-		[ -z "$(left)" ]
+		grep -q INJECTED "$BATS_TEST_TMPDIR/trace"
+		is_tidy
 	done
-	# Every file has its metadata, and the other way round.
-	for i in "$backups"/*.db; do [ -e "$i.json" ]; done
-	for i in "$backups"/*.json; do [ -e "${i%.json}" ]; done
+	# A file that cannot be written to at all.
+	run -1 helper n1 backup /dev/full/x.db
+	# Room is checked first.
+	mkdir "$BATS_TEST_TMPDIR/small"
+	mount -t tmpfs -o size=1M none "$BATS_TEST_TMPDIR/small" || skip "a tmpfs cannot be mounted here"
+	run -1 helper n1 backup "$BATS_TEST_TMPDIR/small/x.db"
+	[[ "$output" == *"has 1 MiB left"* || "$output" == *"has 0 MiB left"* ]]
+	[ -z "$(ls -A "$BATS_TEST_TMPDIR/small")" ]
+	umount "$BATS_TEST_TMPDIR/small"
+}
+
+@test "killed at any moment: the next run ends with whole files and no others" {
+	local n points=0
+
+	need_strace
+	one_member
+	etcdctl n1 put a 1
+	set=openat,write,fsync,rename,unlink,unlinkat,mkdir,fchmod,fchown,execve,sendto,recvfrom
+	tracer=(strace -qq) # not the tools that it starts
+	count_calls $set "$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1
+	for n in $(sample 60); do
+		at_call $n $set signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1 || :
+		points=$((points + 1))
+		# What has its name is whole, at any moment.
+		for file in "$backups"/*.db; do
+			[ ! -e "$file" ] || [ -e "$file.json" ]
+		done
+	done
+	"$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null
+	is_tidy
+	for file in "$backups"/*.db; do
+		"$ETCD_CLUSTER_PLAIN" --root "$root" backup verify "$file" >/dev/null
+	done
+	# And a rehearsal: the next backup removes what it has left.
+	count_calls $set "$ETCD_CLUSTER_PLAIN" --root "$root" backup verify --rehearse "$(newest)" >/dev/null 2>&1
+	for n in $(sample 12); do
+		at_call $n $set signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$root" backup verify --rehearse "$(newest)" \
+			>/dev/null 2>&1 || :
+		points=$((points + 1))
+	done
+	"$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null
+	is_tidy
+	echo "# $points points" >&3
+}
+
+@test "one machine takes the scheduled backup; another one does if that fails; all see it" {
+	local n first second file midnight
+
+	three_machines BACKUP_SCHEDULE=daily
+	# The order: healthy followers by their IDs, then the leader.
+	helper n1 status --json 2>/dev/null | jq -r '.leader as $leader | .members
+		| sort_by(.id == $leader, .id)[] | .name' >"$BATS_TEST_TMPDIR/order"
+	first=$(sed -n 1p "$BATS_TEST_TMPDIR/order")
+	second=$(sed -n 2p "$BATS_TEST_TMPDIR/order")
+	# Without systemd each day has one at midnight. The first of the day: ten minutes after it.
+	midnight=$(($(date +%s) / 86400 * 86400 + 86400))
+	export ETCD_CLUSTER_NOW=$((midnight + 600))
+	run -6 helper "$second" backup --scheduled
+	[[ "$output" == *"$first takes the backup of "*"this machine takes it if there is none at "*"00:30 UTC"* ]]
+	run -0 helper "$first" backup --scheduled --exit-code
+	for n in n1 n2 n3; do
+		run -2 helper $n backup --scheduled --exit-code
+		[ "$(helper $n status --json 2>/dev/null | json backup.member)" = "$first" ]
+	done
+
+	# The next day the disk of the first one is full: the second one is not stopped by it.
+	ETCD_CLUSTER_NOW=$((midnight + 86400 + 600))
+	rm -rf "$BATS_TEST_TMPDIR/$first/var/backups/etcd-cluster"
+	: >"$BATS_TEST_TMPDIR/$first/var/backups/etcd-cluster"
+	run -1 helper "$first" backup --scheduled
+	run helper "$first" status
+	[[ "$output" == *"backups fail since"* ]]
+	run -6 helper "$second" backup --scheduled
+	ETCD_CLUSTER_NOW=$((midnight + 86400 + 1900))
+	run -0 helper "$second" backup --scheduled --exit-code
+	# And there is one: the first does not try any more.
+	run -2 helper "$first" backup --scheduled --exit-code
+	run helper "$first" status
+	[[ "$output" == *"by $second:"* && "$output" != *"backups fail since"* ]]
+
+	# Two days without any: each machine warns.
+	ETCD_CLUSTER_NOW=$((midnight + 3 * 86400 + 7200))
+	run helper n3 status
+	[[ "$output" == *"the newest backup is of "*"although BACKUP_SCHEDULE=daily"* ]]
+	# Without a quorum nobody decides.
+	stop "$first" KILL
+	stop "$second" KILL
+	n=$(sed -n 3p "$BATS_TEST_TMPDIR/order")
+	run -5 helper "$n" backup --scheduled
+}
+
+@test "a share that is not mounted is refused; a mounted one is used" {
+	one_member BACKUP_DIR=/mnt/nas/etcd BACKUP_MOUNT=/mnt/nas
+	mkdir -p "$root/mnt/nas"
+	run -3 helper n1 backup
+	[[ "$output" == *"/mnt/nas (BACKUP_MOUNT) is not mounted"* ]]
+	[ -z "$(ls -A "$root/mnt/nas")" ]
+	mount -t tmpfs -o size=300M none "$root/mnt/nas" || skip "a tmpfs cannot be mounted here"
+	run -0 helper n1 backup
+	[ -e "$(ls "$root"/mnt/nas/etcd/*.db)" ]
+	umount "$root/mnt/nas"
+	run -3 helper n1 backup
 }
