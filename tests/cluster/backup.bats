@@ -151,6 +151,10 @@ backs_up() {
 	install -d -m 777 "$far/out"
 	echo "id -un >$far/out/who; cat >$far/out/\$1" >"$far/take"
 	chmod 644 "$far/take"
+	# As installed: the tools run as user etcd, who cannot enter BACKUP_DIR.
+	echo etcd:x:65533:65533::/:/bin/false >"$root/etc/passwd"
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR"
+	find "$root/etc/etcd/pki" -exec chmod a+rX {} +
 	for i in 1 2 3; do
 		ETCD_CLUSTER_NOW=$(($(date +%s) + i)) helper n1 backup >/dev/null
 	done
