@@ -6,7 +6,8 @@ DEB_COPY := build/deb/etcd-cluster
 .PHONY: deb
 deb: ## the Debian package (source and binary), in dist/
 	$(Q)rm -rf $(dir $(DEB_COPY)) && mkdir -p $(DEB_COPY) dist
-	$(Q)tar --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | tar -C $(DEB_COPY) -xf -
+	$(Q)tar --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist --mode=u+rwX,go+rX,go-w \
+		--mtime=@$$(dpkg-parsechangelog -S Timestamp) -cf - . | tar -C $(DEB_COPY) -xpf -
 	$(if $(DEB_VERSION),$(Q)sed -i '1s/(.*)/($(DEB_VERSION))/' $(DEB_COPY)/debian/changelog)
 	$(Q)cd $(DEB_COPY) && DEB_BUILD_OPTIONS='nocheck $(DEB_BUILD_OPTIONS)' DEB_BUILD_PROFILES=nocheck \
 		dpkg-buildpackage --no-sign --jobs=auto >../log 2>&1 || { tail -n 40 ../log; exit 1; }

@@ -23,13 +23,22 @@ setup_file() {
 	[ "$(grep -c '^#' "$overrides")" -ge "$(grep -c '^etcd-cluster:' "$overrides")" ]
 }
 
-@test "another path, umask, time zone and language: the same package, bit for bit" {
-	copy=$BATS_TEST_TMPDIR/elsewhere
-	mkdir "$copy"
+# teardown removes $elsewhere: a copy of the tree of another user, which that user can reach.
+teardown() {
+	rm -rf "${elsewhere-}"
+}
+
+@test "another path, user, umask, time zone and language: the same source and package, bit for bit" {
+	elsewhere=$(mktemp -d)
 	tar -C "$BATS_TEST_DIRNAME"/../.. --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist \
-		-cf - . | tar -C "$copy" -xf -
-	(umask 027 && TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s -C "$copy" deb)
-	cmp "$deb" "$copy"/dist/"${deb##*/}"
+		-cf - . | tar -C "$elsewhere" -xf -
+	as=()
+	[ "$(id -u)" != 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
+	[ "$(id -u)" != 0 ] || chown -R nobody "$elsewhere"
+	(umask 027 && cd "$elsewhere" && "${as[@]}" env HOME=/nonexistent TZ=Asia/Shanghai LC_ALL=C.UTF-8 make -s deb)
+	for file in "$deb" "$dsc" "${dsc%.dsc}".tar.*; do
+		cmp "$file" "$elsewhere/dist/${file##*/}"
+	done
 }
 
 @test "files belong to root, none is setuid or writable by others, none is below /lib, /run or /var" {
