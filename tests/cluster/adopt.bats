@@ -249,3 +249,31 @@ three() {
 	[[ "$output" == *"/etc/systemd/system/etcd.service:5: etcd $RELEASE_VERSION has no option --no-such-option"* ]]
 	[ ! -e "$(etc n1)/adopted" ]
 }
+
+@test "with two voters the outage must be accepted; a cluster of one is taken over as a whole" {
+	INITIAL=${initial%,n3=*}
+	for n in n1 n2; do
+		theirs $n
+		with_flags $n
+		run_theirs $n /etc/ssl/etcd
+	done
+	eventually their n1 endpoint health
+	eventually their n2 endpoint health
+	run -3 helper n1 adopt
+	[[ "$output" == *"etcd-cluster adopt --allow-outage"* ]]
+	[ ! -e "$(etc n1)/adopted" ]
+	run -3 helper n1 adopt --allow-outage
+	[[ "$output" == *"runs etcd on"* ]]
+	stop n2
+	stop n1
+	theirs n4
+	INITIAL=n4=https://$net.4:$peer_port
+	with_config n4
+	run_theirs n4 /etc/ssl/etcd
+	eventually their n4 endpoint health
+	their n4 put kept yes
+	taken_over n4
+	grep -qx ROLE=single "$(etc n4)/cluster.conf"
+	grep -q PEER_CERT_ALLOWED_CN "$(etc n4)/etcd.env"
+	[ "$(their n4 get kept --print-value-only)" = yes ]
+}
