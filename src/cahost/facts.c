@@ -114,10 +114,10 @@ static int learn(const struct machine *m, const struct enroll_list *l, const str
 		break;
 	}
 	if (has_other_name(l, all, r))
-		return enroll_record_drop(m, r->name, e) < 0 ? -1 : 1;
+		return enroll_record_drop(m, ENROLL_MACHINE, r->name, e) < 0 ? -1 : 1;
 	log_info("%s %s: its keys are refused from now on", r->name,
 		 r->member ? "was removed from the cluster" : "did not become a member within seven days");
-	return enroll_record_bury(m, r->name, e) < 0 ? -1 : 1;
+	return enroll_record_bury(m, ENROLL_MACHINE, r->name, e) < 0 ? -1 : 1;
 }
 
 int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e)
@@ -127,7 +127,7 @@ int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 
 	if (changed < 0 || !l->agreed)
 		return changed;
-	if (enroll_records_read(m, &all, e) < 0)
+	if (enroll_records_read(m, ENROLL_MACHINE, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
 		/* The CA host itself may be on the record of another one. */
@@ -143,7 +143,7 @@ int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 int enroll_learn_now(const struct machine *m, struct err *e)
 {
 	cleanup(enroll_list_free) struct enroll_list list = { 0 };
-	auto_strv char **names = enroll_record_names(m);
+	auto_strv char **names = enroll_record_names(m, ENROLL_MACHINE);
 	auto_close int lock = -1;
 
 	if ((!names && !active_is_noted(m)) || m->dry_run)
@@ -161,6 +161,8 @@ void enroll_known_free(struct enroll_known *k)
 {
 	enroll_records_free(&k->records);
 	enroll_tombstones_free(&k->tombstones);
+	enroll_records_free(&k->clients);
+	enroll_tombstones_free(&k->revoked);
 	enroll_lookups_free(&k->lookups);
 	enroll_list_free(&k->list);
 	active_free(&k->active);
@@ -168,17 +170,20 @@ void enroll_known_free(struct enroll_known *k)
 
 static void find_records(const struct enroll_question *q, const struct enroll_known *k, struct enroll_facts *f)
 {
+	const struct enroll_records *records = q->client ? &k->clients : &k->records;
+	const struct enroll_tombstones *tombstones = q->client ? &k->revoked : &k->tombstones;
 	const char *key = f->cert ? f->cert_key : f->key;
 
 	f->record = f->own = NULL;
 	f->tombstone = f->refused = NULL;
-	for (const struct enroll_record *r = k->records.list; r < k->records.list + k->records.n; r++) {
+	for (const struct enroll_record *r = records->list; r < records->list + records->n; r++) {
 		if (strcmp(r->name, q->name) == 0)
 			f->record = r;
-		if (strcmp(r->key, key) == 0 && (!f->own || strcmp(r->name, q->name) == 0))
+		if (strcmp(r->key, key) == 0 && (!q->client || r == f->record) &&
+		    (!f->own || strcmp(r->name, q->name) == 0))
 			f->own = r;
 	}
-	for (const struct enroll_tombstone *t = k->tombstones.list; t < k->tombstones.list + k->tombstones.n; t++) {
+	for (const struct enroll_tombstone *t = tombstones->list; t < tombstones->list + tombstones->n; t++) {
 		if (strcmp(t->name, q->name) == 0)
 			f->tombstone = t;
 		if (strv_has(t->keys, key) || strv_has(t->keys, f->key))
@@ -214,6 +219,17 @@ void enroll_facts_fill(const struct enroll_question *q, const struct enroll_know
 	f->standby = other ? &k->list.host : k->active.state == ENROLL_STANDBY ? &k->active.host : NULL;
 	enroll_owners_free(&f->owners);
 	find_records(q, k, f);
+	if (q->client) {
+		f->machines = &k->records;
+		f->removed = &k->tombstones;
+		f->view = k->list.agreed ? ENROLL_STRANGER : ENROLL_UNKNOWN;
+		if (f->asked)
+			enroll_owners_listed(&k->list.members, 0, &k->lookups, &f->owners);
+		return;
+	}
+	f->names_client = false;
+	for (size_t i = 0; i < k->clients.n; i++)
+		f->names_client = f->names_client || enroll_same(k->clients.list[i].name, q->name);
 	enroll_owners_here(f->conf, &k->records, &k->lookups, &f->owners);
 	if (!f->asked)
 		return;
@@ -232,9 +248,13 @@ int enroll_facts_load(const struct machine *m, const struct enroll_question *q, 
 
 	enroll_records_free(&k->records);
 	enroll_tombstones_free(&k->tombstones);
+	enroll_records_free(&k->clients);
+	enroll_tombstones_free(&k->revoked);
 	active_free(&k->active);
-	if (rc < 0 || active_read(m, &k->active, e) < 0 || enroll_records_read(m, &k->records, e) < 0 ||
-	    enroll_tombstones_read(m, &k->tombstones, e) < 0)
+	if (rc < 0 || active_read(m, &k->active, e) < 0 || enroll_records_read(m, ENROLL_MACHINE, &k->records, e) < 0 ||
+	    enroll_tombstones_read(m, ENROLL_MACHINE, &k->tombstones, e) < 0 ||
+	    enroll_records_read(m, ENROLL_CLIENT, &k->clients, e) < 0 ||
+	    enroll_tombstones_read(m, ENROLL_CLIENT, &k->revoked, e) < 0)
 		return -1;
 	f->formed = rc > 0;
 	enroll_facts_fill(q, k, f);
@@ -290,7 +310,7 @@ void enroll_facts_ask(const struct machine *m, const struct enroll_question *q, 
 	if (f->formed)
 		enroll_list_ask(m, &k->list);
 	f->asked = true;
-	if (q->list_only)
+	if (q->list_only || q->client)
 		return;
 	if (k->list.agreed)
 		one = asker(q, k, f);
@@ -321,9 +341,11 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 			struct enroll_record *r)
 {
 	const struct enroll_record *base = enroll_rules_base(f);
-	const bool confirmed = f->token || !f->formed || f->view == ENROLL_MEMBER || f->view == ENROLL_ALIVE;
+	const bool confirmed = f->token || !f->formed || f->view == ENROLL_MEMBER || f->view == ENROLL_ALIVE ||
+			       (q->client && f->view != ENROLL_UNKNOWN);
 
-	*r = (struct enroll_record){ .name = xstrdup(q->name),
+	*r = (struct enroll_record){ .kind = q->client ? ENROLL_CLIENT : ENROLL_MACHINE,
+				     .name = xstrdup(q->name),
 				     .address = xstrdup(q->address),
 				     .key = xstrdup(f->key),
 				     .token = xstrdup(f->token ? f->token->token.id
@@ -350,5 +372,6 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 		visits_copy(&base->visits, &r->visits);
 	}
 	visits_add(&r->visits, f->now, f->source);
-	note_member(q, &k->list, !base, r);
+	if (!q->client)
+		note_member(q, &k->list, !base, r);
 }

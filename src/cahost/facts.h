@@ -32,6 +32,8 @@ struct enroll_known {
 	struct enroll_active active;
 	struct enroll_records records;
 	struct enroll_tombstones tombstones;
+	struct enroll_records clients;
+	struct enroll_tombstones revoked;
 	struct enroll_lookups lookups;
 	struct enroll_list list;
 	uint64_t looked_at; /* the member that was asked whether it is there; 0: none */

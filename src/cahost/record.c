@@ -7,6 +7,68 @@
 #include "base/text.h"
 #include "cahost/token_store.h"
 #include "config/check.h"
+#include "pki/profile.h"
+
+/* --- The visits. */
+
+void visits_free(struct visits *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		free(v->list[i].source);
+	*v = (struct visits){ 0 };
+}
+
+void visits_add(struct visits *v, time_t time, const char *source)
+{
+	if (v->n == VISITS_MAX)
+		free(v->list[--v->n].source);
+	memmove(&v->list[1], &v->list[0], v->n * sizeof(v->list[0]));
+	v->list[0] = (struct visit){ time, xstrdup(source) };
+	v->n++;
+}
+
+void visits_copy(const struct visits *from, struct visits *to)
+{
+	visits_free(to);
+	for (size_t i = from->n; i > 0; i--)
+		visits_add(to, from->list[i - 1].time, from->list[i - 1].source);
+}
+
+bool visits_moved(const struct visits *v)
+{
+	return v->n > 1 && strcmp(v->list[0].source, v->list[1].source) != 0;
+}
+
+bool visits_get(const struct keyfile *k, struct visits *v)
+{
+	for (size_t i = VISITS_MAX; i > 0; i--) {
+		auto_free char *key = xasprintf("VISIT_%zu", i);
+		const char *value = keyfile_get(k, key);
+		auto_strv char **words = value ? text_split(value, BLANKS) : NULL;
+		uint64_t time;
+
+		if (!value)
+			continue;
+		if (strv_len(words) != 2 || !text_parse_u64(words[0], 0, INT64_MAX, &time))
+			return false;
+		visits_add(v, (time_t)time, words[1]);
+	}
+	return true;
+}
+
+int visits_put(const struct visits *v, struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		auto_free char *key = xasprintf("VISIT_%zu", i + 1);
+		auto_free char *value = xasprintf("%lld %s", (long long)v->list[i].time, v->list[i].source);
+
+		if (keyfile_put(out, key, value, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- What is freed. */
 
 void enroll_grants_free(struct enroll_grants *g)
 {
@@ -31,6 +93,15 @@ void enroll_grants_join(struct enroll_grants *g, const struct enroll_grants *mor
 {
 	for (size_t i = 0; i < more->n; i++)
 		enroll_grants_add(g, more->list[i].end, more->list[i].serials, now);
+}
+
+time_t enroll_record_end(const struct enroll_record *r)
+{
+	time_t end = 0;
+
+	for (size_t i = 0; i < r->grants.n; i++)
+		end = r->grants.list[i].end > end ? r->grants.list[i].end : end;
+	return end;
 }
 
 void enroll_record_free(struct enroll_record *r)
@@ -72,15 +143,24 @@ void enroll_tombstones_free(struct enroll_tombstones *t)
 	*t = (struct enroll_tombstones){ 0 };
 }
 
-/* The caller frees. */
-static char *record_path(const struct machine *m, const char *name)
+static const char *const dirs[][2] = {
+	[ENROLL_MACHINE] = { "members", "removed" }, [ENROLL_CLIENT] = { "clients", "revoked" }
+};
+
+const char *enroll_record_dir(enum enroll_kind kind, bool tombstones)
 {
-	return xasprintf("%s/members/%s", m->at.enroll, name);
+	return dirs[kind][tombstones];
 }
 
-static char *tombstone_path(const struct machine *m, const char *name)
+bool enroll_record_is_name(enum enroll_kind kind, const char *name)
 {
-	return xasprintf("%s/removed/%s", m->at.enroll, name);
+	return (kind == ENROLL_CLIENT ? pki_check_cn(name) : config_check_name(name)) == NULL;
+}
+
+/* The caller frees. */
+static char *path_of(const struct machine *m, enum enroll_kind kind, bool tombstone, const char *name)
+{
+	return xasprintf("%s/%s/%s", m->at.enroll, dirs[kind][tombstone], name);
 }
 
 /* --- Reading. Unknown keys are ignored, so that an older version reads what this one wrote. */
@@ -118,8 +198,9 @@ static bool parse_id(const struct keyfile *k, const char *key, uint64_t *id)
 	return !value || text_parse_id(value, id);
 }
 
-static bool parse_record(const struct keyfile *k, const char *name, struct enroll_record *r)
+bool enroll_record_parse(const struct keyfile *k, enum enroll_kind kind, const char *name, struct enroll_record *r)
 {
+	r->kind = kind;
 	r->name = keyfile_text(k, "NAME");
 	r->address = keyfile_text(k, "ADDRESS");
 	r->addresses = words_of(k, "ADDRESSES");
@@ -142,8 +223,10 @@ static bool parse_record(const struct keyfile *k, const char *name, struct enrol
 	return parse_grants(k, &r->grants) && visits_get(k, &r->visits);
 }
 
-static bool parse_tombstone(const struct keyfile *k, const char *name, struct enroll_tombstone *t)
+bool enroll_tombstone_parse(const struct keyfile *k, enum enroll_kind kind, const char *name,
+			    struct enroll_tombstone *t)
 {
+	t->kind = kind;
 	t->name = keyfile_text(k, "NAME");
 	for (size_t i = 0; i < k->n; i++)
 		if (text_starts(k->entries[i].key, "KEY_"))
@@ -151,29 +234,31 @@ static bool parse_tombstone(const struct keyfile *k, const char *name, struct en
 	return strcmp(t->name, name) == 0 && keyfile_time(k, "TIME", &t->time) && parse_grants(k, &t->grants);
 }
 
-int enroll_record_read(const struct machine *m, const char *name, struct enroll_record *r, struct err *e)
+int enroll_record_read(const struct machine *m, enum enroll_kind kind, const char *name, struct enroll_record *r,
+		       struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
-	auto_free char *path = record_path(m, name);
+	auto_free char *path = path_of(m, kind, false, name);
 
 	*r = (struct enroll_record){ 0 };
 	if (keyfile_read(path, &k, e) < 0)
 		return err_absent(e);
-	if (parse_record(&k, name, r))
+	if (enroll_record_parse(&k, kind, name, r))
 		return 1;
 	(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
 	return err_hint(e, "remove it; the machine then needs a new token to enrol again");
 }
 
-int enroll_tombstone_read(const struct machine *m, const char *name, struct enroll_tombstone *t, struct err *e)
+int enroll_tombstone_read(const struct machine *m, enum enroll_kind kind, const char *name, struct enroll_tombstone *t,
+			  struct err *e)
 {
 	auto_keyfile struct keyfile k = { 0 };
-	auto_free char *path = tombstone_path(m, name);
+	auto_free char *path = path_of(m, kind, true, name);
 
 	*t = (struct enroll_tombstone){ 0 };
 	if (keyfile_read(path, &k, e) < 0)
 		return err_absent(e);
-	if (parse_tombstone(&k, name, t))
+	if (enroll_tombstone_parse(&k, kind, name, t))
 		return 1;
 	(void)err_set(e, ERR_CONFIG, "%s is not as it was written", path);
 	return err_hint(e,
@@ -182,50 +267,55 @@ int enroll_tombstone_read(const struct machine *m, const char *name, struct enro
 			name);
 }
 
-static bool is_name(const char *name)
+static bool is_machine(const char *name)
 {
-	return config_check_name(name) == NULL;
+	return enroll_record_is_name(ENROLL_MACHINE, name);
 }
 
-static int names_in(const struct machine *m, const char *sub, char ***names, struct err *e)
+static bool is_client(const char *name)
 {
-	auto_free char *dir = xasprintf("%s/%s", m->at.enroll, sub);
-
-	return file_list(dir, is_name, names, e);
+	return enroll_record_is_name(ENROLL_CLIENT, name);
 }
 
-char **enroll_record_names(const struct machine *m)
+int enroll_record_list(const struct machine *m, enum enroll_kind kind, bool tombstones, char ***names, struct err *e)
+{
+	auto_free char *dir = xasprintf("%s/%s", m->at.enroll, dirs[kind][tombstones]);
+
+	return file_list(dir, kind == ENROLL_CLIENT ? is_client : is_machine, names, e);
+}
+
+char **enroll_record_names(const struct machine *m, enum enroll_kind kind)
 {
 	char **names = NULL;
 	struct err unread = { 0 };
 
-	return names_in(m, "members", &names, &unread) < 0 ? NULL : names;
+	return enroll_record_list(m, kind, false, &names, &unread) < 0 ? NULL : names;
 }
 
-int enroll_records_read(const struct machine *m, struct enroll_records *r, struct err *e)
+int enroll_records_read(const struct machine *m, enum enroll_kind kind, struct enroll_records *r, struct err *e)
 {
 	auto_strv char **names = NULL;
 
 	*r = (struct enroll_records){ 0 };
-	if (names_in(m, "members", &names, e) < 0)
+	if (enroll_record_list(m, kind, false, &names, e) < 0)
 		return -1;
 	r->list = xcalloc(strv_len(names), sizeof(*r->list));
 	for (char **name = names; name && *name; name++)
-		if (enroll_record_read(m, *name, &r->list[r->n++], e) < 0)
+		if (enroll_record_read(m, kind, *name, &r->list[r->n++], e) < 0)
 			return -1;
 	return 0;
 }
 
-int enroll_tombstones_read(const struct machine *m, struct enroll_tombstones *t, struct err *e)
+int enroll_tombstones_read(const struct machine *m, enum enroll_kind kind, struct enroll_tombstones *t, struct err *e)
 {
 	auto_strv char **names = NULL;
 
 	*t = (struct enroll_tombstones){ 0 };
-	if (names_in(m, "removed", &names, e) < 0)
+	if (enroll_record_list(m, kind, true, &names, e) < 0)
 		return -1;
 	t->list = xcalloc(strv_len(names), sizeof(*t->list));
 	for (char **name = names; name && *name; name++)
-		if (enroll_tombstone_read(m, *name, &t->list[t->n++], e) < 0)
+		if (enroll_tombstone_read(m, kind, *name, &t->list[t->n++], e) < 0)
 			return -1;
 	return 0;
 }
@@ -268,10 +358,11 @@ static int put_file(const struct machine *m, const char *sub, const char *path, 
 
 int enroll_record_write(const struct machine *m, const struct enroll_record *r, struct err *e)
 {
-	auto_free char *path = record_path(m, r->name);
+	auto_free char *path = path_of(m, r->kind, false, r->name);
 	auto_buf struct buf text = { 0 };
 
-	buf_puts(&text, "# A machine that got its certificates from this one.\n");
+	buf_printf(&text, "# A %s that got its certificates from this machine.\n",
+		   r->kind == ENROLL_CLIENT ? "client" : "machine");
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
 	    put_words(&text, "ADDRESSES", r->addresses, e) < 0 || put_words(&text, "SANS", r->sans, e) < 0 ||
 	    keyfile_put(&text, "FROM", r->from, e) < 0 || put_words(&text, "RESOLVED", r->resolved, e) < 0 ||
@@ -282,15 +373,16 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 	put_id(&text, "MEMBER", r->member);
 	put_id(&text, "NOT_MEMBER", r->not_member);
 	buf_printf(&text, "SINCE=%lld\nTIME=%lld\n", (long long)r->since, (long long)r->time);
-	return put_file(m, "members", path, &text, e);
+	return put_file(m, dirs[r->kind][false], path, &text, e);
 }
 
 int enroll_tombstone_write(const struct machine *m, const struct enroll_tombstone *t, struct err *e)
 {
-	auto_free char *path = tombstone_path(m, t->name);
+	auto_free char *path = path_of(m, t->kind, true, t->name);
 	auto_buf struct buf text = { 0 };
 
-	buf_puts(&text, "# A machine that was removed: its keys get nothing any more.\n");
+	buf_printf(&text, "# A %s: its keys get nothing any more.\n",
+		   t->kind == ENROLL_CLIENT ? "client that was revoked" : "machine that was removed");
 	if (keyfile_put(&text, "NAME", t->name, e) < 0)
 		return -1;
 	for (size_t i = 0; t->keys && t->keys[i]; i++) {
@@ -302,21 +394,22 @@ int enroll_tombstone_write(const struct machine *m, const struct enroll_tombston
 	if (put_grants(&text, &t->grants, e) < 0)
 		return -1;
 	buf_printf(&text, "TIME=%lld\n", (long long)t->time);
-	return put_file(m, "removed", path, &text, e);
+	return put_file(m, dirs[t->kind][true], path, &text, e);
 }
 
-int enroll_record_bury(const struct machine *m, const char *name, struct err *e)
+int enroll_record_bury(const struct machine *m, enum enroll_kind kind, const char *name, struct err *e)
 {
 	cleanup(enroll_tombstone_free) struct enroll_tombstone t = { .name = NULL };
 	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
 	int found, before;
 
-	if (config_check_name(name))
+	if (!enroll_record_is_name(kind, name))
 		return 0;
-	found = enroll_record_read(m, name, &r, e);
-	before = found < 0 ? -1 : enroll_tombstone_read(m, name, &t, e);
+	found = enroll_record_read(m, kind, name, &r, e);
+	before = found < 0 ? -1 : enroll_tombstone_read(m, kind, name, &t, e);
 	if (before < 0)
 		return -1;
+	t.kind = kind;
 	if (before == 0)
 		t.name = xstrdup(name);
 	t.time = m->now > t.time ? m->now : t.time;
@@ -324,145 +417,14 @@ int enroll_record_bury(const struct machine *m, const char *name, struct err *e)
 		strv_add_once(&t.keys, r.key);
 		enroll_grants_join(&t.grants, &r.grants, m->now);
 	}
-	if (enroll_tombstone_write(m, &t, e) < 0 || enroll_record_drop(m, name, e) < 0)
+	if (enroll_tombstone_write(m, &t, e) < 0 || enroll_record_drop(m, kind, name, e) < 0)
 		return -1;
 	return found;
 }
 
-int enroll_record_drop(const struct machine *m, const char *name, struct err *e)
+int enroll_record_drop(const struct machine *m, enum enroll_kind kind, const char *name, struct err *e)
 {
-	auto_free char *path = record_path(m, name);
+	auto_free char *path = path_of(m, kind, false, name);
 
-	return config_check_name(name) ? 0 : file_wipe(path, e);
-}
-
-/* --- For a copy of the CA: each file behind a line "[members/n2]" or "[removed/n3]". */
-
-static int export_dir(const struct machine *m, const char *sub, struct buf *out, struct err *e)
-{
-	auto_strv char **names = NULL;
-
-	if (names_in(m, sub, &names, e) < 0)
-		return -1;
-	for (char **name = names; name && *name; name++) {
-		auto_free char *path = xasprintf("%s/%s/%s", m->at.enroll, sub, *name);
-
-		/* Each file has the time, as a key that earlier versions ignore. */
-		buf_printf(out, "[%s/%s]\nEXPORTED=%lld\n", sub, *name, (long long)m->now);
-		if (file_read(path, KEYFILE_MAX_BYTES, out, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int enroll_records_export(const struct machine *m, struct buf *out, struct err *e)
-{
-	auto_close int lock = -1;
-
-	if (!file_exists(m->at.enroll) || m->dry_run)
-		return 0;
-	lock = token_store_lock(m, e);
-	return lock < 0 || export_dir(m, "removed", out, e) < 0 || export_dir(m, "members", out, e) < 0 ? -1 : 0;
-}
-
-static int import_tombstone(const struct machine *m, const struct enroll_tombstone *t, struct err *e)
-{
-	cleanup(enroll_tombstone_free) struct enroll_tombstone here = { .name = NULL };
-	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
-	int found = enroll_tombstone_read(m, t->name, &here, e);
-	size_t before = strv_len(here.keys);
-
-	if (found < 0)
-		return -1;
-	if (found == 0)
-		here.name = xstrdup(t->name);
-	for (char **key = t->keys; key && *key; key++)
-		strv_add_once(&here.keys, *key);
-	if (found > 0 && strv_len(here.keys) == before && here.time >= t->time)
-		return 0;
-	here.time = t->time > here.time ? t->time : here.time;
-	enroll_grants_join(&here.grants, &t->grants, m->now);
-	if (enroll_tombstone_write(m, &here, e) < 0 || enroll_record_read(m, t->name, &r, e) < 0)
-		return -1;
-	if (r.key && strv_has(here.keys, r.key) && enroll_record_bury(m, r.name, e) < 0)
-		return -1;
-	return 1;
-}
-
-/* The same key on both sides: what each of them gave it counts. */
-static int import_grants(const struct machine *m, const struct enroll_record *r, struct enroll_record *here,
-			 struct err *e)
-{
-	const size_t before = here->grants.n;
-
-	enroll_grants_join(&here->grants, &r->grants, m->now);
-	if (here->grants.n == before)
-		return 0;
-	if (r->visits.n > 0 && (here->visits.n == 0 || r->visits.list[0].time > here->visits.list[0].time))
-		visits_copy(&r->visits, &here->visits);
-	return enroll_record_write(m, here, e) < 0 ? -1 : 1;
-}
-
-static int import_record(const struct machine *m, const struct enroll_record *r, struct err *e)
-{
-	cleanup(enroll_record_free) struct enroll_record here = { .name = NULL };
-	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
-	int found = enroll_record_read(m, r->name, &here, e);
-
-	if (found < 0 || enroll_tombstone_read(m, r->name, &gone, e) < 0)
-		return -1;
-	if (!strv_has(gone.keys, r->key) && here.key && strcmp(here.key, r->key) == 0 && here.since == r->since)
-		return import_grants(m, r, &here, e);
-	if (strv_has(gone.keys, r->key) || (found > 0 && here.since >= r->since))
-		return 0;
-	if (here.key && strcmp(here.key, r->key) != 0 && enroll_record_bury(m, here.name, e) < 0)
-		return -1;
-	return enroll_record_write(m, r, e) < 0 ? -1 : 1;
-}
-
-/* One file: its title "members/n2", and its text. */
-static int import_file(const struct machine *m, const char *title, const char *text, size_t len, time_t *exported,
-		       struct err *e)
-{
-	cleanup(enroll_tombstone_free) struct enroll_tombstone t = { .name = NULL };
-	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
-	auto_keyfile struct keyfile k = { 0 };
-	const char *name = strchr(title, '/');
-
-	if (keyfile_parse(title, text, len, &k, e) < 0)
-		return -1;
-	if (!keyfile_time(&k, "EXPORTED", exported))
-		*exported = 0;
-	if (name && is_name(name + 1) && text_starts(title, "members/") && parse_record(&k, name + 1, &r))
-		return import_record(m, &r, e);
-	if (name && is_name(name + 1) && text_starts(title, "removed/") && parse_tombstone(&k, name + 1, &t))
-		return import_tombstone(m, &t, e);
-	return err_set(e, ERR_VERIFY, "%s in the export is not a record", title);
-}
-
-int enroll_records_import(const struct machine *m, const struct buf *text, time_t *exported, struct err *e)
-{
-	const char *at = buf_str(text);
-	auto_close int lock = text->len > 0 ? token_store_lock(m, e) : -1;
-	int changed = 0;
-
-	*exported = 0;
-	if (text->len > 0 && lock < 0)
-		return -1;
-	while (*at) {
-		const char *body = strchr(at, '\n'), *next;
-		auto_free char *title = body && *at == '[' ? xstrndup(at + 1, (size_t)(body - at - 1)) : NULL;
-		int rc;
-
-		if (!title || !text_ends(title, "]"))
-			return err_set(e, ERR_VERIFY, "the records in the export are not as they were written");
-		title[strlen(title) - 1] = '\0';
-		next = strstr(body, "\n[");
-		rc = import_file(m, title, body + 1, next ? (size_t)(next - body) : strlen(body + 1), exported, e);
-		if (rc < 0)
-			return -1;
-		changed |= rc;
-		at = next ? next + 1 : "";
-	}
-	return changed;
+	return enroll_record_is_name(kind, name) ? file_wipe(path, e) : 0;
 }

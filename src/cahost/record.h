@@ -1,12 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * On a CA host: /etc/etcd/enroll/members/NAME, what a machine got and for which key; and its tombstone,
- * /etc/etcd/enroll/removed/NAME, which refuses the keys of a removed machine for ever.
+ * /etc/etcd/enroll/removed/NAME, which refuses the keys of a removed machine for ever. Likewise clients/CN and
+ * revoked/CN, for the certificates of clients that came with a token.
  */
 #pragma once
 
-#include "cahost/visits.h"
+#include "adapter/keyfile.h"
 #include "config/machine.h"
+
+/* The last times that it got certificates, and from where: a thief with its key and its address gets them, too. */
+#define VISITS_MAX 5
+
+struct visit {
+	time_t time;
+	char *source; /* IP literal that it connected from */
+};
+
+struct visits {
+	struct visit list[VISITS_MAX]; /* the last one first */
+	size_t n;
+};
+
+void visits_free(struct visits *v);
+
+/* Puts one before the others; the oldest one goes. */
+void visits_add(struct visits *v, time_t time, const char *source);
+
+/* Makes *to, which is freed, a copy. */
+void visits_copy(const struct visits *from, struct visits *to);
+
+/* The last one came from elsewhere than the one before. */
+bool visits_moved(const struct visits *v);
+
+/* Lines VISIT_1="<time> 10.0.0.2" of a record. False when there is one that is not such a line. The caller frees. */
+bool visits_get(const struct keyfile *k, struct visits *v);
+int visits_put(const struct visits *v, struct buf *out, struct err *e) MUST_CHECK;
 
 /* Certificates that were made together. */
 struct enroll_grant {
@@ -28,7 +57,10 @@ void enroll_grants_free(struct enroll_grants *g);
 void enroll_grants_add(struct enroll_grants *g, time_t end, const char *serials, time_t now);
 void enroll_grants_join(struct enroll_grants *g, const struct enroll_grants *more, time_t now);
 
+enum enroll_kind { ENROLL_MACHINE, ENROLL_CLIENT };
+
 struct enroll_record {
+	enum enroll_kind kind; /* of a client: name is the CN, key that of its certificate; it has no address and ID */
 	char *name, *address;
 	char **addresses;	  /* strv of IP literals: its further ones, that a token gave it; NULL: none */
 	char **sans;		  /* strv: further names that a token gave it; NULL: none */
@@ -45,6 +77,7 @@ struct enroll_record {
 };
 
 struct enroll_tombstone {
+	enum enroll_kind kind;
 	char *name;
 	char **keys; /* strv; refused for ever */
 	time_t time; /* of the last removal: an older token does not reopen the name */
@@ -67,16 +100,19 @@ void enroll_records_free(struct enroll_records *r);
 void enroll_tombstones_free(struct enroll_tombstones *t);
 
 /*
- * 1 read, 0 nobody of that name is on record, -1. name must be a valid one (config_check_name). A record of a version
- * that kept less counts as one of its NAME and ADDRESS. The caller frees *r in any case.
+ * 1 read, 0 nobody of that name is on record, -1. name must be a valid one (enroll_record_is_name). A record of a
+ * version that kept less counts as one of its NAME and ADDRESS. The caller frees *r in any case.
  */
-int enroll_record_read(const struct machine *m, const char *name, struct enroll_record *r, struct err *e) MUST_CHECK;
-int enroll_tombstone_read(const struct machine *m, const char *name, struct enroll_tombstone *t,
+int enroll_record_read(const struct machine *m, enum enroll_kind kind, const char *name, struct enroll_record *r,
+		       struct err *e) MUST_CHECK;
+int enroll_tombstone_read(const struct machine *m, enum enroll_kind kind, const char *name, struct enroll_tombstone *t,
 			  struct err *e) MUST_CHECK;
 
-/* All of them, by name. One that cannot be read is -1: it must not count as absent. The caller frees in any case. */
-int enroll_records_read(const struct machine *m, struct enroll_records *r, struct err *e) MUST_CHECK;
-int enroll_tombstones_read(const struct machine *m, struct enroll_tombstones *t, struct err *e) MUST_CHECK;
+/* All of a kind, by name. One that cannot be read is -1: it must not count as absent. The caller frees in any case. */
+int enroll_records_read(const struct machine *m, enum enroll_kind kind, struct enroll_records *r,
+			struct err *e) MUST_CHECK;
+int enroll_tombstones_read(const struct machine *m, enum enroll_kind kind, struct enroll_tombstones *t,
+			   struct err *e) MUST_CHECK;
 
 /* Puts it in place of the one before; NULL counts as "". Needs token_store_lock. */
 int enroll_record_write(const struct machine *m, const struct enroll_record *r, struct err *e) MUST_CHECK;
@@ -86,19 +122,23 @@ int enroll_tombstone_write(const struct machine *m, const struct enroll_tombston
  * Moves the record of this name into its tombstone. The tombstone is there first: a kill leaves both, which refuses,
  * too. 1 done, 0 there was no record and the tombstone has a new time, -1. Needs token_store_lock.
  */
-int enroll_record_bury(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
+int enroll_record_bury(const struct machine *m, enum enroll_kind kind, const char *name, struct err *e) MUST_CHECK;
+
+/* The end of the last certificate; 0: none is valid. */
+time_t enroll_record_end(const struct enroll_record *r);
 
 /* Forgets a record whose machine has another name now. 1 done, 0 there was none, -1. */
-int enroll_record_drop(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
-
-/*
- * All files as text, for a copy of the CA. And takes such a text in: refused keys are added to those that are refused
- * here, and a record that is not here, or came later than the one here, is put here unless its key is refused. 1
- * changed, 0, -1 (ERR_VERIFY: it is not such a text). *exported: when the text was made; 0: it does not say. Export
- * takes the lock if there is something to read.
- */
-int enroll_records_export(const struct machine *m, struct buf *out, struct err *e) MUST_CHECK;
-int enroll_records_import(const struct machine *m, const struct buf *text, time_t *exported, struct err *e) MUST_CHECK;
+int enroll_record_drop(const struct machine *m, enum enroll_kind kind, const char *name, struct err *e) MUST_CHECK;
 
 /* The names on record as a strv in byte order, or NULL for none. The caller frees. */
-char **enroll_record_names(const struct machine *m);
+char **enroll_record_names(const struct machine *m, enum enroll_kind kind);
+
+/* For copy.c: the directories below /etc/etcd/enroll; whether a name can be in them; and what is in a file. */
+const char *enroll_record_dir(enum enroll_kind kind, bool tombstones);
+bool enroll_record_is_name(enum enroll_kind kind, const char *name);
+int enroll_record_list(const struct machine *m, enum enroll_kind kind, bool tombstones, char ***names,
+		       struct err *e) MUST_CHECK;
+/* False: it is not as it was written. The caller frees in any case. */
+bool enroll_record_parse(const struct keyfile *k, enum enroll_kind kind, const char *name, struct enroll_record *r);
+bool enroll_tombstone_parse(const struct keyfile *k, enum enroll_kind kind, const char *name,
+			    struct enroll_tombstone *t);

@@ -28,9 +28,21 @@ static void add_serials(const struct enroll_grant *g, char ***serials)
 	}
 }
 
-int enroll_list_update(const struct machine *m, struct err *e)
+static int add_kind(const struct machine *m, enum enroll_kind kind, char ***serials, struct err *e)
 {
 	cleanup(enroll_tombstones_free) struct enroll_tombstones gone = { 0 };
+
+	if (enroll_tombstones_read(m, kind, &gone, e) < 0)
+		return -1;
+	for (const struct enroll_tombstone *t = gone.list; t < gone.list + gone.n; t++)
+		for (size_t i = 0; i < t->grants.n; i++)
+			if (t->grants.list[i].end >= m->now)
+				add_serials(&t->grants.list[i], serials);
+	return 0;
+}
+
+int enroll_list_update(const struct machine *m, struct err *e)
+{
 	auto_active struct enroll_active who = { 0 };
 	auto_free char *path = list_path(m);
 	auto_strv char **serials = NULL;
@@ -39,12 +51,9 @@ int enroll_list_update(const struct machine *m, struct err *e)
 		return -1;
 	if (who.state == ENROLL_STANDBY) /* only one makes lists: two would have the same numbers */
 		return 0;
-	if (enroll_tombstones_read(m, &gone, e) < 0)
-		return -1;
-	for (const struct enroll_tombstone *t = gone.list; t < gone.list + gone.n; t++)
-		for (size_t i = 0; i < t->grants.n; i++)
-			if (t->grants.list[i].end >= m->now)
-				add_serials(&t->grants.list[i], &serials);
+	for (enum enroll_kind kind = ENROLL_MACHINE; kind <= ENROLL_CLIENT; kind++)
+		if (add_kind(m, kind, &serials, e) < 0)
+			return -1;
 	return serials ? pki_crl_write(m, path, serials, e) : 0;
 }
 

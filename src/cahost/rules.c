@@ -10,9 +10,6 @@
 #include "member/forming.h"
 #include "pki/profile.h"
 
-/* How long what a quorum or a token confirmed counts while no quorum can be asked. */
-#define TRUST_SECONDS (7L * DAY)
-
 static const struct config_member *member_called(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_members; i++)
@@ -23,8 +20,10 @@ static const struct config_member *member_called(const struct config *c, const c
 
 /* --- What is asked makes sense at all. */
 
-static int check_name(const struct enroll_question *q, struct err *e)
+static int check_name(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
+	if (f->names_client && !f->record)
+		return err_set(e, ERR_VERIFY, "a client with a certificate of this CA is called %s", q->name);
 	/* Every certificate is for localhost; and the peer port takes whoever is called PKI_PEER_CN. */
 	if (strcmp(q->name, "localhost") != 0 && strcmp(q->name, PKI_PEER_CN) != 0)
 		return 0;
@@ -226,6 +225,8 @@ static int check_token(const struct enroll_question *q, const struct enroll_fact
 {
 	const struct token_entry *t = f->token;
 
+	if (t->client)
+		return err_set(e, ERR_VERIFY, "this token is for a client called %s, not for a machine", t->name);
 	if (f->gathers && !f->admitted && member_called(f->conf, q->name)) {
 		(void)err_set(e, ERR_PENDING,
 			      "the cluster is being formed, and its record does not name the disk of %s", q->name);
@@ -331,7 +332,7 @@ static int check_alive(const struct enroll_question *q, const struct enroll_fact
 	 */
 	if (!r && !f->tombstone && member_called(f->conf, q->name))
 		return 0;
-	return same_key && r->time + TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
+	return same_key && r->time + ENROLL_TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
 }
 
 /* --- With a certificate. */
@@ -396,9 +397,11 @@ static int check_cert_address(const struct enroll_question *q, const struct enro
 	return need_token(q, e);
 }
 
-/* Whether the key of the certificate counts for anything. */
+/* Whether the key of the certificate counts for anything. Only members have PKI_PEER_CN (pki/profile.h). */
 static int judge_key(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
+	if (f->cert && strcmp(f->cert->cn, PKI_PEER_CN) != 0)
+		return err_set(e, ERR_VERIFY, "the certificate of %s is not one of a member", f->cert->cn);
 	if (f->refused || (!f->own && f->record))
 		return refuse_key(q, f, e);
 	return f->own || !f->tombstone
@@ -439,7 +442,7 @@ static int check_member(const struct enroll_question *q, const struct enroll_fac
 	if (!f->formed || f->view == ENROLL_MEMBER || f->view == ENROLL_ALIVE)
 		return 0;
 	if (f->view == ENROLL_UNKNOWN)
-		return f->own && f->own->time + TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
+		return f->own && f->own->time + ENROLL_TRUST_SECONDS > f->now ? 0 : no_quorum(q, e);
 	if (!f->own || f->own->member != 0)
 		(void)err_set(e, ERR_VERIFY, "%s is not a member of the cluster any more", q->name);
 	else
@@ -452,7 +455,7 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 {
 	int rc;
 
-	if (check_name(q, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
+	if (check_name(q, f, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
 	    check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
 		return -1;
 	if (f->token && f->refused)

@@ -9,11 +9,15 @@
 #pragma once
 
 #include "adapter/x509.h"
+#include "base/clock.h"
 #include "cahost/owner.h"
 #include "cahost/record.h"
 #include "cahost/token_store.h"
 #include "enroll/ca_host.h"
 #include "enroll/message.h"
+
+/* How long what a quorum or a token confirmed counts while no quorum can be asked. */
+#define ENROLL_TRUST_SECONDS (7L * DAY)
 
 /* What a quorum says about the machine: by the member ID on record, else by its name. */
 enum enroll_view {
@@ -27,21 +31,23 @@ enum enroll_view {
 struct enroll_facts {
 	const struct config *conf;
 	time_t now;
-	const struct ca_host *standby;	 /* this machine signs for nobody: this one does; NULL: it may sign */
-	bool gathers;			 /* the cluster is being formed (forming_gathers) */
-	bool admitted;			 /* and its record names the disk that this name reported from this source */
-	bool formed;			 /* this host has an identity: the cluster has been healthy before */
-	char *key;			 /* of the machine's peer key, which it proved to have */
-	const struct token_entry *token; /* it showed that it has this token */
-	const struct x509_info
-		*cert;	    /* it showed that it has the key of this certificate of our CA, whose CN is PKI_PEER_CN */
-	char *cert_key;	    /* of that certificate */
-	const char *source; /* address that it connected from, as text */
-	const struct enroll_record *record;	  /* of that name, or NULL */
-	const struct enroll_record *own;	  /* of the key that it proved or showed, or NULL */
+	const struct ca_host *standby;	    /* this machine signs for nobody: this one does; NULL: it may sign */
+	bool gathers;			    /* the cluster is being formed (forming_gathers) */
+	bool admitted;			    /* and its record names the disk that this name reported from this source */
+	bool formed;			    /* this host has an identity: the cluster has been healthy before */
+	char *key;			    /* of the machine's peer key, which it proved to have */
+	const struct token_entry *token;    /* it showed that it has this token */
+	const struct x509_info *cert;	    /* it showed that it has the key of this certificate of our CA */
+	char *cert_key;			    /* of that certificate */
+	const char *source;		    /* address that it connected from, as text */
+	const struct enroll_record *record; /* of that name, or NULL */
+	const struct enroll_record *own;    /* of the key that it proved or showed, or NULL */
 	const struct enroll_tombstone *tombstone; /* of that name, or NULL */
 	const struct enroll_tombstone *refused;	  /* that has the key that it proved or showed, or NULL */
-	struct enroll_owners owners;		  /* of all names and addresses; of ENROLL_LIST only when asked */
+	const struct enroll_records *machines;	 /* of a question for a client, whose record and so on the others are */
+	const struct enroll_tombstones *removed; /* likewise */
+	bool names_client;			 /* a client on record has the name of this machine */
+	struct enroll_owners owners;		 /* of all names and addresses; of ENROLL_LIST only when asked */
 
 	/* What others have to be asked for. */
 	bool asked;

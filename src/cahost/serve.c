@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cahost/ask.h"
+#include "cahost/client_rules.h"
 #include "cahost/revoke.h"
 #include "cahost/rules_names.h"
 #include "enroll/gather.h"
@@ -114,15 +115,36 @@ static int prove_token(struct client *c, const struct parser_message *d, struct 
 	return 0;
 }
 
-/* No other profile carries that name (pki/profile.h), and only members get this one. */
+/* Whether a client with a record, or one that was revoked and is to hear it, has this certificate. */
+static int is_client(const struct client *c, struct err *e)
+{
+	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	const char *cn = c->cert.cn;
+
+	if (!enroll_record_is_name(ENROLL_CLIENT, cn))
+		return 0;
+	if (enroll_record_read(c->m, ENROLL_CLIENT, cn, &r, e) < 0 ||
+	    enroll_tombstone_read(c->m, ENROLL_CLIENT, cn, &gone, e) < 0)
+		return -1;
+	return (r.key && strcmp(r.key, c->facts.cert_key) == 0) || strv_has(gone.keys, c->facts.cert_key);
+}
+
+/* No other profile carries the name of peers (pki/profile.h), and only members get it. */
 static int check_cert(struct client *c, struct err *e)
 {
+	int rc;
+
 	x509_describe(c->peer, &c->cert);
 	c->facts.cert = &c->cert;
 	c->facts.cert_key = x509_spki_fingerprint(c->peer);
 	if (strcmp(c->cert.cn, PKI_PEER_CN) == 0)
 		return 0;
-	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member", c->cert.cn);
+	rc = is_client(c, e);
+	if (rc != 0)
+		return rc > 0 ? 0 : -1;
+	return err_set(e, ERR_VERIFY, "its certificate (CN=%s) is not one of a member, or of a client on record",
+		       c->cert.cn);
 }
 
 static int prove_cert(struct client *c, const struct parser_message *d, struct err *e)
@@ -176,13 +198,14 @@ static int read_question(struct client *c, struct err *e)
 	return 0;
 }
 
-/* Which key it is known by: that of the peer certificate, asked for now or shown. */
+/* Which key it is known by: that of the certificate of a peer, or of a client, asked for now or shown. */
 static int identify(struct client *c, struct err *e)
 {
+	x509_key *key = c->keys[c->q.client ? PKI_ETCDCTL : PKI_PEER];
 	struct enroll_facts *f = &c->facts;
 
-	if (c->keys[PKI_PEER])
-		f->key = x509_key_fingerprint(c->keys[PKI_PEER]);
+	if (key)
+		f->key = x509_key_fingerprint(key);
 	if (!f->cert)
 		return f->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
 	if (!f->key)
@@ -199,13 +222,13 @@ static int judge(struct client *c, struct err *e)
 	if (enroll_facts_load(c->m, &c->q, &c->known, &c->facts, e) < 0)
 		return -1;
 	c->facts.token = c->facts.cert ? NULL : &c->token;
-	return enroll_rules(&c->q, &c->facts, e);
+	return (c->q.client ? client_rules : enroll_rules)(&c->q, &c->facts, e);
 }
 
 static int gather_facts(struct client *c, struct err *e)
 {
 	c->facts.gathers = forming_gathers(c->m);
-	c->facts.admitted = c->facts.gathers && gather_admits(c->m, c->q.name, c->facts.source);
+	c->facts.admitted = c->facts.gathers && !c->q.client && gather_admits(c->m, c->q.name, c->facts.source);
 	if (judge(c, e) < 0)
 		return -1;
 	enroll_ask(c->m, &c->q, &c->known, &c->facts, &c->token.token);
@@ -215,21 +238,24 @@ static int gather_facts(struct client *c, struct err *e)
 static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
-		const struct pki_profile *p = pki_profile(i);
+		struct pki_profile p = *pki_profile(i);
 		cleanup(x509_info_free) struct x509_info info = { 0 };
 		auto_cert x509_cert *cert = NULL;
-		auto_want struct pki_want want = pki_want(c->q.name, c->q.address, c->q.addresses, c->q.sans, p);
+
+		if (c->q.client)
+			p.cn = c->q.name;
+		auto_want struct pki_want want = pki_want(c->q.name, c->q.address, c->q.addresses, c->q.sans, &p);
 
 		if (!c->keys[i])
 			continue;
 		if (pki_sign_leaf(c->m, &c->ca, &want, c->keys[i], &r->made.cert[i], e) < 0)
 			return -1;
-		cert = x509_cert_parse(&r->made.cert[i], p->name, e);
+		cert = x509_cert_parse(&r->made.cert[i], p.name, e);
 		if (!cert)
 			return -1;
 		x509_describe(cert, &info);
 		c->end = info.not_after > c->end ? info.not_after : c->end;
-		buf_printf(&c->serials, "%s%s:%s", c->serials.len > 0 ? " " : "", p->verb, info.serial);
+		buf_printf(&c->serials, "%s%s:%s", c->serials.len > 0 ? " " : "", p.verb, info.serial);
 	}
 	buf_add(&r->made.ca_pem, c->ca.pem.data, c->ca.pem.len);
 	return 0;
@@ -243,11 +269,13 @@ static int write_record(struct client *c, struct err *e)
 
 	enroll_next_record(&c->q, &c->known, &c->facts, &next);
 	enroll_grants_add(&next.grants, c->end, buf_str(&c->serials), c->m->now);
-	if (old && strcmp(old->key, next.key) != 0 && enroll_record_bury(c->m, old->name, e) < 0)
+	if (old && strcmp(old->key, next.key) != 0 && enroll_record_bury(c->m, old->kind, old->name, e) < 0)
 		return -1;
 	if (enroll_record_write(c->m, &next, e) < 0)
 		return -1;
-	return base && strcmp(base->name, next.name) != 0 && enroll_record_drop(c->m, base->name, e) < 0 ? -1 : 0;
+	return base && strcmp(base->name, next.name) != 0 && enroll_record_drop(c->m, base->kind, base->name, e) < 0
+		       ? -1
+		       : 0;
 }
 
 static int check_many(const struct client *c, struct err *e)
@@ -380,6 +408,9 @@ static int serve_report(struct client *c, struct err *e)
 	auto_report struct report r = { 0 };
 	auto_buf struct buf body = { 0 };
 
+	/* Whether a cluster forms, and with which disks, is not for clients to say. */
+	if (c->token.client || (c->peer && strcmp(c->cert.cn, PKI_PEER_CN) != 0))
+		return err_set(e, ERR_VERIFY, "only a machine can report, not a client");
 	if (report_get(&c->request, &r, e) < 0 || gather_answer(c->m, &r, c->facts.source, &body, e) < 0)
 		return -1;
 	return answer(c, &body, e);
@@ -394,9 +425,10 @@ static int serve_request(struct client *c, struct err *e)
 	    grant(c, &r, e) < 0)
 		return -1;
 	if (!c->q.list_only)
-		log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name, c->q.address,
-			 c->facts.source, c->facts.cert ? "a certificate" : "the token ",
-			 c->facts.cert ? "" : c->token.token.id, c->serials.data);
+		log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name,
+			 c->q.client ? "a client" : c->q.address, c->facts.source,
+			 c->facts.cert ? "a certificate" : "the token ", c->facts.cert ? "" : c->token.token.id,
+			 c->serials.data);
 	return enroll_reply_put(&r, &body, e) < 0 ? -1 : answer(c, &body, e);
 }
 

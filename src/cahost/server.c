@@ -184,10 +184,30 @@ static void serve(const struct server *s, int fd, const char *source)
 	_exit(0);
 }
 
-/* An ADDRESS that is a name is not among them: nothing here waits for DNS. */
+/* An ADDRESS that is a name is not among them: nothing here waits for DNS. A client has where it was last. */
+static void add_on_file(struct server *s, const struct machine *m, enum enroll_kind kind)
+{
+	auto_strv char **names = enroll_record_names(m, kind);
+
+	for (char **name = names; name && *name; name++) {
+		cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+		struct sockaddr_storage at;
+		struct err unread = { 0 };
+		const char *address;
+
+		if (enroll_record_read(m, kind, *name, &r, &unread) <= 0)
+			continue;
+		address = kind == ENROLL_CLIENT && r.visits.n > 0 ? r.visits.list[0].source : r.address;
+		if (dial_literal(address, 0, &at) > 0) {
+			auto_free char *source = enroll_source(&at);
+
+			strv_add(&s->on_file, source);
+		}
+	}
+}
+
 static void load_on_file(struct server *s)
 {
-	auto_strv char **names = NULL;
 	struct machine m = { 0 };
 	struct stat now;
 
@@ -199,19 +219,8 @@ static void load_on_file(struct server *s)
 		s->members = xasprintf("%s/members", m.at.enroll);
 	if (stat(s->members, &now) == 0)
 		s->on_file_of = now.st_mtim;
-	names = enroll_record_names(&m);
-	for (char **name = names; name && *name; name++) {
-		struct enroll_record r = { 0 };
-		struct sockaddr_storage at;
-		struct err unread = { 0 };
-
-		if (enroll_record_read(&m, *name, &r, &unread) > 0 && dial_literal(r.address, 0, &at) > 0) {
-			auto_free char *address = enroll_source(&at);
-
-			strv_add(&s->on_file, address);
-		}
-		enroll_record_free(&r);
-	}
+	add_on_file(s, &m, ENROLL_MACHINE);
+	add_on_file(s, &m, ENROLL_CLIENT);
 	machine_free(&m);
 }
 
@@ -327,13 +336,14 @@ int enroll_listen(const struct machine_options *o, int fd, unsigned int idle_sec
 /* Whether anybody may come to this CA host. */
 static int expected(const struct machine *m, struct err *e)
 {
-	auto_strv char **enrolled = enroll_record_names(m);
+	auto_strv char **enrolled = enroll_record_names(m, ENROLL_MACHINE),
+		       **clients = enroll_record_names(m, ENROLL_CLIENT);
 	auto_token_list struct token_list tokens = { 0 };
 
 	/* A second CA host may have served nobody yet. */
 	if (m->conf.role == ROLE_JOIN || (m->conf.role == ROLE_CLUSTER && m->conf.n_members > 1))
 		return 1;
-	return token_store_list(m, &tokens, e) < 0 ? -1 : enrolled || tokens.n > 0;
+	return token_store_list(m, &tokens, e) < 0 ? -1 : enrolled || clients || tokens.n > 0;
 }
 
 static int sweep(const struct machine *m, struct err *e)

@@ -63,9 +63,8 @@ static char *path_of(const struct machine *m, const char *id)
 
 int token_store_lock(const struct machine *m, struct err *e)
 {
+	static const char *const beside[] = { "members", "removed", "clients", "revoked" }; /* record.h */
 	auto_free char *lock = xasprintf("%s/lock", m->at.enroll);
-	auto_free char *records = xasprintf("%s/members", m->at.enroll),
-		       *removed = xasprintf("%s/removed", m->at.enroll);
 	auto_free char *dir = tokens_dir(m);
 	int fd;
 
@@ -74,9 +73,12 @@ int token_store_lock(const struct machine *m, struct err *e)
 	fd = file_lock(lock, LOCK_SECONDS, e);
 	if (fd >= 0) {
 		file_sweep(m->at.enroll);
-		file_sweep(records);
-		file_sweep(removed);
 		file_sweep(dir);
+		for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+			auto_free char *other = xasprintf("%s/%s", m->at.enroll, beside[i]);
+
+			file_sweep(other);
+		}
 	}
 	return fd;
 }
@@ -111,8 +113,11 @@ static bool parse(const struct keyfile *k, struct token_entry *t)
 	t->token.proves = proof && text_unhex(proof, t->token.proof, sizeof(t->token.proof));
 	t->uses = (unsigned int)uses;
 	t->members = keyfile_get(k, "MEMBERS") != NULL;
+	t->client = keyfile_get(k, "CLIENT") != NULL;
+	if (t->client)
+		t->uses = 1;
 	t->recovery = keyfile_get(k, "RECOVERY") != NULL;
-	t->name = keyfile_copy(k, "NAME");
+	t->name = keyfile_copy(k, t->client ? "CLIENT" : "NAME");
 	t->address = keyfile_copy(k, "ADDRESS");
 	t->from = keyfile_copy(k, "FROM");
 	t->addresses = addresses ? text_split(addresses, BLANKS) : NULL;
@@ -149,17 +154,18 @@ static int render(const struct token_entry *t, struct buf *text, struct err *e)
 	buf_puts(text, "# An enrolment token; etcd-cluster token list shows it, token revoke removes it.\n");
 	text_hex(t->token.psk, sizeof(t->token.psk), psk);
 	text_hex(t->token.proof, sizeof(t->token.proof), proof);
+	/* To an earlier version, which does not know CLIENT, a token for a client is one that is used up. */
 	buf_printf(text, "PSK=%s\nMADE=%lld\nEXPIRES=%lld\nUSES=%u\n", psk, (long long)t->made, (long long)t->expires,
-		   t->uses);
+		   t->client ? 0 : t->uses);
 	if (t->token.proves)
 		buf_printf(text, "PROOF=%s\n", proof);
 	explicit_bzero(psk, sizeof(psk));
 	explicit_bzero(proof, sizeof(proof));
 	if (keyfile_put(text, "MEMBERS", t->members ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(text, "RECOVERY", t->recovery ? "yes" : NULL, e) < 0 ||
-	    keyfile_put(text, "NAME", t->name, e) < 0 || keyfile_put(text, "ADDRESS", t->address, e) < 0 ||
-	    keyfile_put(text, "ADDRESSES", addresses, e) < 0 || keyfile_put(text, "FROM", t->from, e) < 0 ||
-	    keyfile_put(text, "SANS", sans, e) < 0)
+	    keyfile_put(text, t->client ? "CLIENT" : "NAME", t->name, e) < 0 ||
+	    keyfile_put(text, "ADDRESS", t->address, e) < 0 || keyfile_put(text, "ADDRESSES", addresses, e) < 0 ||
+	    keyfile_put(text, "FROM", t->from, e) < 0 || keyfile_put(text, "SANS", sans, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_used; i++) {
 		auto_free char *key = xasprintf("USED_%zu", i + 1);

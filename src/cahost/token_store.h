@@ -23,6 +23,7 @@ struct token_entry {
 	unsigned int uses; /* how many machines in all */
 	bool members;	   /* for those of MEMBERS only */
 	bool recovery;	   /* also while no quorum can be asked */
+	bool client;	   /* for a client certificate, whose CN is name */
 	char *name;	   /* for this one only, or NULL */
 	char *address;	   /* for this one only, or NULL */
 	char *from;	   /* IP literal that it connects from, in place of address; or NULL */

@@ -34,7 +34,9 @@ static int put_record(const struct machine *m, const struct pki_bundled *made, c
 					 .time = m->now,
 					 .grants = grants };
 
-	return lock < 0 || enroll_record_bury(m, made->name, e) < 0 || enroll_record_write(m, &r, e) < 0 ? -1 : 0;
+	return lock < 0 || enroll_record_bury(m, ENROLL_MACHINE, made->name, e) < 0 || enroll_record_write(m, &r, e) < 0
+		       ? -1
+		       : 0;
 }
 
 static int work(const struct machine *m, const struct cmd_args *a, struct err *e)

@@ -4,8 +4,8 @@
 #include "adapter/json.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "cahost/record.h"
-#include "cahost/takeover.h"
+#include "cahost/copy.h"
+#include "cahost/order.h"
 #include "cmd/cmd.h"
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)

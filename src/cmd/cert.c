@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
 
 #include "adapter/json.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cahost/order.h"
+#include "cahost/record.h"
 #include "cluster/membership.h"
 #include "cmd/cmd.h"
+#include "config/check.h"
+#include "config/key.h"
+#include "enroll/client_cert.h"
 #include "flow/certify.h"
 #include "flow/common.h"
 #include "member/endpoint.h"
 #include "pki/check.h"
 #include "pki/export.h"
 #include "pki/list.h"
+#include "pki/origin.h"
 
 #define LOOK_MS	    2000
 #define KUBEADM_DIR "/etc/kubernetes/pki/etcd" /* the container of the API server can see it */
@@ -56,12 +64,29 @@ static void list_text(const struct machine *m, const struct pki_entry *list)
 	}
 }
 
+static void list_clients(const struct machine *m, const struct enroll_records *all)
+{
+	if (all->n > 0)
+		(void)printf("\n%-22s %9s  %-23s  %s\n", "CLIENT", "DAYS LEFT", "LAST RENEWAL", "FROM");
+	for (const struct enroll_record *r = all->list; r < all->list + all->n; r++)
+		(void)printf("%-22s %9lld  %-23s  %s\n", r->name, pki_days_left(m, enroll_record_end(r)),
+			     r->visits.n > 0 ? clock_minute(r->visits.list[0].time).text : "-",
+			     r->visits.n > 0 ? r->visits.list[0].source : "-");
+}
+
 static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	cleanup(enroll_records_free) struct enroll_records clients = { 0 };
 	struct pki_entry *entries = pki_list(m);
+	struct err unread = { 0 };
 
 	(void)e;
 	(a->json ? list_json : list_text)(m, entries);
+	if (!a->json && pki_origin(m) == PKI_CA) {
+		if (enroll_records_read(m, ENROLL_CLIENT, &clients, &unread) < 0)
+			log_error(LOG_WARNING, &unread);
+		list_clients(m, &clients);
+	}
 	pki_list_free(entries);
 	return 0;
 }
@@ -128,9 +153,52 @@ static int export_to(const struct machine *m, const struct cmd_args *a, struct e
 	return rc;
 }
 
+static int work_request(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	auto_free char *host = NULL, *url = NULL, *dir = NULL;
+	struct client_want want = { .cn = a->words[0], .token_file = a->token_file, .force = a->force };
+	const char *why = pki_check_cn(want.cn);
+	uint16_t port = 0;
+
+	if (why)
+		return err_set(e, ERR_CONFIG, "%s %s", want.cn, why);
+	if (!config_split_join(a->from, &host, &port) || config_check_address(host))
+		return err_set(e, ERR_CONFIG, "--from %s is not ADDRESS or ADDRESS:PORT", a->from);
+	/* The directory may have to be exchanged as a whole, which "." cannot. */
+	dir = realpath(a->out, NULL);
+	want.dir = dir ? dir : a->out;
+	url = config_url(host, port ? port : m->conf.enroll_port);
+	want.server = url + strlen("https://");
+	return client_cert(m, &want, e);
+}
+
+static int request(const struct cmd_args *a, struct err *e)
+{
+	int rc = cmd_on_machine(a, false, work_request, e);
+
+	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
+}
+
+static int revoke(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	cleanup(member_survey_free) struct member_survey s = { 0 };
+	const struct member client = { .name = a->words[0] };
+	int rc = client_revoke(m, client.name, e);
+	struct err unasked = { 0 };
+
+	if (rc <= 0 || m->dry_run)
+		return rc;
+	log_info("the certificates of %s are revoked", client.name);
+	if (member_survey(m, LOOK_MS, &s, &unasked) < 0)
+		log_debug("%s", unasked.msg);
+	common_revoke(m, &s, &client);
+	return 1;
+}
+
 static const struct cmd_verb verb_list = {
 	.name = "list",
-	.about = "Prints the certificates of this machine with days left, problems and fixes.",
+	.about = "Prints the certificates of this machine with days left, problems and fixes; on a CA host the "
+		 "clients, too.",
 	.list = list,
 };
 
@@ -157,6 +225,33 @@ static const struct cmd_verb verb_renew = {
 	.change = renew,
 };
 
+static const struct cmd_verb verb_request = {
+	.name = "request",
+	.about =
+		"Gets a client certificate from a CA host, with a token, and renews it with its key when it ends soon. "
+		"Writes CN.key, CN.crt and ca.crt. Needs no etcd and no cluster.conf here. The token file is wiped "
+		"after use.",
+	.example = "cert request --from 10.0.0.1 --token-file /root/token --out /etc/backup/pki backup",
+	.options = CMD_OPTIONS(CMD_NEEDED("from", "CA-HOST", CMD_TEXT, from,
+					  "Address of the CA host; with :PORT unless that is ENROLL_PORT."),
+			       CMD_NEEDED("out", "DIR", CMD_DIR, out, "Directory for the files."),
+			       CMD_VALUE("token-file", "FILE", CMD_FILE, token_file, "File with the token."),
+			       CMD_FLAG("force", force, "Get a new one even if it is not due.")),
+	.args = { "CN", CMD_TEXT },
+	.dry_run = true,
+	.run = request,
+};
+
+static const struct cmd_verb verb_revoke = {
+	.name = "revoke",
+	.about = "Revokes every certificate that a client got with a token of this CA host. Its key is refused for "
+		 "good; "
+		 "the name needs a token that is made later.",
+	.example = "cert revoke backup",
+	.args = { "CN", CMD_TEXT },
+	.change = revoke,
+};
+
 static const struct cmd_verb verb_export = {
 	.name = "export",
 	.about = "Writes the certificates that kubeadm needs in pki/etcd into a directory. Prints the etcd "
@@ -168,7 +263,8 @@ static const struct cmd_verb verb_export = {
 
 const struct cmd_verb cmd_cert = {
 	.name = "cert",
-	.about = "Lists, issues, renews and exports certificates.",
+	.about = "Lists, issues, requests, renews, revokes and exports certificates.",
 	.args = { "VERB ..." },
-	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_issue, &verb_renew, &verb_export, NULL },
+	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_issue, &verb_request, &verb_renew, &verb_revoke,
+						   &verb_export, NULL },
 };

@@ -17,8 +17,8 @@ struct cmd_args {
 		json, last, local, others_fenced, recovery, rehearse, remember;
 	bool replace, scheduled, start, undo;
 	bool unattended, verbose, version, wait;
-	const char *abandon, *address, *addresses, *data_dir, *force_new_cluster, *from, *hours, *keep, *listen, *name,
-		*out;
+	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *from, *hours, *keep,
+		*listen, *name, *out;
 	const char *passphrase_file;
 	const char *release, *san, *token_file, *uses;
 	char **words; /* the arguments, ended by NULL */

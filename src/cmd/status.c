@@ -200,17 +200,17 @@ static void print_members(const struct machine *m, const struct doctor_exam *s)
 		print_member(m, s, &s->survey.list[i], name, url);
 }
 
-/* A line for each machine and source: on which days it got certificates, the last one first. */
-static void print_enrolled(const struct doctor_exam *s)
+/* A line for each machine or client, and source: on which days it got certificates, the last one first. */
+static void print_enrolled(const char *title, const struct enroll_records *all)
 {
 	bool first = true;
 
-	for (const struct enroll_record *r = s->enrolled.list; r < s->enrolled.list + s->enrolled.n; r++) {
+	for (const struct enroll_record *r = all->list; r < all->list + all->n; r++) {
 		for (size_t i = 0; i < r->visits.n; i++) {
 			const struct visit *v = &r->visits.list[i];
 
 			if (first)
-				(void)printf("\n%-16s  %-23s  %s", "ENROLLED", "FROM", "CERTIFICATES GIVEN ON");
+				(void)printf("\n%-16s  %-23s  %s", title, "FROM", "CERTIFICATES GIVEN ON");
 			first = false;
 			if (i == 0 || strcmp(v->source, v[-1].source) != 0)
 				(void)printf("\n%-16s  %-23s  %s", r->name, v->source, clock_minute(v->time).text);
@@ -242,7 +242,8 @@ static void print_all(const struct machine *m, const struct doctor_exam *s)
 	if (s->backups.here.why)
 		status_print_backups(m, &s->backups);
 	print_members(m, s);
-	print_enrolled(s);
+	print_enrolled("ENROLLED", &s->enrolled);
+	print_enrolled("CLIENT", &s->clients);
 	print_alarms(s);
 	print_report(&s->report, DOCTOR_WARN, "\n");
 }
@@ -347,13 +348,16 @@ static void json_ca_host(struct json_object *top, const struct doctor_exam *s)
 	json_text(o, "server", a->state == ENROLL_STANDBY ? a->host.server : NULL);
 }
 
-static void json_enrolled(struct json_object *array, const struct doctor_exam *s)
+static void json_enrolled(struct json_object *array, const struct enroll_records *all)
 {
-	for (const struct enroll_record *r = s->enrolled.list; r < s->enrolled.list + s->enrolled.n; r++) {
+	for (const struct enroll_record *r = all->list; r < all->list + all->n; r++) {
 		struct json_object *o = json_object_in(array, NULL), *grants;
 
 		json_text(o, "name", r->name);
-		json_text(o, "address", r->address);
+		if (r->kind == ENROLL_CLIENT)
+			json_number(o, "not_after", enroll_record_end(r));
+		else
+			json_text(o, "address", r->address);
 		grants = json_array_in(o, "grants");
 		for (size_t i = 0; i < r->visits.n; i++) {
 			struct json_object *grant = json_object_in(grants, NULL);
@@ -382,7 +386,8 @@ static void json_all(const struct machine *m, const struct doctor_exam *s)
 	}
 	status_json_backups(json_object_in(top, "backup"), m, &s->backups);
 	json_ca_host(top, s);
-	json_enrolled(json_array_in(top, "enrolled"), s);
+	json_enrolled(json_array_in(top, "enrolled"), &s->enrolled);
+	json_enrolled(json_array_in(top, "clients"), &s->clients);
 	json_report(&s->report, DOCTOR_WARN, json_array_in(top, "findings"));
 	json_print(top);
 }

@@ -5,14 +5,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cahost/token_issue.h"
+#include "cahost/order.h"
 #include "cmd/cmd.h"
 
 #define DEFAULT_HOURS 24
 
-/* Who may use it: "n4=10.0.0.4", "n4", "10.0.0.4", "MEMBERS", "anybody". The caller frees. */
+/* Who may use it: "client backup", "n4=10.0.0.4", "n4", "10.0.0.4", "MEMBERS", "anybody". The caller frees. */
 static char *whom(const struct token_entry *t)
 {
+	if (t->client)
+		return xasprintf("client %s", t->name);
 	if (t->name && t->address)
 		return xasprintf("%s=%s", t->name, t->address);
 	if (t->name || t->address)
@@ -24,7 +26,8 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 {
 	auto_strv char **sans = a->san ? text_split(a->san, BLANKS ",") : NULL;
 	auto_strv char **addresses = a->addresses ? text_split(a->addresses, BLANKS ",") : NULL;
-	struct token_order order = { .name = a->name,
+	struct token_order order = { .client = a->client,
+				     .name = a->name,
 				     .address = a->address,
 				     .from = a->from,
 				     .addresses = addresses,
@@ -33,7 +36,7 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 				     .hours = DEFAULT_HOURS,
 				     .recovery = a->recovery };
 	auto_token_entry struct token_entry t = { 0 };
-	auto_free char *who = NULL;
+	auto_free char *who = NULL, *server = config_url(m->conf.address, m->conf.enroll_port);
 	char text[TOKEN_TEXT];
 
 	if (cmd_number("uses", a->uses, 1, TOKEN_MAX_USES, &order.uses, e) < 0 ||
@@ -43,10 +46,19 @@ static int make(const struct machine *m, const struct cmd_args *a, struct err *e
 	who = whom(&t);
 	log_info("%s enrolment token, for %s, %u use%s, until %s", m->dry_run ? "would make an" : "this is the", who,
 		 t.uses, t.uses == 1 ? "" : "s", clock_minute(t.expires).text);
+	if (t.client)
+		log_info("a client certificate can do everything to etcd unless RBAC is on (etcdctl auth enable)");
 	if (m->dry_run)
 		return 1;
-	log_info("on the other machine: put it into a file of mode 0600; then: etcd-cluster join --token-file FILE %s",
-		 m->conf.address);
+	if (t.client)
+		log_info(
+			"on the other machine: put it into a file of mode 0600; then: etcd-cluster cert request --from "
+			"%s --token-file FILE --out DIR %s",
+			server + strlen("https://"), t.name);
+	else
+		log_info("on the other machine: put it into a file of mode 0600; then: etcd-cluster join --token-file "
+			 "FILE %s",
+			 m->conf.address);
 	(void)printf("%s\n", text);
 	explicit_bzero(text, sizeof(text));
 	return 1;
@@ -65,7 +77,8 @@ static void list_json(const struct token_list *list, time_t now)
 		json_number(o, "uses", t->uses);
 		json_number(o, "left", token_left(t, now));
 		json_flag(o, "members", t->members);
-		json_text(o, "name", t->name);
+		json_text(o, "client", t->client ? t->name : NULL);
+		json_text(o, "name", t->client ? NULL : t->name);
 		json_text(o, "address", t->address);
 		json_text(o, "from", t->from);
 		json_texts(o, "addresses", t->addresses);
@@ -116,6 +129,8 @@ static const struct cmd_verb verb_new = {
 		 "this CA host. The token cannot be printed again. Opens the enrolment port.",
 	.example = "token new --name n4 --address 10.0.0.4",
 	.options = CMD_OPTIONS(
+		CMD_VALUE("client", "CN", CMD_TEXT, client,
+			  "It is for a client certificate with this name, and goes with --hours only."),
 		CMD_VALUE("name", "NAME", CMD_TEXT, name, "Only the machine with this name may use it."),
 		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Only the machine with this address may use it."),
 		CMD_VALUE("addresses", "LIST", CMD_TEXT, addresses,

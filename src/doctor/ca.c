@@ -6,8 +6,8 @@
 
 #include "adapter/probe.h"
 #include "base/clock.h"
+#include "cahost/order.h"
 #include "cahost/record.h"
-#include "cahost/takeover.h"
 #include "cahost/token_store.h"
 #include "config/check.h"
 #include "doctor/parts.h"
@@ -56,7 +56,7 @@ static unsigned int tokens_left(const struct machine *m, struct doctor_report *r
 /* Machines of MEMBERS that have not enrolled yet, against the tokens that they could use. */
 static void check_awaited(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
 {
-	auto_strv char **records = enroll_record_names(m), **awaited = NULL;
+	auto_strv char **records = enroll_record_names(m, ENROLL_MACHINE), **awaited = NULL;
 	auto_free char *names = NULL;
 	unsigned int left = tokens_left(m, r);
 
@@ -107,7 +107,8 @@ static void check_sources(const struct machine *m, struct doctor_exam *x)
 {
 	struct err e = { 0 };
 
-	if (enroll_records_read(m, &x->enrolled, &e) < 0)
+	if (enroll_records_read(m, ENROLL_MACHINE, &x->enrolled, &e) < 0 ||
+	    enroll_records_read(m, ENROLL_CLIENT, &x->clients, &e) < 0)
 		doctor_error(&x->report, &e);
 	for (const struct enroll_record *r = x->enrolled.list; r < x->enrolled.list + x->enrolled.n; r++)
 		if (visits_moved(&r->visits))

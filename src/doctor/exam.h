@@ -39,7 +39,8 @@ struct doctor_exam {
 	size_t servers;			/* other machines that accept connections to the enrolment port */
 	bool has_ca;			/* ca.key is here */
 	struct enroll_active active;	/* then: whether this machine signs for others */
-	struct enroll_records enrolled; /* on a CA host, who got certificates */
+	struct enroll_records enrolled; /* on a CA host, which machines got certificates */
+	struct enroll_records clients;	/* likewise, which clients */
 	struct doctor_backups backups;
 	struct doctor_report report; /* with the "ok" findings */
 };

@@ -187,6 +187,7 @@ void doctor_exam_free(struct doctor_exam *x)
 	backup_state_free(&x->backups.here);
 	free(x->backups.file);
 	free(x->backups.member);
+	enroll_records_free(&x->clients);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };
 }

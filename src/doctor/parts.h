@@ -33,7 +33,7 @@ void doctor_host(const struct machine *m, struct doctor_report *r);
 
 /* Names, routes, and ports. Fills servers. */
 void doctor_peers(const struct machine *m, struct doctor_exam *x);
-/* With ca.key: who signs for others, and who got certificates from where. Fills has_ca, active and enrolled. */
+/* With ca.key: who signs for others, who got certificates from where. Fills has_ca, active, enrolled and clients. */
 void doctor_ca_host(const struct machine *m, struct doctor_exam *x);
 /* A CA host: its enrolment port, its key, tokens for the others. Else: the token, and the enrolment server. */
 void doctor_ca(const struct machine *m, struct doctor_exam *x);

@@ -109,30 +109,11 @@ static char **servers_of(const struct machine *m, struct err *e)
 	return servers;
 }
 
-/* The token may say whose certificates are expected: who has a copy of it could pose as the CA host. */
-static int check_ca(const struct token *token, const struct buf *ca_pem, struct err *e)
-{
-	auto_cert x509_cert *ca = token->ca[0] ? x509_cert_parse(ca_pem, "its CA certificate", e) : NULL;
-	auto_free char *spki = ca ? x509_spki_fingerprint(ca) : NULL;
-
-	if (!token->ca[0] || (spki && text_starts(spki, token->ca)))
-		return 0;
-	return ca ? err_set(e, ERR_VERIFY, "its CA is not the one for which the token was made") : -1;
-}
-
 /* What the server answered, as an error of ours; 0 when it sent what was asked for. */
 static int check_reply(const struct request *req, enum proof_kind how, const struct enroll_reply *r, struct err *e)
 {
-	/* It would refuse every proof. What those say that sign is of more use. */
-	if (r->status != ENROLL_OK && r->standby) {
-		(void)err_set(e, ERR_FAIL, "%s", r->message ? r->message : "it is a standby");
-		return err_hint(e, "%s", r->hint ? r->hint : "");
-	}
-	if (r->status != ENROLL_OK) {
-		(void)err_set(e, r->status == ENROLL_BUSY ? ERR_PENDING : ERR_VERIFY, "%s",
-			      r->message ? r->message : "it refuses without a reason");
-		return r->hint && r->hint[0] ? err_hint(e, "%s", r->hint) : -1;
-	}
+	if (enroll_reply_check(r, e) < 0)
+		return -1;
 	if (!req->keys)
 		return 0;
 	for (int i = 0; i < PKI_LEAVES; i++)
@@ -140,7 +121,7 @@ static int check_reply(const struct request *req, enum proof_kind how, const str
 			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
 	if (r->made.ca_pem.len == 0)
 		return err_set(e, ERR_VERIFY, "it did not send its CA certificate");
-	return how == PROOF_TOKEN ? check_ca(&req->proof.token, &r->made.ca_pem, e) : 0;
+	return how == PROOF_TOKEN ? token_check_ca(&req->proof.token, &r->made.ca_pem, e) : 0;
 }
 
 /* One connection to one server. 1 got all, 0 nobody there, -1. */

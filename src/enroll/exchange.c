@@ -180,7 +180,7 @@ static int read_answer(const struct talk *t, long long deadline, struct buf *ans
 int exchange(const struct machine *m, const struct proof *p, enum proof_kind how, const char *server,
 	     const struct buf *question, unsigned int wait_ms, struct buf *answer, struct err *e)
 {
-	auto_free char *own = own_literal(m->conf.address);
+	auto_free char *own = p->anywhere ? NULL : own_literal(m->conf.address);
 	struct dial to = { .from = own };
 	const struct channel_side side = { .id = how == PROOF_TOKEN ? p->token.id : NULL,
 					   .key = how == PROOF_TOKEN ? p->token.psk : NULL };

@@ -9,8 +9,9 @@
 
 struct proof {
 	bool has_pair, has_token;
+	bool anywhere; /* from where it asks does not count: it is no machine with an ADDRESS */
 	struct token token;
-	char *ca, *cert, *key; /* paths of ca.crt and of the peer pair */
+	char *ca, *cert, *key; /* paths of ca.crt and of the pair of the peer, or client */
 };
 
 #define auto_proof cleanup(proof_free)

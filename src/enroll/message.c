@@ -8,11 +8,13 @@
 #include "base/text.h"
 #include "config/check.h"
 #include "member/forming.h"
+#include "pki/profile.h"
 
 #define PROTOCOL  "1"
 #define CAS_MAX	  16 /* certificates of a trust bundle */
 #define SANS_MAX  64
 #define LIST_KIND "revocations"
+#define CLIENT	  "client"
 #define LIST_LINE 3000 /* bytes of a list that one line has */
 
 #define CLOCK_SECONDS (30 * 60)
@@ -75,12 +77,18 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 	auto_free char *addresses = q->addresses ? strv_join(q->addresses, " ") : NULL;
 	auto_free char *list = q->list < 0 ? NULL : xasprintf("%lld", (long long)q->list);
 
-	if (keyfile_put(out, "KIND", q->list_only ? LIST_KIND : NULL, e) < 0 || keyfile_put(out, "LIST", list, e) < 0 ||
-	    keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "NAME", q->name, e) < 0 ||
-	    keyfile_put(out, "ADDRESS", q->address, e) < 0 || keyfile_put(out, "ADDRESSES", addresses, e) < 0 ||
-	    keyfile_put(out, "SANS", sans, e) < 0 || keyfile_put(out, "TIME", now, e) < 0 ||
-	    keyfile_put(out, "MEMBERS", q->members, e) < 0 || keyfile_put(out, "PORTS", q->ports, e) < 0 ||
-	    keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 || put_id(out, "MEMBER", q->member, e) < 0)
+	if (keyfile_put(out, "KIND",
+			q->client      ? CLIENT
+			: q->list_only ? LIST_KIND
+				       : NULL,
+			e) < 0 ||
+	    keyfile_put(out, "LIST", list, e) < 0 || keyfile_put(out, "VERSION", PROTOCOL, e) < 0 ||
+	    keyfile_put(out, q->client ? "CN" : "NAME", q->name, e) < 0 ||
+	    keyfile_put(out, "ADDRESS", q->client ? NULL : q->address, e) < 0 ||
+	    keyfile_put(out, "ADDRESSES", addresses, e) < 0 || keyfile_put(out, "SANS", sans, e) < 0 ||
+	    keyfile_put(out, "TIME", now, e) < 0 || keyfile_put(out, "MEMBERS", q->members, e) < 0 ||
+	    keyfile_put(out, "PORTS", q->ports, e) < 0 || keyfile_put(out, "CLUSTER_TOKEN", q->cluster_token, e) < 0 ||
+	    put_id(out, "MEMBER", q->member, e) < 0)
 		return -1;
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		auto_free char *key = leaf_key("CSR", i);
@@ -91,19 +99,11 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 	return 0;
 }
 
-/* Version and form first, so that a later version hears that it is the version. */
-static int judge(const struct keyfile *k, struct enroll_question *q, struct err *e)
+/* What a machine says about itself. */
+static int judge_machine(const struct enroll_question *q, struct err *e)
 {
-	const char *version = keyfile_get(k, "VERSION"), *now = keyfile_get(k, "TIME"), *why;
-	uint64_t seconds;
+	const char *why = config_check_name(q->name);
 
-	if (!version || strcmp(version, PROTOCOL) != 0)
-		return err_set(e, ERR_VERIFY,
-			       "the request is of version %s, and this enrolment server speaks " PROTOCOL,
-			       version ? version : "none");
-	if (!q->name || !q->address || !now)
-		return err_set(e, ERR_VERIFY, "the request lacks NAME, ADDRESS or TIME");
-	why = config_check_name(q->name);
 	if (why)
 		return err_set(e, ERR_VERIFY, "NAME=%s %s", q->name, why);
 	why = config_check_address(q->address);
@@ -117,8 +117,35 @@ static int judge(const struct keyfile *k, struct enroll_question *q, struct err 
 	why = strv_len(q->addresses) > SANS_MAX ? "has too many addresses" : NULL;
 	for (char **a = q->addresses; a && *a && !why; a++)
 		why = config_is_ip(*a) ? config_check_address(*a) : "is not an IP address";
+	return why ? err_set(e, ERR_VERIFY, "an address in ADDRESSES %s", why) : 0;
+}
+
+static int judge_client(const struct enroll_question *q, struct err *e)
+{
+	const char *why = pki_check_cn(q->name);
+
 	if (why)
-		return err_set(e, ERR_VERIFY, "an address in ADDRESSES %s", why);
+		return err_set(e, ERR_VERIFY, "CN=%s %s", q->name, why);
+	for (int i = 0; i < PKI_LEAVES; i++)
+		if ((q->csr[i] != NULL) != (i == PKI_ETCDCTL))
+			return err_set(e, ERR_VERIFY, "the request is not for one client certificate");
+	return 0;
+}
+
+/* Version and form first, so that a later version hears that it is the version. */
+static int judge(const struct keyfile *k, struct enroll_question *q, struct err *e)
+{
+	const char *version = keyfile_get(k, "VERSION"), *now = keyfile_get(k, "TIME");
+	uint64_t seconds;
+
+	if (!version || strcmp(version, PROTOCOL) != 0)
+		return err_set(e, ERR_VERIFY,
+			       "the request is of version %s, and this enrolment server speaks " PROTOCOL,
+			       version ? version : "none");
+	if (!q->name || !q->address || !now)
+		return err_set(e, ERR_VERIFY, "the request lacks %s or TIME", q->client ? "CN" : "NAME, ADDRESS");
+	if ((q->client ? judge_client(q, e) : judge_machine(q, e)) < 0)
+		return -1;
 	if (!text_parse_u64(now, 0, INT32_MAX * 4ULL, &seconds))
 		return err_set(e, ERR_VERIFY, "TIME=%s is not a valid time", now);
 	q->now = (time_t)seconds;
@@ -156,13 +183,14 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	*q = (struct enroll_question){ 0 };
 	if (enroll_parse("the request", text, &k, e) < 0)
 		return -1;
-	q->name = keyfile_copy(&k, "NAME");
-	q->address = keyfile_copy(&k, "ADDRESS");
+	kind = keyfile_get(&k, "KIND");
+	q->client = kind && strcmp(kind, CLIENT) == 0;
+	q->name = keyfile_copy(&k, q->client ? "CN" : "NAME");
+	q->address = q->client ? xstrdup("") : keyfile_copy(&k, "ADDRESS");
 	q->members = keyfile_copy(&k, "MEMBERS");
 	q->ports = keyfile_copy(&k, "PORTS");
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
 	q->member = get_id(&k, "MEMBER");
-	kind = keyfile_get(&k, "KIND");
 	q->list_only = kind && strcmp(kind, LIST_KIND) == 0;
 	q->list = keyfile_time(&k, "LIST", &list) ? list : -1;
 	if (keyfile_get(&k, "ADDRESSES"))
@@ -248,8 +276,9 @@ int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *
 {
 	if (keyfile_put(out, "VERSION", PROTOCOL, e) < 0 || keyfile_put(out, "STATUS", statuses[r->status], e) < 0 ||
 	    keyfile_put(out, "REPORTS", "yes", e) < 0 || keyfile_put(out, "LISTS", "yes", e) < 0 ||
-	    keyfile_put(out, "QUORUM", r->quorum ? "yes" : NULL, e) < 0 || put_id(out, "MEMBER", r->member, e) < 0 ||
-	    enroll_put_words(out, "MESSAGE", r->message, e) < 0 || enroll_put_words(out, "HINT", r->hint, e) < 0 ||
+	    keyfile_put(out, "CLIENTS", "yes", e) < 0 || keyfile_put(out, "QUORUM", r->quorum ? "yes" : NULL, e) < 0 ||
+	    put_id(out, "MEMBER", r->member, e) < 0 || enroll_put_words(out, "MESSAGE", r->message, e) < 0 ||
+	    enroll_put_words(out, "HINT", r->hint, e) < 0 ||
 	    keyfile_put(out, "STANDBY", r->standby ? "yes" : NULL, e) < 0 ||
 	    keyfile_put(out, "CA_HOST", r->ca_host, e) < 0 || put_cas(out, &r->made.ca_pem, e) < 0)
 		return -1;
@@ -342,7 +371,20 @@ int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err 
 		return err_set(e, ERR_VERIFY, "the answer has no known STATUS");
 	r->status = (enum enroll_status)status;
 	r->lists = keyfile_get(&k, "LISTS") != NULL;
+	r->clients = keyfile_get(&k, "CLIENTS") != NULL;
 	r->quorum = keyfile_get(&k, "QUORUM") != NULL;
 	r->member = get_id(&k, "MEMBER");
 	return get_certs(&k, &r->made, e) < 0 ? -1 : get_list(&k, &r->made.crl, e);
+}
+
+int enroll_reply_check(const struct enroll_reply *r, struct err *e)
+{
+	if (r->status == ENROLL_OK)
+		return 0;
+	(void)err_set(e,
+		      r->standby		 ? ERR_FAIL
+		      : r->status == ENROLL_BUSY ? ERR_PENDING
+						 : ERR_VERIFY,
+		      "%s", r->message ? r->message : "it refuses without a reason");
+	return r->hint && r->hint[0] ? err_hint(e, "%s", r->hint) : -1;
 }

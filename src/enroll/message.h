@@ -14,6 +14,7 @@ bool enroll_clocks_agree(time_t theirs, time_t ours);
 
 /* What a machine asks for. */
 struct enroll_question {
+	bool client; /* for the certificate of a client: name is its CN, address "", and csr[PKI_ETCDCTL] alone counts */
 	char *name, *address;
 	char **addresses; /* strv, ADDRESSES, or NULL */
 	char **sans;	  /* strv, EXTRA_SANS, or NULL */
@@ -36,9 +37,9 @@ void enroll_question_fill(const struct config *conf, time_t now, struct enroll_q
 int enroll_question_put(const struct enroll_question *q, struct buf *out, struct err *e) MUST_CHECK;
 
 /*
- * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, a number for a time,
- * and some CSR unless list_only; whether any of it is granted is another question. Else -1, ERR_VERIFY. The caller
- * frees, also after a failure.
+ * From a stranger. What passes has a NAME, an ADDRESS and SANs as cluster.conf would take them, or is for a client and
+ * has a CN; a number for a time, and some CSR unless list_only; whether any of it is granted is another question. Else
+ * -1, ERR_VERIFY. The caller frees, also after a failure.
  */
 int enroll_question_get(const struct buf *text, struct enroll_question *q, struct err *e) MUST_CHECK;
 
@@ -55,6 +56,7 @@ struct enroll_reply {
 	bool standby;	      /* this machine signs for nobody */
 	char *ca_host;	      /* the enrolment server of the one that does; NULL: not known */
 	bool lists;	      /* the server knows list_only */
+	bool clients;	      /* and questions for clients; an older one lacks NAME and ADDRESS in them */
 	bool quorum;	      /* to list_only: it has asked one */
 	uint64_t member;      /* likewise: the one that had this key, as the CA host knows it; 0: none */
 	struct pki_made made; /* all but server */
@@ -71,6 +73,12 @@ int enroll_hello_put(const char *nonce, struct buf *out, struct err *e) MUST_CHE
 int enroll_hello_get(const struct buf *text, char **nonce, struct err *e) MUST_CHECK;
 
 int enroll_reply_put(const struct enroll_reply *r, struct buf *out, struct err *e) MUST_CHECK;
+
+/*
+ * -1 with the server's words unless it is ENROLL_OK: ERR_PENDING, it is busy; ERR_VERIFY, it refuses; ERR_FAIL, it is a
+ * standby, which would refuse every proof: what those say that sign is of more use.
+ */
+int enroll_reply_check(const struct enroll_reply *r, struct err *e) MUST_CHECK;
 
 /* From a server. -1: ERR_VERIFY. The caller frees, also after a failure. */
 int enroll_reply_get(const struct buf *text, struct enroll_reply *r, struct err *e) MUST_CHECK;

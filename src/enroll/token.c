@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "adapter/digest.h"
+#include "adapter/x509.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -174,9 +175,8 @@ bool token_is_id(const char *id)
 	return strlen(id) == TOKEN_ID_HEX - 1 && strspn(id, HEX) == TOKEN_ID_HEX - 1;
 }
 
-int token_read_file(const struct machine *m, struct token *t, struct err *e)
+int token_read(const char *path, struct token *t, struct err *e)
 {
-	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
 	auto_close int fd = file_open_private(path, e);
 	auto_buf struct buf text = { 0 };
 	size_t from;
@@ -198,6 +198,23 @@ int token_read_file(const struct machine *m, struct token *t, struct err *e)
 		return err_wrap(e, "%s", path);
 	token_derive(text.data + from, t);
 	return 1;
+}
+
+int token_read_file(const struct machine *m, struct token *t, struct err *e)
+{
+	auto_free char *path = layout_path(&m->at, m->conf.enroll_token_file);
+
+	return token_read(path, t, e);
+}
+
+int token_check_ca(const struct token *t, const struct buf *ca_pem, struct err *e)
+{
+	auto_cert x509_cert *ca = t->ca[0] ? x509_cert_parse(ca_pem, "its CA certificate", e) : NULL;
+	auto_free char *spki = ca ? x509_spki_fingerprint(ca) : NULL;
+
+	if (!t->ca[0] || (spki && text_starts(spki, t->ca)))
+		return 0;
+	return ca ? err_set(e, ERR_VERIFY, "its CA is not the one for which the token was made") : -1;
 }
 
 int token_wipe_file(const struct machine *m, struct err *e)

@@ -50,11 +50,15 @@ void token_derive(const char *text, struct token *t);
 bool token_is_id(const char *id);
 
 /*
- * The token in ENROLL_TOKEN_FILE, white space around it cut off. 1 read, 0 there is no such file or it is empty, -1:
- * not a regular file of root (or of us) that nobody else can read or change (ERR_VERIFY), or a text that will not do
- * (ERR_CONFIG).
+ * The token in a file, white space around it cut off; and that in ENROLL_TOKEN_FILE. 1 read, 0 there is no such file or
+ * it is empty, -1: not a regular file of root (or of us) that nobody else can read or change (ERR_VERIFY), or a text
+ * that will not do (ERR_CONFIG).
  */
+int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
 int token_read_file(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
+
+/* The token may say whose certificates are expected: who has a copy of it could pose as the CA host. ERR_VERIFY. */
+int token_check_ca(const struct token *t, const struct buf *ca_pem, struct err *e) MUST_CHECK;
 
 /*
  * Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only

@@ -8,8 +8,6 @@
 #include "pki/check.h"
 #include "pki/sign.h"
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
 /* The leaf that `cert issue` calls so; -1 for none. */
 static int find_profile(const char *verb, struct err *e)
 {
@@ -23,7 +21,7 @@ static int find_profile(const char *verb, struct err *e)
 /* The name becomes a CN and a file name. */
 static int check_name(const char *name, struct err *e)
 {
-	if (strspn(name, LETTERS) > 0 && strspn(name, LETTERS "._@:-") == strlen(name) && strlen(name) <= 64)
+	if (!pki_check_cn(name))
 		return 0;
 	return err_set(e, ERR_CONFIG, "a name has 1 to 64 letters, digits or ._@:- and begins with a letter or digit");
 }

@@ -3,9 +3,11 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "adapter/x509.h"
+#include "base/text.h"
 
 #define MAX_CN 64 /* RFC 5280, ub-common-name */
 
@@ -28,6 +30,23 @@ static_assert(ARRAY_LEN(profiles) == PKI_LEAVES, "one line for each leaf");
 const struct pki_profile *pki_profile(int leaf)
 {
 	return &profiles[leaf];
+}
+
+const char *pki_check_cn(const char *cn)
+{
+	const char first[] = { cn[0], '\0' };
+
+	if (cn[0] && strlen(cn) <= MAX_CN && text_is_word(first, "") && text_is_word(cn, "._@:-"))
+		return NULL;
+	return "has not 1 to 64 letters, digits or ._@:- of which the first is a letter or digit";
+}
+
+bool pki_is_profile_cn(const char *cn)
+{
+	for (const struct pki_profile *p = profiles; p < profiles + PKI_LEAVES; p++)
+		if (p->cn && strcasecmp(p->cn, cn) == 0)
+			return true;
+	return false;
 }
 
 static void add(char ***sans, const char *san)

@@ -22,6 +22,15 @@ struct pki_profile {
 
 const struct pki_profile *pki_profile(int leaf);
 
+/*
+ * NULL when it can be the CN of a client, and with that the name of its files: 1 to 64 letters, digits and ._@:-, of
+ * which the first is a letter or digit. Else why not.
+ */
+const char *pki_check_cn(const char *cn);
+
+/* True for a CN that one of the profiles has, in whatever case. */
+bool pki_is_profile_cn(const char *cn);
+
 /* What a certificate must contain. */
 struct pki_want {
 	char *cn;

@@ -81,8 +81,8 @@ static void records(void)
 	struct enroll_record first = { 0 }, second = { 0 };
 	struct err e = { 0 };
 
-	if (enroll_record_read(&m, "n1", &first, &e) > 0 && enroll_record_write(&m, &first, &e) == 0 &&
-	    (enroll_record_read(&m, "n1", &second, &e) <= 0 || strcmp(first.key, second.key) != 0 ||
+	if (enroll_record_read(&m, ENROLL_MACHINE, "n1", &first, &e) > 0 && enroll_record_write(&m, &first, &e) == 0 &&
+	    (enroll_record_read(&m, ENROLL_MACHINE, "n1", &second, &e) <= 0 || strcmp(first.key, second.key) != 0 ||
 	     strcmp(first.address, second.address) != 0 || first.time != second.time))
 		abort();
 	enroll_record_free(&first);

@@ -11,6 +11,8 @@
  *   rec=NAME/ADDRESS/KEY/SINCE/TIME/ID[/RESOLVED,…[/SANS,…]]      a record; ages; ID 0: none
  *   not=ID from=IP more=A,B  of the last record: a member that another key was; what it connects from; ADDRESSES
  *   dead=NAME/KEY,…/AGE      a tombstone
+ *   client c.cn=CN t.client  the question, the certificate, the token are those of a client
+ *   crec=CN/KEY/SINCE/TIME cdead=CN/KEY,…/AGE   the record of a client; that it was revoked
  *   quorum                   a quorum was asked
  *   at=NAME/HOST/ID[/up]     a member in its list; with up, it answers
  *   dns=NAME/IP,…            what a name stands for; names without are unknown
@@ -38,6 +40,7 @@ struct scene {
 	struct enroll_known known;
 	struct enroll_facts f;
 	char *source;
+	char *cn; /* of the certificate, unless it is a peer's */
 };
 
 static inline time_t age(const char *s)
@@ -52,6 +55,20 @@ static inline void set_text(char **field, const char *value)
 {
 	free(*field);
 	*field = xstrdup(value);
+}
+
+static inline void scene_client(struct scene *s, char **p)
+{
+	struct enroll_records *all = &s->known.clients;
+
+	all->list = xrealloc(all->list, all->n + 1, sizeof(*all->list));
+	all->list[all->n++] = (struct enroll_record){ .kind = ENROLL_CLIENT,
+						      .name = xstrdup(p[0]),
+						      .address = xstrdup(""),
+						      .key = xstrdup(p[1]),
+						      .token = xstrdup("7777777777777777"),
+						      .since = age(p[2]),
+						      .time = age(p[3]) };
 }
 
 static inline void scene_record(struct scene *s, char **p)
@@ -75,13 +92,16 @@ static inline void scene_record(struct scene *s, char **p)
 	all->list[all->n++] = r;
 }
 
-static inline void scene_tombstone(struct scene *s, char **p)
+static inline void scene_bury(struct enroll_tombstones *all, char **p)
 {
-	struct enroll_tombstones *all = &s->known.tombstones;
-
 	all->list = xrealloc(all->list, all->n + 1, sizeof(*all->list));
 	all->list[all->n++] =
 		(struct enroll_tombstone){ .name = xstrdup(p[0]), .keys = text_split(p[1], ","), .time = age(p[2]) };
+}
+
+static inline void scene_tombstone(struct scene *s, char **p)
+{
+	scene_bury(&s->known.tombstones, p);
 }
 
 static inline void scene_member(struct scene *s, char **p)
@@ -126,6 +146,8 @@ static inline bool scene_token(struct scene *s, const char *key, const char *val
 		t->addresses = text_split(value, ",");
 	else if (strcmp(key, "t.sans") == 0)
 		t->sans = text_split(value, ",");
+	else if (strcmp(key, "t.client") == 0)
+		t->client = true;
 	else if (strcmp(key, "t.members") == 0)
 		t->members = true;
 	else if (strcmp(key, "t.recovery") == 0)
@@ -151,7 +173,10 @@ static inline bool scene_question(struct scene *s, const char *key, const char *
 
 	if (strcmp(key, "name") == 0)
 		set_text(&q->name, value);
-	else if (strcmp(key, "address") == 0)
+	else if (strcmp(key, "client") == 0) {
+		q->client = true;
+		set_text(&q->address, "");
+	} else if (strcmp(key, "address") == 0)
 		set_text(&q->address, value);
 	else if (strcmp(key, "addresses") == 0)
 		q->addresses = text_split(value, ",");
@@ -201,6 +226,12 @@ static inline void scene_word(struct scene *s, const char *key, const char *valu
 		s->cert.sans = text_split(value, ",");
 	} else if (strcmp(key, "c.key") == 0) {
 		set_text(&s->f.cert_key, value);
+	} else if (strcmp(key, "c.cn") == 0) {
+		s->cert.cn = s->cn = xstrdup(value);
+	} else if (strcmp(key, "crec") == 0) {
+		scene_client(s, parts);
+	} else if (strcmp(key, "cdead") == 0) {
+		scene_bury(&s->known.revoked, parts);
 	} else if (strcmp(key, "rec") == 0) {
 		scene_record(s, parts);
 	} else if (strcmp(key, "not") == 0) {
@@ -292,4 +323,5 @@ static inline void scene_free(struct scene *s)
 	enroll_owners_free(&s->f.owners);
 	strv_free(s->f.addresses);
 	free(s->source);
+	free(s->cn);
 }

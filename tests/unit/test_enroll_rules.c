@@ -109,10 +109,10 @@ static void a_record_is_read_as_written(void **state)
 
 		visits_add(&r.visits, NOW + i, source);
 	}
-	assert_null(enroll_record_names(m));
-	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 0);
+	assert_null(enroll_record_names(m, ENROLL_MACHINE));
+	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &got, &er), 0);
 	assert_ok(enroll_record_write(m, &r, e));
-	assert_int_equal(enroll_record_read(m, "n2", &got, &er), 1);
+	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &got, &er), 1);
 	assert_string_equal(got.name, r.name);
 	assert_string_equal(got.address, r.address);
 	assert_strv(got.sans, "lb.example.org 10.0.0.9");
@@ -132,15 +132,15 @@ static void a_record_is_read_as_written(void **state)
 	visits_free(&r.visits);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	names = enroll_record_names(m);
+	names = enroll_record_names(m, ENROLL_MACHINE);
 	assert_int_equal(strv_len(names), 1);
 	enroll_record_free(&got);
 	/* A record with another name, and an empty one. */
 	assert_ok(file_replace(path, FILE_MODE(0600), "NAME=n3\nKEY=1\nTIME=1\n", 21, e));
-	assert_err(enroll_record_read(m, "n2", &got, e), ERR_CONFIG, "not as it was written");
-	assert_int_equal(enroll_record_drop(m, "n2", &er), 1);
-	assert_int_equal(enroll_record_drop(m, "n2", &er), 0);
-	assert_int_equal(enroll_record_drop(m, "../tokens/x", &er), 0);
+	assert_err(enroll_record_read(m, ENROLL_MACHINE, "n2", &got, e), ERR_CONFIG, "not as it was written");
+	assert_int_equal(enroll_record_drop(m, ENROLL_MACHINE, "n2", &er), 1);
+	assert_int_equal(enroll_record_drop(m, ENROLL_MACHINE, "n2", &er), 0);
+	assert_int_equal(enroll_record_drop(m, ENROLL_MACHINE, "../tokens/x", &er), 0);
 	enroll_grants_free(&r.grants);
 	strv_free(r.sans);
 	strv_free(r.resolved);
@@ -156,7 +156,7 @@ static void a_record_of_an_earlier_version_counts_as_its_name_and_address(void *
 	put_file("/etc/etcd/enroll/members/n2",
 		 "# A machine that got its certificates from this one.\nNAME=n2\nADDRESS=10.0.0.2\nKEY=" KEY_1
 		 "\nFORMER=\nTOKEN=0123456789abcdef\nSERIALS=\"peer:01 server:02\"\nTIME=1799999999\n");
-	assert_int_equal(enroll_record_read(m, "n2", &r, &er), 1);
+	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &r, &er), 1);
 	assert_string_equal(r.address, "10.0.0.2");
 	assert_true(!r.sans && !r.resolved && r.member == 0 && r.cluster == 0);
 	assert_true(r.since == 1799999999 && r.time == 1799999999);
@@ -164,7 +164,7 @@ static void a_record_of_an_earlier_version_counts_as_its_name_and_address(void *
 	assert_string_equal(r.grants.list[0].serials, "peer:01 server:02");
 	assert_ok(enroll_record_write(m, &r, e));
 	enroll_record_free(&r);
-	assert_int_equal(enroll_record_read(m, "n2", &r, &er), 1);
+	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &r, &er), 1);
 	assert_int_equal(r.grants.n, 1);
 }
 
@@ -181,27 +181,27 @@ static void a_removal_keeps_every_key_and_every_valid_serial(void **state)
 
 	enroll_grants_add(&r.grants, NOW + 5, "peer:01", NOW);
 	assert_ok(enroll_record_write(m, &r, e));
-	assert_int_equal(enroll_record_bury(m, "n2", &er), 1);
-	assert_int_equal(enroll_record_read(m, "n2", &(struct enroll_record){ 0 }, &er), 0);
+	assert_int_equal(enroll_record_bury(m, ENROLL_MACHINE, "n2", &er), 1);
+	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &(struct enroll_record){ 0 }, &er), 0);
 	r.key = (char *)(uintptr_t) "K2";
 	enroll_grants_free(&r.grants);
 	enroll_grants_add(&r.grants, NOW + 99, "peer:02", NOW);
 	assert_ok(enroll_record_write(m, &r, e));
 	m->now += 10;
-	assert_int_equal(enroll_record_bury(m, "n2", &er), 1);
-	assert_int_equal(enroll_record_bury(m, "n2", &er), 0);
-	assert_int_equal(enroll_tombstone_read(m, "n2", &t, &er), 1);
+	assert_int_equal(enroll_record_bury(m, ENROLL_MACHINE, "n2", &er), 1);
+	assert_int_equal(enroll_record_bury(m, ENROLL_MACHINE, "n2", &er), 0);
+	assert_int_equal(enroll_tombstone_read(m, ENROLL_MACHINE, "n2", &t, &er), 1);
 	assert_strv(t.keys, "K1 K2");
 	assert_int_equal(t.time, NOW + 10);
 	assert_int_equal(t.grants.n, 2);
 	enroll_tombstone_free(&t);
 	/* One that was damaged is not taken for none. */
 	put_file("/etc/etcd/enroll/removed/n2", "NAME=n2\n");
-	assert_err(enroll_tombstone_read(m, "n2", &t, e), ERR_CONFIG, "not as it was written");
+	assert_err(enroll_tombstone_read(m, ENROLL_MACHINE, "n2", &t, e), ERR_CONFIG, "not as it was written");
 	{
 		cleanup(enroll_tombstones_free) struct enroll_tombstones all;
 
-		assert_err(enroll_tombstones_read(m, &all, e), ERR_CONFIG, "removed/n2");
+		assert_err(enroll_tombstones_read(m, ENROLL_MACHINE, &all, e), ERR_CONFIG, "removed/n2");
 	}
 	enroll_grants_free(&r.grants);
 }
@@ -233,11 +233,11 @@ static void the_records_follow_the_list(void **state)
 	assert_int_equal(enroll_learn(m, &none, &er), 0);
 	assert_int_equal(enroll_learn(m, &list, &er), 1);
 	{
-		auto_strv char **names = enroll_record_names(m);
+		auto_strv char **names = enroll_record_names(m, ENROLL_MACHINE);
 		cleanup(enroll_tombstones_free) struct enroll_tombstones gone;
 
 		assert_strv(names, "n2 n5");
-		assert_ok(enroll_tombstones_read(m, &gone, e));
+		assert_ok(enroll_tombstones_read(m, ENROLL_MACHINE, &gone, e));
 		assert_int_equal(gone.n, 4);
 		assert_strv(gone.list[0].keys, "K3");
 		assert_strv(gone.list[1].keys, "K6");

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cahost/token_issue.h"
+#include "cahost/order.h"
 
 #include <string.h>
 
 #include "base/log.h"
+#include "cahost/client_rules.h"
 #include "cahost/facts.h"
+#include "cahost/revoke.h"
 #include "cahost/server.h"
 #include "config/check.h"
 #include "config/machine.h"
@@ -30,10 +32,10 @@ static bool is_loopback(const char *address)
 	return config_is_loopback(address) || strcmp(address, "localhost") == 0;
 }
 
-/* ROLE=cluster on loopback: members that are all on one machine. */
+/* ROLE=cluster on loopback: members that are all on one machine; a client may be on this one. */
 static int check_reach(const struct machine *m, const struct token_order *order, struct err *e)
 {
-	if (!is_loopback(m->conf.address) || m->conf.role == ROLE_CLUSTER ||
+	if (!is_loopback(m->conf.address) || m->conf.role == ROLE_CLUSTER || order->client ||
 	    (order->address && is_loopback(order->address)))
 		return 0;
 	(void)err_set(e, ERR_CONFIG, "ADDRESS is %s: no other machine can reach this one", m->conf.address);
@@ -72,12 +74,31 @@ static int check_addresses(const struct config *c, const struct token_order *o, 
 	return 0;
 }
 
+/* client_rules would never accept such a token. */
+static int check_client(const struct machine *m, const struct token_order *o, struct err *e)
+{
+	cleanup(enroll_records_free) struct enroll_records machines = { 0 };
+	cleanup(enroll_tombstones_free) struct enroll_tombstones removed = { 0 };
+	const char *why;
+
+	if (o->name || o->address || o->addresses || o->from || o->sans || o->recovery || o->uses != 1)
+		return err_set(e, ERR_CONFIG,
+			       "--client goes with --hours only: a client has no address, and its token one use");
+	if (enroll_records_read(m, ENROLL_MACHINE, &machines, e) < 0 ||
+	    enroll_tombstones_read(m, ENROLL_MACHINE, &removed, e) < 0)
+		return -1;
+	why = client_rules_cn(&m->conf, &machines, &removed, o->client);
+	return why ? err_set(e, ERR_CONFIG, "--client %s %s", o->client, why) : 0;
+}
+
 /* enroll_rules would never accept such a token. */
 static int check_order(const struct machine *m, const struct token_order *o, struct err *e)
 {
 	const struct config *c = &m->conf;
 	const char *why;
 
+	if (o->client)
+		return check_client(m, o, e);
 	why = o->name ? config_check_name(o->name) : NULL;
 	if (why)
 		return err_set(e, ERR_CONFIG, "--name %s %s", o->name, why);
@@ -117,10 +138,11 @@ static int make_it_later(const struct machine *m, struct token_entry *t, struct 
 {
 	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
 	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	const enum enroll_kind kind = t->client ? ENROLL_CLIENT : ENROLL_MACHINE;
 
 	if (!t->name)
 		return 0;
-	if (enroll_tombstone_read(m, t->name, &gone, e) < 0 || enroll_record_read(m, t->name, &r, e) < 0)
+	if (enroll_tombstone_read(m, kind, t->name, &gone, e) < 0 || enroll_record_read(m, kind, t->name, &r, e) < 0)
 		return -1;
 	if (t->made <= gone.time)
 		t->made = gone.time + 1;
@@ -139,9 +161,11 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 				   .expires = m->now + (time_t)order->hours * 3600,
 				   .uses = order->uses,
 				   .recovery = order->recovery,
-				   .name = order->name ? xstrdup(order->name) : NULL,
+				   .client = order->client != NULL,
 				   .address = order->address ? xstrdup(order->address) : NULL,
 				   .from = order->from ? xstrdup(order->from) : NULL };
+	if (order->client || order->name)
+		t->name = xstrdup(order->client ? order->client : order->name);
 	strv_add_all(&t->addresses, order->addresses);
 	strv_add_all(&t->sans, order->sans);
 	text[0] = '\0';
@@ -186,4 +210,90 @@ int token_revoke(const struct machine *m, const char *id, struct err *e)
 			return -1;
 	}
 	return enroll_open(m, e) < 0 ? -1 : 1;
+}
+
+int client_revoke(const struct machine *m, const char *cn, struct err *e)
+{
+	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	int known = 0, revoked = 0;
+
+	if (check_ca_host(m, e) < 0 || check_active(m, e) < 0)
+		return -1;
+	if (!pki_check_cn(cn)) {
+		known = enroll_record_read(m, ENROLL_CLIENT, cn, &r, e);
+		revoked = known < 0 ? -1 : enroll_tombstone_read(m, ENROLL_CLIENT, cn, &gone, e);
+	}
+	if (known < 0 || revoked < 0)
+		return -1;
+	if (!known && !revoked) {
+		(void)err_set(e, ERR_CONFIG, "no client has got a certificate for %s with a token of this CA host", cn);
+		return err_hint(e, "etcd-cluster cert list shows the clients");
+	}
+	if (m->dry_run) {
+		log_info("would revoke the certificates of %s", cn);
+		return known;
+	}
+	if (enroll_learn_now(m, e) < 0 || check_active(m, e) < 0)
+		return -1;
+	{
+		auto_close int lock = token_store_lock(m, e);
+
+		if (lock < 0 || enroll_record_bury(m, ENROLL_CLIENT, cn, e) < 0)
+			return -1;
+	}
+	return enroll_revoke(m, e) < 0 ? -1 : known;
+}
+
+/* --- The CA host. */
+
+/* What was removed meanwhile is refused from the first request on. */
+static int take(const struct machine *m, struct enroll_list *l, bool fenced, struct err *e)
+{
+	auto_close int lock = m->dry_run ? -1 : token_store_lock(m, e);
+	int rc = lock < 0 && !m->dry_run ? -1 : active_take(m, l, fenced, e);
+
+	return rc > 0 && !m->dry_run && enroll_learn(m, l, e) < 0 ? -1 : rc;
+}
+
+int takeover_run(const struct machine *m, bool fenced, struct err *e)
+{
+	cleanup(enroll_list_free) struct enroll_list list = { 0 };
+	int taken, opened;
+
+	if (pki_origin(m) != PKI_CA) {
+		(void)err_set(e, ERR_CONFIG, "%s/ca.key is missing, so this machine cannot be the CA host", m->at.pki);
+		return err_hint(e, "etcd-cluster ca import FILE; the file is one that etcd-cluster ca export made");
+	}
+	enroll_list_ask(m, &list);
+	taken = take(m, &list, fenced, e);
+	opened = taken < 0 ? -1 : enroll_open(m, e);
+	return opened < 0 ? -1 : taken || opened;
+}
+
+int takeover_imported(const struct machine *m, bool new_key, time_t exported, struct err *e)
+{
+	cleanup(enroll_list_free) struct enroll_list list = { 0 };
+	auto_close int lock = -1;
+
+	enroll_list_ask(m, &list);
+	lock = token_store_lock(m, e);
+	return lock < 0 ? -1 : active_imported(m, &list, new_key, exported, e);
+}
+
+int takeover_look(const struct machine *m, bool ask, struct enroll_active *a, struct err *e)
+{
+	cleanup(enroll_list_free) struct enroll_list list = { 0 };
+
+	if (active_read(m, a, e) < 0)
+		return -1;
+	if (ask)
+		enroll_list_ask(m, &list);
+	if (active_claims(a, &list) || !enroll_list_names_other(&list))
+		return 0;
+	ca_host_free(&a->host);
+	a->host = list.host;
+	list.host = (struct ca_host){ 0 };
+	a->state = ENROLL_STANDBY;
+	return 0;
 }
