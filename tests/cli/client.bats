@@ -60,8 +60,8 @@ new_token() {
 
 # request [OPTION…] CN: on a machine with nothing of etcd-cluster.
 request() {
-	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/empty" cert request --from "127.0.0.1:$port" --token-file "$token" \
-		--out "$dir" "$@"
+	"$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/empty" cert request --exit-code --from "127.0.0.1:$port" \
+		--token-file "$token" --out "$dir" "$@"
 }
 
 # matches CN: its three files belong together, and nothing else is in the directory.
@@ -132,7 +132,7 @@ ago() {
 	run -0 ca cert revoke --dry-run backup
 	run -0 ca cert revoke backup
 	openssl crl -inform DER -in "$host/etc/etcd/pki/crl.der" -noout -text | grep -c 'Serial Number' | grep -qx 3
-	run -2 ca cert revoke backup
+	run -2 ca cert revoke --exit-code backup
 	run -4 request --force backup
 	[[ $output == *"was revoked on "*"refuses its key for good"*"token new --client backup"* ]]
 	matches backup # what is there stays
