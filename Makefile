@@ -13,6 +13,8 @@ UNITDIR       ?= /usr/lib/systemd/system
 PRESETDIR     ?= /usr/lib/systemd/system-preset
 SYSUSERSDIR   ?= /usr/lib/sysusers.d
 TMPFILESDIR   ?= /usr/lib/tmpfiles.d
+UFWDIR        ?= $(SYSCONFDIR)/ufw/applications.d
+FIREWALLDDIR  ?= /usr/lib/firewalld/services
 COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
 BUILD         ?= build
 
@@ -20,13 +22,13 @@ CC            ?= cc
 PKG_CONFIG    ?= pkg-config
 PROTOC_C      ?= protoc-c
 LIBS          := json-c libarchive libcurl libprotobuf-c libseccomp libcrypto libssl
-CFLAGS        ?= -O2 -g
+# A third smaller than with -O2. libcrypto and zlib take most of the time, so that costs little.
+CFLAGS        ?= -Os -g -fno-asynchronous-unwind-tables
 WARN          := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wcast-qual \
                  -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough -Wconversion
 HARDEN        := -fstack-protector-strong -fstack-clash-protection -fPIE
 HARDEN_LD     := -pie -Wl,-z,relro,-z,now
-# These flags make the program a third smaller. libcrypto and zlib take most of the time, so -Os costs little.
-SMALL         := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(if $(TEST_BUILD),,-Os)
+SMALL         := -ffunction-sections -fdata-sections
 FORTIFY       := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)$(CFLAGS)),,$(if $(findstring -O0,$(CFLAGS))$(SAN),,-D_FORTIFY_SOURCE=2))
 
 LIB_CFLAGS    := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) # `make deps` runs before the libraries exist

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The shipped units: accepted by systemd, sandboxed, and only the target can be enabled.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	units=$BATS_TEST_DIRNAME/../../conf/units
 }
@@ -82,4 +84,11 @@ exposure() {
 		systemd-tmpfiles --root="$root" --clean --remove --create "$conf"/tmpfiles.conf
 		[ -s "$root"/var/lib/etcd-cluster/db ]
 	'
+}
+
+@test "they run the program where it is installed" {
+	make -s -C "$BATS_TEST_DIRNAME/../.." -o build install BIN=/bin/true SBINDIR=/usr/bin DESTDIR="$BATS_TEST_TMPDIR"/dest
+	run ! grep -rn /usr/sbin/etcd-cluster "$BATS_TEST_TMPDIR"/dest/usr/lib/systemd/system
+	grep -qx 'ExecStart=/usr/bin/etcd-cluster cert renew' \
+		"$BATS_TEST_TMPDIR"/dest/usr/lib/systemd/system/etcd-cluster-renew.service
 }

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The .deb: clean for lintian, reproducible, with the right files.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
 	flock Makefile make -s deb # rpm-package.bats builds it, too, in the same directory
@@ -11,7 +13,7 @@ setup_file() {
 }
 
 @test "lintian has no error and no warning about the package and its source" {
-	run lintian --allow-root --fail-on error,warning "$deb" "$dsc"
+	run lintian --allow-root --display-info --pedantic --fail-on error,warning "$deb" "$dsc"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -50,11 +52,46 @@ teardown() {
 	[ -z "$output" ]
 }
 
-@test "only the needrestart override is a conffile; files that the hook writes are not" {
-	dpkg-deb --ctrl-tarfile "$deb" | tar -xOf - ./conffiles >"$BATS_TEST_TMPDIR"/conffiles
+@test "only files for other programs are conffiles; files that the hook writes are not" {
+	dpkg-deb --ctrl-tarfile "$deb" | tar -xOf - ./conffiles | sort >"$BATS_TEST_TMPDIR"/conffiles
 	diff - "$BATS_TEST_TMPDIR"/conffiles <<-'X'
 		/etc/needrestart/conf.d/etcd-cluster.conf
+		/etc/ufw/applications.d/etcd-cluster
 	X
+}
+
+@test "it is the project's, suggests nothing that does not exist, and replaces no other package" {
+	run dpkg-deb -f "$deb" Maintainer Homepage
+	[[ "$output" == *"The etcd-cluster Authors <"*"Homepage: https://github.com/etcd-cluster/etcd-cluster" ]]
+	grep -qx 'Vcs-Git: https://github.com/etcd-cluster/etcd-cluster.git' "$dsc"
+	[ -z "$(dpkg-deb -f "$deb" Replaces Suggests)" ]
+	run grep -rnE '@example\.|//example\.' "$BATS_TEST_DIRNAME"/../../{debian,rpm,bundle}
+	[ -z "$output" ]
+}
+
+@test "it has the documents, the news and a script for bug reports" {
+	dpkg-deb -x "$deb" "$BATS_TEST_TMPDIR"/files
+	cd "$BATS_TEST_TMPDIR"/files/usr/share
+	for file in "$BATS_TEST_DIRNAME"/../../docs/*.md "$BATS_TEST_DIRNAME"/../../NEWS.md; do
+		cmp "$file" "doc/etcd-cluster/${file##*/}"
+	done
+	zgrep -q 'a running$' doc/etcd-cluster/changelog.gz
+	zgrep -q 'Moving in' doc/etcd-cluster/NEWS.Debian.gz
+	[ -x bug/etcd-cluster/script ]
+}
+
+@test "the flags of a distribution are used as they are, and the deb changes them as Debian provides for" {
+	cd "$BATS_TEST_DIRNAME"/../..
+	# shellcheck disable=SC2016
+	flags() { sed -n 's/.* \(-O[^ ]*\) .*src\/main\.o src.*/\1/p' "$1" | tail -n 1; }
+	make -nB V=1 BUILD="$BATS_TEST_TMPDIR"/b CFLAGS='-O3 -g' CPPFLAGS='' build >"$BATS_TEST_TMPDIR"/theirs
+	[ "$(flags "$BATS_TEST_TMPDIR"/theirs)" = -O3 ]
+	run grep -e ' -Os ' -e -fno-asynchronous "$BATS_TEST_TMPDIR"/theirs
+	[ -z "$output" ]
+	ours() { env -u MAKEFLAGS "$@" make -npf debian/rules build 2>/dev/null | grep '^DEB_CFLAGS_MAINT_APPEND'; }
+	ours DEB_BUILD_OPTIONS='' | grep -q -e -Os
+	run ! ours DEB_CFLAGS_APPEND=-O3
+	run ! ours DEB_BUILD_OPTIONS=noopt
 }
 
 # The limit shows unintended growth.

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The rpm: clean for rpmlint, reproducible, and without dependencies on Debian.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
 	make -s rpm
@@ -94,6 +96,19 @@ teardown() {
 	readelf -dW "$helper" | grep -q BIND_NOW
 	readelf -lW "$helper" | grep -q GNU_RELRO
 	readelf -sW --dyn-syms "$helper" | grep -q -e __stack_chk_fail -e _chk
+}
+
+@test "it is the project's, has the documents, the news, and the flags of the distribution" {
+	[ "$(about --qf '%{URL}')" = https://github.com/etcd-cluster/etcd-cluster ]
+	rpmspec -P "$spec" | grep -qx "Source0: https://github.com/etcd-cluster/etcd-cluster/releases/.*/${tarball##*/}"
+	for file in "$top"/docs/*.md "$top"/NEWS.md; do
+		about --docfiles | grep -q "/etcd-cluster/${file##*/}\$"
+	done
+	about --changelog | grep -q 'running etcd$'
+	rpmspec -P --define 'optflags -O2 -flto' "$spec" | grep -q 'CFLAGS="-O2 -flto"'
+	# `rpmbuild` runs the tests, unless it is told not to.
+	rpmspec -P "$spec" | grep -qx 'make check'
+	run ! grep -qx 'make check' <(rpmspec -P --without check "$spec")
 }
 
 @test "the scriptlets contain the unit name, and every scriptlet ends with 0" {
@@ -203,6 +218,7 @@ teardown() {
 		cng /etc/etcd/etcdctl.env
 		cng /etc/etcd/member-id
 		cn /etc/needrestart/conf.d/etcd-cluster.conf
+		cn /etc/ufw/applications.d/etcd-cluster
 		g /run/etcd-cluster
 	X
 }
@@ -211,10 +227,10 @@ teardown() {
 	flock "$top"/Makefile make -s -C "$top" deb # package.bats builds it, too, in the same directory
 	deb=$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
 	deb=$top/dist/etcd-cluster_$deb
-	# Left out: documentation, whose directories differ; the deb's debconf and lintian files; files that the hook or
-	# tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
+	# Left out: documentation, whose directories differ; the deb's debconf, lintian and reportbug files; files that the
+	# hook or tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
 	dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print substr($1, 1, 10), $6 }' |
-		grep -vE '/usr/share/(doc|lintian|debconf)/' | sort >"$BATS_TEST_TMPDIR"/deb
+		grep -vE '/usr/share/(doc|lintian|debconf|bug)/' | sort >"$BATS_TEST_TMPDIR"/deb
 	about --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEFLAGS:fflags}\n]' |
 		awk '$1 !~ /^d/ && $3 !~ /g/ { print $1, $2 }' |
 		grep -vE '/usr/share/(doc|licenses)/|/usr/lib/systemd/system-preset/|/etc/etcd/cluster.conf$' |
@@ -225,7 +241,7 @@ teardown() {
 @test "the archive alone is enough for rpmbuild -ta, without the settings of make rpm" {
 	cd "$BATS_TEST_TMPDIR"
 	# Debian's rpm database has no installed packages.
-	MAKEFLAGS='' rpmbuild -ta --nodeps --define "_topdir $PWD/top" "$tarball" >log 2>&1 || { tail -n 30 log; false; }
+	MAKEFLAGS='' rpmbuild -ta --nodeps --without check --define "_topdir $PWD/top" "$tarball" >log 2>&1 || { tail -n 30 log; false; }
 	[ -n "$(find top/RPMS -name 'etcd-cluster-[0-9]*.rpm')" ]
 	[ -n "$(find top/SRPMS -name '*.src.rpm')" ]
 }
