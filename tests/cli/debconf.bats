@@ -64,6 +64,28 @@ conf_is() {
 	conf_is ROLE=banana KEY_TYPE=dsa
 }
 
+@test "every choice has a default for Enter, also when the key is not in cluster.conf, which stays as it is" {
+	installs
+	reconfigures
+	cmp "$conf" "$top"/conf/cluster.conf
+	for question in etcd-cluster/role etcd-cluster/key-type; do
+		answer=$(echo "GET $question" | debconf-communicate etcd-cluster)
+		choices=$(echo "METAGET $question choices" | debconf-communicate etcd-cluster)
+		echo "$question: $answer: $choices"
+		[[ "${choices#0 }" == "${answer#0 },"* ]]
+	done
+	[ "$(grep -c '^Type: select' "$dir"/etcd-cluster.templates)" -eq 2 ]
+}
+
+@test "an answer of 200 KB does not fail the installation and is refused by name" {
+	printf 'etcd-cluster etcd-cluster/name string %s\n' "$(head -c 200000 /dev/zero | tr '\0' n)" | debconf-set-selections
+	preseed 'cert-days string 90'
+	run installs
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"the answer for NAME is longer than 4096 characters"* ]]
+	conf_is 'NAME=?' CERT_DAYS=90
+}
+
 @test "the answers of a cluster with three members" {
 	preseed 'role select cluster' 'members string n1=10.0.0.1,n2=10.0.0.2,n3=[fd00::3]' 'enroll-port string 12382' \
 		'replace boolean true'

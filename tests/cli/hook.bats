@@ -142,6 +142,54 @@ has_line() {
 	has_line ADDRESS=10.0.0.1
 }
 
+@test "a drop-in that overrides an answer is named, one that has the same value is not" {
+	mkdir -p "$conf".d
+	echo 'ADDRESS = "10.0.0.9"' >"$conf".d/50-site.conf
+	run configure '' NAME=n1 ADDRESS=10.0.0.1 CERT_DAYS=
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"the answer ADDRESS=10.0.0.1 does not apply, because $conf.d/50-site.conf sets ADDRESS=10.0.0.9"* ]]
+	[ "$(grep -c 'does not apply' <<<"$output")" -eq 1 ]
+	run configure '' NAME=n1 ADDRESS=10.0.0.9
+	[ -z "$output" ]
+}
+
+@test "data of Debian's etcd-server is named at the first installation, and not touched" {
+	boot
+	mkdir -p "$ETCD_CLUSTER_ROOT"/var/lib/etcd/default/member
+	run configure ''
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"another etcd in /var/lib/etcd/default is kept"*'"Moving in"'*operations.md* ]]
+	run configure 0.1.0
+	[ -z "$output" ]
+	run configure '' DATA_DIR=/var/lib/etcd/default
+	[ -z "$output" ]
+}
+
+@test "data of a former user etcd, also in another place, is given to the present one; files of others are not" {
+	fake id 'echo 4242'
+	fake chown :
+	mkdir -p "$conf".d "$ETCD_CLUSTER_ROOT"/srv/{etcd/member/snap,fast/wal,other}
+	printf '%s\n' DATA_DIR=/srv/etcd WAL_DIR=/srv/fast >"$conf"
+	cd "$ETCD_CLUSTER_ROOT"/srv
+	touch etcd/member/snap/db fast/wal/1.wal etcd/notes other/shared
+	ln other/shared etcd/member/linked
+	ln -s ../../other etcd/member/elsewhere
+	# No member of this package: nothing is ours.
+	configure 0.1.0
+	not_called chown
+	echo CLUSTER_ID=1 >"${conf%/*}"/member-id
+	configure 0.1.0
+	diff - <(sed -n 's/^chown -h etcd:etcd //p' "$CALLS" | tr ' ' '\n' | sed "s|^$PWD/||" | sort) <<-'X'
+		etcd
+		etcd/member
+		etcd/member/snap
+		etcd/member/snap/db
+		fast
+		fast/wal
+		fast/wal/1.wal
+	X
+}
+
 @test "setup refuses each invalid answer with file and line" {
 	mkdir -p "${conf%/*}"
 	for answer in 'ROLE=s?' 'NAME=n?' 'ADDRESS=10.0.0.1?' 'CLUSTER_TOKEN=a?' 'RELEASE=3.6?' 'RELEASE_URL=https://m/?' \
@@ -233,6 +281,20 @@ has_line() {
 	DEBCONF_RECONFIGURE=1 configure 0.1.0 NAME=n2
 	called 'etcd-cluster setup --local'
 	called 'systemctl --no-block start etcd-cluster.target'
+}
+
+@test "dpkg-reconfigure does not wait for a setup that waits for others: it begins again with the new answers" {
+	boot
+	fake etcd-cluster 'sleep 60'
+	for state in pending running; do
+		: >"$CALLS"
+		outcome "$state"
+		start=$(date +%s%N)
+		DEBCONF_RECONFIGURE=1 configure 0.1.0 NAME=n2
+		[ $((($(date +%s%N) - start) / 1000000)) -lt 3000 ]
+		called 'systemctl --no-block restart etcd-cluster-setup.service'
+		not_called 'etcd-cluster setup'
+	done
 }
 
 @test "an upgrade of a machine that is set up starts the timers that it brings and renews the enrolment server" {
