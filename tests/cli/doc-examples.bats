@@ -121,7 +121,7 @@ help_of() {
 		[ -n "$(examples "^$kind")" ]
 	done
 	known='^(etcd-cluster|etcdctl.sh|make|apt|apt-get|dpkg-reconfigure|cp|install|tar|echo|sha256sum) '
-	known="$known|^(step|vault|getcert|for) |^[A-Z_]+="
+	known="$known|^(step|vault|getcert|for|ufw|firewall-cmd) |^[A-Z_]+=|^/usr/libexec/etcd-cluster/bug-report "
 	strange=$(awk -F '\t' -v known="$known" '$5 !~ known' "$EXAMPLES")
 	echo "$strange"
 	[ -z "$strange" ]
@@ -218,9 +218,11 @@ run_example() {
 	local root=$PWD/$1
 	etcd-cluster() { "$ETCD_CLUSTER_PLAIN" --root "$root" "$@"; }
 	etcdctl.sh() { ETCD_CLUSTER_ROOT=$BATS_TEST_TMPDIR/ctl "$top/scripts/etcdctl.sh" "$@"; }
-	for program in apt apt-get dpkg-reconfigure make systemctl rpmbuild debconf-set-selections step vault getcert; do
+	for program in apt apt-get dpkg-reconfigure make systemctl rpmbuild debconf-set-selections step vault getcert ufw \
+		firewall-cmd; do
 		eval "$program() { cat >/dev/null </dev/null; }"
 	done
+	/usr/libexec/etcd-cluster/bug-report() { PATH=/usr/bin:/bin ETCD_CLUSTER_ROOT=$root "$top/scripts/bug-report" "$@"; }
 	[[ $2 != for\ * ]] || cd "$root/etc/etcd/external" || return
 	eval "$(sed "s#10\.0\.0\.#127.0.77.#g; s#linux-amd64#linux-$ARCH#g; s#CLUSTER_ID#cdf818194e3a8c32#
 		/--token-file/!s# /\(etc\|var\|root\)/# $root/\1/#g; s# -C / # -C $root #" <<<"$2")"

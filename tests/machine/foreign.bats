@@ -235,12 +235,20 @@ removed() {
 		: >"$debs/.complete"
 	fi
 	reset
-	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1 DATA_DIR=/var/data/etcd
 	trust 3.4.23
 	m 'dpkg -i /srv/dist/etcd-bookworm/*.deb >/dev/null
-	[ "$(systemctl is-active etcd)" = active ]
+	[ "$(systemctl is-active etcd)" = active ]'
+	# dpkg removes nothing by itself: it would delete etcd.service through the /lib of the other package.
+	run ! m 'dpkg -i /srv/dist/repo/apt/pool/etcd-cluster_*.deb 2>&1'
+	prints 'etcd-cluster conflicts with etcd-'
+	m '[ "$(systemctl is-active etcd)" = active ]
+	[ -e /usr/lib/systemd/system/etcd.service ]
 	find /var/lib/etcd -type f ! -name "*.wal" ! -name db ! -name "*.tmp" | sort >/var/tmp/before
-	apt-get install etcd-cluster
+	apt-get install etcd-cluster >/var/tmp/out 2>&1
+	grep "data of another etcd in /var/lib/etcd/default is kept and not used" /var/tmp/out
+	grep "Moving in" /var/tmp/out
+	[ -e /usr/lib/systemd/system/etcd.service ]
 	[ "$(dpkg-query -W -f "\${db:Status-Status}" etcd-server)" = config-files ]
 	find /var/lib/etcd -type f ! -name "*.wal" ! -name db ! -name "*.tmp" | sort | diff /var/tmp/before -
 	[ -e /var/lib/etcd/default/member/snap/db ]'
@@ -253,4 +261,38 @@ removed() {
 	apt-get remove etcd-cluster
 	apt-get install etcd-cluster'
 	healthy
+}
+
+@test "a purge of Debian's etcd-server deletes the user of our data: the next installation gives the data to the new one" {
+	export MACHINE=foreign-deb
+	m 'etcdctl.sh put greeting hello
+	apt-get remove etcd-cluster
+	uid=$(id -u etcd)
+	apt-get purge etcd-server
+	fails getent passwd etcd
+	useradd --system --uid "$uid" --gid nogroup other
+	apt-get install etcd-cluster'
+	healthy
+	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
+	[ -z "$(find /var/data /etc/etcd -user other -o -nouser -o -nogroup)" ]
+	[ "$(stat -c %U:%G /var/data/etcd/member/snap/db)" = etcd:etcd ]'
+}
+
+@test "a purge removes the user and gives what it keeps to root: Debian's etcd-server then installs, and later ours again" {
+	export MACHINE=foreign-deb
+	m 'apt-get purge etcd-cluster
+	fails getent passwd etcd
+	fails getent group etcd
+	[ "$(stat -c %U:%G /var/data/etcd/member/snap/db)" = root:root ]
+	[ -z "$(find /var /etc -xdev \( -nouser -o -nogroup \))" ]
+	dpkg -i /srv/dist/etcd-bookworm/*.deb >/dev/null
+	[ "$(systemctl is-active etcd)" = active ]'
+	answers RELEASE=3.4.23 RELEASE_URL=file:/srv/dist/releases NAME=n1 DATA_DIR=/var/data/etcd
+	m 'apt-get install etcd-cluster'
+	healthy
+	m '[ "$(etcdctl.sh get --print-value-only greeting)" = hello ]
+	[ "$(stat -c %U:%G /var/data/etcd/member/snap/db)" = etcd:etcd ]
+	# The user is now that of etcd-server, whose data belongs to it.
+	apt-get purge etcd-cluster
+	[ "$(stat -c %U /var/lib/etcd)" = etcd ]'
 }

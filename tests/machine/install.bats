@@ -14,8 +14,11 @@ setup_file() {
 }
 
 @test "apt-get install ends in seconds and etcd is healthy soon after" {
-	in_time 8 m 'apt-get install etcd-cluster'
+	in_time 8 m 'apt-get install etcd-cluster >/var/tmp/out 2>&1 || { cat /var/tmp/out; exit 1; }'
 	healthy
+	# It prints no empty line.
+	m 'cat /var/tmp/out
+	fails grep -n "^[[:space:]]*$" /var/tmp/out'
 }
 
 @test "etcd runs as user etcd under systemd, from the verified release" {
@@ -57,10 +60,33 @@ setup_file() {
 	[ "$(stat -c %U:%G:%a /etc/etcd/pki)" = root:etcd:750 ]'
 }
 
+@test "the report of a bug has versions, settings and state, and no secret" {
+	token=5f1d3c7b9a2e4f60817263544c5d6e7f
+	m "umask 077; echo $token >/etc/etcd/enroll-token
+	echo RELEASE_URL=https://somebody:$token@127.0.0.1/?key=$token >/etc/etcd/cluster.conf.d/secret.conf
+	echo PASSWORD=hunter2-hunter2 >>/etc/etcd/cluster.conf.d/secret.conf"
+	mkdir "$BATS_TEST_TMPDIR/report"
+	m '/usr/share/bug/etcd-cluster/script 3>&1 >/dev/null' >"$BATS_TEST_TMPDIR/report/reportbug"
+	m '/usr/libexec/etcd-cluster/bug-report' >"$BATS_TEST_TMPDIR/report/by-hand"
+	m 'setpriv --reuid=nobody --clear-groups /usr/libexec/etcd-cluster/bug-report >/dev/null
+	rm /etc/etcd/enroll-token /etc/etcd/cluster.conf.d/secret.conf'
+	for text in 'etcd-cluster 0' 'NAME=n1' 'RELEASE_URL=https://\*\*\*@127.0.0.1' 'PASSWORD=(not shown)' v3.4.23 \
+		'etcd.service .*running' '/etc/etcd/pki/ca.key' '^etcd-cluster:\|healthy'; do
+		grep -q -- "$text" "$BATS_TEST_TMPDIR/report/reportbug"
+		grep -q -- "$text" "$BATS_TEST_TMPDIR/report/by-hand"
+	done
+	run grep -rl hunter2 "$BATS_TEST_TMPDIR/report"
+	[ -z "$output" ]
+	pki=$("$machine" root "$MACHINE")/etc/etcd/pki
+	run "$top/tests/lib/secrets.py" "$BATS_TEST_TMPDIR/report" token $token key "$pki/ca.key" key "$pki/server.key"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
 @test "a second setup changes nothing, exits with 2 and reads little" {
 	before=$(fingerprint)
 	pid=$(m 'systemctl show -P MainPID etcd')
-	exits 2 'etcd-cluster setup'
+	exits 2 'etcd-cluster setup --exit-code'
 	# The programs of a release are tens of MiB. /proc counts what an ended child has read, too.
 	m 'etcd-cluster setup || true
 	read -r _ bytes </proc/self/io
@@ -158,6 +184,8 @@ setup_file() {
 	prints /etc/etcd/pki
 	m '[ -d /var/lib/etcd-cluster/member ]
 	[ -e /etc/etcd/pki/ca.key ]
+	fails getent passwd etcd
+	[ -z "$(find /var /etc -xdev \( -nouser -o -nogroup \))" ]
 	[ -z "$(debconf-show etcd-cluster)" ]
 	left=$(ls -d /usr/libexec/etcd-cluster /usr/share/etcd-cluster /run/etcd-cluster /var/cache/etcd-cluster \
 		2>/dev/null || :)
@@ -175,5 +203,6 @@ setup_file() {
 	[ ! -e /var/lib/etcd-cluster ]
 	[ ! -e /etc/etcd/pki ]
 	[ ! -e /etc/etcd/member-id ]
+	fails getent passwd etcd
 	[ "$(systemctl is-system-running)" = running ]'
 }
