@@ -66,7 +66,7 @@ setup_file() {
 	echo RELEASE_URL=https://somebody:$token@127.0.0.1/?key=$token >/etc/etcd/cluster.conf.d/secret.conf
 	echo PASSWORD=hunter2-hunter2 >>/etc/etcd/cluster.conf.d/secret.conf"
 	mkdir "$BATS_TEST_TMPDIR/report"
-	m '/usr/share/bug/etcd-cluster/script 3>&1 >/dev/null' >"$BATS_TEST_TMPDIR/report/reportbug"
+	m '/usr/share/bug/etcd-cluster/script 3>&1 >/dev/null 2>&1' >"$BATS_TEST_TMPDIR/report/reportbug"
 	m '/usr/libexec/etcd-cluster/bug-report' >"$BATS_TEST_TMPDIR/report/by-hand"
 	m 'setpriv --reuid=nobody --clear-groups /usr/libexec/etcd-cluster/bug-report >/dev/null
 	rm /etc/etcd/enroll-token /etc/etcd/cluster.conf.d/secret.conf'
