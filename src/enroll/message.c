@@ -127,7 +127,7 @@ static int judge_client(const struct enroll_question *q, struct err *e)
 	if (why)
 		return err_set(e, ERR_VERIFY, "CN=%s %s", q->name, why);
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if ((q->csr[i] != NULL) != (i == PKI_ETCDCTL))
+		if ((q->csr[i] != NULL) != (i == PKI_ETCDCTL) || q->sans || q->addresses)
 			return err_set(e, ERR_VERIFY, "the request is not for one client certificate");
 	return 0;
 }

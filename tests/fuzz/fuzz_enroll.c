@@ -30,7 +30,7 @@ static void question(const struct buf *text)
 	if (enroll_question_put(&first, &again, &e) < 0)
 		return; /* both kinds of quotes in MEMBERS, or too long with its quotes */
 	if (enroll_question_get(&again, &second, &e) < 0 || strcmp(first.name, second.name) != 0 ||
-	    strcmp(first.address, second.address) != 0 || first.now != second.now)
+	    strcmp(first.address, second.address) != 0 || first.client != second.client || first.now != second.now)
 		abort();
 }
 

@@ -146,6 +146,26 @@ static void a_question_arrives_unchanged(void **state)
 	assert_null(got.csr[PKI_ETCDCTL]);
 }
 
+static void a_question_for_a_client_has_a_cn_and_nothing_that_an_older_server_grants(void **state)
+{
+	auto_question struct enroll_question q = { .client = true, .now = 1800000000, .list = -1 }, got;
+	auto_buf struct buf text = { 0 };
+
+	(void)state;
+	q.name = xstrdup("backup@host:1");
+	q.address = xstrdup("");
+	q.csr[PKI_ETCDCTL] = xstrdup("AAAA");
+	assert_ok(enroll_question_put(&q, &text, e));
+	/* Without NAME and ADDRESS it refuses, whatever it makes of KIND. */
+	assert_null(strstr(text.data, "NAME="));
+	assert_null(strstr(text.data, "ADDRESS="));
+	assert_ok(enroll_question_get(&text, &got, e));
+	assert_true(got.client && !got.list_only && got.list == -1);
+	assert_string_equal(got.name, "backup@host:1");
+	assert_string_equal(got.address, "");
+	assert_string_equal(got.csr[PKI_ETCDCTL], "AAAA");
+}
+
 static void a_joining_machine_sends_no_members(void **state)
 {
 	cleanup(config_free) struct config c = conf_of(ROLE_JOIN);
@@ -158,7 +178,8 @@ static void a_joining_machine_sends_no_members(void **state)
 	assert_null(q.cluster_token);
 }
 
-#define GOOD "VERSION=1\nNAME=n2\nADDRESS=10.0.0.2\nTIME=1800000000\n"
+#define CLIENT "VERSION=1\nKIND=client\nTIME=1800000000\n"
+#define GOOD   "VERSION=1\nNAME=n2\nADDRESS=10.0.0.2\nTIME=1800000000\n"
 
 static void invalid_questions_are_refused(void **state)
 {
@@ -170,6 +191,12 @@ static void invalid_questions_are_refused(void **state)
 		{ "VERSION=1\nNAME=n2\nTIME=1\n", "lacks" },
 		{ GOOD, "asks for no certificate" },
 		{ GOOD "CSR_ROOT=AAAA\n", "asks for no certificate" },
+		{ CLIENT "NAME=n2\nADDRESS=10.0.0.2\nCSR_CLIENT=A\n", "lacks CN" },
+		{ CLIENT "CN=../n2\nCSR_CLIENT=A\n", "CN=../n2 has not" },
+		{ CLIENT "CN=a\n", "not for one client certificate" },
+		{ CLIENT "CN=a\nCSR_PEER=A\n", "not for one client certificate" },
+		{ CLIENT "CN=a\nCSR_CLIENT=A\nCSR_PEER=A\n", "not for one client certificate" },
+		{ CLIENT "CN=a\nCSR_CLIENT=A\nSANS=n2\n", "not for one client certificate" },
 		{ GOOD "NAME=n3\n", "set twice" },
 		{ "garbage\n", "no =" },
 		{ "VERSION=1\nNAME=N2!\nADDRESS=10.0.0.2\nTIME=1\nCSR_PEER=A\n", "NAME=N2!" },
@@ -310,6 +337,7 @@ int main(void)
 		cmocka_unit_test(weak_keys_and_foreign_signatures_are_refused),
 		cmocka_unit_test(damaged_requests_are_refused),
 		cmocka_unit_test(a_question_arrives_unchanged),
+		cmocka_unit_test(a_question_for_a_client_has_a_cn_and_nothing_that_an_older_server_grants),
 		cmocka_unit_test(a_joining_machine_sends_no_members),
 		cmocka_unit_test(invalid_questions_are_refused),
 		cmocka_unit_test(an_answer_arrives_unchanged),
