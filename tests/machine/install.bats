@@ -113,6 +113,28 @@ setup_file() {
 	m 'systemd-analyze security --threshold=15 --no-pager etcd.service | tail -n 1'
 }
 
+@test "BACKUP_SCHEDULE starts the timer; its unit takes a backup, which can be restored" {
+	m 'printf "%s\n" BACKUP_SCHEDULE=daily BACKUP_DIR=/srv/backups BACKUP_USER=nobody \
+		"BACKUP_COMMAND=\"/bin/dd of=/dev/null status=none\"" >/etc/etcd/cluster.conf.d/backup.conf
+	install -d -m 700 /srv/backups
+	etcd-cluster setup
+	[ "$(systemctl is-active etcd-cluster-backup.timer)" = active ]
+	systemctl show -p TimersCalendar etcd-cluster-backup.timer | grep -qF "OnCalendar=*-*-* 00:00:00"
+	systemctl cat etcd-cluster.target | grep -qx Wants=etcd-cluster-backup.timer
+	systemctl start etcd-cluster-backup.service
+	file=$(ls /srv/backups/*.db)
+	[ "$(stat -c %U:%G:%a "$file" "$file.json" | sort -u)" = root:root:600 ]
+	grep -qF "\"command_pending\":false" "$file.json"
+	etcd-cluster backup verify --rehearse "$file"
+	[ -z "$(ls /var/lib/etcd-cluster.state | grep rehearsal)" ]
+	etcd-cluster status | grep -F "${file##*/}; scheduled daily"
+	rm /etc/etcd/cluster.conf.d/backup.conf
+	etcd-cluster setup
+	[ "$(systemctl is-active etcd-cluster-backup.timer)" = inactive ]
+	[ -z "$(find /etc/systemd/system -name "50-etcd-cluster-backup.conf")" ]'
+	healthy
+}
+
 @test "no timer undoes systemctl stop etcd" {
 	m 'systemctl stop etcd
 	systemctl start etcd-cluster-renew.service
