@@ -12,7 +12,7 @@
 /* What the member of a rehearsal is called; nobody dials it. */
 #define NAME "rehearsal"
 #define PEER "http://127.0.0.1:1"
-#define ALL  NAME "=" PEER
+#define ALL  "rehearsal=http://127.0.0.1:1"
 
 /* The caller frees; NULL: there is neither. */
 static char *find(const struct machine *m, struct err *e)
