@@ -159,6 +159,7 @@ has_line() {
 	run configure ''
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"another etcd in /var/lib/etcd/default is kept"*'"Moving in"'*operations.md* ]]
+	grep -qx '## Moving in' "$BATS_TEST_DIRNAME"/../../docs/operations.md
 	run configure 0.1.0
 	[ -z "$output" ]
 	run configure '' DATA_DIR=/var/lib/etcd/default

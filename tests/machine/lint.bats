@@ -78,7 +78,8 @@ autopkgtest() {
 	dpkg-deb -x "$(deb)" "$BATS_TEST_TMPDIR/files"
 	cd "$BATS_TEST_TMPDIR/files"
 	diff - <(/usr/bin/python3 -c 'if True:
-		import ufw.applications
+		import gettext, ufw.applications
+		gettext.install("ufw")
 		profiles = ufw.applications.get_profiles("etc/ufw/applications.d")
 		for name in sorted(profiles):
 			assert ufw.applications.verify_profile(name, profiles[name])
