@@ -6,7 +6,9 @@
 #include "findings_fixture.h"
 
 #include "adapter/probe.h"
+#include "certify_fixture.h"
 #include "config/default.h"
+#include "pki/crl.h"
 
 /* --- Before the first start. */
 
@@ -262,6 +264,47 @@ static void the_verdict_is_the_first_bad_one(void **state)
 	doctor_report_free(&r);
 }
 
+/* --- The revocation list. */
+
+static void assert_revocation(const struct machine *m, struct member *list, size_t n, enum doctor_level level,
+			      const char *what, const char *fix)
+{
+	const struct member_survey s = { .n = n, .list = list, .home_member = 1 };
+	struct doctor_report r = { 0 };
+
+	doctor_revocation(m, &s, &r);
+	assert_int_equal(r.n, 1);
+	assert_finding(&r, level, what, fix);
+	doctor_report_free(&r);
+}
+
+static void a_list_that_is_not_in_force_everywhere_is_pending(void **state)
+{
+	static char serial[] = "0123456789abcdef0123456789abcdef";
+	char *serials[] = { serial, NULL };
+	auto_free char *path = NULL;
+	struct machine m cleanup(machine_free) = { 0 };
+	struct doctor_report none = { 0 };
+	struct member list[3];
+	struct member_survey s = three(list);
+	struct err e = { 0 };
+
+	(void)state;
+	open_machine(&m, "NAME=n1\nADDRESS=127.0.0.1\nCLIENT_PORT=1\nPEER_PORT=2\n");
+	ensure(&m, 1);
+	s.n = 1;
+	doctor_revocation(&m, &s, &none);
+	assert_int_equal(none.n, 0); /* an empty list refuses nobody */
+	path = machine_pki_path(&m, "crl", "der");
+	assert_int_equal(pki_crl_write(&m, path, serials, &e), 1);
+	assert_revocation(&m, list, 1, DOCTOR_WARN, "is not in force on n1, where connections of a removed machine",
+			  "one after the other: systemctl restart etcd");
+	assert_revocation(&m, list, 3, DOCTOR_WARN, "revocation pending: which members have revocation list",
+			  "etcd-cluster status on a healthy member");
+	pki_crl_note_start(&m);
+	assert_revocation(&m, list, 1, DOCTOR_OK, "is in force on every member", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +316,7 @@ int main(void)
 		WITH_ROOT(a_ca_host_needs_its_enrolment_port_and_tokens_for_the_others),
 		WITH_ROOT(probes_see_this_process),
 		WITH_ROOT(the_verdict_is_the_first_bad_one),
+		WITH_ROOT(a_list_that_is_not_in_force_everywhere_is_pending),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
