@@ -280,26 +280,45 @@ int rpc_get(struct grpc *g, const char *key, bool quorum, char **value, int64_t 
 	return 1;
 }
 
-int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e)
+/* Does op in one step if the last change of the key still is of that revision. 1 done, 0 it is not, -1. */
+static int txn_if(struct grpc *g, ProtobufCBinaryData key, int64_t revision, Etcdserverpb__RequestOp *op, struct err *e)
 {
-	auto_free char *own_key = xstrdup(key), *own_value = xstrdup(value);
 	Etcdserverpb__Compare compare = ETCDSERVERPB__COMPARE__INIT, *compares[] = { &compare };
-	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT, *ops[] = { &op };
-	Etcdserverpb__PutAsk put = ETCDSERVERPB__PUT_ASK__INIT;
 	Etcdserverpb__TxnAsk ask = ETCDSERVERPB__TXN_ASK__INIT;
 	cleanup(free_message) Etcdserverpb__TxnReply *r = NULL;
 
 	compare.target = COMPARE_MOD_REVISION;
-	compare.key = bytes(own_key);
+	compare.key = key;
 	compare.mod_revision = revision;
+	ask.n_compare = ask.n_success = 1;
+	ask.compare = compares;
+	ask.success = &op;
+	r = call(g, "KV/Txn", &ask.base, &etcdserverpb__txn_reply__descriptor, e);
+	return r ? r->succeeded : -1;
+}
+
+int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e)
+{
+	auto_free char *own_key = xstrdup(key), *own_value = xstrdup(value);
+	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT;
+	Etcdserverpb__PutAsk put = ETCDSERVERPB__PUT_ASK__INIT;
+
 	put.key = bytes(own_key);
 	put.value = bytes(own_value);
 	op.put = &put;
-	ask.n_compare = ask.n_success = 1;
-	ask.compare = compares;
-	ask.success = ops;
-	r = call(g, "KV/Txn", &ask.base, &etcdserverpb__txn_reply__descriptor, e);
-	return r ? r->succeeded : -1;
+	return txn_if(g, put.key, revision, &op, e);
+}
+
+int rpc_is_at(struct grpc *g, const char *key, int64_t revision, struct err *e)
+{
+	auto_free char *own_key = xstrdup(key);
+	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT;
+	Etcdserverpb__RangeAsk range = ETCDSERVERPB__RANGE_ASK__INIT;
+
+	/* With a read that needs a quorum in it: without one etcd compares with what this member has. */
+	range.key = bytes(own_key);
+	op.range = &range;
+	return txn_if(g, range.key, revision, &op, e);
 }
 
 int rpc_values(struct grpc *g, const char *prefix, char ***values, struct err *e)

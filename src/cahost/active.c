@@ -120,21 +120,28 @@ int active_imported(const struct machine *m, const struct enroll_list *l, bool n
 
 /* --- etcd. */
 
-/* ERR_PENDING when somebody else has changed that since l was asked. */
-static int record_self(const struct machine *m, struct enroll_list *l, struct err *e)
+/* Records this machine, or asks whether it still is recorded. ERR_PENDING: somebody has changed that since l was asked. */
+static int settle(const struct machine *m, const struct enroll_list *l, bool record, struct err *e)
 {
 	auto_free char *url = endpoint_own(m);
 	auto_grpc struct grpc *g = endpoint_open(m, url, 0, WRITE_MS, e);
-	int rc = g ? ca_host_put(g, &l->self, l->host_revision, e) : -1;
+	int rc = -1;
 
-	if (rc < 0)
+	if (g)
+		rc = record ? ca_host_put(g, &l->self, l->host_revision, e) : ca_host_same(g, l->host_revision, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	(void)err_set(e, ERR_PENDING, "another CA host has just been recorded in etcd");
+	return err_hint(e, "etcd-cluster status, on the CA hosts, shows which");
+}
+
+static int record_self(const struct machine *m, struct enroll_list *l, struct err *e)
+{
+	if (settle(m, l, true, e) < 0)
 		return -1;
-	if (rc == 0) {
-		(void)err_set(e, ERR_PENDING, "another CA host has just been recorded in etcd");
-		return err_hint(e, "etcd-cluster status, on the CA hosts, shows which");
-	}
 	ca_host_free(&l->host);
 	ca_host_self(&m->conf, l->self.cluster, l->self.member, &l->host);
+	l->host_revision = -1;
 	return 0;
 }
 
@@ -174,13 +181,15 @@ int active_learn(const struct machine *m, struct enroll_list *l, struct err *e)
 	return put(m, &a, e) < 0 ? -1 : 1;
 }
 
-int active_record(const struct machine *m, struct enroll_list *l, struct err *e)
+int active_confirm(const struct machine *m, const struct enroll_list *l, struct err *e)
 {
+	const bool recorded =
+		l->host.name && strcmp(l->host.server, l->self.server) == 0 && l->host.member == l->self.member;
+
 	/* A lone member has no other CA host, and unused.h recognises an unused cluster by its revision. */
-	if (!l->agreed || l->members.n < 2 ||
-	    (l->host.name && strcmp(l->host.server, l->self.server) == 0 && l->host.member == l->self.member))
+	if (!l->agreed || l->host_revision < 0 || (l->members.n < 2 && !recorded))
 		return 0;
-	return record_self(m, l, e);
+	return settle(m, l, !recorded, e);
 }
 
 /* --- The takeover. */

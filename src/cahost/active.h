@@ -13,7 +13,7 @@ struct enroll_list {
 	bool agreed; /* false: no quorum was asked, and the rest is empty */
 	struct rpc_members members;
 	struct ca_host self, host; /* this machine; the CA host, whose name is NULL when none is recorded */
-	int64_t host_revision;	   /* for ca_host_put */
+	int64_t host_revision;	   /* for ca_host_put; -1: this machine has just been recorded */
 };
 
 /* True when another machine is recorded as the CA host. */
@@ -65,10 +65,11 @@ int active_imported(const struct machine *m, const struct enroll_list *l, bool n
 int active_learn(const struct machine *m, struct enroll_list *l, struct err *e) MUST_CHECK;
 
 /*
- * Before a signature: the first that signs in a cluster of several members has itself recorded. ERR_PENDING when
- * another one was faster. Does nothing unless l->agreed.
+ * For a signature: confirms that etcd still has what l has about the CA host, as a quorum has it. The first that signs
+ * in a cluster of several members has itself recorded. ERR_PENDING when another one was faster. Does nothing unless
+ * l->agreed.
  */
-int active_record(const struct machine *m, struct enroll_list *l, struct err *e) MUST_CHECK;
+int active_confirm(const struct machine *m, const struct enroll_list *l, struct err *e) MUST_CHECK;
 
 /*
  * Makes this machine the CA host: in etcd, or, unless l->agreed, by the word of a person who confirms that the other

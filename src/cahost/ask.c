@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cahost/ask.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "adapter/dial.h"
-#include "base/jail.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "member/endpoint.h"
@@ -215,7 +216,7 @@ struct told {
 };
 
 struct asking {
-	struct machine m; /* its paths are those of copies in memory, which nobody may read, too */
+	struct machine m;
 	const struct enroll_question *q;
 	struct enroll_known *k;
 	struct enroll_facts *f;
@@ -238,6 +239,23 @@ static int ask(void *arg, void *result, struct err *e)
 	return 0;
 }
 
+/* --- What a child gets of this machine: copies in memory, which nobody may read, too. */
+
+enum { CARRIED_CA, CARRIED_CERT, CARRIED_KEY, CARRIED_ENV, CARRIED_ID, CARRIED };
+
+struct carried {
+	int fds[CARRIED], keep[CARRIED + 2];
+	char *paths[CARRIED];
+};
+
+static void carried_free(struct carried *c)
+{
+	for (int i = 0; i < CARRIED; i++) {
+		mem_close_fd(&c->fds[i]);
+		free(c->paths[i]);
+	}
+}
+
 /* A path that leads the child to a copy of the file; to nothing when it cannot be read. *fd is to be closed. */
 static char *carry(const char *path, int *fd)
 {
@@ -250,31 +268,41 @@ static char *carry(const char *path, int *fd)
 	return xasprintf("/proc/self/fd/%d", *fd);
 }
 
-enum { CARRIED_CA, CARRIED_CERT, CARRIED_KEY, CARRIED_ENV, CARRIED_ID, CARRIED };
+/* further: a descriptor that the child keeps, too, or -1. copy borrows of m and c. */
+static void carry_all(const struct machine *m, int further, struct carried *c, struct machine *copy)
+{
+	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt"),
+		       *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
+	const char *const paths[CARRIED] = { ca, cert, key, m->at.etcd_env, m->at.member_id };
+	int n = 0;
+
+	for (int i = 0; i < CARRIED; i++) {
+		c->paths[i] = carry(paths[i], &c->fds[i]);
+		if (c->fds[i] >= 0)
+			c->keep[n++] = c->fds[i];
+	}
+	if (further >= 0)
+		c->keep[n++] = further;
+	c->keep[n] = -1;
+	*copy = *m;
+	copy->client_files = c->paths;
+	copy->at.etcd_env = c->paths[CARRIED_ENV];
+	copy->at.member_id = c->paths[CARRIED_ID];
+}
 
 void enroll_ask(const struct machine *m, const struct enroll_question *q, struct enroll_known *k,
 		struct enroll_facts *f, struct token *secret)
 {
-	int fds[CARRIED], keep[CARRIED + 1], n = 0;
-	const struct jail jail = { .keep = keep, .network = true, .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS };
-	auto_free char *ca = machine_pki_path(m, "ca", "crt"), *cert = machine_pki_path(m, ENDPOINT_PAIR, "crt"),
-		       *key = machine_pki_path(m, ENDPOINT_PAIR, "key");
-	const char *const paths[CARRIED] = { ca, cert, key, m->at.etcd_env, m->at.member_id };
-	char *carried[CARRIED] = { NULL };
+	cleanup(carried_free) struct carried carried;
+	const struct jail jail = {
+		.keep = carried.keep, .network = true, .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS
+	};
 	auto_free struct told *told = xcalloc(1, sizeof(*told));
-	struct asking a = { .m = *m, .q = q, .k = k, .f = f, .secret = secret };
+	struct asking a = { .q = q, .k = k, .f = f, .secret = secret };
 	cleanup(identity_free) struct identity id = { 0 };
 	struct err why = { 0 };
 
-	for (int i = 0; i < CARRIED; i++) {
-		carried[i] = carry(paths[i], &fds[i]);
-		if (fds[i] >= 0)
-			keep[n++] = fds[i];
-	}
-	keep[n] = -1;
-	a.m.client_files = carried;
-	a.m.at.etcd_env = carried[CARRIED_ENV];
-	a.m.at.member_id = carried[CARRIED_ID];
+	carry_all(m, -1, &carried, &a.m);
 	if (jail_run(&jail, ask, &a, told, sizeof(*told), &why) < 0)
 		log_debug("%s", why.msg);
 	else if (told->len > sizeof(told->text) || !enroll_told_get(told->text, told->len, k))
@@ -283,9 +311,91 @@ void enroll_ask(const struct machine *m, const struct enroll_question *q, struct
 		ca_host_self(&m->conf, k->list.members.cluster_id, id.member_id, &k->list.self);
 	else
 		enroll_list_free(&k->list);
-	for (int i = 0; i < CARRIED; i++) {
-		mem_close_fd(&fds[i]);
-		free(carried[i]);
-	}
 	f->asked = true;
+}
+
+/* --- The confirmation. */
+
+struct confirming {
+	struct machine m;
+	const struct enroll_list *l;
+	struct token *secret;
+	int wait;
+};
+
+static int confirm(void *arg, void *result, struct err *e)
+{
+	struct confirming *a = arg;
+	char go;
+
+	(void)result;
+	token_forget(a->secret);
+	if (read(a->wait, &go, 1) != 1)
+		return err_set(e, ERR_PENDING, "nothing was to be confirmed");
+	return active_confirm(&a->m, a->l, e);
+}
+
+/* It begins when a byte comes out of `wait`. */
+static int start_confirm(const struct machine *m, struct confirming *a, struct jail_child *child, struct err *e)
+{
+	cleanup(carried_free) struct carried carried;
+	const struct jail jail = {
+		.keep = carried.keep, .network = true, .memory_bytes = MEMORY, .cpu_seconds = CPU_SECONDS
+	};
+
+	carry_all(m, a->wait, &carried, &a->m);
+	return jail_start(&jail, confirm, a, 0, child, e);
+}
+
+int enroll_confirm_start(const struct machine *m, const struct enroll_list *l, struct token *secret,
+			 struct enroll_confirm *c, struct err *e)
+{
+	struct confirming a = { .l = l, .secret = secret };
+	auto_close int go = -1;
+	int ends[2], rc;
+
+	if (!l->agreed)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, ERR_FAIL, "cannot make a pipe");
+	a.wait = ends[0];
+	go = ends[1];
+	rc = start_confirm(m, &a, &c->child, e);
+	(void)close(a.wait);
+	if (rc == 0)
+		c->go = steal_fd(&go);
+	return rc;
+}
+
+int enroll_confirm_finish(struct enroll_confirm *c, struct err *e)
+{
+	struct err why = { 0 };
+	const int go = c->go;
+	int rc;
+
+	if (go == 0)
+		return 0;
+	c->go = 0;
+	/* A child that has ended has said why. */
+	if (write(go, "", 1) < 0)
+		log_debug("the process that confirms has ended");
+	(void)close(go);
+	rc = jail_finish(&c->child, NULL, &why);
+	if (rc >= 0)
+		return 0;
+	log_debug("%s", why.msg);
+	(void)err_set(e, ERR_PENDING, "etcd does not confirm that this machine still is the CA host");
+	return err_hint(e, "etcd-cluster status, on the CA hosts, shows which machine is");
+}
+
+void enroll_confirm_free(struct enroll_confirm *c)
+{
+	struct err unasked = { 0 };
+
+	if (c->go == 0)
+		return;
+	(void)close(c->go);
+	c->go = 0;
+	if (jail_finish(&c->child, NULL, &unasked) < 0)
+		log_debug("%s", unasked.msg);
 }

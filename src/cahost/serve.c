@@ -39,6 +39,7 @@ struct client {
 	struct token_entry token;
 	struct x509_info cert;
 	struct enroll_known known;
+	struct enroll_confirm confirm;
 	struct buf serials;
 	time_t end; /* of the certificates */
 };
@@ -61,6 +62,7 @@ static void client_free(struct client *c)
 	token_entry_free(&c->token);
 	x509_info_free(&c->cert);
 	enroll_known_free(&c->known);
+	enroll_confirm_free(&c->confirm);
 	buf_free(&c->serials);
 }
 
@@ -232,7 +234,9 @@ static int gather_facts(struct client *c, struct err *e)
 	if (judge(c, e) < 0)
 		return -1;
 	enroll_ask(c->m, &c->q, &c->known, &c->facts, &c->token.token);
-	return 0;
+	if (c->q.list_only)
+		return 0;
+	return enroll_confirm_start(c->m, &c->known.list, &c->token.token, &c->confirm, e);
 }
 
 static int sign(struct client *c, struct enroll_reply *r, struct err *e)
@@ -318,7 +322,10 @@ static int add_list(struct client *c, struct enroll_reply *r, struct err *e)
 
 static int give(struct client *c, int use, struct enroll_reply *r, struct err *e)
 {
-	if (check_many(c, e) < 0 || active_record(c->m, &c->known.list, e) < 0 || sign(c, r, e) < 0)
+	if (check_many(c, e) < 0 || sign(c, r, e) < 0)
+		return -1;
+	/* Another one may have taken over since etcd was asked: then none of this leaves. */
+	if (c->known.list.host_revision >= 0 && enroll_confirm_finish(&c->confirm, e) < 0)
 		return -1;
 	if (use > 0 && token_store_use(c->m, &c->token, c->q.name, c->facts.key, e) < 0)
 		return -1;

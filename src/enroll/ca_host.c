@@ -49,6 +49,11 @@ int ca_host_put(struct grpc *g, const struct ca_host *h, int64_t revision, struc
 	return rpc_put_if(g, KEY, revision, text, e);
 }
 
+int ca_host_same(struct grpc *g, int64_t revision, struct err *e)
+{
+	return rpc_is_at(g, KEY, revision, e);
+}
+
 void ca_host_self(const struct config *conf, uint64_t cluster, uint64_t member, struct ca_host *h)
 {
 	auto_free char *url = config_url(conf->address, conf->enroll_port);

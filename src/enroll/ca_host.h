@@ -25,6 +25,9 @@ int ca_host_get(struct grpc *g, bool quorum, struct ca_host *h, int64_t *revisio
 /* Records it, unless somebody has changed the key since that revision: 0. 1 done, -1. */
 int ca_host_put(struct grpc *g, const struct ca_host *h, int64_t revision, struct err *e) MUST_CHECK;
 
+/* Whether nobody has changed the key since that revision, as a quorum has it. 1, 0, -1. */
+int ca_host_same(struct grpc *g, int64_t revision, struct err *e) MUST_CHECK;
+
 /* This machine, as member of that cluster. The caller frees. */
 void ca_host_self(const struct config *conf, uint64_t cluster, uint64_t member, struct ca_host *h);
 

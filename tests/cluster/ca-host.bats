@@ -52,6 +52,11 @@ renewed_by() {
 	helper "$1" cert list | grep -qx "signed by: $net.${2#n}:$enroll_port"
 }
 
+# A process has the lock of the records of n1 open, beside this shell.
+waits_for_lock() {
+	[ -n "$(find /proc/[0-9]*/fd -lname "$(etc n1)/enroll/lock" -not -path "/proc/$$/*" -not -path "/proc/$BASHPID/*" 2>/dev/null)" ]
+}
+
 takes_over() {
 	helper n2 ca takeover
 }
@@ -119,4 +124,23 @@ takes_over() {
 	[[ "$(recorded n2)" == *" n1 $net.1:$enroll_port" ]]
 	[ ! -e "$(etc n1)/enroll/ca-host" ]
 	helper n2 status | grep "^CA host  *n1 ($net.1:$enroll_port); this machine is a standby"
+}
+
+# The server has asked etcd, and waits for the lock, when somebody else is recorded.
+@test "another CA host takes over while a request is served: no certificate leaves" {
+	local before
+
+	formed
+	renewed_by n3 n1
+	before=$(openssl x509 -noout -serial -in "$(etc n3)/pki/peer.crt")
+	exec 9>>"$(etc n1)/enroll/lock"
+	flock 9
+	behind renewal "$ETCD_CLUSTER" --root "$BATS_TEST_TMPDIR/n3" cert renew --force 9>&-
+	eventually waits_for_lock
+	etcdctl n2 put etcd-cluster/ca-host "$(recorded n2 | sed 's/ n1 .*/ n9 10.9.9.9:1/')"
+	exec 9>&-
+	eventually gone "$(cat "$BATS_TEST_TMPDIR/renewal.pid")"
+	grep 'etcd does not confirm that this machine still is the CA host' "$BATS_TEST_TMPDIR/renewal.log"
+	[ "$(openssl x509 -noout -serial -in "$(etc n3)/pki/peer.crt")" = "$before" ]
+	run ! grep -c 'given to' <(tail -n 1 "$BATS_TEST_TMPDIR/server.log")
 }

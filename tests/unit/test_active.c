@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cahost/active: what a quorum's word makes of the file of a CA host. etcd answers nobody here.
+ * cahost/active: what a quorum's word makes of the file of a CA host, and of a signature.
  */
 #include "machine_fixture.h"
 
@@ -71,12 +71,47 @@ static void a_claim_stands_against_the_fenced_one(void **state)
 	}
 }
 
+/* succeeded; not; and a lone member that is recorded nowhere asks nobody. */
+static void a_signature_needs_that_nobody_else_was_recorded(void **state)
+{
+	struct fake_etcd p = fake_start("server", "ok:1001 ok: ok:1001 ok: error:14:gone");
+	struct machine m cleanup(machine_free) = { 0 };
+	struct enroll_list l = { .agreed = true, .members = { .n = 2 }, .host_revision = 7 };
+	struct err e = { 0 };
+
+	(void)state;
+	open_machine_of(&m, p.port, "ADDRESS=127.0.0.1\n");
+	ca_host_self(&m.conf, 1, 2, &l.self);
+	ca_host_self(&m.conf, 1, 2, &l.host);
+	if (active_confirm(&m, &l, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(active_confirm(&m, &l, &e), -1);
+	assert_int_equal(e.class, ERR_PENDING);
+	assert_non_null(strstr(e.msg, "another CA host has just been recorded"));
+	/* The first signature: it is recorded, unless somebody else was. */
+	ca_host_free(&l.host);
+	err_clear(&e);
+	if (active_confirm(&m, &l, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(active_confirm(&m, &l, &e), -1);
+	assert_int_equal(e.class, ERR_PENDING);
+	err_clear(&e);
+	assert_int_equal(active_confirm(&m, &l, &e), -1);
+	assert_int_equal(e.rpc, GRPC_UNAVAILABLE);
+	l.members.n = 1;
+	assert_int_equal(active_confirm(&m, &l, &e), 0);
+	free_list(&l);
+	fake_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_claim_gives_way_to_another_takeover, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(a_claim_stands_against_the_fenced_one, root_setup, root_teardown),
+		cmocka_unit_test_setup_teardown(a_signature_needs_that_nobody_else_was_recorded, client_setup,
+						root_teardown),
 	};
 
-	return cmocka_run_group_tests_name("active", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("active", tests, certs_setup, certs_teardown);
 }
