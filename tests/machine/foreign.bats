@@ -263,7 +263,7 @@ removed() {
 	healthy
 }
 
-@test "a purge of Debian's etcd-server deletes the user of our data: the next installation gives the data to the new one" {
+@test "a purge of Debian's etcd-server deletes the user of our data, and an installation gives it to the new one" {
 	export MACHINE=foreign-deb
 	m 'etcdctl.sh put greeting hello
 	apt-get remove etcd-cluster
@@ -278,7 +278,7 @@ removed() {
 	[ "$(stat -c %U:%G /var/data/etcd/member/snap/db)" = etcd:etcd ]'
 }
 
-@test "a purge removes the user and gives what it keeps to root: Debian's etcd-server then installs, and later ours again" {
+@test "a purge removes the user and gives what it keeps to root: Debian's etcd-server runs, and later ours again" {
 	export MACHINE=foreign-deb
 	m 'apt-get purge etcd-cluster
 	fails getent passwd etcd

@@ -227,8 +227,8 @@ teardown() {
 	flock "$top"/Makefile make -s -C "$top" deb # package.bats builds it, too, in the same directory
 	deb=$(dpkg-parsechangelog -l "$top"/debian/changelog -S Version)_$(dpkg --print-architecture).deb
 	deb=$top/dist/etcd-cluster_$deb
-	# Left out: documentation, whose directories differ; the deb's debconf, lintian and reportbug files; files that the
-	# hook or tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
+	# Left out: documentation, whose directories differ; files of debconf, lintian and reportbug in the deb; files that
+	# the hook or tmpfiles create for the deb and that the rpm lists; the preset, which only rpm uses.
 	dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print substr($1, 1, 10), $6 }' |
 		grep -vE '/usr/share/(doc|lintian|debconf|bug)/' | sort >"$BATS_TEST_TMPDIR"/deb
 	about --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEFLAGS:fflags}\n]' |
@@ -241,7 +241,8 @@ teardown() {
 @test "the archive alone is enough for rpmbuild -ta, without the settings of make rpm" {
 	cd "$BATS_TEST_TMPDIR"
 	# Debian's rpm database has no installed packages.
-	MAKEFLAGS='' rpmbuild -ta --nodeps --without check --define "_topdir $PWD/top" "$tarball" >log 2>&1 || { tail -n 30 log; false; }
+	MAKEFLAGS='' rpmbuild -ta --nodeps --without check --define "_topdir $PWD/top" "$tarball" >log 2>&1 ||
+		{ tail -n 30 log; false; }
 	[ -n "$(find top/RPMS -name 'etcd-cluster-[0-9]*.rpm')" ]
 	[ -n "$(find top/SRPMS -name '*.src.rpm')" ]
 }
