@@ -44,6 +44,27 @@ int machine_open(struct machine *m, const struct machine_options *o, struct err 
 	return 0;
 }
 
+bool machine_open_default(struct machine *m, struct err *e)
+{
+	auto_free char *none = xasprintf("%s/none", m->at.last_good);
+	struct layout at cleanup(layout_free) = { 0 };
+	struct config conf = { 0 };
+	struct err unread = { 0 };
+
+	layout_init(&at, m->at.root, none);
+	at.conf_dir = xstrdup(none); /* a file that is missing is no error then */
+	if (config_load(&at, &conf, &unread) < 0) {
+		config_free(&conf);
+		return false;
+	}
+	config_free(&m->conf);
+	m->conf = conf;
+	m->broken = *e;
+	m->no_conf = true;
+	err_clear(e);
+	return true;
+}
+
 void machine_free(struct machine *m)
 {
 	config_free(&m->conf);
@@ -102,14 +123,12 @@ int machine_write(const struct machine *m, const char *path, struct file_mode ho
 }
 
 /* The etcd user of the machine below --root, which the running one may not have. */
-static bool etcd_ids(const struct machine *m, uid_t *uid, gid_t *gid)
+bool machine_etcd_ids(const struct machine *m, uid_t *uid, gid_t *gid)
 {
 	auto_free char *path = layout_path(&m->at, "/etc/passwd");
 	auto_fclose FILE *f = fopen(path, "re");
 	const struct passwd *entry;
 
-	if (geteuid() != 0)
-		return false;
 	while (f && (entry = fgetpwent(f))) {
 		if (strcmp(entry->pw_name, "etcd") != 0)
 			continue;
@@ -125,7 +144,7 @@ struct file_mode machine_mode_group(const struct machine *m, mode_t mode)
 	struct file_mode how = FILE_MODE(mode);
 	uid_t uid;
 
-	if (etcd_ids(m, &uid, &how.gid))
+	if (geteuid() == 0 && machine_etcd_ids(m, &uid, &how.gid))
 		how.uid = 0;
 	return how;
 }
@@ -134,6 +153,7 @@ struct file_mode machine_mode_etcd(const struct machine *m, mode_t mode)
 {
 	struct file_mode how = FILE_MODE(mode);
 
-	(void)etcd_ids(m, &how.uid, &how.gid);
+	if (geteuid() == 0)
+		(void)machine_etcd_ids(m, &how.uid, &how.gid);
 	return how;
 }

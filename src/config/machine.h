@@ -15,6 +15,7 @@ struct machine {
 	bool live;	      /* no --root, and systemd runs it: services can be started and asked */
 	bool dry_run;	      /* log what would be done, do nothing */
 	struct err broken; /* cluster.conf cannot be used, so conf is that of the last healthy start (last_good_open) */
+	bool no_conf;	   /* then: there is none either, and conf has only defaults (machine_open_default) */
 	time_t now;	   /* the one clock of this run; a test build reads ETCD_CLUSTER_NOW (seconds) for it */
 };
 
@@ -36,6 +37,12 @@ int machine_open(struct machine *m, const struct machine_options *o, struct err 
 void machine_free(struct machine *m);
 
 /*
+ * After a failed machine_open, for a look at the rest: every setting has its default, and m->broken is the error, which
+ * is cleared. False: not even that is possible.
+ */
+bool machine_open_default(struct machine *m, struct err *e);
+
+/*
  * Takes the lock of this machine (<run>/lock), waiting up to 60 s for another etcd-cluster, and sweeps what a killed
  * one left in /etc/etcd. Returns a descriptor to close; a dry run returns one of /dev/null.
  */
@@ -50,6 +57,9 @@ char *machine_pki_path(const struct machine *m, const char *name, const char *ex
 /* Makes path a file with these bytes. 1 written (in a dry run: logged), 0 it has them already, -1. */
 int machine_write(const struct machine *m, const char *path, struct file_mode how, const struct buf *text,
 		  struct err *e) MUST_CHECK;
+
+/* User and group etcd of this machine; false when it has none. */
+bool machine_etcd_ids(const struct machine *m, uid_t *uid, gid_t *gid);
 
 /*
  * Owner and mode for a file that the etcd user reads: root:etcd when we are root and the machine has the group, else

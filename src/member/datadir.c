@@ -54,6 +54,43 @@ static bool has_snapshot(const char *dir)
 	return file_list(snap, is_snapshot, &found, &ignored) == 0 && found;
 }
 
+/* The log of a member at this path: as etcd.env has it, which setup has not yet written again. */
+static char *former_log(const struct machine *m, char **data)
+{
+	auto_keyfile struct keyfile env = { 0 };
+	struct err unread = { 0 };
+	const char *dir, *wal;
+
+	if (keyfile_read(m->at.etcd_env, &env, &unread) < 0 || !(dir = keyfile_get(&env, "ETCD_DATA_DIR")))
+		return NULL;
+	*data = layout_path(&m->at, dir);
+	wal = keyfile_get(&env, "ETCD_WAL_DIR");
+	return wal && *wal ? layout_path(&m->at, wal) : xasprintf("%s/member/wal", *data);
+}
+
+/* There is no log in wal: -1 when that is because DATA_DIR or WAL_DIR was changed, and the log is where it was. */
+static int check_moved(const struct machine *m, const char *data, const char *wal, struct err *e)
+{
+	auto_free char *old_data = NULL, *old = former_log(m, &old_data);
+	struct wal_ids ids = { 0 };
+	struct err unread = { 0 };
+	const char *from = old, *to = wal, *key = "WAL_DIR";
+
+	if (!old || strcmp(old, wal) == 0 || wal_read_ids(old, &ids, &unread) <= 0)
+		return 0;
+	if (strcmp(old_data, data) != 0) {
+		from = old_data;
+		to = data;
+		key = "DATA_DIR";
+	}
+	(void)err_set(e, ERR_CONFIG, "cluster.conf has another %s: the log of this member is still in %s, not in %s",
+		      key, old, wal);
+	return err_hint(e,
+			"systemctl stop etcd; install -d -o etcd -g etcd -m 0700 %s && mv %s/* %s/ && etcd-cluster "
+			"setup; or put the former %s back",
+			to, from, to, key);
+}
+
 int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e)
 {
 	auto_free char *data = layout_path(&m->at, m->conf.data_dir), *own = config_wal_dir(&m->conf);
@@ -68,6 +105,8 @@ int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member
 		return err_hint(e, e->sys == EACCES ? "run it as root"
 						    : "etcd cannot start on it: put a good copy in its place, or "
 						      "restore a snapshot");
+	if (!found && check_moved(m, data, wal, e) < 0)
+		return -1;
 	if (!found && has_snapshot(data)) {
 		(void)err_set(e, ERR_CONFIG, "%s contains snapshots of a member, but its log is not in %s", data, wal);
 		return err_hint(e, "is the disk for %s mounted, and is WAL_DIR in cluster.conf what it was?", wal);

@@ -42,18 +42,39 @@ static int guard(const char *path, struct stat *st, struct err *e)
 	return 1;
 }
 
+/* A key for the group etcd of another time: the user etcd was deleted, or came back under other numbers. */
+static int other_etcd(const struct machine *m, const char *path, const struct stat *st, struct err *e)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (!machine_etcd_ids(m, &uid, &gid)) {
+		(void)err_set(e, ERR_CONFIG, "there is no user etcd, for whose group (%u) the key %s is",
+			      (unsigned int)st->st_gid, path);
+		return err_hint(e, "systemd-sysusers etcd-cluster.conf, then: etcd-cluster setup");
+	}
+	(void)err_set(e, ERR_CONFIG, "the group of the user etcd is %u now, and the key %s is for group %u",
+		      (unsigned int)gid, path, (unsigned int)st->st_gid);
+	return err_hint(e, "chgrp etcd %s/*.key && chown -R etcd:etcd %s", m->at.pki, m->conf.data_dir);
+}
+
 int pki_key_guard(const struct machine *m, const char *path, bool for_etcd, struct err *e)
 {
-	const struct file_mode want = pki_key_mode(m, for_etcd);
-	struct stat st = { 0 };
+	auto_free char *data = layout_path(&m->at, m->conf.data_dir);
+	struct stat st = { 0 }, owned;
 	int rc = guard(path, &st, e);
-	mode_t group;
+	gid_t gid = getegid();
+	uid_t uid;
 
 	if (rc <= 0)
 		return rc;
 	/* Only the group that the key is meant for may have rights. */
-	group = for_etcd && st.st_gid == (want.gid == (gid_t)-1 ? getegid() : want.gid) ? 0 : 0070;
-	if (st.st_mode & (0007 | group)) {
+	if (for_etcd && (!machine_etcd_ids(m, &uid, &gid) || geteuid() != 0) && st.st_gid == getegid())
+		gid = st.st_gid;
+	if (for_etcd && (st.st_mode & 07777) == 0640 && st.st_gid != gid && stat(data, &owned) == 0 &&
+	    owned.st_gid == st.st_gid)
+		return other_etcd(m, path, &st, e);
+	if (st.st_mode & (0007 | (for_etcd && st.st_gid == gid ? 0 : 0070))) {
 		(void)err_set(e, ERR_VERIFY, "the private key %s can be read by others (mode %04o, group %u)", path,
 			      (unsigned int)st.st_mode & 07777, (unsigned int)st.st_gid);
 		return err_hint(e, "if nobody can have read it: chmod 600 %s; else replace key and certificate", path);

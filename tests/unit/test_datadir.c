@@ -351,6 +351,28 @@ static void snapshots_without_their_log_are_refused(void **state)
 	assert_err(datadir_check(m, e), ERR_CONFIG, "its log is not in");
 }
 
+/* DATA_DIR or WAL_DIR was changed on a member: the data is where it was, and the fix moves it. */
+static void a_log_that_was_left_behind_is_found(void **state)
+{
+	struct machine *m = *state;
+
+	put_identity(m, 7, 8);
+	put_wal(7, 8);
+	put_file("/etc/etcd/etcd.env", "ETCD_DATA_DIR=" DATA "\n");
+	assert_ok(datadir_check(m, e));
+	m->conf.wal_dir = xstrdup("/srv/wal");
+	assert_err(datadir_check(m, e), ERR_CONFIG,
+		   "cluster.conf has another WAL_DIR: the log of this member is still in");
+	assert_err(datadir_check(m, e), ERR_CONFIG, DATA "/member/wal/* ");
+	free(steal(&m->conf.wal_dir));
+	free(steal(&m->conf.data_dir));
+	m->conf.data_dir = xstrdup("/srv/data");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "cluster.conf has another DATA_DIR");
+	assert_err(datadir_check(m, e), ERR_CONFIG, DATA "/* ");
+	put_file("/etc/etcd/etcd.env", "ETCD_DATA_DIR=/srv/data\n");
+	assert_err(datadir_check(m, e), ERR_CONFIG, "starting empty under its old ID");
+}
+
 static void the_first_segment_counts(void **state)
 {
 	const struct machine *m = *state;
@@ -412,6 +434,7 @@ int main(void)
 		WITH_MACHINE(other_files_are_refused),
 		WITH_MACHINE(damaged_data_is_refused),
 		WITH_MACHINE(snapshots_without_their_log_are_refused),
+		WITH_MACHINE(a_log_that_was_left_behind_is_found),
 		WITH_MACHINE(the_first_segment_counts),
 		WITH_MACHINE(the_directory_is_made_and_its_mode_repaired),
 	};
