@@ -38,6 +38,7 @@ struct transfer {
 	bool begun;		  /* the body is being taken */
 	bool misfit;		  /* it answered with another part of the file than was asked for */
 	unsigned long long total; /* bytes that fd will have; 0: not known */
+	struct progress_meter progress;
 };
 
 bool fetch_is_url(const char *text)
@@ -183,8 +184,8 @@ static int take(struct transfer *t, const char *data, size_t len)
 		return err_sys(t->e, ERR_FAIL, "cannot write the partial file");
 	digest_add(t->digest, data, len);
 	t->result->bytes += len;
-	if (t->f->gzip)
-		log_progress(t->result->bytes, t->total);
+	if (t->f->progress)
+		progress_show(&t->progress, t->result->bytes, t->total);
 	return 0;
 }
 
@@ -390,6 +391,8 @@ void fetch(const struct fetch *f, struct fetch_result *result)
 	struct transfer t = { .f = f, .result = result, .e = &result->why, .digest = digest };
 
 	*result = (struct fetch_result){ 0 };
+	if (f->progress)
+		t.progress = *f->progress;
 	if (fetch_is_url(f->url)) {
 		new_handle(&t);
 		(void)from_url(&t);
@@ -397,5 +400,5 @@ void fetch(const struct fetch *f, struct fetch_result *result)
 	} else {
 		(void)from_file(&t);
 	}
-	log_progress_end();
+	progress_end(&t.progress);
 }

@@ -7,6 +7,7 @@
 
 #include "adapter/digest.h"
 #include "base/buf.h"
+#include "base/progress.h"
 
 #define FETCH_TAG 256 /* room for an ETag, with its end */
 
@@ -17,7 +18,8 @@ struct fetch {
 	const char *proxy;    /* used when the environment names none (curl(1), ENVIRONMENT); or NULL */
 	const struct buf *ca; /* PEM: the only authorities to trust; empty: the system's */
 	unsigned long long max_bytes;
-	bool gzip; /* stop at the first bytes when they are not gzip's; show the progress */
+	bool gzip;			       /* stop at the first bytes when they are not gzip's */
+	const struct progress_meter *progress; /* how it is to be shown; NULL: not at all */
 };
 
 /*

@@ -8,13 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 
 static struct {
 	bool verbose;
 	bool journal;
-	long progress; /* tenths of a second, when the last progress line was written; 0: none stands */
 } settings;
 
 /* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the socket that stderr was connected to. */
@@ -34,6 +32,11 @@ void log_open(bool verbose)
 {
 	settings.verbose = verbose;
 	settings.journal = stderr_is_journal();
+}
+
+bool log_to_terminal(void)
+{
+	return !settings.journal && isatty(STDERR_FILENO);
 }
 
 void log_line(int level, const char *fmt, ...)
@@ -60,27 +63,4 @@ void log_error(int level, const struct err *e)
 	log_line(level, "%s", e->msg);
 	if (e->hint[0] != '\0')
 		log_line(LOG_INFO, "  %s", e->hint);
-}
-
-#define MIB (1024.0 * 1024.0)
-
-void log_progress(unsigned long long done, unsigned long long total)
-{
-	long tenths = (long)(clock_ms() / 100);
-
-	if (settings.journal || !isatty(STDERR_FILENO) || tenths == settings.progress)
-		return;
-	settings.progress = tenths;
-	if (total > 0)
-		(void)fprintf(stderr, "  %.1f of %.1f MiB, %.0f %%\r", (double)done / MIB, (double)total / MIB,
-			      100.0 * (double)done / (double)total);
-	else
-		(void)fprintf(stderr, "  %.1f MiB\r", (double)done / MIB);
-}
-
-void log_progress_end(void)
-{
-	if (settings.progress != 0)
-		(void)fputs("\033[K", stderr);
-	settings.progress = 0;
 }

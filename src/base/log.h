@@ -22,12 +22,8 @@ void log_line(int level, const char *fmt, ...) ERR_PRINTF(2, 3);
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/*
- * Shows on a terminal, at most ten times a second, how far a long step is: "12 of 24 MiB" (total 0: not known). Each
- * line replaces the one before; log_progress_end clears it.
- */
-void log_progress(unsigned long long done, unsigned long long total);
-void log_progress_end(void);
+/* True when people read the lines on a terminal. */
+bool log_to_terminal(void);
 
 /* Message and hint of e, at level. */
 void log_error(int level, const struct err *e);

@@ -45,6 +45,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->backups = layout_path(at, "/var/backups/etcd-cluster");
 	at->run = layout_path(at, "/run/etcd-cluster");
 	at->outcome = layout_path(at, "/run/etcd-cluster/setup");
+	at->progress = layout_path(at, "/run/etcd-cluster/progress");
 }
 
 void layout_free(struct layout *at)

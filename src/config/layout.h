@@ -35,6 +35,7 @@ struct layout {
 	char *backups;	     /* /var/backups/etcd-cluster */
 	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
 	char *outcome;	     /* …/setup (service/outcome.h) */
+	char *progress;	     /* …/progress: of the download that runs (base/progress.h) */
 };
 
 /* root NULL or "/": the machine itself. conf NULL: the usual file and its drop-ins; else that file without drop-ins. */

@@ -2,6 +2,7 @@
 #include "release/tarball.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,16 +22,35 @@ struct job {
 	char **wrong;		 /* strv of the places in it */
 	struct buf why;		 /* a clause for each place that failed */
 	bool retry;		 /* a retry may end better */
+	struct progress_meter progress;
 };
 
 static void job_free(struct job *j)
 {
+	if (j->progress.fd > 0) {
+		(void)close(j->progress.fd);
+		(void)unlink(j->m->at.progress);
+	}
 	free(j->part);
 	free(j->etag);
 	free(j->bad);
 	buf_free(&j->notes);
 	strv_free(j->wrong);
 	buf_free(&j->why);
+}
+
+/* For status. Nothing depends on it, so it may fail. */
+static void open_progress(struct job *j)
+{
+	struct err unmade = { 0 };
+	int fd;
+
+	(void)snprintf(j->progress.now.name, sizeof(j->progress.now.name), "%s", j->t->file);
+	(void)unlink(j->m->at.progress); /* of one that was killed */
+	fd = file_mkdirs(j->m->at.run, FILE_MODE(0755), &unmade) < 0
+		     ? -1
+		     : file_create(j->m->at.progress, FILE_MODE(0644), &unmade);
+	j->progress.fd = fd < 0 ? 0 : fd;
 }
 
 /* What earlier runs noted, without what is too old and without places whose bytes are wanted by now. */
@@ -111,7 +131,12 @@ static int from_place(struct job *j, const struct mirror *x, const char *place, 
 {
 	auto_free char *etag = NULL;
 	auto_close int fd = open_part(j, &etag, e);
-	struct fetch f = { .url = place, .fd = fd, .etag = etag, .max_bytes = TARBALL_MAX_BYTES, .gzip = true };
+	const struct fetch f = { .url = place,
+				 .fd = fd,
+				 .etag = etag,
+				 .max_bytes = TARBALL_MAX_BYTES,
+				 .gzip = true,
+				 .progress = &j->progress };
 	struct fetch_result r;
 
 	if (fd < 0)
@@ -157,6 +182,7 @@ int download(const struct machine *m, struct version v, bool again, struct tarba
 
 	if (file_mkdirs(m->at.cache, FILE_MODE(0755), e) < 0 || mirror_open(m, &x, e) < 0)
 		return -1;
+	open_progress(&j);
 	if (!again)
 		read_notes(&j);
 	for (size_t i = 0; places && places[i]; i++) {
