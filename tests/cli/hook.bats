@@ -334,15 +334,18 @@ has_line() {
 	[ "$(cat "$CALLS")" = 'systemctl daemon-reload' ]
 }
 
-@test "the installation continues after every exit code of setup and after a crash" {
+@test "the installation continues after every exit code of setup and after a crash, and prints two lines" {
 	boot
 	for rc in 1 3 4 5 6 139; do
 		: >"$CALLS"
-		fake etcd-cluster "echo 'why it is $rc' >&2; exit $rc"
+		fake etcd-cluster "printf 'etcd-cluster: %s\\n' 'making a CA' 'warning: why it is $rc' '  a hint' >&2; exit $rc"
 		run configure ''
 		[ "$status" -eq 0 ]
 		[[ "$output" == *"why it is $rc"* ]]
 		[[ "$output" == *"etcd-cluster status"* ]]
+		[[ "$output" != *warning* ]]
+		[ "$(wc -l <<<"$output")" -eq 2 ]
+		[[ "$(tail -n 1 <<<"$output")" == *etcd-cluster* ]]
 		called 'systemctl --no-block start etcd-cluster.target'
 	done
 }
