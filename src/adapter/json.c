@@ -5,6 +5,7 @@
 #include <openssl/asn1.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -62,6 +63,16 @@ void json_flag(struct json_object *to, const char *key, bool value)
 void json_number(struct json_object *to, const char *key, int64_t value)
 {
 	(void)put(to, key, made(json_object_new_int64(value)));
+}
+
+void json_number_or_null(struct json_object *to, const char *key, int64_t value)
+{
+	(void)put(to, key, value < 0 ? NULL : made(json_object_new_int64(value)));
+}
+
+void json_time(struct json_object *to, const char *key, time_t value)
+{
+	json_text(to, key, value ? clock_rfc3339(value).text : NULL);
 }
 
 void json_tenths(struct json_object *to, const char *key, double value)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct json_object;
 
@@ -19,6 +20,10 @@ void json_text(struct json_object *to, const char *key, const char *value);
 void json_texts(struct json_object *to, const char *key, char *const *values);
 void json_flag(struct json_object *to, const char *key, bool value);
 void json_number(struct json_object *to, const char *key, int64_t value);
+/* null for a negative one. */
+void json_number_or_null(struct json_object *to, const char *key, int64_t value);
+/* RFC 3339, in UTC: "2026-11-21T10:15:00Z"; null for 0. */
+void json_time(struct json_object *to, const char *key, time_t value);
 /* With one digit after the point. */
 void json_tenths(struct json_object *to, const char *key, double value);
 /* An etcd ID as a string of 16 hex digits: a JSON number loses the last digits of 64 bits. */

@@ -202,9 +202,18 @@ static int check_role(const struct machine *m, struct err *e)
 	return 0;
 }
 
-int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err *e)
+static int write_idle(const struct machine *m, struct err *e)
 {
 	static const struct config_answer none = { "ROLE", "none" };
+
+	/* From here on setup leaves this machine alone, whatever kills this run. */
+	if (config_edit(&m->at, &none, 1, m->dry_run, e) < 0 || service_retry(m, false, e) < 0)
+		return -1;
+	return service_enroll_port(m, false, e) < 0 ? -1 : 0;
+}
+
+int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err *e)
+{
 	struct leaving l cleanup(leaving_free) = { .m = m, .last = last };
 
 	if (who_am_i(&l, e) < 0)
@@ -213,9 +222,7 @@ int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err 
 		return 0;
 	if (ask(&l, e) < 0 || check_leaving(&l, ca_elsewhere, e) < 0 || take_out(&l, e) < 0)
 		return -1;
-	/* From here on setup leaves this machine alone, whatever kills this run. */
-	if (config_edit(&m->at, &none, 1, m->dry_run, e) < 0 || service_retry(m, false, e) < 0 ||
-	    service_enroll_port(m, false, e) < 0)
+	if (write_idle(m, e) < 0)
 		return -1;
 	/* Without systemd, etcd ends by itself when it learns that it was removed. */
 	if (common_stop(m, END_SECONDS, e) < 0 || put_aside(&l, e) < 0 || check_role(m, e) < 0)
@@ -226,4 +233,21 @@ int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err 
 		removal_report(&l.s, l.own);
 	log_info("to come back: etcd-cluster join ADDRESS-OF-A-MEMBER");
 	return 1;
+}
+
+int reset_run(const struct machine *m, bool ca_elsewhere, struct err *e)
+{
+	const char *const rest[] = { m->at.etcdctl_env, m->at.last_good, m->at.external };
+	struct leaving l cleanup(leaving_free) = { .m = m, .last = true };
+
+	if (who_am_i(&l, e) < 0 || (l.member_id != 0 && ask(&l, e) < 0))
+		return -1;
+	if (l.member_id != 0 && leave_run(m, is_alone(&l), ca_elsewhere, e) < 0)
+		return -1;
+	if (write_idle(m, e) < 0 || common_stop(m, END_SECONDS, e) < 0 || aside_membership(m, true, true, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+		if (aside_move(m, rest[i], e) < 0)
+			return -1;
+	return m->dry_run || outcome_write(m, OUTCOME_IDLE, NULL, 0, e) >= 0 ? 1 : -1;
 }

@@ -17,6 +17,13 @@
 int leave_run(const struct machine *m, bool last, bool ca_elsewhere, struct err *e) MUST_CHECK;
 
 /*
+ * leave_run, with `last` if it is the only member, and then everything of the member is moved aside, the certificates,
+ * too: the machine is as after an installation with ROLE=none. Also without a member, for what a failed setup left. 1,
+ * -1.
+ */
+int reset_run(const struct machine *m, bool ca_elsewhere, struct err *e) MUST_CHECK;
+
+/*
  * From any healthy machine, removes a dead member (its name, or its ID in hex) when the others can do without it; that
  * is never forced (remove.c). One that answers, or answers again within seconds, is refused without force: it can leave
  * by itself. On a CA host its enrolment is forgotten. 1 done, 0 it is not a member, -1.

@@ -337,6 +337,15 @@ static void combine(struct member_survey *s, const struct poll *r)
 	conclude(s, r);
 }
 
+/* Those without a name, which have not started yet, come last. */
+static int by_name(const void *a, const void *b)
+{
+	const struct member *one = a, *other = b;
+	const bool named = one->name[0], is_named = other->name[0];
+
+	return named != is_named ? is_named - named : strcmp(one->name, other->name);
+}
+
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e)
 {
 	/* Of the clock of this run against the system's: 0 but in tests. */
@@ -358,5 +367,7 @@ int member_survey(const struct machine *m, unsigned int timeout_ms, struct membe
 	for (size_t i = 0; i < r.n; i++)
 		r.list[i].ahead_ms -= r.list[i].has_clock ? shift_ms : 0;
 	combine(s, &r);
+	if (s->n > 1)
+		qsort(s->list, s->n, sizeof(*s->list), by_name);
 	return 0;
 }

@@ -37,8 +37,8 @@ static void list_json(const struct machine *m, const struct pki_entry *list)
 			json_text(o, "subject", c->info.subject);
 			json_text(o, "issuer", c->info.issuer);
 			json_text(o, "serial", c->info.serial);
-			json_number(o, "not_before", c->info.not_before);
-			json_number(o, "not_after", c->info.not_after);
+			json_time(o, "not_before", c->info.not_before);
+			json_time(o, "not_after", c->info.not_after);
 			json_number(o, "days_left", pki_days_left(m, c->info.not_after));
 			json_texts(o, "sans", c->info.sans);
 		}

@@ -136,7 +136,8 @@ static int list(const struct cmd_verb *v, const struct cmd_args *a, struct err *
 {
 	struct machine m cleanup(machine_free) = { 0 };
 
-	if (machine_open(&m, &a->machine, e) < 0 && (!v->last_good || !last_good_open(&m, e)))
+	if (machine_open(&m, &a->machine, e) < 0 &&
+	    (!v->any_conf || !(last_good_open(&m, e) || machine_open_default(&m, e))))
 		return -1;
 	return v->list(&m, a, e);
 }
@@ -159,6 +160,23 @@ static int run(const struct cmd_verb *v, const struct cmd_args *a, struct err *e
 	return rc == CMD_NOTHING && !a->exit_code ? CMD_DONE : rc;
 }
 
+/* --help, or "help VERB": of the verb that words name below v. */
+static int help(const struct cmd_verb *v, const char *path, char **words, struct err *e)
+{
+	auto_free char *below = NULL;
+	const struct cmd_verb *sub;
+
+	if (!*words || !v->verbs) {
+		cmd_help(stdout, v, path);
+		return CMD_DONE;
+	}
+	sub = cmd_find(v, *words);
+	if (!sub)
+		return unknown(v, path, *words, e);
+	below = xasprintf("%s %s", path, sub->name);
+	return help(sub, below, words + 1, e);
+}
+
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a, struct err *e)
 {
 	int at = parse(v, path, argc, argv, a, e);
@@ -168,14 +186,12 @@ int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, s
 	if (at < 0)
 		return -1;
 	log_open(a->verbose);
-	if (a->version) {
+	if (a->version || (!strchr(path, ' ') && argc > at && strcmp(argv[at], "version") == 0)) {
 		(void)puts("etcd-cluster " VERSION);
 		return CMD_DONE;
 	}
-	if (a->help || (v->verbs && argc > at && strcmp(argv[at], "help") == 0)) {
-		cmd_help(stdout, v, path);
-		return CMD_DONE;
-	}
+	if (a->help || (v->verbs && argc > at && strcmp(argv[at], "help") == 0))
+		return help(v, path, argv + at + (argc > at && !a->help), e);
 	a->words = argv + at; /* ended by the NULL of argv: getopt puts the options before the arguments */
 	if (!is_above(v, argc, argv))
 		return check_args(v, path, argc - at, a, e) < 0 ? -1 : run(v, a, e);

@@ -16,7 +16,7 @@ struct cmd_args {
 	bool adopt_machine, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish, force, help,
 		json, last, local, others_fenced, recovery, rehearse, remember;
 	bool replace, scheduled, start, undo;
-	bool unattended, verbose, version, wait;
+	bool unattended, verbose, version, wait, watch, yes;
 	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *from, *hours, *keep,
 		*listen, *name, *out;
 	const char *passphrase_file;
@@ -79,12 +79,12 @@ struct cmd_verb {
 	cmd_fn *run;			     /* does all itself; an exit code or -1 */
 	cmd_work *change;		     /* under the lock, takes --dry-run; 1 done, 0 nothing to do, -1 */
 	cmd_work *list;			     /* takes --json; an exit code or -1 */
-	bool last_good;			     /* list goes on with the last good settings when cluster.conf is broken */
+	bool any_conf; /* list goes on when cluster.conf is broken: with the last good settings, else with none */
 };
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
 extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
-extern const struct cmd_verb cmd_adopt, cmd_backup;
+extern const struct cmd_verb cmd_adopt, cmd_backup, cmd_reset, cmd_info, cmd_download;
 
 /* Parses argv (argv[0] is v itself) and runs v or a verb below it. path: how it was called. An exit code or -1. */
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,

@@ -5,60 +5,24 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/page.h"
 
-#define WIDTH	  100
 #define INDENT	  2
 #define HELP_FROM 28 /* the column where explanations of verbs and options begin */
-
-/* A paragraph being printed: words move to the next line, which begins at `indent`, when they would cross WIDTH. */
-struct page {
-	FILE *to;
-	int column, indent;
-};
-
-static void word(struct page *p, const char *text, size_t len)
-{
-	if (p->column + 1 + (int)len > WIDTH) {
-		(void)fprintf(p->to, "\n%*s", p->indent, "");
-		p->column = p->indent;
-	} else if (p->column > p->indent) {
-		(void)fputc(' ', p->to);
-		p->column++;
-	}
-	(void)fprintf(p->to, "%.*s", (int)len, text);
-	p->column += (int)len;
-}
-
-/* Blanks divide words, a newline ends a paragraph. */
-static void paragraphs(struct page *p, const char *text)
-{
-	while (*text) {
-		size_t len = strcspn(text, " \n");
-
-		if (len > 0)
-			word(p, text, len);
-		if (text[len] == '\n') {
-			(void)fprintf(p->to, "\n\n%*s", p->indent, "");
-			p->column = p->indent;
-		}
-		text += len + (text[len] != '\0');
-	}
-	(void)fputc('\n', p->to);
-}
 
 /* "  --name NAME          What it is for." Only the first sentence. */
 static void entry(FILE *to, const char *what, const char *help)
 {
 	const char *end = strstr(help, ". ");
 	auto_free char *first = end ? xstrndup(help, (size_t)(end - help) + 1) : xstrdup(help);
-	struct page p = { to, HELP_FROM, HELP_FROM };
+	struct page p = { .to = to, .column = HELP_FROM, .indent = HELP_FROM };
 	int used = fprintf(to, "%*s%s", INDENT, "", what);
 
 	if (used >= HELP_FROM)
 		(void)fprintf(to, "\n%*s", HELP_FROM, "");
 	else
 		(void)fprintf(to, "%*s", HELP_FROM - used, "");
-	paragraphs(&p, first);
+	page_text(&p, first);
 }
 
 static char *option_text(const struct cmd_option *o, const char *before, const char *after)
@@ -76,10 +40,10 @@ static void usage(FILE *to, const struct cmd_verb *v, const char *path)
 		o = cmd_option(v, i);
 		auto_free char *text = option_text(o, o->required ? "" : "[", o->required ? "" : "]");
 
-		word(&p, text, strlen(text));
+		page_word(&p, text, strlen(text));
 	}
 	if (v->args.text)
-		word(&p, v->args.text, strlen(v->args.text));
+		page_word(&p, v->args.text, strlen(v->args.text));
 	(void)fputs("\n\n", to);
 }
 
@@ -89,7 +53,7 @@ void cmd_help(FILE *to, const struct cmd_verb *v, const char *path)
 	const struct cmd_option *o;
 
 	usage(to, v, path);
-	paragraphs(&about, v->about);
+	page_text(&about, v->about);
 	if (v->verbs)
 		(void)fputs("\nVerbs:\n", to);
 	for (const struct cmd_verb *const *sub = v->verbs; sub && *sub; sub++)

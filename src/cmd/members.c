@@ -3,6 +3,11 @@
  * The verbs that take members out of a cluster or repair it.
  */
 #include "change/members.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -27,6 +32,39 @@ const struct cmd_verb cmd_leave = {
 		CMD_FLAG("last", last, "Give up the cluster of which this is the only member."),
 		CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too.")),
 	.change = leave,
+};
+
+/* A person confirms it on a terminal, a script by --yes. */
+static int confirm(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	char answer[8] = "";
+
+	if (a->yes || m->dry_run)
+		return 0;
+	if (isatty(STDIN_FILENO)) {
+		(void)fputs("This machine leaves its cluster; data and certificates are moved aside. Type yes: ",
+			    stderr);
+		if (fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0)
+			return 0;
+	}
+	(void)err_set(e, ERR_CONFIG, "reset takes this machine out of its cluster, which was not confirmed");
+	return err_hint(e, "etcd-cluster reset --yes");
+}
+
+static int reset(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	return confirm(m, a, e) < 0 ? -1 : reset_run(m, a->ca_elsewhere, e);
+}
+
+const struct cmd_verb cmd_reset = {
+	.name = "reset",
+	.about = "Makes this machine as it was after the installation. Takes it out of its cluster as leave does, "
+		 "and moves its certificates aside, too. Nothing is deleted.",
+	.example = "reset --yes",
+	.options = CMD_OPTIONS(
+		CMD_FLAG("yes", yes, "Do not ask; needed without a terminal."),
+		CMD_FLAG("ca-elsewhere", ca_elsewhere, "Leave although ca.key is here: it is kept elsewhere, too.")),
+	.change = reset,
 };
 
 static int run_remove(const struct machine *m, const struct cmd_args *a, struct err *e)

@@ -80,10 +80,11 @@ static int list(const struct machine *m, const struct cmd_args *a, struct err *e
 
 static int fetch(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
+	const char *version = a->words[0] ? a->words[0] : a->release;
 	auto_tarball struct tarball t = { .fd = -1 };
 	struct version v = { 0 };
 
-	if (wanted_version(m, a->words[0], &v, e) < 0 || tarball_get(m, v, TARBALL_AGAIN, &t, e) < 0)
+	if (wanted_version(m, version, &v, e) < 0 || tarball_get(m, v, TARBALL_AGAIN, &t, e) < 0)
 		return -1;
 	if (t.fd < 0) /* a dry run */
 		return 1;
@@ -242,4 +243,14 @@ const struct cmd_verb cmd_release = {
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &verb_list, &verb_fetch, &verb_verify, &verb_install, &verb_use,
 						   &verb_rollback, &verb_prune, NULL },
+};
+
+/* etcdadm has it. */
+const struct cmd_verb cmd_download = {
+	.name = "download",
+	.about = "The same as release fetch.",
+	.example = "download --version 3.6.14",
+	.options = CMD_OPTIONS(CMD_VALUE("version", "VERSION", CMD_RELEASE, release, "As the argument.")),
+	.args = { "[VERSION]", CMD_RELEASE },
+	.change = fetch,
 };

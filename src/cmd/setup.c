@@ -4,13 +4,17 @@
  */
 #include "flow/setup.h"
 
+#include <string.h>
+
 #include "base/log.h"
+#include "base/text.h"
 #include "cluster/mark.h"
 #include "cmd/cmd.h"
 #include "flow/common.h"
 #include "flow/join.h"
 #include "flow/unused.h"
 #include "member/host.h"
+#include "member/identity.h"
 #include "member/last_good.h"
 #include "pki/crl.h"
 
@@ -47,6 +51,35 @@ static int run_setup(const struct cmd_args *a, struct err *e)
 
 	/* Without the lock: setup holds it while it waits for etcd.service, which calls this. */
 	return a->remember ? cmd_on_machine(a, false, remember, e) : setup_run(&a->machine, &how, e);
+}
+
+/* etcdadm takes the URL of a member: the address and the port in it are what JOIN has. */
+static int accept_urls(char **words, struct err *e)
+{
+	for (char **word = words; *word; word++) {
+		if (text_starts(*word, "https://"))
+			*word += strlen("https://");
+		if (text_starts(*word, "http://")) {
+			(void)err_set(e, ERR_CONFIG, "%s: members are reached by https only", *word);
+			return err_hint(e, "etcd-cluster join %s", *word + strlen("http://"));
+		}
+		(*word)[strcspn(*word, "/")] = '\0';
+	}
+	return 0;
+}
+
+/* A member would become another one, or move to another address. */
+static int refuse_member(const struct machine *m, const struct cmd_args *a, struct err *e)
+{
+	cleanup(identity_free) struct identity id = { 0 };
+	int rc = identity_read(m, &id, e);
+
+	(void)a;
+	if (rc <= 0 || m->conf.role == ROLE_SINGLE)
+		return rc;
+	(void)err_set(e, ERR_CONFIG, "this machine is already the member " ID_FMT " (%s) of cluster " ID_FMT,
+		      id.member_id, id.name, id.cluster_id);
+	return err_hint(e, "etcd-cluster status; to give this member up: etcd-cluster leave");
 }
 
 /* Under the lock that setup takes, too. cluster.conf need not load before. */
@@ -87,6 +120,13 @@ static int answer_and_run(const struct cmd_args *a, const char *role, struct err
 
 static int run_init(const struct cmd_args *a, struct err *e)
 {
+	struct machine m cleanup(machine_free) = { 0 };
+
+	/* cluster.conf may be broken: init corrects it. */
+	if (machine_open(&m, &a->machine, e) < 0)
+		err_clear(e);
+	else if (refuse_member(&m, a, e) < 0)
+		return -1;
 	return answer_and_run(a, "single", e);
 }
 
@@ -102,7 +142,7 @@ static int prepare_join(const struct machine *m, const struct cmd_args *a, struc
 
 static int run_join(const struct cmd_args *a, struct err *e)
 {
-	int rc = cmd_on_machine(a, true, prepare_join, e);
+	int rc = accept_urls(a->words, e) < 0 ? -1 : cmd_on_machine(a, true, prepare_join, e);
 
 	if (rc < 0)
 		return -1;
@@ -136,6 +176,7 @@ const struct cmd_verb cmd_setup = {
 	CMD_VALUE("name", "NAME", CMD_TEXT, name, "Name of this member."),                                             \
 		CMD_VALUE("address", "ADDRESS", CMD_TEXT, address, "Address at which other machines reach it."),       \
 		CMD_VALUE("release", "VERSION", CMD_RELEASE, release, "etcd release to run."),                         \
+		CMD_VALUE("version", "VERSION", CMD_RELEASE, release, "The same."),                                    \
 		CMD_VALUE("data-dir", "DIR", CMD_DIR, data_dir, "Directory for the data of etcd.")
 
 const struct cmd_verb cmd_init = {

@@ -3,6 +3,7 @@
 
 #include "adapter/json.h"
 #include "base/clock.h"
+#include "cmd/page.h"
 
 /* "3 hours", "2 days". */
 static char *age_text(const struct machine *m, time_t when)
@@ -23,25 +24,18 @@ void status_print_backups(const struct machine *m, const struct doctor_backups *
 {
 	const char *schedule = m->conf.backup_schedule;
 
-	if (b->newest) {
-		auto_free char *age = age_text(m, b->newest);
+	auto_free char *age = b->newest ? age_text(m, b->newest) : NULL;
+	auto_free char *line =
+		b->newest ? xasprintf("%s ago by %s: %s; %s%s", age, b->member, b->file,
+				      schedule[0] ? "scheduled " : "not scheduled", schedule)
+			  : xasprintf("none; %s%s", schedule[0] ? "scheduled " : "not scheduled", schedule);
 
-		(void)printf("backup        %s ago by %s: %s", age, b->member, b->file);
-	} else {
-		(void)fputs("backup        none", stdout);
-	}
-	(void)printf("; %s%s\n", schedule[0] ? "scheduled " : "not scheduled", schedule);
+	page_entry(stdout, 14, "backup", line);
 	if (b->here.rehearsed) {
-		auto_free char *age = age_text(m, b->here.rehearsed);
+		auto_free char *since = age_text(m, b->here.rehearsed);
 
-		(void)printf("              rehearsed here %s ago: %s\n", age, b->here.rehearsed_file);
+		(void)printf("              rehearsed here %s ago: %s\n", since, b->here.rehearsed_file);
 	}
-}
-
-/* A time in RFC 3339; null for none. */
-static void json_time(struct json_object *o, const char *key, time_t when)
-{
-	json_text(o, key, when ? clock_rfc3339(when).text : NULL);
 }
 
 static void json_words(struct json_object *o, const char *key, const char *words)

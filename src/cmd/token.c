@@ -72,8 +72,8 @@ static void list_json(const struct token_list *list, time_t now)
 		struct json_object *o = json_object_in(array, NULL);
 
 		json_text(o, "id", t->token.id);
-		json_number(o, "made", t->made);
-		json_number(o, "expires", t->expires);
+		json_time(o, "made", t->made);
+		json_time(o, "expires", t->expires);
 		json_number(o, "uses", t->uses);
 		json_number(o, "left", token_left(t, now));
 		json_flag(o, "members", t->members);
@@ -89,7 +89,7 @@ static void list_json(const struct token_list *list, time_t now)
 			struct json_object *use = json_object_in(used, NULL);
 
 			json_text(use, "name", t->used[u].name);
-			json_number(use, "time", t->used[u].at);
+			json_time(use, "time", t->used[u].at);
 		}
 	}
 	json_print(array);

@@ -41,15 +41,15 @@ static void check_age(const struct machine *m, const struct doctor_backups *b, s
 	const time_t since = b->newest ? b->newest : schedule_since(m);
 
 	if (since == 0)
-		doctor_warn(r, "BACKUP_SCHEDULE is not in force yet -> etcd-cluster setup");
+		doctor_warn(r, "backup_not_scheduled", "BACKUP_SCHEDULE is not in force yet -> etcd-cluster setup");
 	else if (b->period > 0 && m->now - since > 2 * b->period)
-		doctor_warn(r,
+		doctor_warn(r, "backup_old",
 			    "%s%s, although BACKUP_SCHEDULE=%s -> etcd-cluster backup; journalctl -u "
 			    "etcd-cluster-backup",
 			    b->newest ? "the newest backup is of " : "there is no backup",
 			    b->newest ? clock_minute(b->newest).text : "", m->conf.backup_schedule);
 	else if (b->newest)
-		doctor_ok(r, "the newest backup is of %s", clock_minute(b->newest).text);
+		doctor_ok(r, "backup_recent", "the newest backup is of %s", clock_minute(b->newest).text);
 }
 
 void doctor_backup(const struct machine *m, struct doctor_exam *x)
@@ -64,11 +64,13 @@ void doctor_backup(const struct machine *m, struct doctor_exam *x)
 		check_age(m, b, r);
 	}
 	if (b->here.why[0])
-		doctor_warn(r, "backups fail since %s: %s -> etcd-cluster backup", clock_minute(b->here.failed).text,
-			    b->here.why);
+		doctor_warn(r, "backup_fails", "backups fail since %s: %s -> etcd-cluster backup",
+			    clock_minute(b->here.failed).text, b->here.why);
 	if (b->here.command_why[0])
-		doctor_warn(r, "%s -> etcd-cluster backup; journalctl -u etcd-cluster-backup", b->here.command_why);
+		doctor_warn(r, "backup_command_fails", "%s -> etcd-cluster backup; journalctl -u etcd-cluster-backup",
+			    b->here.command_why);
 	if (b->here.rehearsed_why[0])
-		doctor_warn(r, "the rehearsal of %s failed: %s -> etcd-cluster backup verify --rehearse FILE",
+		doctor_warn(r, "rehearsal_failed",
+			    "the rehearsal of %s failed: %s -> etcd-cluster backup verify --rehearse FILE",
 			    b->here.rehearsed_file, b->here.rehearsed_why);
 }

@@ -23,19 +23,19 @@ static void check_port(const struct machine *m, struct doctor_report *r)
 
 	if (state == PROBE_PORT_TAKEN &&
 	    (who.pid == 0 || strcmp(who.name, "systemd") == 0 || strcmp(who.name, "etcd-cluster") == 0))
-		doctor_ok(r, "the enrolment port %u is open", port);
+		doctor_ok(r, "enrolment_port_open", "the enrolment port %u is open", port);
 	else if (state == PROBE_PORT_TAKEN)
-		doctor_bad(r, ERR_CONFIG,
+		doctor_bad(r, ERR_CONFIG, "enrolment_port_taken",
 			   "the enrolment port %u is taken by %s (process %d) -> stop %s, or set ENROLL_PORT in "
 			   "cluster.conf, the same on every machine",
 			   port, who.name, (int)who.pid, who.name);
 	else if (state == PROBE_PORT_FREE && m->live && r->running)
-		doctor_warn(r,
+		doctor_warn(r, "enrolment_port_closed",
 			    "nobody listens on the enrolment port %u of this CA host, so no machine can get or renew "
 			    "certificates -> etcd-cluster setup; systemctl status etcd-cluster-enroll.socket",
 			    port);
 	else if (state == PROBE_PORT_FREE)
-		doctor_ok(r, "the enrolment port %u is free", port);
+		doctor_ok(r, "enrolment_port_free", "the enrolment port %u is free", port);
 	/* Else doctor_ports has reported it. */
 }
 
@@ -47,7 +47,7 @@ static unsigned int tokens_left(const struct machine *m, struct doctor_report *r
 	struct err e = { 0 };
 
 	if (token_store_list(m, &list, &e) < 0)
-		doctor_error(r, &e);
+		doctor_error(r, "tokens_unreadable", &e);
 	for (size_t i = 0; i < list.n; i++)
 		left += token_left(&list.entries[i], m->now);
 	return left;
@@ -68,12 +68,12 @@ static void check_awaited(const struct machine *m, const struct member_survey *s
 	}
 	names = strv_join(awaited, ", ");
 	if (strv_len(awaited) > left)
-		doctor_warn(r,
+		doctor_warn(r, "tokens_missing",
 			    "%s of MEMBERS have no certificates yet, and the tokens here are good for %u machines -> "
 			    "etcd-cluster token new --uses %zu; or copy certificates there: etcd-cluster bundle",
 			    names, left, strv_len(awaited));
 	else if (left > 0)
-		doctor_ok(r, "the tokens here are good for %u more machines", left);
+		doctor_ok(r, "tokens_left", "the tokens here are good for %u more machines", left);
 }
 
 /* A machine that gets its certificates from a CA host. */
@@ -85,18 +85,18 @@ static void check_asking(const struct machine *m, bool none_yet, size_t servers,
 	int found = token_read_file(m, &token, &e);
 
 	if (found < 0)
-		doctor_error(r, &e);
+		doctor_error(r, "token_unfit", &e);
 	else if (found > 0)
-		doctor_ok(r, "the enrolment token (%s) is strong and nobody else can read it", token.id);
+		doctor_ok(r, "token_fit", "the enrolment token (%s) is strong and nobody else can read it", token.id);
 	else if (none_yet)
-		doctor_warn(r,
+		doctor_warn(r, "token_missing",
 			    "this machine has neither certificates nor an enrolment token -> on the CA host: "
 			    "etcd-cluster token new; write the token into %s here, mode 0600",
 			    m->conf.enroll_token_file);
 	if (servers > 0)
-		doctor_ok(r, "the enrolment port of a CA host can be reached");
+		doctor_ok(r, "ca_host_reached", "the enrolment port of a CA host can be reached");
 	else
-		doctor_warn(r,
+		doctor_warn(r, "ca_host_not_reached",
 			    "no CA host can be reached on the enrolment port %u -> on the CA host: etcd-cluster setup; "
 			    "and open TCP port %u in the firewalls between",
 			    port, port);
@@ -109,11 +109,11 @@ static void check_sources(const struct machine *m, struct doctor_exam *x)
 
 	if (enroll_records_read(m, ENROLL_MACHINE, &x->enrolled, &e) < 0 ||
 	    enroll_records_read(m, ENROLL_CLIENT, &x->clients, &e) < 0)
-		doctor_error(&x->report, &e);
+		doctor_error(&x->report, "records_unreadable", &e);
 	for (const struct enroll_record *r = x->enrolled.list; r < x->enrolled.list + x->enrolled.n; r++)
 		if (visits_moved(&r->visits))
 			doctor_warn(
-				&x->report,
+				&x->report, "renewed_from_elsewhere",
 				"%s renewed its certificates from %s on %s, and before that from %s -> if the "
 				"machine has not moved: etcd-cluster remove %s; if it has, on %s: etcd-cluster cert "
 				"renew --force",
@@ -133,7 +133,7 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 		return;
 	/* A lone member has no other CA host; and without a quorum nobody would say. */
 	if (takeover_look(m, x->survey.agreed && x->survey.n > 1, &x->active, &e) < 0)
-		doctor_error(&x->report, &e);
+		doctor_error(&x->report, "ca_host_unknown", &e);
 	if (x->active.state != ENROLL_STANDBY)
 		check_sources(m, x);
 	if (x->active.state != ENROLL_STANDBY || !h->name || !x->survey.agreed)
@@ -141,7 +141,7 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 	who = ca_host_words(h);
 	one = doctor_listed(&x->survey, h->name);
 	if (!one || !one->answers)
-		doctor_warn(&x->report,
+		doctor_warn(&x->report, "ca_host_lost",
 			    "the CA host %s %s: no machine gets or renews a certificate -> if it does not come back, "
 			    "on a standby, as this machine is: etcd-cluster ca takeover",
 			    who, one ? "does not answer" : "is not a member any more");
@@ -163,7 +163,8 @@ void doctor_ca(const struct machine *m, struct doctor_exam *x)
 		check_awaited(m, &x->survey, r);
 	/* "ok", because the copy may lie in a safe. */
 	if (x->servers == 0)
-		doctor_ok(r, "no other machine is a CA host: if this one is lost, no certificate can be renewed and no "
-			     "machine can join -> keep a copy of the CA: etcd-cluster ca export --passphrase-file FILE "
-			     "TO; on a second CA host: etcd-cluster ca import");
+		doctor_ok(r, "ca_copy",
+			  "no other machine is a CA host: if this one is lost, no certificate can be renewed and no "
+			  "machine can join -> keep a copy of the CA: etcd-cluster ca export --passphrase-file FILE "
+			  "TO; on a second CA host: etcd-cluster ca import");
 }

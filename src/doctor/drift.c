@@ -49,17 +49,18 @@ static bool check_removed(const struct machine *m, const struct member_survey *s
 	if (own->listed || !s->agreed || own->healthy)
 		return false;
 	if (s->home_member == 0)
-		doctor_warn(r, "this machine is not a member of the cluster " ID_FMT " yet -> etcd-cluster %s%s",
+		doctor_warn(r, "not_a_member",
+			    "this machine is not a member of the cluster " ID_FMT " yet -> etcd-cluster %s%s",
 			    s->cluster_id, joins ? "setup" : "join ", joins ? "" : address);
 	else if (s->home_cluster != s->cluster_id)
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "other_cluster",
 			   "the members that answer are of the cluster " ID_FMT
 			   ", this machine's data is of the cluster " ID_FMT
 			   " -> look at MEMBERS and JOIN in cluster.conf; to give this data up and become a member "
 			   "there: systemctl stop etcd; etcd-cluster join %s --abandon " ID_FMT,
 			   s->cluster_id, s->home_cluster, address, s->home_cluster);
 	else
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "removed",
 			   "this machine's member " ID_FMT " was removed from the cluster -> to add it again, with the "
 			   "data moved aside: etcd-cluster join %s",
 			   s->home_member, address);
@@ -73,7 +74,7 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 
 	if (s->home_member != 0 && own->answers &&
 	    (own->id != s->home_member || own->status.cluster_id != s->home_cluster))
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "other_member_runs",
 			   "the running etcd is member " ID_FMT " of cluster " ID_FMT
 			   ", but this machine is member " ID_FMT " of " ID_FMT
 			   " -> systemctl stop etcd; look at DATA_DIR in cluster.conf and at %s",
@@ -81,19 +82,19 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 	if (check_removed(m, s, own, r))
 		return true;
 	if (s->elsewhere) {
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "copy_of_member",
 			   "member " ID_FMT " (%s) runs at %s: this machine has a copy of it -> switch this copy off, "
 			   "or stop etcd on the other machine",
 			   own->id, own->name, s->elsewhere);
 		return true;
 	}
 	if (own->listed && own->peer_urls && !strv_has(own->peer_urls, peer))
-		doctor_warn(r,
+		doctor_warn(r, "peer_url_differs",
 			    "the cluster dials this member at %s, cluster.conf says %s -> etcd-cluster setup, which "
 			    "updates the cluster; or correct ADDRESS in cluster.conf",
 			    peer_of(own), peer);
 	if (own->listed && own->name[0] && strcmp(own->name, m->conf.name) != 0)
-		doctor_warn(r,
+		doctor_warn(r, "name_differs",
 			    "the cluster calls this member %s, cluster.conf %s -> etcd-cluster setup && systemctl "
 			    "restart etcd; or correct NAME in cluster.conf",
 			    own->name, m->conf.name);
@@ -118,17 +119,17 @@ static void check_expected(const struct machine *m, const struct member_survey *
 	if (is && strv_has(is->peer_urls, url))
 		return;
 	if (is)
-		doctor_warn(r,
+		doctor_warn(r, "peer_url_differs_elsewhere",
 			    "the cluster dials %s at %s, MEMBERS in cluster.conf says %s -> etcd-cluster setup on that "
 			    "machine updates the cluster; or correct MEMBERS on every machine",
 			    is->name, peer_of(is), url);
 	else if (there && there->name[0])
-		doctor_warn(r,
+		doctor_warn(r, "name_differs_elsewhere",
 			    "the member at %s calls itself %s, MEMBERS in cluster.conf calls it %s -> correct MEMBERS "
 			    "on every machine",
 			    url, there->name, want->name);
 	else if (!there)
-		doctor_warn(r,
+		doctor_warn(r, "member_missing",
 			    "MEMBERS in cluster.conf has %s (%s), which is not a member of the cluster -> on that "
 			    "machine: etcd-cluster join %s; or take it out of MEMBERS on every machine",
 			    want->name, want->address, m->conf.address);
@@ -157,12 +158,12 @@ void doctor_drift(const struct machine *m, const struct member_survey *s, struct
 			check_expected(m, s, &m->conf.members[i], r);
 	for (const struct member *one = s->list; one < s->list + s->n; one++)
 		if (one->listed && !one->here && !is_expected(m, one))
-			doctor_warn(r,
+			doctor_warn(r, "member_not_expected",
 				    "%s (%s) is a member, but MEMBERS in cluster.conf does not have it -> add it to "
 				    "MEMBERS on every machine",
 				    one->name[0] ? one->name : "one without a name", peer_of(one));
 	if (r->n == before)
-		doctor_ok(r, "the members are those of MEMBERS in cluster.conf");
+		doctor_ok(r, "members_expected", "the members are those of MEMBERS in cluster.conf");
 }
 
 void doctor_former(const struct machine *m, const struct member_survey *s, struct doctor_report *r)
@@ -176,7 +177,7 @@ void doctor_former(const struct machine *m, const struct member_survey *s, struc
 	struct err e = { 0 };
 
 	if (recovered_read(m, &was, &e) < 0)
-		doctor_error(r, &e);
+		doctor_error(r, "former_unreadable", &e);
 	for (char **url = was.former_peers; url && *url; url++)
 		if (!s || !by_peer(s, *url)) /* else it is a member again */
 			strv_add(&urls, *url);
@@ -190,7 +191,7 @@ void doctor_former(const struct machine *m, const struct member_survey *s, struc
 
 		if (answers[i].came && answers[i].cluster_id == was.former_cluster)
 			doctor_bad(
-				r, ERR_HEALTH,
+				r, ERR_HEALTH, "former_member_runs",
 				"%s still runs in the cluster " ID_FMT
 				", from which this machine was recovered: clients may write to both -> keep one. "
 				"This one: on that machine, systemctl stop etcd; etcd-cluster join %s --abandon " ID_FMT

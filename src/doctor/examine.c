@@ -40,23 +40,26 @@ static bool was_set_up(const struct machine *m)
 	return file_exists(cert) || file_exists(m->at.member_id) || (access(m->at.pki, X_OK) < 0 && errno == EACCES);
 }
 
-/* Before the first setup etcd does not run yet; afterwards that is a fault. */
-static void check_stopped(const struct machine *m, struct doctor_report *r)
+/* Before the first setup etcd does not run yet; afterwards that is a fault, which doctor_members reports, too. */
+static void check_stopped(const struct machine *m, bool thorough, struct doctor_report *r)
 {
 	cleanup(identity_free) struct identity id = { 0 };
 	struct err e = { 0 };
 	int known = identity_read(m, &id, &e);
 
 	if (known < 0)
-		doctor_error(r, &e);
+		doctor_error(r, "member_id_unreadable", &e);
 	else if (known > 0 && service_lost_log(m))
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "data_older",
 			   "etcd ends because its data is an older copy: the leader knows entries that it had before "
 			   "-> etcd-cluster replace");
+	else if (!thorough)
+		return;
 	else if (known == 0)
-		doctor_warn(r, "etcd does not run, and has not been healthy here yet -> etcd-cluster setup");
+		doctor_warn(r, "not_started",
+			    "etcd does not run, and has not been healthy here yet -> etcd-cluster setup");
 	else
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "etcd_down",
 			   "etcd does not run -> systemctl start etcd; if it does not stay up: journalctl -u etcd -n "
 			   "50");
 }
@@ -78,6 +81,23 @@ static pid_t ask(const struct machine *m, struct doctor_exam *x, struct err *una
 	return pid;
 }
 
+static bool is_suspect(const struct doctor_report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->list[i].level != DOCTOR_OK)
+			return true;
+	return false;
+}
+
+/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
+static void look_closely(const struct machine *m, pid_t pid, struct doctor_exam *x)
+{
+	doctor_ports(m, pid, &x->report);
+	doctor_host(m, &x->report);
+	doctor_peers(m, x);
+	doctor_ca(m, x);
+}
+
 static void examine(const struct machine *m, bool thorough, struct doctor_exam *x)
 {
 	struct doctor_report *r = &x->report;
@@ -86,29 +106,25 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 
 	x->certs = pki_list(m);
 	doctor_ca_host(m, x);
-	if (thorough)
-		doctor_start(m, r);
-	else
-		doctor_release(m, r);
 	doctor_files(m, x);
+	doctor_space(m, r);
+	/* A second look at each certificate and the log would double the time of an answer without any finding. */
+	if (thorough || !r->running || is_suspect(r))
+		doctor_start(m, thorough || x->survey.agreed, r);
+	else
+		doctor_machine(m, r);
 	doctor_backup(m, x);
-	/* What takes seconds: the disk is measured, and the ports of the other machines are tried. */
-	if (thorough) {
-		doctor_ports(m, pid, r);
-		doctor_space(m, r);
-		doctor_host(m, r);
-		doctor_peers(m, x);
-		doctor_ca(m, x);
-	}
-	if (thorough && !r->running)
-		check_stopped(m, r);
+	if (thorough)
+		look_closely(m, pid, x);
+	if (!r->running)
+		check_stopped(m, thorough, r);
 	if (pid > 0)
 		doctor_process(m, pid, r);
 	/* check_stopped has reported it. */
 	if (thorough && !r->running && !x->survey.agreed)
 		return;
 	if (unasked.class != ERR_NONE)
-		doctor_error(r, &unasked);
+		doctor_error(r, "members_not_asked", &unasked);
 	else {
 		doctor_members(m, &x->survey, r);
 		/* The etcd of this machine has the numbers of all; one that is silent would cost a time limit again. */
@@ -128,11 +144,12 @@ static void look_at_setup(const struct machine *m, struct doctor_exam *x)
 	x->retries = service_retry_is_on(m);
 	x->next_ms = left > 0 ? left : 0;
 	if (!x->retries && (x->interrupted || x->outcome.state != OUTCOME_RUNNING))
-		doctor_warn(&x->report, "setup does not try again: etcd-cluster-setup.timer does not run -> systemctl "
-					"start etcd-cluster.target");
+		doctor_warn(&x->report, "setup_not_retried",
+			    "setup does not try again: etcd-cluster-setup.timer does not run -> systemctl "
+			    "start etcd-cluster.target");
 }
 
-void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x)
+static void look(const struct machine *m, bool thorough, struct doctor_exam *x)
 {
 	auto_joining struct joining j = { 0 };
 	struct err e = { 0 };
@@ -143,14 +160,14 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 	found = outcome_read(m, &x->outcome, &e);
 	x->has_outcome = found > 0;
 	if (found < 0)
-		doctor_error(&x->report, &e);
+		doctor_error(&x->report, "outcome_unreadable", &e);
 	if (found > 0)
 		look_at_setup(m, x);
 	x->has_release = release_current(m, &x->release, &e) > 0;
 	doctor_adopted(m, &x->report);
 	if (file_exists(m->at.adopt)) {
 		doctor_warn(
-			&x->report,
+			&x->report, "beside_other_etcd",
 			"etcd-cluster is idle: another etcd is on this machine, as %s says -> etcd-cluster adopt "
 			"--dry-run shows how it is taken over; to have a new member instead, remove the other etcd, "
 			"then: rm %s && systemctl enable etcd-cluster.target && etcd-cluster setup",
@@ -158,22 +175,29 @@ void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *
 		return;
 	}
 	if (m->conf.role == ROLE_NONE) {
-		doctor_ok(&x->report, "ROLE=none: etcd-cluster is installed and idle");
+		doctor_ok(&x->report, "idle", "ROLE=none: etcd-cluster is installed and idle");
 		return;
 	}
 	x->joins = joining_read(m, &j, &e) > 0 && j.step != JOINING_MEMBER;
 	x->joining = j.step;
 	if (!thorough && !was_set_up(m)) {
+		doctor_space(m, &x->report);
 		/* Without certificates no member can be asked; the outcome of setup names what it waits for. */
 		bool waits = x->has_outcome && !outcome_is_settled(&x->outcome) && x->retries;
 
-		doctor_bad(&x->report, ERR_HEALTH,
+		doctor_bad(&x->report, ERR_HEALTH, "not_set_up",
 			   "etcd has not been set up on this machine yet%s -> etcd-cluster setup%s",
 			   waits ? ": setup waits, and tries again by itself" : "",
 			   waits ? ", to try now; journalctl -u etcd-cluster-setup" : "");
 		return;
 	}
 	examine(m, thorough, x);
+}
+
+void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x)
+{
+	look(m, thorough, x);
+	doctor_sort(&x->report);
 }
 
 void doctor_exam_free(struct doctor_exam *x)
@@ -203,7 +227,7 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 	bool healthy = x->here && x->here->healthy;
 
 	if (m->broken.class != ERR_NONE) {
-		(void)err_set(e, ERR_HEALTH, "%s", m->broken.msg);
+		(void)err_set(e, m->no_conf ? m->broken.class : ERR_HEALTH, "%s", m->broken.msg);
 		return err_hint(e, "%s", m->broken.hint);
 	}
 	if (m->conf.role == ROLE_NONE)
@@ -217,7 +241,7 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 	for (size_t i = 0; i < x->report.n; i++) {
 		const struct doctor_finding *f = &x->report.list[i];
 
-		if (f->level == DOCTOR_BAD && (f->class == ERR_HEALTH || !healthy)) {
+		if (f->class == ERR_HEALTH || (f->level == DOCTOR_BAD && !healthy)) {
 			(void)err_set(e, ERR_HEALTH, "%s", f->what);
 			return err_hint(e, "%s", f->fix);
 		}

@@ -7,7 +7,7 @@
 #include "doctor/exam.h"
 
 /*
- * Asks and reads all of it; what cannot be had is a finding. thorough: also what takes a few seconds, as the speed of
+ * Asks and reads all of it, and what doctor_start does; what cannot be had is a finding. The worst comes first. thorough: also what takes a few seconds, as the speed of
  * the disk and the ports of the other machines, and what is wrong before the first setup. The caller frees.
  */
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x);
@@ -30,9 +30,9 @@ int doctor_health(const struct machine *m, const struct doctor_exam *x, struct e
 
 /*
  * What etcd.service checks before each start: release, certificates, data directory, the machine, and how far the log
- * is, which the other members are asked for a second, too.
+ * is, which (ask) the other members are asked for a second, too.
  */
-void doctor_start(const struct machine *m, struct doctor_report *r);
+void doctor_start(const struct machine *m, bool ask, struct doctor_report *r);
 
 /*
  * When cluster.conf is broken: its error with this level, and which security settings of it do not apply (stale.c).

@@ -72,10 +72,11 @@ void doctor_adopted(const struct machine *m, struct doctor_report *r)
 	if (!state || strcmp(state, "finished") == 0)
 		return;
 	if (strcmp(state, "ready") == 0)
-		doctor_ok(r,
+		doctor_ok(r, "taken_over",
 			  "the etcd of this machine was taken over from %s -> etcd-cluster adopt --finish, when all "
 			  "members are; to go back: etcd-cluster adopt --undo",
 			  keyfile_get(&k, "FILE"));
 	else
-		doctor_bad(r, ERR_CONFIG, "taking over the etcd of this machine was interrupted -> etcd-cluster adopt");
+		doctor_bad(r, ERR_CONFIG, "takeover_interrupted",
+			   "taking over the etcd of this machine was interrupted -> etcd-cluster adopt");
 }

@@ -86,14 +86,15 @@ static void check_answer(const struct machine *m, const struct member *one, bool
 	auto_free char *fix = fix_silent(m, one, quorum);
 
 	if (one->answers && one->healthy)
-		doctor_ok(r, "member %s is healthy", name_of(one));
+		doctor_ok(r, "member_healthy", "member %s is healthy", name_of(one));
 	else if (one->answers)
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "member_without_quorum",
 			   "member %s answers but reaches no quorum: %s -> start the other members; journalctl -u etcd "
 			   "-n 50 shows what this one waits for",
 			   name_of(one), one->why.msg);
 	else /* one of many is a warning here: the cluster works, and on the machine itself it is bad */
-		doctor_add(r, one->here || (one->listed && !quorum) ? DOCTOR_BAD : DOCTOR_WARN, ERR_HEALTH,
+		doctor_add(r, one->here || (one->listed && !quorum) ? DOCTOR_BAD : DOCTOR_WARN,
+			   one->here || (one->listed && !one->learner) ? ERR_HEALTH : ERR_NONE, "member_down",
 			   "member %s does not answer: %s -> %s", name_of(one), one->why.msg, fix);
 }
 
@@ -102,13 +103,13 @@ static void check_size(const struct machine *m, const struct member *one, struct
 	long long quota = doctor_quota(m, one), size = one->status.db_size, used = one->status.db_size_in_use;
 
 	if (size > quota / 10 * 8)
-		doctor_warn(r,
+		doctor_warn(r, "database_full",
 			    "the database of %s takes %lld %% of its quota; at 100 %% etcd refuses writes -> "
 			    "etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in "
 			    "cluster.conf",
 			    name_of(one), size * 100 / quota);
 	else if (size > DEFRAG_BYTES && used < size / 2)
-		doctor_warn(r,
+		doctor_warn(r, "database_fragmented",
 			    "more than half of the database of %s is free space inside the file -> etcdctl.sh defrag "
 			    "--endpoints=%s",
 			    name_of(one), one->url);
@@ -122,7 +123,7 @@ static void check_served(const struct machine *m, const struct member *one, stru
 
 	if (one->cert_end == 0 || left < 0 || left > (before < life / 3 ? before : life / 3) / 2)
 		return;
-	doctor_warn(r,
+	doctor_warn(r, "certificate_not_renewed",
 		    "the certificate that %s serves is good for %lld more days and was not renewed -> %s: etcd-cluster "
 		    "cert renew; journalctl -u etcd-cluster-renew shows why it was not",
 		    name_of(one), left / DAY, where(one));
@@ -134,7 +135,7 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 	const struct member *leader = by_id(s, s->leader);
 
 	if (one->learner && one->answers)
-		doctor_warn(r,
+		doctor_warn(r, "learner",
 			    "%s is a learner: it gets the data but does not vote -> %s: etcd-cluster setup, which "
 			    "promotes it once it has all data",
 			    name_of(one), where(one));
@@ -145,12 +146,13 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 	if (!leader || !leader->answers)
 		return;
 	if (doctor_member_lag(s, one) > LAG_ENTRIES)
-		doctor_warn(r,
+		doctor_warn(r, "member_behind",
 			    "%s is %" PRIu64 " log entries behind the leader -> look at the network and disk of that "
 			    "machine: etcd-cluster check",
 			    name_of(one), doctor_member_lag(s, one));
 	if (strcmp(leader->status.version, one->status.version) != 0)
-		doctor_warn(r, "%s runs etcd %s, the leader %s: finish the upgrade -> etcd-cluster release list",
+		doctor_warn(r, "versions_differ",
+			    "%s runs etcd %s, the leader %s: finish the upgrade -> etcd-cluster release list",
 			    name_of(one), one->status.version, leader->status.version);
 }
 
@@ -159,8 +161,9 @@ static void check_alarms(const struct member_survey *s, struct doctor_report *r)
 	for (const struct rpc_alarm *alarm = s->alarms; alarm < s->alarms + s->n_alarms; alarm++) {
 		const struct member *one = by_id(s, alarm->member_id);
 
-		doctor_bad(r, ERR_HEALTH, "member %s (" ID_FMT ") has raised the alarm %s -> %s",
-			   one ? name_of(one) : "?", alarm->member_id, rpc_alarm_name(alarm->kind),
+		doctor_bad(r, ERR_HEALTH, alarm->kind == RPC_ALARM_NOSPACE ? "alarm_nospace" : "alarm_corrupt",
+			   "member %s (" ID_FMT ") has raised the alarm %s -> %s", one ? name_of(one) : "?",
+			   alarm->member_id, rpc_alarm_name(alarm->kind),
 			   alarm->kind == RPC_ALARM_NOSPACE ? "etcdctl.sh compact REVISION, etcdctl.sh defrag, then "
 							      "etcdctl.sh alarm disarm"
 							    : "take a snapshot from another member; then, on this "
@@ -179,7 +182,9 @@ static void check_alarms(const struct member_survey *s, struct doctor_report *r)
 static void report_clock(const char *whose, const char *other, long long ahead_ms, const char *at,
 			 struct doctor_report *r)
 {
-	doctor_add(r, llabs(ahead_ms) > CLOCK_BAD_MS ? DOCTOR_BAD : DOCTOR_WARN, ERR_HEALTH,
+	const bool bad = llabs(ahead_ms) > CLOCK_BAD_MS;
+
+	doctor_add(r, bad ? DOCTOR_BAD : DOCTOR_WARN, bad ? ERR_HEALTH : ERR_NONE, "clock_differs",
 		   "the clock of %s is %lld s %s %s -> %s: timedatectl set-ntp true (or install chrony); certificates "
 		   "and leases depend on the time",
 		   whose, (llabs(ahead_ms) + 500) / 1000, ahead_ms > 0 ? "ahead of" : "behind", other, at);
@@ -210,7 +215,7 @@ static void check_clocks(const struct member_survey *s, struct doctor_report *r)
 		n = 0;
 	}
 	if (n > 0)
-		doctor_ok(r, "the clocks of the members agree");
+		doctor_ok(r, "clocks_agree", "the clocks of the members agree");
 }
 
 /* --- All of it. */
@@ -225,21 +230,22 @@ static void check_votes(const struct member_survey *s, const struct member_votes
 			strv_add(&down, name_of(one));
 	names = strv_join(down, ", ");
 	if (votes->all > 1 && votes->healthy < votes->quorum)
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "no_quorum",
 			   "no quorum: %zu of %zu voting members are healthy, %zu are needed -> start etcd on the "
 			   "machines that are down%s%s; if they are lost for ever: etcd-cluster restore "
 			   "--force-new-cluster " ID_FMT,
 			   votes->healthy, votes->all, votes->quorum, down ? ": " : "", names, s->cluster_id);
 	else if (votes->all == 2)
-		doctor_warn(r, "two voting members tolerate no failure: if one is down, both stop -> add a third one; "
-			       "on that machine: etcd-cluster join ADDRESS");
+		doctor_warn(r, "two_members",
+			    "two voting members tolerate no failure: if one is down, both stop -> add a third one; "
+			    "on that machine: etcd-cluster join ADDRESS");
 	else if (votes->all > 2 && votes->healthy == votes->quorum && votes->healthy < votes->all)
-		doctor_warn(r,
+		doctor_warn(r, "no_redundancy",
 			    "%zu of %zu voting members are healthy: one more failure stops the cluster -> repair or "
 			    "replace those that are down",
 			    votes->healthy, votes->all);
 	if (s->agreed && s->leader == 0)
-		doctor_bad(r, ERR_HEALTH,
+		doctor_bad(r, ERR_HEALTH, "no_leader",
 			   "the members do not agree on a leader -> etcd-cluster status, again in a few seconds; then "
 			   "journalctl -u etcd on each");
 }

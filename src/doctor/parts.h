@@ -11,6 +11,8 @@
 
 /* The release in use: there, whole, not one that loses data. */
 void doctor_release(const struct machine *m, struct doctor_report *r);
+/* The release, and whether this is the machine of the member (member/host.h). */
+void doctor_machine(const struct machine *m, struct doctor_report *r);
 /* Certificates, as the preflight wants them. */
 void doctor_pki(const struct machine *m, struct doctor_report *r);
 /* What is not urgent: who can write cluster.conf, another release wanted, certificates that end soon, drift. */

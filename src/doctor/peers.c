@@ -135,19 +135,21 @@ static void check_reach(const struct other *one, struct doctor_report *r)
 		buf_printf(ports, "%s%u", ports->len ? ", " : "", (unsigned int)one->port[p]);
 	}
 	if (good.len > 0)
-		doctor_ok(r, "%s (%s) can be reached: port %s", one->name, one->address, buf_str(&good));
+		doctor_ok(r, "peer_reached", "%s (%s) can be reached: port %s", one->name, one->address,
+			  buf_str(&good));
 	/* ENOENT: check_route has reported the name. */
 	if (lost.len > 0 && why != ENOENT)
-		doctor_warn(r,
+		doctor_warn(r, "peer_not_reached",
 			    "%s (%s) cannot be reached on port %s: %s -> is that machine on? If it is, open these "
 			    "ports in its firewall, and on the way there",
 			    one->name, one->address, buf_str(&lost), strerror(why));
 	if (refused.len > 0 && one->known && one->answers)
-		doctor_warn(r, "%s (%s) refuses connections to port %s -> on that machine: etcd-cluster check",
-			    one->name, one->address, buf_str(&refused));
+		doctor_warn(r, "peer_refuses",
+			    "%s (%s) refuses connections to port %s -> on that machine: etcd-cluster check", one->name,
+			    one->address, buf_str(&refused));
 	else if (refused.len > 0 && !one->known) /* a known member that is down is another finding */
-		doctor_ok(r, "%s (%s) is there; nobody listens on port %s yet", one->name, one->address,
-			  buf_str(&refused));
+		doctor_ok(r, "peer_not_listening", "%s (%s) is there; nobody listens on port %s yet", one->name,
+			  one->address, buf_str(&refused));
 }
 
 /*
@@ -160,15 +162,15 @@ static void check_route(struct other *peer, const struct pki_entry *certificate,
 
 	if (!peer->found) {
 		(void)err_hint(&peer->unknown, "add it to DNS or /etc/hosts");
-		doctor_error(r, &peer->unknown);
+		doctor_error(r, "name_unresolved", &peer->unknown);
 		return;
 	}
 	source = probe_source(peer->found[0]);
 	if (!source)
-		doctor_warn(r, "there is no route to %s (%s) -> ip route get %s", peer->name, peer->found[0],
-			    peer->found[0]);
+		doctor_warn(r, "no_route", "there is no route to %s (%s) -> ip route get %s", peer->name,
+			    peer->found[0], peer->found[0]);
 	else if (certificate && !strv_has(certificate->info.sans, source))
-		doctor_warn(r,
+		doctor_warn(r, "source_not_certified",
 			    "packets to %s leave from %s, which is not in the peer certificate -> add %s to EXTRA_SANS "
 			    "in cluster.conf, then etcd-cluster setup",
 			    peer->name, source, source);
@@ -200,6 +202,7 @@ void doctor_peers(const struct machine *m, struct doctor_exam *x)
 	}
 	/* Two members are worse than one: if either is down, both stop. */
 	if (m->conf.role == ROLE_CLUSTER && m->conf.n_members == 2 && member_count_votes(&x->survey).all == 0)
-		doctor_warn(&x->report, "MEMBERS in cluster.conf has two members: if one is down, both stop -> have "
-					"one, or three");
+		doctor_warn(&x->report, "two_members_wanted",
+			    "MEMBERS in cluster.conf has two members: if one is down, both stop -> have "
+			    "one, or three");
 }

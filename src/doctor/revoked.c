@@ -55,7 +55,7 @@ void doctor_revocation(const struct machine *m, const struct member_survey *s, s
 	int rc = doctor_unrevoked(m, s, 0, &lacking, &newest, &unread);
 
 	if (rc < 0)
-		doctor_warn(r,
+		doctor_warn(r, "revocation_unknown",
 			    "revocation pending: which members have revocation list %" PRId64
 			    " in force is not known: %s -> etcd-cluster status on a healthy member",
 			    newest, unread.msg);
@@ -63,9 +63,9 @@ void doctor_revocation(const struct machine *m, const struct member_survey *s, s
 		return;
 	names = strv_join(lacking, ", ");
 	if (!lacking)
-		doctor_ok(r, "revocation list %" PRId64 " is in force on every member", newest);
+		doctor_ok(r, "revocation_in_force", "revocation list %" PRId64 " is in force on every member", newest);
 	else
-		doctor_warn(r,
+		doctor_warn(r, "revocation_pending",
 			    "revocation pending: revocation list %" PRId64
 			    " is not in force on %s, where connections of a removed machine may be open -> on each of "
 			    "them, one after the other: systemctl restart etcd",

@@ -56,12 +56,14 @@ void doctor_broken(const struct machine *m, enum doctor_level level, struct doct
 
 	if (m->broken.class == ERR_NONE)
 		return;
-	doctor_add(r, level, level == DOCTOR_BAD ? ERR_CONFIG : ERR_NONE, "%s -> %s", m->broken.msg, m->broken.hint);
+	doctor_add(r, level, level == DOCTOR_BAD ? ERR_CONFIG : ERR_NONE, "conf_broken", "%s -> %s", m->broken.msg,
+		   m->broken.hint[0] ? m->broken.hint : "correct it, then: etcd-cluster setup");
 	if (keyfile_read(good, &applies, &unread) < 0 || file_read(m->at.conf, CONF_MAX, &text, &unread) < 0)
 		return;
 	compare(buf_str(&text), &applies, &stale);
 	if (!stale)
 		return;
 	names = strv_join(stale, ", ");
-	doctor_warn(r, "security settings of %s do not apply until it is corrected: %s", m->at.conf, names);
+	doctor_warn(r, "security_not_applied", "security settings of %s do not apply until it is corrected: %s",
+		    m->at.conf, names);
 }

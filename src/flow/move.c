@@ -24,6 +24,22 @@ static bool is_alone(const struct setup_run *r)
 	return strv_len(candidates) <= 1;
 }
 
+/* From an address that others reach to one that only this machine does. */
+static int refuse_loopback(const struct setup_run *r, const char *former, struct err *e)
+{
+	auto_free char *host = NULL;
+	uint16_t port;
+
+	if (!config_is_loopback(r->m->conf.address) || !endpoint_split(former, &host, &port) ||
+	    config_is_loopback(host))
+		return 0;
+	(void)err_set(e, ERR_CONFIG,
+		      "this member cannot move from %s to the loopback address %s: the others could not "
+		      "reach it",
+		      former, r->m->conf.address);
+	return err_hint(e, "set ADDRESS=%s in %s, then: etcd-cluster setup", host, r->m->at.conf);
+}
+
 int move_check(struct setup_run *r, struct err *e)
 {
 	auto_free char *now = endpoint_peer(&r->m->conf), *former = endpoint_peer_in_use(r->m);
@@ -32,6 +48,8 @@ int move_check(struct setup_run *r, struct err *e)
 	r->moves = r->has_id && former && strcmp(former, now) != 0;
 	if (!r->moves || is_alone(r))
 		return 0;
+	if (refuse_loopback(r, former, e) < 0)
+		return -1;
 	if (r->runs && endpoint_is_here(former)) {
 		(void)err_set(
 			e, ERR_CONFIG,

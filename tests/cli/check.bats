@@ -15,6 +15,17 @@ teardown() {
 }
 
 helper() {
+	# Each --json of status and check must be as conf/status.schema.json says.
+	case $1/" $* " in
+	status/*' --json '* | check/*' --json '*)
+		local rc
+
+		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
+		rc=("${PIPESTATUS[@]}")
+		[ "${rc[1]}" -eq 0 ] || return 99
+		return "${rc[0]}"
+		;;
+	esac
 	"$ETCD_CLUSTER" --root "$root" "$@"
 }
 
@@ -134,7 +145,7 @@ time.sleep(60)' >"$BATS_TEST_TMPDIR/port" 3>&- &
 import json, sys
 found = json.load(sys.stdin)
 assert any(f["level"] == "bad" and f["fix"] for f in found), found
-assert all(set(f) == {"level", "what", "fix"} for f in found), found' <<<"$output"
+assert all(set(f) == {"level", "code", "what", "fix"} for f in found), found' <<<"$output"
 	run --separate-stderr helper check --start --json
 	python3 -c '
 import json, sys

@@ -206,4 +206,7 @@ complete_words() {
 		tr -s ' ,;:.' '\n' | grep . | sort -u >"$BATS_TEST_TMPDIR"/manual
 	[ "$(wc -l <"$BATS_TEST_TMPDIR"/program)" -ge 40 ]
 	diff "$BATS_TEST_TMPDIR"/program "$BATS_TEST_TMPDIR"/manual
+	# And so has the schema, which also has a description of itself.
+	jq -r '[.. | .properties? // empty | keys] | add | unique[]' "$top"/conf/status.schema.json |
+		diff "$BATS_TEST_TMPDIR"/program -
 }

@@ -10,6 +10,17 @@ setup() {
 }
 
 helper() {
+	# Each --json of status and check must be as conf/status.schema.json says.
+	case $1/" $* " in
+	status/*' --json '* | check/*' --json '*)
+		local rc
+
+		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
+		rc=("${PIPESTATUS[@]}")
+		[ "${rc[1]}" -eq 0 ] || return 99
+		return "${rc[0]}"
+		;;
+	esac
 	"$ETCD_CLUSTER" --root "$root" "$@"
 }
 
@@ -103,7 +114,7 @@ valid_json() {
 	run -6 --separate-stderr helper status --json
 	exec 9>&-
 	[ "$(jq -c .setup <<<"$output")" = '{"state":"running","exit":6,"message":"the mirror does not answer",'`
-		`'"hint":"look at RELEASE_URL","step":"release","next_try_seconds":null}' ]
+		`'"hint":"look at RELEASE_URL","step":"release","next_try_seconds":null,"progress":null}' ]
 }
 
 @test "pending and failed: the time of the next try" {
@@ -112,7 +123,7 @@ valid_json() {
 	run -5 helper status
 	[[ "$output" =~ "tries again by itself in "[34][0-9]" s" ]]
 	run -5 --separate-stderr helper status --json
-	[[ "$output" =~ '"next_try_seconds":'[34][0-9]'}' ]]
+	[[ "$output" =~ '"next_try_seconds":'[34][0-9]',' ]]
 }
 
 @test "a failed setup: exit 5, with its message" {
@@ -134,7 +145,7 @@ valid_json() {
 		"bad   $root/etc/etcd/cluster.conf:3: unknown key CLIENT_PROT; did you mean CLIENT_PORT" ]
 	[[ "$output" == *"do not apply until it is corrected: EXTRA_SANS"* ]]
 	run -5 --separate-stderr helper status --json
-	[ "$(jq -r '.findings[0].code // .findings[0].what' <<<"$output" | grep -c CLIENT_PROT)" -eq 1 ]
+	[ "$(jq -r '.findings[0] | select(.code == "conf_broken") | .what' <<<"$output" | grep -c CLIENT_PROT)" -eq 1 ]
 	rm "$root/etc/etcd/cluster.conf"
 	run -5 helper status
 	[[ "$output" == *"cluster.conf is missing"* ]]
@@ -175,9 +186,77 @@ valid_json() {
 	[[ "$output" == *"run it as root"* ]]
 }
 
+@test "a download of setup: name, size, speed and time left" {
+	outcome STATE=running STEP=release EXIT=0 TRIES=0
+	printf '%020d %020d %020d %s\n' 12582912 25165824 3145728 etcd-v3.6.14-linux-amd64.tar.gz \
+		>"$root/run/etcd-cluster/progress"
+	# Of a setup that was killed nothing is left to do.
+	run -6 helper status
+	[[ "$output" != *MiB* ]]
+	exec 9>"$root/run/etcd-cluster/lock"
+	flock 9
+	run -6 helper status
+	[[ "$output" == *"etcd-v3.6.14-linux-amd64.tar.gz: 12.0 of 24.0 MiB, 50 %, 3.0 MiB/s, 4 s left"* ]]
+	run -6 --separate-stderr helper status --json
+	exec 9>&-
+	[ "$(jq -c .setup.progress <<<"$output")" = '{"name":"etcd-v3.6.14-linux-amd64.tar.gz","done_bytes":12582912,'`
+		`'"total_bytes":25165824,"bytes_per_second":3145728,"seconds_left":4}' ]
+}
+
+@test "the worst comes first, nothing twice, in 100 columns without colours" {
+	conf NAME=n1 CLIENT_PORT=9 "EXTRA_SANS=$(seq -f 'a-rather-long-name-%g.example.test' -s , 9)"
+	outcome STATE=pending EXIT=6 "MESSAGE=\"$(seq -f 'a word of a long reason %g' -s ', ' 12)\"" HINT=
+	mkdir -p "$root/var/lib/etcd-cluster"
+	for verb in status check; do
+		COLUMNS='' run helper $verb
+		echo "$output"
+		[ "$(wc -L <<<"$output")" -le 100 ]
+		[[ "$output" != *$'\033'* ]]
+		[ "$(grep -E '^(bad|warn|ok) ' <<<"$output" | cut -c 1-4 | uniq | wc -l)" -le 3 ]
+		[ -z "$(grep -E '^(bad|warn|ok) ' <<<"$output" | sort | uniq -d)" ]
+	done
+	COLUMNS=60 run helper status
+	[ "$(wc -L <<<"$output")" -le 60 ]
+}
+
+@test "colours on a terminal, unless NO_COLOR or TERM=dumb" {
+	run env -u NO_COLOR TERM=xterm script -qec "$ETCD_CLUSTER --root $root status" /dev/null
+	[[ "$output" == *$'\033[1;31mbad'* ]]
+	run env NO_COLOR=1 TERM=xterm script -qec "$ETCD_CLUSTER --root $root status" /dev/null
+	[[ "$output" == *"bad   etcd"* ]]
+	[[ "$output" != *$'\033'* ]]
+	run env -u NO_COLOR TERM=dumb script -qec "$ETCD_CLUSTER --root $root status" /dev/null
+	[[ "$output" != *$'\033'* ]]
+}
+
+@test "--watch draws it again on a terminal, until it is interrupted" {
+	run -3 helper status --watch
+	[[ "$output" == *"needs a terminal"* ]]
+	: >"$BATS_TEST_TMPDIR/screen"
+	TERM=xterm timeout 60 script -qefc "$ETCD_CLUSTER --root $root status --watch" "$BATS_TEST_TMPDIR/screen" \
+		>/dev/null 2>&1 3>&- </dev/null &
+	for _ in {1..600}; do
+		[ "$(grep -c 'not been set up' "$BATS_TEST_TMPDIR/screen")" -lt 2 ] || break
+		sleep 0.05
+	done
+	kill $!
+	[ "$(grep -cF $'\033[H\033[J' "$BATS_TEST_TMPDIR/screen")" -ge 2 ]
+}
+
+@test "a typo in cluster.conf of a machine without a member: all that can be seen, also as JSON" {
+	conf NAME=n1 CLIENT_PROT=2379
+	run -3 --separate-stderr helper status --json
+	[ "$(jq -r '.findings[0].code' <<<"$output")" = conf_broken ]
+	[[ "$(jq -r '.findings[0].fix' <<<"$output")" == *"etcd-cluster setup" ]]
+	run -3 helper status
+	[ "$(grep -c CLIENT_PROT <<<"$output")" -eq 1 ]
+	run -3 helper check
+	run -3 helper check --start
+}
+
 @test "usage" {
 	run -3 helper status extra
 	run -3 helper status --jsno
 	run -0 helper status --help
-	[[ "$output" == *"status [--json]"* ]]
+	[[ "$output" == *"status [--watch] [--json]"* ]]
 }

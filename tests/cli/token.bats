@@ -58,9 +58,9 @@ ask() {
 	"$build-asan/lib/ask-server" "$top/n$1"
 }
 
-# get KEY: prints this value of the only token in the list.
+# get KEY: prints this value of the only token in the list; a time as seconds.
 get() {
-	ec token list --json | python3 -c "import json, sys; t, = json.load(sys.stdin); print(json.dumps(t['$1']))"
+	ec token list --json | jq ".[0].$1 | if \"$1\" == \"made\" or \"$1\" == \"expires\" then fromdate else . end"
 }
 
 tree() {
@@ -98,7 +98,7 @@ tree() {
 	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and
 		.from == "192.0.2.1" and .addresses == ["192.0.2.4", "fd00::44"] and
 		.sans == ["lb.example.org", "192.0.2.7"] and
-		.uses == 1 and .left == 1 and .members == false and .used == [] and .expires - .made == 7200'
+		.uses == 1 and .left == 1 and .members == false and .used == [] and (.expires | fromdate) - (.made | fromdate) == 7200'
 	ec token new --uses 3
 	ec token list --json | jq -e 'length == 2 and any(.uses == 3 and .name == null and .address == null)'
 	# Expired tokens are useless, and the next token removes them.

@@ -132,6 +132,17 @@ machine() {
 helper() {
 	local root=$BATS_TEST_TMPDIR/$1
 	shift
+	# Each --json of status and check must be as conf/status.schema.json says.
+	case $1/" $* " in
+	status/*' --json '* | check/*' --json '*)
+		local rc
+
+		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
+		rc=("${PIPESTATUS[@]}")
+		[ "${rc[1]}" -eq 0 ] || return 99
+		return "${rc[0]}"
+		;;
+	esac
 	"$ETCD_CLUSTER" --root "$root" "$@"
 }
 
@@ -210,8 +221,13 @@ id_of() {
 }
 
 # healthy NAME: true if it answers and is healthy.
+# Also while other members are down: then status exits with 5.
 healthy() {
-	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1
+	local rc=0
+
+	"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" status >"$BATS_TEST_TMPDIR/$1/status" 2>&1 || rc=$?
+	[ $rc -eq 0 ] || { [ $rc -eq 5 ] && "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/$1" status --json 2>/dev/null |
+		jq -e '[.members[] | select(.here and .healthy)] | length == 1' >/dev/null; }
 }
 
 wait_healthy() {

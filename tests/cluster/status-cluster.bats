@@ -134,7 +134,7 @@ END
 	three_of_one_conf
 	stop n3 KILL
 	wait_healthy n1 # it may have been the leader
-	run -0 helper n1 status
+	run -5 helper n1 status
 	[[ "$output" == *"2 of 3 voting members healthy"* ]]
 	[[ "$output" == *"warn"*"member n3 does not answer"*"Connection refused"*"etcd-cluster remove n3"* ]]
 	[[ "$output" == *"one more failure stops the cluster"* ]]
@@ -187,7 +187,7 @@ END
 	[ "$(json_of n1 members.2.listed)" = false ]
 	launch n2
 	wait_healthy n1
-	run -0 helper n1 status
+	run -5 helper n1 status
 	[[ "$output" == *"2 of 3 voting members healthy"* ]]
 }
 

@@ -85,7 +85,7 @@ took() {
 		wait_healthy n1
 		helper n1 status --json >"$BATS_TEST_TMPDIR/json"
 		[ "$(json members.0.version <"$BATS_TEST_TMPDIR/json")" = "$RELEASE_VERSION" ]
-		[ "$(json members.0.db_quota <"$BATS_TEST_TMPDIR/json")" = 2147483648 ]
+		[ "$(json members.0.db_quota_bytes <"$BATS_TEST_TMPDIR/json")" = 2147483648 ]
 		[ "$(json findings <"$BATS_TEST_TMPDIR/json")" = "[]" ]
 		helper n1 check --start
 		stop n1

@@ -97,8 +97,10 @@ wait_for() {
 	done
 }
 
+# Also while another member is down: then status exits with 5.
 healthy() {
-	wait_for 'etcd-cluster status && etcdctl.sh endpoint health'
+	wait_for 'etcd-cluster status --json 2>/dev/null |
+		grep -q "\"here\":true,\"listed\":true,\"answers\":true,\"healthy\":true" && etcdctl.sh endpoint health'
 }
 
 # in_time SECONDS COMMAND…: fails if the command takes longer on an idle host. On a busy host the limit grows with

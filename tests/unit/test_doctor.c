@@ -246,14 +246,17 @@ static void probes_see_this_process(void **state)
 
 static void the_verdict_is_the_first_bad_one(void **state)
 {
+	const char *const order[] = { "no_quorum", "broken", "later", "odd", "fine" };
 	struct doctor_report r = { 0 };
 
 	(void)state;
-	doctor_ok(&r, "fine");
-	doctor_warn(&r, "odd -> look");
+	doctor_ok(&r, "fine", "fine");
+	doctor_warn(&r, "odd", "odd -> look");
 	assert_ok(doctor_verdict(&r, e));
-	doctor_bad(&r, ERR_VERIFY, "%s\033[1m -> fix %s", "broken", "it");
-	doctor_bad(&r, ERR_CONFIG, "later: %s", "an -> arrow");
+	doctor_bad(&r, ERR_VERIFY, "broken", "%s\033[1m -> fix %s", "broken", "it");
+	doctor_bad(&r, ERR_CONFIG, "later", "later: %s", "an -> arrow");
+	doctor_bad(&r, ERR_CONFIG, "later", "later: %s", "an -> arrow");
+	assert_int_equal(r.n, 4); /* the same words once */
 	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "broken?[1m");
 	assert_err(doctor_verdict(&r, e), ERR_VERIFY, "fix it");
 	r.running = true;
@@ -261,6 +264,10 @@ static void the_verdict_is_the_first_bad_one(void **state)
 	assert_string_equal(r.list[2].fix, "fix it");
 	assert_string_equal(r.list[3].what, "later: an -> arrow");
 	assert_string_equal(r.list[3].fix, "");
+	doctor_bad(&r, ERR_HEALTH, "no_quorum", "no quorum");
+	doctor_sort(&r);
+	for (size_t i = 0; i < r.n; i++)
+		assert_string_equal(r.list[i].code, order[i]);
 	doctor_report_free(&r);
 }
 

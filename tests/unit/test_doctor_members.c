@@ -33,7 +33,8 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 		       "on that machine: etcd-cluster status; if it is lost for ever: etcd-cluster remove n3");
 	assert_finding(&r, DOCTOR_WARN, "2 of 3 voting members are healthy: one more failure stops the cluster",
 		       "repair");
-	assert_ok(doctor_verdict(&r, e));
+	assert_string_equal(find(&r, "member n3 does not answer")->code, "member_down");
+	assert_err(doctor_verdict(&r, e), ERR_HEALTH, "member n3 does not answer"); /* the cluster is degraded */
 	doctor_report_free(&r);
 
 	down(&list[1]);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/page.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define LEAST 40
+#define MOST  10000
+
+int page_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	uint64_t n;
+
+	return columns && text_parse_u64(columns, LEAST, MOST, &n) ? (int)n : PAGE_WIDTH;
+}
+
+void page_word(struct page *p, const char *text, size_t len)
+{
+	if (p->column + 1 + (int)len > (p->width ? p->width : PAGE_WIDTH) && p->column > p->indent) {
+		(void)fprintf(p->to, "\n%*s", p->indent, "");
+		p->column = p->indent;
+	} else if (p->column > p->indent) {
+		(void)fputc(' ', p->to);
+		p->column++;
+	}
+	(void)fprintf(p->to, "%.*s", (int)len, text);
+	p->column += (int)len;
+}
+
+void page_text(struct page *p, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+
+		if (len > 0)
+			page_word(p, text, len);
+		if (text[len] == '\n') {
+			(void)fprintf(p->to, "\n\n%*s", p->indent, "");
+			p->column = p->indent;
+		}
+		text += len + (text[len] != '\0');
+	}
+	(void)fputc('\n', p->to);
+}
+
+void page_entry(FILE *to, int indent, const char *first, const char *text)
+{
+	struct page p = { .to = to, .column = indent, .indent = indent, .width = page_width() };
+
+	(void)fprintf(to, "%-*s", indent, first);
+	page_text(&p, text);
+}
+
+bool page_is_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+const char *page_colour(enum page_colour colour)
+{
+	static const char *const codes[] = { [PAGE_PLAIN] = "\033[0m",
+					     [PAGE_RED] = "\033[1;31m",
+					     [PAGE_YELLOW] = "\033[33m",
+					     [PAGE_GREEN] = "\033[32m",
+					     [PAGE_BOLD] = "\033[1m" };
+	const char *no = getenv("NO_COLOR"); /* https://no-color.org: any value but the empty one */
+
+	return (no && *no) || !page_is_terminal() ? "" : codes[colour];
+}
