@@ -196,7 +196,11 @@ void doctor_files(const struct machine *m, struct doctor_exam *x)
 		check_env(m, &x->release, r);
 	}
 	for (const struct pki_entry *one = x->certs; one && one < x->certs + PKI_ENTRIES; one++) {
-		if (one->problem)
+		if (one->problem && geteuid() != 0 && strstr(one->problem, strerror(EACCES)))
+			doctor_warn(r, DOCTOR_NOT_ROOT,
+				    "certificate %s: %s; only root sees it -> sudo etcd-cluster check", one->name,
+				    one->problem);
+		else if (one->problem)
 			doctor_warn(r, "certificate_due", "certificate %s: %s -> %s", one->name, one->problem,
 				    one->fix ? one->fix : "");
 		else if (one->present)

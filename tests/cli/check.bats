@@ -153,6 +153,47 @@ assert all(f["level"] != "ok" for f in json.load(sys.stdin))' <<<"$output"
 	[ "$(tree)" = "$before" ]
 }
 
+# a_member: certificates and data of a machine with a user etcd of the group 902, below a directory that all can enter.
+a_member() {
+	[ "$(id -u)" -eq 0 ] || skip "only root can give files to another user"
+	root=$(mktemp -d)
+	chmod 0755 "$root"
+	mkdir -p "$root/etc/etcd" "$root/var/lib/etcd-cluster"
+	printf '%s\n' root:x:0:0::/root:/bin/sh etcd:x:901:902::/:/bin/false >"$root/etc/passwd"
+	conf NAME=n1 RELEASE_URL=none RELEASE=3.6.14 CLIENT_PORT=9 PEER_PORT=10 METRICS_URL=
+	helper setup || :
+	[ "$(stat -c %g:%a "$root/etc/etcd/pki/server.key")" = 902:640 ]
+}
+
+@test "without root, in the group etcd: what cannot be seen is said, and nothing is called wrong for it" {
+	a_member
+	for verb in status check; do
+		run setpriv --reuid 65534 --regid 902 --clear-groups "$ETCD_CLUSTER" --root "$root" $verb
+		echo "$output"
+		[[ "$output" == *"only root sees it"*"sudo etcd-cluster check"* ]]
+		[[ "$output" != *"chmod 600"* ]]
+		[[ "$output" != *"can be read by others"* ]]
+		[[ "$output" != *"taken by another program"* ]]
+		[ "$(grep '^bad' <<<"$output")" = "bad   no etcd release is installed" ]
+	done
+	rm -rf "$root"
+}
+
+@test "the user etcd is gone, or has another number: the cause is named" {
+	a_member
+	chown 801:802 "$root/var/lib/etcd-cluster"
+	chgrp 802 "$root"/etc/etcd/pki/{server,peer}.key
+	for verb in status check; do
+		run helper $verb
+		[[ "$output" == *"the group of the user etcd is 902 now, and the key "*" is for group 802"*"chown -R etcd:etcd"* ]]
+		[[ "$output" != *"chmod 600"* ]]
+	done
+	sed -i /^etcd:/d "$root/etc/passwd"
+	run helper check
+	[[ "$output" == *"there is no user etcd, for whose group (802) the key "*"-> systemd-sysusers etcd-cluster.conf"* ]]
+	rm -rf "$root"
+}
+
 @test "usage" {
 	run -3 helper check --strat
 	run -3 helper check now
