@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "backup/tool.h"
 #include "backup/trailer.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "member/endpoint.h"
 
@@ -35,6 +37,7 @@ struct taking {
 	struct trailer trailer;
 	digest_ctx *whole;
 	unsigned long long got;
+	struct progress_meter progress;
 };
 
 const struct member *take_source(const struct member_survey *s, struct err *e)
@@ -60,7 +63,7 @@ static int take_piece(void *arg, const void *data, size_t len, uint64_t left, st
 	if (file_write_all(t->fd, data, len) < 0)
 		return err_sys(e, ERR_FAIL, "cannot write %s", t->part);
 	t->got += len;
-	log_progress(t->got, t->got + left);
+	progress_show(&t->progress, t->got, t->got + left);
 	return 0;
 }
 
@@ -78,8 +81,9 @@ static int receive(struct taking *t, struct err *e)
 	t->fd = file_create(t->part, how, e);
 	if (t->fd < 0)
 		return -1;
+	(void)snprintf(t->progress.now.name, sizeof(t->progress.now.name), "snapshot of %s", t->from->name);
 	rc = rpc_snapshot(g, STALL_SECONDS, take_piece, t, e);
-	log_progress_end();
+	progress_end(&t->progress);
 	if (rc < 0 || trailer_end(&t->trailer, e) < 0)
 		return err_wrap(e, "the snapshot of member %s", t->from->name);
 	return tool_revision(t->m, t->fd, t->part, &t->made->revision, e);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "adapter/zstd.h"
 #include "backup/trailer.h"
 #include "base/jail.h"
-#include "base/log.h"
+#include "base/progress.h"
 #include "base/text.h"
 
 #define BLOCK ((size_t)1 << 17)
@@ -23,6 +24,7 @@ struct reading {
 	bool zstd;
 	struct trailer trailer;
 	unsigned long long total; /* of the file, for the progress */
+	struct progress_meter progress;
 };
 
 static int take(void *arg, const void *data, size_t len, struct err *e)
@@ -43,7 +45,7 @@ static int read_plain(struct reading *r, struct err *e)
 	while ((n = TEMP_FAILURE_RETRY(read(r->fd, block, BLOCK))) > 0) {
 		if (take(r, block, (size_t)n, e) < 0)
 			return -1;
-		log_progress(r->trailer.size, r->total);
+		progress_show(&r->progress, r->trailer.size, r->total);
 	}
 	return n < 0 ? err_sys(e, ERR_FAIL, "it cannot be read") : 0;
 }
@@ -103,7 +105,9 @@ int verify_file(const char *file, int copy, struct verified *v, struct err *e)
 	if (v->has_meta && check_meta(fd, file, &v->meta, e) < 0)
 		return -1;
 	r.total = (unsigned long long)st.st_size;
+	(void)snprintf(r.progress.now.name, sizeof(r.progress.now.name), "%s",
+		       strrchr(file, '/') ? strrchr(file, '/') + 1 : file);
 	rc = r.zstd ? jail_run(&jail, read_all, &r, &v->size, sizeof(v->size), e) : read_all(&r, &v->size, e);
-	log_progress_end();
+	progress_end(&r.progress);
 	return rc < 0 ? err_wrap(e, "%s", file) : 0;
 }

@@ -83,7 +83,10 @@ hints() {
 	while read -r _ verb line; do
 		grep -qx -- "$verb" "$BATS_TEST_TMPDIR/verbs" || continue # a sentence: "etcd-cluster is idle"
 		below=$verb
-		case $verb in release | cert | ca | token) below="$verb ${line%% *}" ;; esac
+		case $verb in
+		release | cert | ca | token) below="$verb ${line%% *}" ;;
+		backup) case $line in verify* | list*) below="$verb ${line%% *}" ;; esac ;;
+		esac
 		[ -n "${help[$below]-}" ] || help[$below]=$("$ETCD_CLUSTER" help $below) || { echo "no verb: $below"; return 1; }
 		for option in $(grep -o -- ' --[a-z][a-z-]*' <<<" $line"); do
 			[[ "${help[$below]}" == *"  $option"* ]] || { echo "no option: $below $option"; return 1; }
