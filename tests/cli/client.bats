@@ -120,7 +120,7 @@ ago() {
 	run -2 request backup
 	chmod 600 "$dir/backup.key"
 	ca cert list | grep -q '^backup  *3[0-9][0-9]  20.* UTC  *127.0.0.1$'
-	ca status --json 2>/dev/null | jq -e '.clients[0] | .name == "backup" and .not_after > 1 and
+	ca status --json 2>/dev/null | jq -e '.clients[0] | .name == "backup" and (.not_after | fromdate) > 1 and
 		(.grants | length) == 3 and .grants[0].source == "127.0.0.1"' >/dev/null
 	# A used token is of no use to another key.
 	cp -p "$token.copy" "$token"
