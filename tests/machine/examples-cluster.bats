@@ -54,29 +54,6 @@ used_up() {
 	on n2 reset
 }
 
-@test "cloud-init-cluster.yaml: write_files, then packages" {
-	each trust "$etcd_version"
-	for name in $MACHINES; do
-		site cloud-init-cluster.yaml | python3 -c '
-import os, sys, yaml
-
-config, root = yaml.safe_load(sys.stdin), sys.argv[1]
-for file in config["write_files"]:
-	path = root + file["path"]
-	os.makedirs(os.path.dirname(path), exist_ok=True)
-	with open(path, "w") as out:
-		os.chmod(path, int(file["permissions"], 8))
-		out.write(file["content"])
-	assert file["owner"] == "root:root"
-' "$("$machine" root "$name")"
-		package "$name" &
-		pids="${pids-} $!"
-	done
-	wait_all $pids
-	as_answered
-	each reset
-}
-
 # play: runs the playbook for all three from outside.
 play() {
 	ANSIBLE_CONNECTION_PLUGINS="$top/tests/lib/ansible" ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_NOCOLOR=1 \
@@ -107,6 +84,16 @@ play() {
 	echo "$output"
 	[ "$(grep -cE 'changed=0 +unreachable=0 +failed=0' <<<"$output")" -eq 3 ]
 	[ "$(sort <<<"$pids")" = "$(each 'systemctl show -P MainPID etcd' | sort)" ]
+}
+
+@test "cloud-init-cluster.yaml: the same user data for three machines with cloud-init" {
+	for name in $MACHINES; do
+		site cloud-init-cluster.yaml | cloud_site | cloud_boot "$name" "$(v4 "$name"),$(v6 "$name")" "$etcd_version" &
+		pids="${pids-} $!"
+	done
+	wait_all $pids
+	as_answered
+	each '[ "$(cloud-init status)" = "status: done" ]'
 }
 
 # A machine image with the package that was never booted.

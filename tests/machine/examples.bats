@@ -47,6 +47,17 @@ image() {
 	done
 }
 
+@test "the lines of the README for apt install the package" {
+	answers ROLE=none
+	m "rm /etc/apt/sources.list
+	cd /srv/dist/repo/apt
+	$(sed -n '/^install -D .*etcd-cluster.gpg/,/^apt install/p' "$top/README.md" |
+		sed 's|https://packages.example.com/apt|file:/srv/dist/repo/apt|')"
+	m 'etcd-cluster --version
+	gone'
+	trust 3.4.23
+}
+
 @test "preseed.cfg: debconf-set-selections, then apt-get install" {
 	site preseed.cfg | "$machine" exec "$MACHINE" debconf-set-selections --checkonly
 	site preseed.cfg | "$machine" exec "$MACHINE" debconf-set-selections
@@ -56,25 +67,11 @@ image() {
 	echo PURGE | debconf-communicate d-i >/dev/null'
 }
 
-@test "cloud-init.yaml: write_files, then packages" {
-	trust 3.4.23
-	site cloud-init.yaml | python3 -c '
-import os, sys, yaml
-
-config, root = yaml.safe_load(sys.stdin), sys.argv[1]
-for file in config["write_files"]:
-	path = root + file["path"]
-	os.makedirs(os.path.dirname(path), exist_ok=True)
-	with open(path, "w") as out:
-		out.write(file["content"])
-	assert file["owner"] == "root:root"
-	os.chmod(path, int(file["permissions"], 8))
-with open(root + "/root/packages", "w") as out:
-	out.write("\n".join(config["packages"]))
-' "$("$machine" root "$MACHINE")"
-	m 'apt-get install $(cat /root/packages)'
+@test "cloud-init.yaml: the user data of a machine with cloud-init" {
+	site cloud-init.yaml | cloud_site | cloud_boot "$MACHINE" 10.77.9.1 3.4.23
 	as_answered
-	m gone
+	m '[ "$(cloud-init status)" = "status: done" ]'
+	boot "$MACHINE" bookworm 10.77.9.1 # for the tests below
 }
 
 @test "ansible.yml: ansible-playbook; the second run changes nothing" {

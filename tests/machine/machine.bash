@@ -30,6 +30,32 @@ boot() {
 	MACHINE=$name idle
 }
 
+# cloud_boot NAME ADDRESS VERSION: boots a new machine whose cloud-init finds the user data on stdin (NoCloud). It has
+# nothing of ours but the digest of that release. The machine has its network already, no sources of Debian
+# and no languages.
+cloud_boot() {
+	local root
+	"$machine" destroy "$1" 2>/dev/null || true
+	"$machine" create "$1" cloud "$2"
+	root=$("$machine" root "$1")
+	mkdir -p "$root/var/lib/cloud/seed/nocloud" "$root/etc/etcd/releases.sha256.d"
+	cat >"$root/var/lib/cloud/seed/nocloud/user-data"
+	echo "instance-id: $1" >"$root/var/lib/cloud/seed/nocloud/meta-data"
+	printf '%s\n' 'network: {config: disabled}' 'apt: {preserve_sources_list: true}' 'locale: false' \
+		>"$root/etc/cloud/cloud.cfg.d/99_test.cfg"
+	grep -- "-v$3-" "$top/dist/releases/SHA256SUMS" >"$root/etc/etcd/releases.sha256.d/test.sha256"
+	"$machine" start "$1"
+}
+
+# cloud_site: the example on stdin with our repository and its key.
+cloud_site() {
+	sed -e "s|https://packages.example.com/apt|file:/srv/dist/repo/apt|" \
+		-e "/(etcd-cluster.asc of that repository)/{
+			r "<(sed 's/^/        /' "$top/dist/repo/apt/etcd-cluster.asc")"
+			d
+		}"
+}
+
 # reset: boots the machine as it was when it was new, with the same addresses.
 reset() {
 	"$machine" reset "$MACHINE"
