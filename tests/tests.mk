@@ -66,7 +66,7 @@ releases: ## etcd releases in the layout of upstream's archives, for tests and t
 	$(Q)tests/lib/make-releases dist/releases
 
 rootfs: ## the root file systems of the temporary machines (dist/rootfs; root)
-	$(Q)for kind in bookworm trixie rpm; do tests/lib/rootfs $$kind || exit 1; done
+	$(Q)for kind in bookworm trixie rpm cloud; do tests/lib/rootfs $$kind || exit 1; done
 
 .PHONY: lint
 lint: ## format, order of modules, sizes, static analysis, shell, manuals

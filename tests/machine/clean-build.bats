@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The etcd-cluster Authors
+#
+# The packages build from their sources where only their build dependencies are, with their tests, as any user.
+# shellcheck disable=SC2154 # names of machine.bash
+load machine
+
+setup_file() {
+	need_root
+	cd "$top" || return
+	flock Makefile make -s deb # package.bats builds it, too, in the same directory
+	version=$(dpkg-parsechangelog -S Version)
+	arch=$(dpkg --print-architecture)
+	export deb=$top/dist/etcd-cluster_${version}_$arch.deb source=$BATS_FILE_TMPDIR/source
+	mkdir "$source"
+	cp dist/etcd-cluster_"$version".{dsc,tar.*} "$source" # rebuilt by other files meanwhile
+	make -s dist
+	cp "dist/etcd-cluster-$version.tar.gz" "$source"
+}
+
+# clean_build KIND FILE…: the package is in $out; the log is printed if it fails. No test has failed.
+clean_build() {
+	out=$BATS_TEST_TMPDIR/out
+	mkdir "$out"
+	"$top/tests/lib/clean-build" "$1" "$out" "${@:2}" >"$BATS_TEST_TMPDIR/log" || {
+		grep -v '^  [A-Z]* ' "$BATS_TEST_TMPDIR/log" | tail -n 200
+		return 1
+	}
+	grep -E '^[0-9]{3,} passed, 0 failed, [0-9]+ skipped$' "$BATS_TEST_TMPDIR/log"
+}
+
+@test "the deb on Debian 12: the tests pass, and it is the package of another user, path, umask and time zone" {
+	clean_build bookworm "$source"/*.dsc "$source"/etcd-cluster_*.tar.*
+	cmp "$deb" "$out/${deb##*/}"
+}
+
+@test "the deb on Debian 13: the tests pass" {
+	clean_build trixie "$source"/*.dsc "$source"/etcd-cluster_*.tar.*
+	[ -s "$out/${deb##*/}" ]
+}
+
+@test "the rpm: rpmbuild finds all that the spec requires, and the tests pass" {
+	clean_build rpm "$source"/etcd-cluster-*.tar.gz
+	rpm -qp --requires "$out"/etcd-cluster-[0-9]*[0-9m].*"$(uname -m)".rpm | grep libcurl.so.4
+}
