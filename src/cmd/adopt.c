@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt.h"
+#include "adopt/adopt.h"
 
 #include "cmd/cmd.h"
 

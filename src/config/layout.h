@@ -15,7 +15,7 @@ struct layout {
 	char *etcd_env;	   /* /etc/etcd/etcd.env */
 	char *etcdctl_env; /* /etc/etcd/etcdctl.env */
 	char *adopt;	   /* /etc/etcd/adopt: another etcd is on this machine and keeps running; setup is idle */
-	char *adopted;	   /* /etc/etcd/adopted: how this machine's etcd was taken over (change/adopt.h) */
+	char *adopted;	   /* /etc/etcd/adopted: how this machine's etcd was taken over (adopt/adopt.h) */
 	char *any_peer;	   /* …/any-peer: peers with certificates of other names are accepted, as they were before */
 	char *member_id;   /* /etc/etcd/member-id: which member of which cluster this machine is */
 	char *host;	   /* /etc/etcd/host: which machine it was set up on (member/host.h) */

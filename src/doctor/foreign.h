@@ -15,5 +15,5 @@
  */
 int foreign_check(const struct machine *m, struct err *e) MUST_CHECK;
 
-/* Reports an adoption (change/adopt.h) that was interrupted, or that a person has not confirmed yet. */
+/* Reports an adoption (adopt/adopt.h) that was interrupted, or that a person has not confirmed yet. */
 void doctor_adopted(const struct machine *m, struct doctor_report *r);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * change/adopt_source: the settings that units, environment files, configuration files and manifests say, and what is
+ * adopt/source: the settings that units, environment files, configuration files and manifests say, and what is
  * refused with its line.
  */
 #include "machine_fixture.h"
 
-#include "change/adopt_plan.h"
+#include "adopt/plan.h"
 #include "doctor/foreign.h"
 
 #define UNIT "/etc/systemd/system/etcd.service"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "adopt/plan.h"
 #include "base/text.h"
-#include "change/adopt_plan.h"
 #include "cluster/membership.h"
 #include "member/datadir.h"
 #include "member/endpoint.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt_switch.h"
+#include "adopt/switch.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What taking over the etcd of this machine would do. It is built in /etc/etcd/adopted/new, where nothing reads it:
- * cluster.conf and the directory of certificates. adopt_switch.c puts it into place.
+ * cluster.conf and the directory of certificates. switch.c puts it into place.
  */
 #pragma once
 
-#include "change/adopt_source.h"
+#include "adopt/source.h"
 #include "cluster/health.h"
 #include "config/machine.h"
 
@@ -38,18 +38,18 @@ void adopt_plan_free(struct adopt_plan *p);
  */
 int adopt_plan_make(const struct machine *here, const char *name, struct adopt_plan *p, struct err *e) MUST_CHECK;
 
-/* adopt_conf.c: the settings, understood; and cluster.conf from them, once the cluster has answered. */
+/* conf.c: the settings, understood; and cluster.conf from them, once the cluster has answered. */
 int adopt_understand(struct adopt_plan *p, struct err *e) MUST_CHECK;
 int adopt_write_conf(struct adopt_plan *p, struct err *e) MUST_CHECK;
 
 /* The options that cluster.conf gets as ETCD_ lines: is it one that etcd itself has (options: strv of its names)? */
 int adopt_check_options(const struct adopt_plan *p, char *const *options, struct err *e) MUST_CHECK;
 
-/* adopt_pki.c: copies their certificates to adopted/new/pki; and, once cluster.conf is there, makes them ours. */
+/* pki.c: copies their certificates to adopted/new/pki; and, once cluster.conf is there, makes them ours. */
 int adopt_copy_pki(struct adopt_plan *p, struct err *e) MUST_CHECK;
 int adopt_certify(struct adopt_plan *p, struct err *e) MUST_CHECK;
 
-/* adopt_cluster.c: asks this member who is in the cluster. */
+/* cluster.c: asks this member who is in the cluster. */
 int adopt_ask(struct adopt_plan *p, struct err *e) MUST_CHECK;
 
 /*

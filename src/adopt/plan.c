@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt_plan.h"
+#include "adopt/plan.h"
 
 #include <string.h>
 

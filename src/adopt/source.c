@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt_source.h"
+#include "adopt/source.h"
 
 #include <string.h>
 

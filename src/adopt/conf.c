@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "adapter/keyfile.h"
+#include "adopt/plan.h"
 #include "base/text.h"
-#include "change/adopt_plan.h"
 #include "config/key.h"
 #include "member/endpoint.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt_journal.h"
+#include "adopt/journal.h"
 
 #include <string.h>
 

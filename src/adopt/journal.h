@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "change/adopt_plan.h"
+#include "adopt/plan.h"
 
 enum adopt_step {
 	ADOPT_NOTHING,

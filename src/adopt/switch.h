@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "change/adopt_journal.h"
+#include "adopt/journal.h"
 
 /*
  * From the journal's step on: stops their etcd (if that is allowed now), moves their files to adopted/before, puts ours

@@ -2,9 +2,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "adopt/plan.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "change/adopt_plan.h"
 #include "flow/certify.h"
 #include "pki/pair.h"
 #include "pki/profile.h"

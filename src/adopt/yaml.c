@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
+#include "adopt/source.h"
 #include "base/buf.h"
 #include "base/text.h"
-#include "change/adopt_source.h"
 
 struct line {
 	unsigned int number, indent;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "change/adopt.h"
+#include "adopt/adopt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 
 #include "adapter/handshake.h"
 #include "adapter/json.h"
+#include "adopt/switch.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "change/adopt_switch.h"
 #include "cluster/membership.h"
 #include "flow/common.h"
 #include "member/endpoint.h"

@@ -37,14 +37,14 @@ void adopt_put(struct adopt_source *s, const char *option, const char *value, co
 int adopt_put_flags(struct adopt_source *s, char *const *words, const char *file, unsigned int line,
 		    struct err *e) MUST_CHECK;
 
-/* Likewise: the file of --config-file, which etcd reads instead of flags and environment (adopt_yaml.c). */
+/* Likewise: the file of --config-file, which etcd reads instead of flags and environment (yaml.c). */
 int adopt_read_config(struct adopt_source *s, const char *file, const char *text, struct err *e) MUST_CHECK;
 
 /* Likewise: the manifest of a static pod. */
 int adopt_read_manifest(struct adopt_source *s, const char *file, const char *text, struct err *e) MUST_CHECK;
 
 /*
- * adopt_unit.c: a unit as far as it says how etcd is started: ExecStart=, Environment=, EnvironmentFile=, with their
+ * unit.c: a unit as far as it says how etcd is started: ExecStart=, Environment=, EnvironmentFile=, with their
  * drop-ins, quotes, variables and the specifiers %% and %H. Everything else in it is systemd's. The file of a unit that
  * is not ours, without --root, or NULL (the caller frees); and its settings.
  */
