@@ -192,6 +192,7 @@ teardown() {
 		/etc
 		/run
 		/usr/bin
+		/usr/lib
 		/usr/lib/systemd/system
 		/usr/lib/systemd/system-preset
 		/usr/lib/sysusers.d
