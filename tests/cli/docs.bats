@@ -210,3 +210,12 @@ complete_words() {
 	jq -r '[.. | .properties? // empty | keys] | add | unique[]' "$top"/conf/status.schema.json |
 		diff "$BATS_TEST_TMPDIR"/program -
 }
+
+@test "every test that a document names exists" {
+	named=$(cd "$top" && grep -ohE 'tests/[a-z]+/[a-z_-]+\.(bats|c|h)' README.md CONTRIBUTING.md docs/* | sort -u)
+	[ "$(wc -l <<<"$named")" -gt 40 ]
+	for file in $named; do
+		[ -e "$top/$file" ] || missing+="$file "
+	done
+	[ -z "${missing-}" ] || { echo "named in a document, but not there: $missing" && false; }
+}
