@@ -89,12 +89,27 @@ static bool is_segment(const char *name)
 	       strspn(name + 17, "0123456789abcdef") == 16 && strcmp(name + 33, ".wal") == 0;
 }
 
+/* The first bytes of a segment, for a child. */
+struct head {
+	const char *path;
+	uint8_t bytes[WAL_HEAD];
+	size_t len;
+};
+
+static int parse_head(void *arg, void *result, struct err *e)
+{
+	const struct head *h = arg;
+
+	return wal_parse_ids(h->path, h->bytes, h->len, result, e);
+}
+
 int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e)
 {
+	const struct jail jail = { .keep = (const int[]){ -1 }, .memory_bytes = 16ULL << 20, .cpu_seconds = 2 };
 	auto_strv char **segments = NULL;
 	auto_free char *path = NULL;
 	auto_close int fd = -1;
-	uint8_t head[WAL_HEAD];
+	struct head h = { .path = NULL };
 	ssize_t n;
 
 	if (file_list(dir, is_segment, &segments, e) < 0)
@@ -103,10 +118,12 @@ int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e)
 		return 0;
 	path = xasprintf("%s/%s", dir, segments[0]);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+	n = fd < 0 ? -1 : pread(fd, h.bytes, sizeof(h.bytes), 0);
 	if (n < 0)
 		return err_sys(e, ERR_FAIL, "cannot read %s", path);
-	return wal_parse_ids(path, head, (size_t)n, ids, e) < 0 ? -1 : 1;
+	h.path = path;
+	h.len = (size_t)n;
+	return jail_run(&jail, parse_head, &h, ids, sizeof(*ids), e) < 0 ? -1 : 1;
 }
 
 /* ---- The whole log --------------------------------------------------------------------------------------------- */

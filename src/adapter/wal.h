@@ -15,8 +15,8 @@ struct wal_ids {
 };
 
 /*
- * Reads the IDs from the first segment (the "*.wal" file with the lowest sequence number) in the directory. 1 found;
- * 0 no segment, or no directory; -1 (ERR_FAIL) it cannot be read or is damaged.
+ * Reads the IDs from the first segment (the "*.wal" file with the lowest sequence number) in the directory, in a child
+ * without privileges. 1 found; 0 no segment, or no directory; -1 (ERR_FAIL) it cannot be read or is damaged.
  */
 int wal_read_ids(const char *dir, struct wal_ids *ids, struct err *e) MUST_CHECK;
 
