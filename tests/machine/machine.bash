@@ -74,7 +74,7 @@ idle() {
 # command" and the first half of "a && b", so scripts have one assertion per line, and "fails COMMAND" for commands that
 # must fail.
 m() {
-	"$machine" exec "$MACHINE" sh -euc "$prelude$1" </dev/null
+	"$machine" exec "$MACHINE" env COLUMNS=10000 sh -euc "$prelude$1" </dev/null # as tests/run
 }
 prelude='
 fails() {
