@@ -6,6 +6,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load ../lib/processes
+
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	lib="$PWD/${BUILD:-build}-asan/lib"
@@ -353,15 +355,10 @@ refusals() {
 	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 
-# row PROCESS: uid, CapEff, NoNewPrivs and Seccomp of that process in the table of security.md.
-row() {
-	sed -n "s/^| $1 | \([0-9]*\) | \([0-9a-f]*\) | \([0-9]\) | \([0-9]\) |.*/\1 \2 \3 \4/p" docs/security.md
-}
-
-# status PID: the same of a process.
+# status PID: uid, CapEff, NoNewPrivs and Seccomp of a process.
 status() {
-	awk '/^Uid:/ { uid = $3 } /^CapEff:/ { sub("^0*", "", $2); cap = $2 == "" ? 0 : $2 } /^NoNewPrivs:/ { nnp = $2 }
-		/^Seccomp:/ { print uid, cap, nnp, $2 }' "/proc/$1/status"
+	# shellcheck disable=SC2154 # of processes.bash
+	awk "$status_awk" "/proc/$1/status"
 }
 
 @test "the processes of a connection are as security.md says; the parser has two descriptors" {

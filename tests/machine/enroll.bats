@@ -4,6 +4,7 @@
 # The enrolment server under systemd: only on the CA host, sandboxed, limited, and restarted after a crash.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of machine.bash
 load cluster
+load ../lib/processes
 
 setup_file() {
 	installed 46 bookworm bookworm bookworm
@@ -162,6 +163,44 @@ asks() {
 	[[ "$output" == *"with this token already, and with another key"* ]]
 	on n1 'ls /etc/etcd/enroll/members | xargs' | grep -qx 'n2 n3'
 	on n1 "fails journalctl -q -o cat -u etcd-cluster-enroll.service --grep $token"
+}
+
+# tree: the processes of the server, a line each: uid, CapEff, NoNewPrivs and Seccomp; children below their parents.
+tree() {
+	on n1 'pid=$(systemctl show -P MainPID etcd-cluster-enroll.service)
+	for p in $pid $(for s in $(cat /proc/$pid/task/$pid/children); do echo $s $(cat /proc/$s/task/$s/children); done); do
+		'"awk '$status_awk' /proc/\$p/status"'
+	done 2>/dev/null || true'
+}
+
+# shows ROW…: the tree gets these rows within ten seconds.
+shows() {
+	local want
+	want=$(for name; do row "$name"; done)
+	for _ in $(seq 50); do
+		output=$(tree)
+		[ "$output" != "$want" ] || return 0
+		sleep 0.2
+	done
+	printf 'wanted:\n%s\nthere:\n%s\n' "$want" "$output"
+	return 1
+}
+
+@test "the processes of a connection are as security.md says, also while etcd is asked and does not answer" {
+	on n1 wait_for "$pids"' && [ "$pids" = "$pid " ]'
+	on n1 "bash -c 'exec 3<>/dev/tcp/$(v4 n1)/2382; sleep 4'" &
+	holder=$!
+	shows server signer parser
+	wait $holder
+	on n1 wait_for "$pids"' && [ "$pids" = "$pid " ]
+	systemctl kill -s STOP etcd'
+	on n2 'etcd-cluster cert renew --force || true' &
+	holder=$!
+	shows server signer parser asker || failed=1
+	on n1 'systemctl kill -s CONT etcd'
+	wait $holder
+	[ -z "${failed-}" ]
+	on n1 wait_for 'etcd-cluster status'
 }
 
 @test "after a kill and after a minute without connections the next connection is served" {
