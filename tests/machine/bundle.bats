@@ -55,7 +55,7 @@ nothing_moved() {
 	etcd-cluster release verify v3.4.30
 	etcd-cluster release verify v3.4.23'
 	nothing_moved "$pid"
-	exits 2 'etcd-cluster setup'
+	exits 2 'etcd-cluster setup --exit-code'
 }
 
 @test "a removal of the release package takes nothing from the running member, also after a reboot" {

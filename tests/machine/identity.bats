@@ -147,7 +147,7 @@ line() {
 	on n4 exits 0 'etcd-cluster setup --adopt-machine'
 	MACHINES='n1 n2 n4' each healthy
 	on n1 'etcdctl.sh member list | grep -q "n3, https://10.77.63.4:2380"'
-	on n4 exits 2 'etcd-cluster setup'
+	on n4 exits 2 'etcd-cluster setup --exit-code'
 }
 
 @test "the same disk at another address moves by itself" {
@@ -159,7 +159,7 @@ line() {
 	on n4 'systemctl start etcd-cluster.target'
 	MACHINES='n1 n2 n4' each healthy
 	on n1 'etcdctl.sh member list | grep -q "n3, https://10.77.63.44:2380"'
-	on n4 exits 2 'etcd-cluster setup'
+	on n4 exits 2 'etcd-cluster setup --exit-code'
 }
 
 @test "the same machine-id on two machines is only a warning" {
@@ -168,7 +168,7 @@ line() {
 	MACHINES='n1 n2' marked
 	on n2 exits 0 'etcd-cluster check 2>&1'
 	prints 'n1 and this machine have the same machine-id'
-	on n2 exits 2 'etcd-cluster setup'
+	on n2 exits 2 'etcd-cluster setup --exit-code'
 }
 
 @test "an upgrade of the package starts what it brings, and records the machine" {
@@ -179,5 +179,5 @@ line() {
 	systemctl start etcd-cluster-mark.service
 	grep -qx ADDRESS=10.77.63.1 /etc/etcd/host
 	[ -s /var/lib/etcd-cluster.state/mark ]'
-	on n1 exits 2 'etcd-cluster setup'
+	on n1 exits 2 'etcd-cluster setup --exit-code'
 }

@@ -54,7 +54,7 @@ tree() {
 		[ "$status" -eq 0 ] || [ "$status" -eq 2 ] ||
 			{ echo "after a kill at $delay ms of $whole: exit $status: $output"; return 1; }
 		healthy
-		exits 2 'etcd-cluster setup'
+		exits 2 'etcd-cluster setup --exit-code'
 		diff <(echo "$want") <(tree) || { echo "after a kill at $delay ms of $whole"; return 1; }
 		left=$(debris)
 		[ -z "$left" ] || { echo "after a kill at $delay ms of $whole: $left"; return 1; }

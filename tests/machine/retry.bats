@@ -110,7 +110,7 @@ ends_well() {
 		systemctl is-active etcd-cluster-setup.timer || grep -qx STATE=ready /run/etcd-cluster/setup"
 	done
 	ends_well
-	exits 2 'etcd-cluster setup'
+	exits 2 'etcd-cluster setup --exit-code'
 }
 
 @test "etcd is killed while it waits for a quorum: its identity is known, and it votes later" {

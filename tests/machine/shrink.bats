@@ -57,7 +57,7 @@ leads() {
 	prints '3 voting members are left, of which 1 may fail'
 	has_left n4
 	[ "$(voters n1)" -eq 3 ]
-	MACHINE=n4 exits 2 'etcd-cluster leave'
+	MACHINE=n4 exits 2 'etcd-cluster leave --exit-code'
 	# A boot does not change this.
 	"$machine" reboot n4
 	on n4 'fails systemctl --quiet is-active etcd
@@ -115,7 +115,7 @@ leads() {
 	[ "$(voters n1)" -eq 4 ]
 	on n4 'test "$(etcdctl.sh get kept --print-value-only)" = value
 	test ! -e /etc/etcd/enroll-token'
-	MACHINE=n4 exits 2 'etcd-cluster replace'
+	MACHINE=n4 exits 2 'etcd-cluster replace --exit-code'
 }
 
 @test "lost data with an existing identity: refused, then replaced" {
@@ -159,7 +159,7 @@ leads() {
 	run m "etcd-cluster restore --force-new-cluster $id --others-fenced"
 	echo "$output"
 	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
-	exits 2 "etcd-cluster restore --force-new-cluster $id --others-fenced"
+	exits 2 "etcd-cluster restore --force-new-cluster $id --others-fenced --exit-code"
 	[ "$(voters n1)" -eq 1 ]
 	m 'systemctl --quiet is-active etcd
 	test "$(etcdctl.sh get kept --print-value-only)" = value

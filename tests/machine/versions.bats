@@ -33,7 +33,7 @@ whole_life() {
 		--key etcdctl-etcd-client.key \\
 		https://10.77.4.1:2380/version
 	curl --http1.1 -sS -m 5 -f -o /dev/null --cacert ca.crt --cert peer.crt --key peer.key https://10.77.4.1:2380/version"
-	exits 2 'etcd-cluster setup'
+	exits 2 'etcd-cluster setup --exit-code'
 	# Every release line serves a renewal at once.
 	m 'etcd-cluster cert renew --force'
 	healthy
