@@ -151,6 +151,8 @@ asks() {
 	echo "$output" && [ "$status" -eq 0 ]
 	[[ "$output" == *"etcd.example.test is not among the EXTRA_SANS"* ]]
 	on n3 "ip address del $(v4 n2)/32 dev lo"
+	on n1 'ip neighbour flush all' # it may have learned that n3 has that address
+	on n1 wait_for 'etcd-cluster status'
 	on n3 'fails ls /etc/etcd/pki/peer.crt'
 	# A correct request is served. Then the token is used up for another name, and for the same name with another key.
 	run asks any NAME=n3 "ADDRESS=$(v4 n3)"
@@ -163,6 +165,31 @@ asks() {
 	[[ "$output" == *"with this token already, and with another key"* ]]
 	on n1 'ls /etc/etcd/enroll/members | xargs' | grep -qx 'n2 n3'
 	on n1 "fails journalctl -q -o cat -u etcd-cluster-enroll.service --grep $token"
+}
+
+# asks_nat [OPTION…]: with a token of n1 for n5 behind NAT; fails unless the exit status is $want.
+asks_nat() {
+	token=$(on n1 "etcd-cluster token new --name n5 --address 10.99.46.3 $*")
+	on n3 "umask 077; echo $token >/root/token"
+	run asks "$want" NAME=n5 ADDRESS=10.99.46.3
+	echo "$output" && [ "$status" -eq 0 ]
+}
+
+@test "behind NAT a machine needs a token that names the address from which it comes" {
+	$machine net n1 sh -ec 'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.br0.send_redirects=0
+		ip address add 10.99.46.254/24 dev br0
+		nft "table ip nat { chain post { type nat hook postrouting priority srcnat; ip saddr 10.99.46.0/24 masquerade; }; }"'
+	on n3 'ip -4 address flush dev host0
+	ip address add 10.99.46.3/24 dev host0
+	ip route replace default via 10.99.46.254'
+	want=4 asks_nat
+	[[ "$output" == *"asks from 10.77.46.254, which is not what ADDRESS 10.99.46.3 stands for"* ]]
+	want=4 asks_nat --from 10.77.46.253
+	on n3 'fails ls /etc/etcd/pki/peer.crt'
+	want=any asks_nat --from 10.77.46.254
+	on n3 'openssl x509 -in /etc/etcd/pki/peer.crt -noout -checkip 10.99.46.3 | grep -q "does match"'
+	on n3 "ip -4 address flush dev host0; ip address add $(v4 n3)/24 dev host0; ip route replace default via 10.77.46.254"
+	$machine net n1 nft delete table ip nat
 }
 
 # tree: the processes of the server, a line each: uid, CapEff, NoNewPrivs and Seccomp; children below their parents.
