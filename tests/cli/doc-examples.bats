@@ -133,7 +133,7 @@ help_of() {
 		read -r -a words <<<"$text"
 		verb=${words[1]}
 		case $verb in
-		release | cert | ca | token) [[ ${words[2]-} != [a-z]* ]] || verb="$verb ${words[2]}" ;;
+		release | cert | ca | token | backup) [[ ${words[2]-} != [a-z]* ]] || verb="$verb ${words[2]}" ;;
 		esac
 		# shellcheck disable=SC2086
 		text_of_help=$(help_of $verb) || { echo "$where: $text: there is no verb $verb"; return 1; }
@@ -177,7 +177,7 @@ help_of() {
 	echo n1 >"$BATS_TEST_TMPDIR/root/etc/hostname"
 	before=
 	{
-		examples '^[A-Z_]+=[^ ]*( https:.*)?$'
+		examples '^[A-Z_]+=([^ ]*|"[^"]*")( https:.*)?$'
 		echo end:0
 	} | while IFS=$'\t' read -r where _ _ _ text; do
 		# Lines that follow each other are one file.
@@ -202,6 +202,10 @@ expected() {
 	*' etcd-cluster ca takeover') echo 5 ;;           # likewise
 	*' etcd-cluster join '*) echo 6 ;;                # nobody answers at the enrolment port
 	*' etcd-cluster replace') echo '5 6' ;;           # likewise; on the CA host no member answers
+	*' etcd-cluster backup verify '*) echo '1 4' ;;   # the file is not there, or no backup
+	*' etcd-cluster backup'*) echo 5 ;;               # no etcd runs
+	*' etcd-cluster info') echo 5 ;;                  # likewise
+	*' etcd-cluster cert re'[qv]*) echo 3 ;;       # there is no token, and no such client
 	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
 	*' etcd-cluster adopt'*) echo 3 ;;                # no etcd of another tool is here
 	*:'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release

@@ -23,7 +23,7 @@ clean_build() {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	"$top/tests/lib/clean-build" "$1" "$out" "${@:2}" >"$BATS_TEST_TMPDIR/log" || {
-		grep -v '^  [A-Z]* ' "$BATS_TEST_TMPDIR/log" | tail -n 200
+		grep -v '^  [A-Z][A-Z]* ' "$BATS_TEST_TMPDIR/log" | tail -n 200
 		return 1
 	}
 	grep -E '^[0-9]{3,} passed, 0 failed, [0-9]+ skipped$' "$BATS_TEST_TMPDIR/log"
