@@ -283,7 +283,7 @@ rejoin() {
 		run -5 helper n1 status
 		[[ "$output" == *"https://127.0.0.1:$(port n2 2) still runs in the cluster"*"--abandon "*"$id"* ]]
 		[[ "$output" == *"--replace --abandon "*"$new"* ]]
-		run -0 helper n2 status
+		run -5 helper n2 status
 		[[ "$output" == *"2 of 3 voting members are healthy"* ]]
 		[[ "$output" == *"$new answers at "*"etcd-cluster remove n1"*"--abandon "*"$id"* ]]
 
