@@ -166,6 +166,7 @@ static int check(const struct machine *m, const struct cmd_args *a, struct err *
 		doctor_start(m, true, &x.report);
 		if (m->broken.class != ERR_NONE && doctor_verdict(&x.report, e) == 0)
 			start_last_good(m, &x.report);
+		doctor_sort(&x.report);
 		err_clear(e);
 	} else
 		doctor_examine(m, true, &x);

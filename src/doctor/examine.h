@@ -7,8 +7,9 @@
 #include "doctor/exam.h"
 
 /*
- * Asks and reads all of it, and what doctor_start does; what cannot be had is a finding. The worst comes first. thorough: also what takes a few seconds, as the speed of
- * the disk and the ports of the other machines, and what is wrong before the first setup. The caller frees.
+ * Asks and reads all of it, and what doctor_start does; what cannot be had is a finding. The worst comes first.
+ * thorough: also what takes a few seconds, as the speed of the disk and the ports of the other machines, and what is
+ * wrong before the first setup. The caller frees.
  */
 void doctor_examine(const struct machine *m, bool thorough, struct doctor_exam *x);
 void doctor_exam_free(struct doctor_exam *x);

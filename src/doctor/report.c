@@ -48,8 +48,9 @@ void doctor_error(struct doctor_report *r, const char *code, const struct err *e
 /* What stops everything comes before what follows from it. */
 static size_t rank(const struct doctor_finding *f)
 {
-	static const char *const first[] = { "conf_broken", "space_low",     "clock_wrong",
-					     "no_quorum",   "alarm_corrupt", "alarm_nospace" };
+	static const char *const first[] = { "conf_broken", "space_low",       "clock_wrong",
+					     "no_quorum",   "alarm_corrupt",   "alarm_nospace",
+					     "data_older",  "machine_changed", "data_unfit" };
 
 	return (size_t)(DOCTOR_BAD - f->level) * (ARRAY_LEN(first) + 1) + text_index(f->code, first, ARRAY_LEN(first));
 }
