@@ -120,7 +120,7 @@ int active_imported(const struct machine *m, const struct enroll_list *l, bool n
 
 /* --- etcd. */
 
-/* Records this machine, or asks whether it still is recorded. ERR_PENDING: somebody has changed that since l was asked. */
+/* Records this machine, or asks whether it still is recorded. ERR_PENDING: somebody has changed that since. */
 static int settle(const struct machine *m, const struct enroll_list *l, bool record, struct err *e)
 {
 	auto_free char *url = endpoint_own(m);

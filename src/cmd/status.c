@@ -54,8 +54,8 @@ long long status_percent(const struct machine *m, const struct member *one)
 }
 
 /*
- * The exit code after status_text_report: of a verdict (-1 with e) that was printed among the findings only the class is
- * left. Any other rc is returned as it is.
+ * The exit code after status_text_report: of a verdict (-1 with e) that was printed among the findings only the class
+ * is left. Any other rc is returned as it is.
  */
 static int after_report(const struct doctor_report *r, int rc, struct err *e)
 {

@@ -11,7 +11,8 @@
 
 /*
  * Whose data is in DATA_DIR and WAL_DIR: 1 and its IDs; 0 there is no write-ahead log, so etcd would start empty; -1.
- * ERR_CONFIG: files that are not etcd's, data without its log, or a log where cluster.conf no longer has it. ERR_FAIL: it cannot be read, or the log is damaged.
+ * ERR_CONFIG: files that are not etcd's, data without its log, or a log where cluster.conf no longer has it. ERR_FAIL:
+ * it cannot be read, or the log is damaged.
  */
 int datadir_look(const struct machine *m, uint64_t *cluster_id, uint64_t *member_id, struct err *e) MUST_CHECK;
 

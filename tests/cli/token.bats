@@ -98,7 +98,8 @@ tree() {
 	ec token list --json | jq -e '.[0] | .name == "n4" and .address == "fd00::4" and
 		.from == "192.0.2.1" and .addresses == ["192.0.2.4", "fd00::44"] and
 		.sans == ["lb.example.org", "192.0.2.7"] and
-		.uses == 1 and .left == 1 and .members == false and .used == [] and (.expires | fromdate) - (.made | fromdate) == 7200'
+		.uses == 1 and .left == 1 and .members == false and .used == []
+		and (.expires | fromdate) - (.made | fromdate) == 7200'
 	ec token new --uses 3
 	ec token list --json | jq -e 'length == 2 and any(.uses == 3 and .name == null and .address == null)'
 	# Expired tokens are useless, and the next token removes them.

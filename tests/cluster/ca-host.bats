@@ -54,7 +54,8 @@ renewed_by() {
 
 # A process has the lock of the records of n1 open, beside this shell.
 waits_for_lock() {
-	[ -n "$(find /proc/[0-9]*/fd -lname "$(etc n1)/enroll/lock" -not -path "/proc/$$/*" -not -path "/proc/$BASHPID/*" 2>/dev/null)" ]
+	[ -n "$(find /proc/[0-9]*/fd -lname "$(etc n1)/enroll/lock" -not -path "/proc/$$/*" \
+		-not -path "/proc/$BASHPID/*" 2>/dev/null)" ]
 }
 
 takes_over() {

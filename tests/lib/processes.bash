@@ -4,7 +4,8 @@
 
 # row PROCESS: uid, CapEff, NoNewPrivs and Seccomp of that process in the table.
 row() {
-	sed -n "s/^| $1 | \([0-9]*\) | \([0-9a-f]*\) | \([0-9]\) | \([0-9]\) |.*/\1 \2 \3 \4/p" "$BATS_TEST_DIRNAME"/../../docs/security.md
+	sed -n "s/^| $1 | \([0-9]*\) | \([0-9a-f]*\) | \([0-9]\) | \([0-9]\) |.*/\1 \2 \3 \4/p" \
+		"$BATS_TEST_DIRNAME"/../../docs/security.md
 }
 
 # For awk: the same from /proc/PID/status.

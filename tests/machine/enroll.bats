@@ -178,7 +178,8 @@ asks_nat() {
 }
 
 @test "behind NAT a machine needs a token that names the address from which it comes" {
-	$machine net n1 sh -ec 'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.br0.send_redirects=0
+	$machine net n1 sh -ec 'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0
+		sysctl -qw net.ipv4.conf.br0.send_redirects=0
 		ip address add 10.99.46.254/24 dev br0
 		nft "table ip nat { chain post { type nat hook postrouting priority srcnat; ip saddr 10.99.46.0/24 masquerade; }; }"'
 	on n3 'ip -4 address flush dev host0
