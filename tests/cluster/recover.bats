@@ -56,7 +56,7 @@ restored() {
 }
 
 @test "refused while another member answers; then one machine continues with all acknowledged writes" {
-	local id i
+	local id i leader
 
 	three_machines
 	id=$(cluster_id n1)
@@ -69,12 +69,18 @@ restored() {
 	run -3 restore n1 "$id"
 	[[ "$output" == *"has its quorum (2 of 3"* ]]
 
-	# etcd stores the commit of an entry with the next entry: the last ones are in the log only.
 	for i in $(seq 20); do
 		etcdctl n1 put "last$i" "$i"
 	done
+	# And one that n1 alone has.
+	for leader in n1 n2; do
+		! etcdctl $leader move-leader "$(etcdctl n1 member list | sed -n 's/, started, n1,.*//p')" || break
+	done
+	kill -STOP "$(etcd_pid n2)"
+	run ! etcdctl n1 put alone in-the-log --command-timeout=1s
 	# No quorum, but another member answers.
 	stop n1 KILL
+	kill -CONT "$(etcd_pid n2)"
 	run -3 restore n1 "$id"
 	[[ "$output" == *"still answers"* ]]
 	# Still refused: restarted without a quorum, it answers its peers but no client.
@@ -112,6 +118,7 @@ restored() {
 	for i in $(seq 20); do
 		[ "$(etcdctl n1 get "last$i" --print-value-only)" = "$i" ]
 	done
+	[ "$(etcdctl n1 get alone --print-value-only)" = in-the-log ]
 
 	run -2 restore n1 "$id"
 	[ "$(copies | wc -l)" -eq 1 ]
