@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "cahost/rules.h"
+#include "cahost/request_facts.h"
 
 /* The record whose names a request for this key may have without anybody's word. NULL: none. */
 const struct enroll_record *enroll_rules_base(const struct enroll_facts *f);
