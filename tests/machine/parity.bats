@@ -14,6 +14,7 @@ differences() {
 		rpm  /usr/share/doc/etcd-cluster*         the same documents from %doc
 		rpm  /usr/share/licenses*                 %license; Debian has doc/etcd-cluster/copyright
 		deb  /usr/share/lintian/*                 overrides for lintian
+		deb  /usr/share/bug/etcd-cluster*         for reportbug
 		rpm  /usr/lib/systemd/system-preset/*     enables the target on rpm; Debian uses deb-systemd-helper
 		deb  /var/lib/systemd/deb-systemd-helper* its record of enabled units
 		rpm  /etc/etcd/cluster.conf.rpmnew        rpm's sample beside existing answers
