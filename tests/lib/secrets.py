@@ -3,7 +3,8 @@
 # Copyright The etcd-cluster Authors
 #
 # Searches a machine for secrets: secrets.py ROOT (token TEXT | key PEM-FILE)…  prints "WHAT PATH" for each file with
-# one, also for /proc/*/cmdline and environ. ROOT is /proc/PID/root of a process of the machine, or a directory without a proc.
+# one, also for /proc/*/cmdline and environ. ROOT is /proc/PID/root of a process of the machine, or a directory without
+# a proc.
 #
 # A token is searched as text, as the bytes of its hex digits, and as the values derived from it (enroll/token.h); an EC
 # key (P-256) by the lines of its PEM with the private number, and by that number; each raw, in hex and in base64 at all
