@@ -401,9 +401,11 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 		return rc;
 	/*
 	 * A used token is of no use to anybody but a thief; while the cluster is formed it is still in use. It goes before
-	 * the keys that wait: with those, another run with the token asks for the same keys again.
+	 * the keys that wait: with those, another run with the token asks for the same keys again. On a member, one that
+	 * was not used now is for what a person is about to do (replace): it goes when etcd is healthy (start.c).
 	 */
-	if (from_ca_host(w) && !is_forming(w->m) && token_wipe_file(w->m, &lost) < 0)
+	if (from_ca_host(w) && !is_forming(w->m) && (rc > 0 || !file_exists(w->m->at.member_id)) &&
+	    token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_WARNING, &lost);
 	return drop_kept_keys(w->m, e) < 0 ? -1 : rc;
 }

@@ -6,11 +6,13 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cluster/membership.h"
+#include "enroll/token.h"
 #include "flow/form.h"
 #include "flow/join.h"
 #include "member/datadir.h"
 #include "member/host.h"
 #include "member/last_good.h"
+#include "pki/origin.h"
 #include "service/service.h"
 
 /*
@@ -214,12 +216,23 @@ static int start_unit(struct setup_run *r, struct err *e)
 	return !r->runs || moved || noted || seen;
 }
 
+/* What a killed run left: a member that is healthy needs none. */
+static void wipe_token(const struct machine *m)
+{
+	struct err lost = { 0 };
+
+	if (!m->dry_run && pki_origin(m) == PKI_ENROLLED && token_wipe_file(m, &lost) < 0)
+		log_error(LOG_WARNING, &lost);
+}
+
 int start_run(struct setup_run *r, struct err *e)
 {
 	int rc = r->m->live ? start_unit(r, e) : start_by_hand(r, e);
 
 	if (rc >= 0 && r->health.healthy)
 		note_last_good(r->m);
+	if (rc >= 0 && r->health.healthy)
+		wipe_token(r->m);
 	if (rc >= 0 && r->health.healthy && !r->restart && host_write(r->m, true, e) < 0)
 		return -1;
 	return rc;
