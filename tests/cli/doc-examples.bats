@@ -205,7 +205,7 @@ expected() {
 	*' etcd-cluster backup verify '*) echo '1 4' ;;   # the file is not there, or no backup
 	*' etcd-cluster backup'*) echo 5 ;;               # no etcd runs
 	*' etcd-cluster info') echo 5 ;;                  # likewise
-	*' etcd-cluster cert re'[qv]*) echo 3 ;;       # there is no token, and no such client
+	*' etcd-cluster cert re'[qv]*) echo '1 3' ;;   # there is no token (for root), and no such client
 	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
 	*' etcd-cluster adopt'*) echo 3 ;;                # no etcd of another tool is here
 	*:'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release
