@@ -35,6 +35,7 @@ helper() {
 	run -3 helper init --version 3.6.14 --release 3.6.14
 	rm -r "$root/etc"
 	mkdir -p "$root/etc/etcd"
+	echo ADDRESS=127.0.0.1 >"$root/etc/etcd/cluster.conf" # a machine may have no other one
 	run helper join https://127.0.0.2:2379 https://127.0.0.3/
 	grep -qx 'JOIN="\{0,1\}127.0.0.2:2379,127.0.0.3"\{0,1\}' "$root/etc/etcd/cluster.conf"
 	run -3 helper join http://127.0.0.2:2379
