@@ -29,9 +29,22 @@ clean_build() {
 	grep -E '^[0-9]{3,} passed, 0 failed, [0-9]+ skipped$' "$BATS_TEST_TMPDIR/log"
 }
 
+# same_package DEB DEB: the same but for the build ID. That covers the debug information, which has the headers of the
+# libraries, and these may be of another version here. (package.bats compares bit for bit, with the same ones.)
+same_package() {
+	local side n=0
+	for side; do
+		n=$((n + 1))
+		dpkg-deb -R "$side" "$BATS_TEST_TMPDIR/$n"
+		rm "$BATS_TEST_TMPDIR/$n/DEBIAN/md5sums"
+		objcopy -R .note.gnu.build-id -R .gnu_debuglink "$BATS_TEST_TMPDIR/$n/usr/sbin/etcd-cluster"
+	done
+	diff -r --no-dereference "$BATS_TEST_TMPDIR"/1 "$BATS_TEST_TMPDIR"/2
+}
+
 @test "the deb on Debian 12: the tests pass, and it is the package of another user, path, umask and time zone" {
 	clean_build bookworm "$source"/*.dsc "$source"/etcd-cluster_*.tar.*
-	cmp "$deb" "$out/${deb##*/}"
+	same_package "$deb" "$out/${deb##*/}"
 }
 
 @test "the deb on Debian 13: the tests pass" {
