@@ -98,7 +98,7 @@ ago() {
 	matches backup
 	[ ! -e "$token" ]
 	openssl x509 -noout -text -in "$dir/backup.crt" >"$BATS_TEST_TMPDIR/text"
-	grep -q 'Subject: CN = backup$' "$BATS_TEST_TMPDIR/text"
+	grep -qE 'Subject: CN ?= ?backup$' "$BATS_TEST_TMPDIR/text"
 	grep -A 1 'Extended Key Usage' "$BATS_TEST_TMPDIR/text" | grep -qx ' *TLS Web Client Authentication *'
 	run ! grep -q -e 'Alternative Name' -e CA:TRUE "$BATS_TEST_TMPDIR/text"
 	run -2 request backup # it is not due
