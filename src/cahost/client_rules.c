@@ -44,11 +44,7 @@ static int check_question(const struct enroll_question *q, const struct enroll_f
 
 	if (why)
 		return err_set(e, ERR_VERIFY, "a client cannot be called %s: it %s", q->name, why);
-	if (enroll_clocks_agree(q->now, f->now))
-		return 0;
-	(void)err_set(e, ERR_PENDING, "the clock of this machine says %s and that of the CA host %s",
-		      clock_minute(q->now).text, clock_minute(f->now).text);
-	return err_hint(e, "set the clock that is wrong (timedatectl, chronyc makestep)");
+	return enroll_rules_clock(q, f, e);
 }
 
 static int refuse_revoked(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)

@@ -32,7 +32,7 @@ static int check_name(const struct enroll_question *q, const struct enroll_facts
 }
 
 /* What is dated by a wrong clock is of no use to the machine, or to the others. */
-static int check_clock(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+int enroll_rules_clock(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	if (enroll_clocks_agree(q->now, f->now))
 		return 0;
@@ -455,7 +455,7 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 {
 	int rc;
 
-	if (check_name(q, f, e) < 0 || check_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
+	if (check_name(q, f, e) < 0 || enroll_rules_clock(q, f, e) < 0 || check_cluster(q, f, e) < 0 ||
 	    check_members(q, f, e) < 0 || check_owners(q, f, e) < 0)
 		return -1;
 	if (f->token && f->refused)
