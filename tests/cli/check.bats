@@ -3,6 +3,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load ../lib/checked
+
 setup() {
 	root=$BATS_TEST_TMPDIR/root
 	mkdir -p "$root/etc/etcd" "$root/usr/share/etcd-cluster"
@@ -15,18 +17,7 @@ teardown() {
 }
 
 helper() {
-	# Each --json of status and check must be as conf/status.schema.json says.
-	case $1/" $* " in
-	status/*' --json '* | check/*' --json '*)
-		local rc
-
-		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
-		rc=("${PIPESTATUS[@]}")
-		[ "${rc[1]}" -eq 0 ] || return 99
-		return "${rc[0]}"
-		;;
-	esac
-	"$ETCD_CLUSTER" --root "$root" "$@"
+	checked "$root" "$@"
 }
 
 conf() {

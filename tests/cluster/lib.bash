@@ -15,6 +15,8 @@ top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 releases=$top/dist/releases
 # shellcheck source=tests/lib/writes.bash
 source "$top/tests/lib/writes.bash"
+# shellcheck source=tests/lib/checked.bash
+source "$top/tests/lib/checked.bash"
 
 # have_release MINOR: sets RELEASE_TARBALL and RELEASE_VERSION for `machine`; false without a release of that series.
 have_release() {
@@ -130,20 +132,7 @@ machine() {
 }
 
 helper() {
-	local root=$BATS_TEST_TMPDIR/$1
-	shift
-	# Each --json of status and check must be as conf/status.schema.json says.
-	case $1/" $* " in
-	status/*' --json '* | check/*' --json '*)
-		local rc
-
-		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
-		rc=("${PIPESTATUS[@]}")
-		[ "${rc[1]}" -eq 0 ] || return 99
-		return "${rc[0]}"
-		;;
-	esac
-	"$ETCD_CLUSTER" --root "$root" "$@"
+	checked "$BATS_TEST_TMPDIR/$1" "${@:2}"
 }
 
 # Prints etcd.env or etcdctl.env with the paths below the root.
