@@ -20,5 +20,5 @@
  */
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
 
-/* Of these rules, for clients, too: what is dated by a wrong clock is of no use. 0; -1, ERR_PENDING: the clocks differ. */
+/* One of these rules, for clients, too: nothing is dated by a wrong clock. 0; -1, ERR_PENDING: the clocks differ. */
 int enroll_rules_clock(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
