@@ -13,7 +13,9 @@ setup_file() {
 }
 
 @test "lintian has no error and no warning about the package and its source" {
-	run lintian --allow-root --display-info --pedantic --fail-on error,warning "$deb" "$dsc"
+	# The units are the sandbox; another init system is not supported. Debian 13 has dropped the tag, and so its override.
+	run lintian --allow-root --display-info --pedantic --fail-on error,warning \
+		--suppress-tags package-supports-alternative-init-but-no-init.d-script "$deb" "$dsc"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
