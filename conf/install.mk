@@ -19,7 +19,8 @@ install: build ## install into DESTDIR
 	$(Q)install -D -m 0755 $(BIN) $(D)$(SBINDIR)/etcd-cluster
 	$(Q)install -d $(EMPTY_DIRS:%=$(D)%) $(D)$(BINDIR) $(D)$(UNITDIR)
 	$(Q)install -m 0755 scripts/hook scripts/etcdctl.sh scripts/bug-report $(D)$(PKGLIBEXECDIR)
-	$(Q)install -D -m 0644 -t $(D)$(PKGDATADIR) conf/cluster.conf conf/releases.sha256 conf/status.schema.json
+	$(Q)install -D -m 0644 -t $(D)$(PKGDATADIR) conf/cluster.conf conf/releases.sha256 \
+		conf/status.schema.json conf/adopt.schema.json
 	$(Q)install -m 0644 $(UNITS) $(D)$(UNITDIR)
 	$(Q)[ $(SBINDIR) = /usr/sbin ] || \
 		sed -i 's,/usr/sbin/etcd-cluster,$(SBINDIR)/etcd-cluster,' $(UNITS:conf/units/%=$(D)$(UNITDIR)/%)

@@ -209,6 +209,8 @@ complete_words() {
 	# And so has the schema, which also has a description of itself.
 	jq -r '[.. | .properties? // empty | keys] | add | unique[]' "$top"/conf/status.schema.json |
 		diff "$BATS_TEST_TMPDIR"/program -
+	grep -ho 'json_[a-z_]*([a-z]*, "[a-z_]*"' "$top"/src/adopt/adopt.c | sed 's/.*"\(.*\)"/\1/' | sort |
+		diff - <(jq -r '.required[]' "$top"/conf/adopt.schema.json | sort)
 }
 
 @test "every test that a document names exists" {

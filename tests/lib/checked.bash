@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 
-# checked ROOT WORD…: the program on the tree below ROOT. Each --json of status and check must be as
-# conf/status.schema.json says.
+# checked ROOT WORD…: the program on the tree below ROOT. Each --json of status, check and adopt must be as
+# conf/*.schema.json say.
 checked() {
 	local root=$1 rc
 	shift
 	case $1/" $* " in
-	status/*' --json '* | check/*' --json '*)
+	status/*' --json '* | check/*' --json '* | adopt/*' --json '*)
 		"$ETCD_CLUSTER" --root "$root" "$@" | "$BATS_TEST_DIRNAME/../lib/schema" "$1"
 		rc=("${PIPESTATUS[@]}")
 		[ "${rc[1]}" -eq 0 ] || return 99
