@@ -127,7 +127,7 @@ bool form_is_void(const struct form_self *s)
 	auto_free char *name = r ? xstrndup(r->members, strcspn(r->members, "=")) : NULL; /* it may have changed, too */
 
 	return r && !strchr(r->members, ',') && forming_may_start(r, name, s->disk) &&
-	       (strcmp(r->members, s->members) != 0 || strcmp(r->ports, s->ports) != 0 ||
+	       (!s->ca || strcmp(r->members, s->members) != 0 || strcmp(r->ports, s->ports) != 0 ||
 		strcmp(r->token, s->token) != 0);
 }
 

@@ -33,8 +33,8 @@ void form_self_fill(const struct machine *m, struct form_self *s);
 void form_self_free(struct form_self *s);
 
 /*
- * True when the record is of this machine alone, never ran, and differs from cluster.conf: it binds nobody, and counts
- * as none.
+ * True when the record is of this machine alone, never ran, and differs from cluster.conf, or its CA is gone: it binds
+ * nobody, and counts as none.
  */
 bool form_is_void(const struct form_self *s);
 

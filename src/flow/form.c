@@ -239,20 +239,21 @@ static int applies(const struct setup_run *r, struct err *e)
 	return rc < 0 ? -1 : rc == 0;
 }
 
-static bool is_void(const struct setup_run *r)
+/* 1, 0, -1. */
+static int is_void(const struct setup_run *r, struct err *e)
 {
 	struct form_self self cleanup(form_self_free) = { .name = NULL };
 
 	form_self_fill(r->m, &self);
 	self.disk = r->disk;
 	self.record = &r->record;
-	return form_is_void(&self);
+	return form_ca(r->m, &self.ca, e) < 0 ? -1 : form_is_void(&self);
 }
 
 int form_agree(struct setup_run *r, struct err *e)
 {
 	const bool alone = is_alone(r->m);
-	int rc = applies(r, e), made;
+	int rc = applies(r, e), made, is;
 
 	if (rc <= 0)
 		return rc;
@@ -262,9 +263,10 @@ int form_agree(struct setup_run *r, struct err *e)
 	}
 	rc = forming_read(r->m, &r->record, e);
 	made = rc < 0 ? -1 : disk_ensure(r->m, r->disk, e);
-	if (made < 0)
+	is = made < 0 ? -1 : rc > 0 ? is_void(r, e) : 1;
+	if (is < 0)
 		return -1;
-	r->has_record = rc > 0 && !is_void(r);
+	r->has_record = !is;
 	rc = alone || is_first(r->m) ? form_first_agree(r, e) : agree(r, e);
 	if (r->m->conf.replace && (r->form == FORM_WAIT || r->form == FORM_LOST)) {
 		err_clear(e);

@@ -295,6 +295,12 @@ static void a_record_of_one_that_never_ran_binds_nobody(void **state)
 	f.members = xstrdup(alone);
 	f.disks = xstrdup("n1=" D1);
 	assert_false(form_is_void(&self));
+	self.ca = NULL;
+	assert_true(form_is_void(&self));
+	f.state = FORMING_STARTED;
+	assert_false(form_is_void(&self));
+	f.state = FORMING_COMMITTED;
+	self.ca = ca;
 	self.members = three;
 	assert_true(form_is_void(&self));
 	self.name = "n9";
