@@ -311,7 +311,7 @@ record() {
 	record "$(etc n3)/enroll/removed/n9" KEY_1=k7 TIME=9
 	sed 's/=k9$/=k1/' "$out" >"$BATS_TEST_TMPDIR/bent.pem"
 	run -4 ec n3 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/bent.pem"
-	[[ "$output" == *"were changed after the export"* ]]
+	[[ "$output" == *"were changed after the export"*"export the CA again where it is"* ]]
 	sed '/^# signature/d' "$out" >"$BATS_TEST_TMPDIR/bent.pem"
 	run -4 ec n3 ca import --passphrase-file "$word" "$BATS_TEST_TMPDIR/bent.pem"
 	[ ! -e "$(etc n3)/pki/ca.key" ]
