@@ -516,6 +516,7 @@ not_followed() {
 	cat <<'END'
 %s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew shows why it was not
 copy the same CA to all of MEMBERS, or move %s away to enrol
+as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
 etcd-cluster setup issues it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
@@ -534,6 +535,7 @@ remove it; the machine then needs a new token to enrol again
 rm /etc/machine-id && systemd-machine-id-setup, and reboot
 systemctl edit etcd: [Service] LimitNOFILE=65536
 systemctl status %s
+to accept that, --allow-outage; a third member ends it: etcd-cluster join, there
 that etcd must run while it is taken over: systemctl status %s
 the log of etcd is in %s
 write JOIN= or MEMBERS= with the CA host into %s
