@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 #define LEAST 40
@@ -32,10 +33,43 @@ void page_word(struct page *p, const char *text, size_t len)
 	p->column += (int)len;
 }
 
+static bool is_one_of(const char *word, size_t len, const char *const list[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(word, list[i], len) == 0 && !list[i][len])
+			return true;
+	return false;
+}
+
+/* The length of the command that the text begins with; 0 if that is none. What follows it is a sentence about it. */
+static size_t command_length(const char *text)
+{
+	static const char *const programs[] = { "etcd-cluster", "etcdctl.sh", "systemctl", "journalctl", "timedatectl",
+						"openssl",	"install",    "chmod",	   "chown",	 "chgrp",
+						"sudo",		"touch",      "mount",	   "mv",	 "rm",
+						"cp",		"ip",	      "ss",	   "ps",	 "sed",
+						"apt" };
+	static const char *const prose[] = { "and",   "asks", "finishes", "forms", "here",  "in",    "issues",	"it",
+					     "keeps", "made", "makes",	  "on",	   "opens", "or",    "removes", "says",
+					     "shows", "the",  "then",	  "tries", "when",  "where", "which" };
+	size_t len = strcspn(text, " \n");
+
+	if (!is_one_of(text, len, programs, ARRAY_LEN(programs)))
+		return 0;
+	while (text[len] == ' ' && !strchr(";:,.)", text[len - 1])) {
+		size_t next = strcspn(text + len + 1, " \n");
+
+		if (next == 0 || text[len + 1] == '(' || is_one_of(text + len + 1, next, prose, ARRAY_LEN(prose)))
+			break;
+		len += 1 + next;
+	}
+	return len;
+}
+
 void page_text(struct page *p, const char *text)
 {
 	while (*text) {
-		size_t len = strcspn(text, " \n");
+		size_t command = command_length(text), len = command ? command : strcspn(text, " \n");
 
 		if (len > 0)
 			page_word(p, text, len);

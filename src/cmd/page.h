@@ -17,7 +17,10 @@ struct page {
 };
 
 void page_word(struct page *p, const char *text, size_t len);
-/* Blanks divide words, a newline ends a paragraph. Ends the line. */
+/*
+ * Blanks divide words, a newline ends a paragraph. Ends the line. A command is one word, so that it can be copied: a
+ * long one begins a line and crosses the width.
+ */
 void page_text(struct page *p, const char *text);
 
 /* The same after a first column "%-*s"; the further lines begin below the text. */

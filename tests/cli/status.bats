@@ -201,13 +201,38 @@ valid_json() {
 	for verb in status check; do
 		COLUMNS='' run helper $verb
 		echo "$output"
-		[ "$(wc -L <<<"$output")" -le 100 ]
+		[ "$(grep -v '^ *\(-> \)\{0,1\}etcd-cluster ' <<<"$output" | wc -L)" -le 100 ]
 		[[ "$output" != *$'\033'* ]]
 		[ "$(grep -E '^(bad|warn|ok) ' <<<"$output" | cut -c 1-4 | uniq | wc -l)" -le 3 ]
 		[ -z "$(grep -E '^(bad|warn|ok) ' <<<"$output" | sort | uniq -d)" ]
 	done
 	COLUMNS=60 run helper status
 	[ "$(wc -L <<<"$output")" -le 60 ]
+}
+
+@test "a command is whole on a line of its own, whatever the width, and can be pasted" {
+	local file line n=0 hint="mount the disk or put the data back; to give it up and start empty: "
+
+	for file in one two; do
+		: >"$root/etc/etcd/$file"
+		hint+="mv $root/etc/etcd/$file $root/etc/etcd/$file-that-nobody-needs; "
+	done
+	conf NAME=n1 CLIENT_PORT=9
+	outcome STATE=failed EXIT=3 MESSAGE=lost "HINT=\"$hint and if the machine is new: etcd-cluster setup --adopt-machine\""
+	COLUMNS=60 run helper status
+	while read -r line; do
+		case $line in
+		mv\ *)
+			eval "$line"
+			n=$((n + 1))
+			;;
+		*) [ ${#line} -le 60 ] || [[ $line == *"/"* ]] ;;
+		esac
+	done <<<"$output"
+	[ $n -eq 2 ]
+	[ -e "$root/etc/etcd/one-that-nobody-needs" ]
+	[ -e "$root/etc/etcd/two-that-nobody-needs" ]
+	grep -q 'etcd-cluster setup --adopt-machine$' <<<"$output"
 }
 
 @test "colours on a terminal, unless NO_COLOR or TERM=dumb" {
