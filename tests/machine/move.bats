@@ -33,6 +33,22 @@ line_says() {
 	on n3 'rc=0; etcd-cluster setup --exit-code || rc=$?; [ $rc -eq 2 ]'
 }
 
+@test "a member of several does not move to loopback; with the former ADDRESS nothing moves" {
+	on n3 'cp /etc/etcd/cluster.conf /root/former
+	sed -i "/^MEMBERS=/d; s/^ROLE=.*/ROLE=single/" /etc/etcd/cluster.conf
+	printf "%s\n" NAME=n3 ADDRESS=127.0.0.1 >>/etc/etcd/cluster.conf'
+	on n3 exits 3 'etcd-cluster setup'
+	output=$(on n3 'etcd-cluster setup 2>&1 || true')
+	[[ "$output" == *"cannot move from https://10.77.41.3:2380 to the loopback address 127.0.0.1"* ]]
+	[[ "$output" == *"set ADDRESS=10.77.41.3 in /etc/etcd/cluster.conf, then: etcd-cluster setup"* ]]
+	on n3 'etcdctl.sh endpoint health'
+	on n3 'sed -i s/^ADDRESS=.*/ADDRESS=10.77.41.3/ /etc/etcd/cluster.conf'
+	on n3 exits 0 'etcd-cluster setup'
+	on n3 'cp /root/former /etc/etcd/cluster.conf'
+	on n3 exits 0 'etcd-cluster setup'
+	one_cluster
+}
+
 @test "the address has changed here and in cluster.conf: setup moves the member" {
 	on n1 'etcdctl.sh put before 1'
 	id=$(on n3 'sed -n s/^MEMBER_ID=//p /etc/etcd/member-id')
