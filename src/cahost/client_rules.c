@@ -57,22 +57,6 @@ static int refuse_revoked(const struct enroll_question *q, const struct enroll_f
 		       clock_minute(f->refused->time).text);
 }
 
-/* A key that nobody has had, for a CN that another key has or had. */
-static int check_new_key(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
-{
-	const struct token_entry *t = f->token;
-
-	if (token_used_by(t, q->name) || (f->record && strcmp(f->record->token, t->token.id) == 0))
-		return err_set(e, ERR_VERIFY, "this token was used already, with another key");
-	if (f->record && t->made <= f->record->since)
-		return err_set(e, ERR_VERIFY, "%s got a certificate on %s, after this token was made, for another key",
-			       q->name, clock_minute(f->record->since).text);
-	if (f->tombstone && t->made <= f->tombstone->time)
-		return err_set(e, ERR_VERIFY, "the certificate of %s was revoked on %s, after this token was made",
-			       q->name, clock_minute(f->tombstone->time).text);
-	return 0;
-}
-
 /* Of etcd's list only a first certificate depends: who can change the list must not be able to stop a client. */
 static int check_listed(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
@@ -86,25 +70,17 @@ static int check_listed(const struct enroll_question *q, const struct enroll_fac
 static int judge_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const struct token_entry *t = f->token;
-	const struct token_use *use = token_used_by(t, q->name);
+	int use;
 
 	if (!t->client)
 		return err_set(e, ERR_VERIFY, "this token is for a machine, not for a client");
 	if (!t->name || strcmp(t->name, q->name) != 0)
 		return err_set(e, ERR_VERIFY, "this token is for a client called %s, not %s", t->name ? t->name : "",
 			       q->name);
-	if (t->expires <= f->now)
-		return err_set(e, ERR_VERIFY, "this token has expired: it was good until %s",
-			       clock_minute(t->expires).text);
 	if (f->refused)
 		return refuse_revoked(q, f, e);
-	if (use && strcmp(use->key, f->key) == 0)
-		return 0; /* the answer got lost */
-	if (!use && token_left(t, f->now) == 0)
-		return err_set(e, ERR_VERIFY, "this token is used up");
-	if (!f->own && check_new_key(q, f, e) < 0)
-		return -1;
-	return check_listed(q, f, e) < 0 ? -1 : use == NULL;
+	use = enroll_rules_token(q, f, e);
+	return use > 0 && check_listed(q, f, e) < 0 ? -1 : use;
 }
 
 static int judge_cert(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)

@@ -7,7 +7,7 @@
 #include "cahost/record.h"
 #include "cahost/token_store.h"
 
-/* Each file is behind a line "[members/n2]", "[removed/n3]", "[clients/backup]" or "[revoked/backup]". */
+/* Each file is behind a line with its directory and name: "[members/n2]", "[revoked/backup]", "[issued/kube]". */
 
 static int export_dir(const struct machine *m, enum enroll_kind kind, bool tombstones, struct buf *out, struct err *e)
 {
@@ -39,7 +39,17 @@ int enroll_records_export(const struct machine *m, struct buf *out, struct err *
 	for (enum enroll_kind kind = ENROLL_MACHINE; kind <= ENROLL_CLIENT; kind++)
 		if (export_dir(m, kind, true, out, e) < 0 || export_dir(m, kind, false, out, e) < 0)
 			return -1;
-	return 0;
+	return export_dir(m, ENROLL_ISSUED, false, out, e);
+}
+
+static int bury_issued(const struct machine *m, const struct enroll_tombstone *t, struct err *e)
+{
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+
+	if (enroll_record_read(m, ENROLL_ISSUED, t->name, &r, e) < 0 ||
+	    (r.key && strv_has(t->keys, r.key) && enroll_record_bury(m, ENROLL_ISSUED, t->name, e) < 0))
+		return -1;
+	return 1;
 }
 
 static int import_tombstone(const struct machine *m, const struct enroll_tombstone *t, struct err *e)
@@ -64,7 +74,8 @@ static int import_tombstone(const struct machine *m, const struct enroll_tombsto
 		return -1;
 	if (r.key && strv_has(here.keys, r.key) && enroll_record_bury(m, r.kind, r.name, e) < 0)
 		return -1;
-	return 1;
+	/* The two share their tombstones. */
+	return t->kind == ENROLL_CLIENT ? bury_issued(m, &here, e) : 1;
 }
 
 /* The same key on both sides: what each of them gave it counts. */
@@ -116,7 +127,7 @@ static int import_file(const struct machine *m, const char *title, const char *t
 		return -1;
 	if (!keyfile_time(&k, "EXPORTED", exported))
 		*exported = 0;
-	for (enum enroll_kind kind = ENROLL_MACHINE; name && kind <= ENROLL_CLIENT; kind++) {
+	for (enum enroll_kind kind = ENROLL_MACHINE; name && kind <= ENROLL_ISSUED; kind++) {
 		const size_t len_dir = (size_t)(name - title);
 
 		if (!enroll_record_is_name(kind, name + 1))

@@ -17,8 +17,9 @@
 #define ASK_MS	   2000 /* for each answer of etcd */
 #define LOOKUPS_MS 4000 /* for all of DNS; what is not looked up by then counts as unknown */
 #define VACANT_MS  1000
-/* A machine that enrolled has this long to become a member. */
-#define WAIT_SECONDS (7L * DAY)
+/* Looks of a quorum, this far apart, that miss a learner until it counts as removed. A jump of the clock is one. */
+#define MISSED_MAX   15
+#define MISSED_APART 60 /* seconds */
 
 /* --- The membership list. */
 
@@ -72,6 +73,17 @@ static bool has_voted(const struct rpc_member *one)
 	return !one->is_learner && one->client_urls; /* one of a forming cluster has its name before it starts */
 }
 
+/* One that a list had, and this one has not. It may be about to be added again. */
+static enum enroll_lesson miss(struct enroll_record *r, time_t now)
+{
+	if (r->missed > 0 && now >= r->missed_at && now < r->missed_at + MISSED_APART)
+		return ENROLL_KEPT;
+	if (r->missed == 0 || now >= r->missed_at)
+		r->missed++;
+	r->missed_at = now;
+	return r->missed < MISSED_MAX ? ENROLL_CHANGED : ENROLL_GONE;
+}
+
 enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, struct enroll_record *r)
 {
 	const struct rpc_member *one;
@@ -79,16 +91,22 @@ enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, 
 	if (r->cluster != 0 && r->cluster != l->members.cluster_id) {
 		r->cluster = l->members.cluster_id;
 		r->member = r->not_member = 0;
+		r->listed = false;
+		r->missed = 0;
 		r->time = now;
 		return ENROLL_CHANGED;
 	}
 	one = member_of(l, r);
+	if (!one && r->member != 0)
+		return ENROLL_GONE;
 	if (!one)
-		return r->member != 0 || r->time + WAIT_SECONDS <= now ? ENROLL_GONE : ENROLL_KEPT;
-	if (r->time + DAY > now && (r->member == one->id || !has_voted(one)))
+		return r->listed ? miss(r, now) : ENROLL_KEPT;
+	if (r->listed && r->missed == 0 && r->time + DAY > now && (r->member == one->id || !has_voted(one)))
 		return ENROLL_KEPT;
 	r->cluster = l->members.cluster_id;
 	r->member = has_voted(one) ? one->id : r->member;
+	r->listed = true;
+	r->missed = 0;
 	r->time = now;
 	return ENROLL_CHANGED;
 }
@@ -115,9 +133,8 @@ static int learn(const struct machine *m, const struct enroll_list *l, const str
 	}
 	if (has_other_name(l, all, r))
 		return enroll_record_drop(m, ENROLL_MACHINE, r->name, e) < 0 ? -1 : 1;
-	log_info("%s %s: its keys are refused from now on", r->name,
-		 r->member ? "was removed from the cluster" : "did not become a member within seven days");
-	return enroll_record_bury(m, ENROLL_MACHINE, r->name, e) < 0 ? -1 : 1;
+	log_info("%s was removed from the cluster: its keys are refused from now on", r->name);
+	return enroll_machine_bury(m, r->name, e) < 0 ? -1 : 1;
 }
 
 int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e)
@@ -354,6 +371,9 @@ void enroll_next_record(const struct enroll_question *q, const struct enroll_kno
 				     .cluster = base ? base->cluster : 0,
 				     .member = base ? base->member : 0,
 				     .not_member = base ? base->not_member : 0,
+				     .listed = base && base->listed,
+				     .missed = base ? base->missed : 0,
+				     .missed_at = base ? base->missed_at : 0,
 				     .since = base ? base->since : f->now,
 				     .time = base && !confirmed ? base->time : f->now };
 	if (f->token ? f->token->from : base ? base->from : NULL)

@@ -18,9 +18,10 @@ enum enroll_lesson { ENROLL_KEPT, ENROLL_CHANGED, ENROLL_GONE };
 enum enroll_lesson enroll_learn_record(const struct enroll_list *l, time_t now, struct enroll_record *r);
 
 /*
- * Notes the member IDs of the machines on record, of a voter that has started only. One whose member is gone, or that
- * became none in seven days, gets a tombstone. A cluster with another ID is that of a recovery: its members are
- * awaited anew. Does nothing unless l->agreed. 1 changed, 0, -1. Needs token_store_lock.
+ * Notes which machines on record are listed, and the member IDs of voters that have started. One whose ID is gone gets
+ * a tombstone, and so does a learner that the lists of 15 minutes lack. One that no list has had is awaited without
+ * end. A cluster with another ID is that of a recovery: its members are awaited anew. Does nothing unless l->agreed. 1
+ * changed, 0, -1. Needs token_store_lock.
  */
 int enroll_learn(const struct machine *m, struct enroll_list *l, struct err *e) MUST_CHECK;
 

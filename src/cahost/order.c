@@ -12,6 +12,7 @@
 #include "config/machine.h"
 #include "pki/ca.h"
 #include "pki/origin.h"
+#include "pki/profile.h"
 
 static int check_ca_host(const struct machine *m, struct err *e)
 {
@@ -215,19 +216,21 @@ int token_revoke(const struct machine *m, const char *id, struct err *e)
 int client_revoke(const struct machine *m, const char *cn, struct err *e)
 {
 	cleanup(enroll_tombstone_free) struct enroll_tombstone gone = { .name = NULL };
-	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
-	int known = 0, revoked = 0;
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL }, issued = { .name = NULL };
+	int known = 0, by_hand = 0, revoked = 0;
 
 	if (check_ca_host(m, e) < 0 || check_active(m, e) < 0)
 		return -1;
 	if (!pki_check_cn(cn)) {
 		known = enroll_record_read(m, ENROLL_CLIENT, cn, &r, e);
-		revoked = known < 0 ? -1 : enroll_tombstone_read(m, ENROLL_CLIENT, cn, &gone, e);
+		by_hand = known < 0 ? -1 : enroll_record_read(m, ENROLL_ISSUED, cn, &issued, e);
+		revoked = by_hand < 0 ? -1 : enroll_tombstone_read(m, ENROLL_CLIENT, cn, &gone, e);
 	}
-	if (known < 0 || revoked < 0)
+	if (known < 0 || by_hand < 0 || revoked < 0)
 		return -1;
+	known |= by_hand;
 	if (!known && !revoked) {
-		(void)err_set(e, ERR_CONFIG, "no client has got a certificate for %s with a token of this CA host", cn);
+		(void)err_set(e, ERR_CONFIG, "this CA host has made no certificate for %s, by token or cert issue", cn);
 		return err_hint(e, "etcd-cluster cert list shows the clients");
 	}
 	if (m->dry_run) {
@@ -239,10 +242,74 @@ int client_revoke(const struct machine *m, const char *cn, struct err *e)
 	{
 		auto_close int lock = token_store_lock(m, e);
 
-		if (lock < 0 || enroll_record_bury(m, ENROLL_CLIENT, cn, e) < 0)
+		if (lock < 0 || enroll_record_bury(m, ENROLL_CLIENT, cn, e) < 0 ||
+		    (by_hand && enroll_record_bury(m, ENROLL_ISSUED, cn, e) < 0))
 			return -1;
 	}
 	return enroll_revoke(m, e) < 0 ? -1 : known;
+}
+
+/* --- Certificates by hand. */
+
+int issue_check(const struct machine *m, const char *client, struct err *e)
+{
+	cleanup(enroll_records_free) struct enroll_records machines = { 0 };
+	cleanup(enroll_tombstones_free) struct enroll_tombstones removed = { 0 };
+	const char *why;
+
+	if (enroll_learn_now(m, e) < 0 || check_active(m, e) < 0)
+		return -1;
+	/* Those of profiles, and what is no CN, are pki/export.h's to judge. */
+	if (!client || pki_check_cn(client) || pki_is_profile_cn(client))
+		return 0;
+	if (enroll_records_read(m, ENROLL_MACHINE, &machines, e) < 0 ||
+	    enroll_tombstones_read(m, ENROLL_MACHINE, &removed, e) < 0)
+		return -1;
+	why = client_rules_cn(&m->conf, &machines, &removed, client);
+	return why ? err_set(e, ERR_CONFIG, "a client cannot be called %s: it %s", client, why) : 0;
+}
+
+int issue_record(const struct machine *m, const struct pki_signed *made, struct err *e)
+{
+	cleanup(enroll_record_free) struct enroll_record r = { .name = NULL };
+	auto_close int lock = token_store_lock(m, e);
+	int found = lock < 0 ? -1 : enroll_record_read(m, ENROLL_ISSUED, made->name, &r, e);
+
+	if (found < 0)
+		return -1;
+	if (r.grants.n >= ENROLL_GRANTS_MAX) {
+		(void)err_set(e, ERR_CONFIG, "%s has %zu certificates that are still valid", made->name, r.grants.n);
+		return err_hint(e, "etcd-cluster cert revoke %s ends them all", made->name);
+	}
+	if (found == 0) {
+		r = (struct enroll_record){ .kind = ENROLL_ISSUED,
+					    .name = xstrdup(made->name),
+					    .address = xstrdup(""),
+					    .key = xstrdup(made->key),
+					    .since = m->now };
+	}
+	r.time = m->now;
+	enroll_grants_add(&r.grants, made->end, made->serials, m->now);
+	return enroll_record_write(m, &r, e);
+}
+
+int bundle_record(const struct machine *m, const struct pki_signed *made, struct err *e)
+{
+	cleanup(enroll_grants_free) struct enroll_grants grants = { 0 };
+	auto_close int lock = token_store_lock(m, e);
+
+	enroll_grants_add(&grants, made->end, made->serials, m->now);
+	const struct enroll_record r = { .name = made->name,
+					 .address = made->address,
+					 .sans = made->sans,
+					 .key = made->key,
+					 .since = m->now,
+					 .time = m->now,
+					 .grants = grants };
+
+	return lock < 0 || enroll_record_bury(m, ENROLL_MACHINE, made->name, e) < 0 || enroll_record_write(m, &r, e) < 0
+		       ? -1
+		       : 0;
 }
 
 /* --- The CA host. */

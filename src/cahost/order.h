@@ -6,6 +6,7 @@
 
 #include "cahost/active.h"
 #include "cahost/token_store.h"
+#include "pki/sign.h"
 
 #define TOKEN_MAX_HOURS (365U * 24U)
 
@@ -34,11 +35,21 @@ int token_issue(const struct machine *m, const struct token_order *order, char t
 int token_revoke(const struct machine *m, const char *id, struct err *e) MUST_CHECK;
 
 /*
- * Revokes every certificate that a client got with a token, and closes its CN to tokens that were made until now. The
- * list is where the etcd of this machine reads it. 1 done, 0 it was revoked before, -1 (ERR_CONFIG): there is no such
- * client, or this is not the CA host.
+ * Revokes every certificate that a client got with a token, or that cert issue made for this name, and closes the name
+ * to tokens for clients that were made until now. The list is where the etcd of this machine reads it. 1 done, 0 it was
+ * revoked before, -1 (ERR_CONFIG): there is no such client, or this is not the CA host.
  */
 int client_revoke(const struct machine *m, const char *cn, struct err *e) MUST_CHECK;
+
+/* For cert issue and bundle. -1 (ERR_CONFIG): another CA host revokes, and would not know of it; or a machine has this
+ * name, and it is to be a client's (NULL: it is not). */
+int issue_check(const struct machine *m, const char *client, struct err *e) MUST_CHECK;
+
+/* Puts it on record, before it leaves this machine: the name is that of the record. */
+int issue_record(const struct machine *m, const struct pki_signed *made, struct err *e) MUST_CHECK;
+
+/* Likewise of a bundle, for the enrolment server. The keys that the machine had before are refused from now on. */
+int bundle_record(const struct machine *m, const struct pki_signed *made, struct err *e) MUST_CHECK;
 
 /*
  * Makes this machine the CA host, and opens its enrolment server. fenced: also without a quorum, since a person

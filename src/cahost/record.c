@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cahost/record.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "adapter/keyfile.h"
@@ -144,7 +145,9 @@ void enroll_tombstones_free(struct enroll_tombstones *t)
 }
 
 static const char *const dirs[][2] = {
-	[ENROLL_MACHINE] = { "members", "removed" }, [ENROLL_CLIENT] = { "clients", "revoked" }
+	[ENROLL_MACHINE] = { "members", "removed" },
+	[ENROLL_CLIENT] = { "clients", "revoked" },
+	[ENROLL_ISSUED] = { "issued", "revoked" },
 };
 
 const char *enroll_record_dir(enum enroll_kind kind, bool tombstones)
@@ -154,7 +157,7 @@ const char *enroll_record_dir(enum enroll_kind kind, bool tombstones)
 
 bool enroll_record_is_name(enum enroll_kind kind, const char *name)
 {
-	return (kind == ENROLL_CLIENT ? pki_check_cn(name) : config_check_name(name)) == NULL;
+	return (kind == ENROLL_MACHINE ? config_check_name(name) : pki_check_cn(name)) == NULL;
 }
 
 /* The caller frees. */
@@ -198,6 +201,23 @@ static bool parse_id(const struct keyfile *k, const char *key, uint64_t *id)
 	return !value || text_parse_id(value, id);
 }
 
+/* LISTED="<looks that missed it> <time of the last one>". An earlier version wrote the ID of a member only. */
+static bool parse_listed(const struct keyfile *k, struct enroll_record *r)
+{
+	auto_strv char **words = words_of(k, "LISTED");
+	uint64_t missed, at;
+
+	r->listed = words || r->member != 0;
+	if (!words)
+		return true;
+	if (strv_len(words) != 2 || !text_parse_u64(words[0], 0, UINT_MAX, &missed) ||
+	    !text_parse_u64(words[1], 0, INT64_MAX, &at))
+		return false;
+	r->missed = (unsigned int)missed;
+	r->missed_at = (time_t)at;
+	return true;
+}
+
 bool enroll_record_parse(const struct keyfile *k, enum enroll_kind kind, const char *name, struct enroll_record *r)
 {
 	r->kind = kind;
@@ -220,7 +240,7 @@ bool enroll_record_parse(const struct keyfile *k, enum enroll_kind kind, const c
 		r->since = r->time;
 	else if (!keyfile_time(k, "SINCE", &r->since))
 		return false;
-	return parse_grants(k, &r->grants) && visits_get(k, &r->visits);
+	return parse_listed(k, r) && parse_grants(k, &r->grants) && visits_get(k, &r->visits);
 }
 
 bool enroll_tombstone_parse(const struct keyfile *k, enum enroll_kind kind, const char *name,
@@ -281,7 +301,7 @@ int enroll_record_list(const struct machine *m, enum enroll_kind kind, bool tomb
 {
 	auto_free char *dir = xasprintf("%s/%s", m->at.enroll, dirs[kind][tombstones]);
 
-	return file_list(dir, kind == ENROLL_CLIENT ? is_client : is_machine, names, e);
+	return file_list(dir, kind == ENROLL_MACHINE ? is_machine : is_client, names, e);
 }
 
 char **enroll_record_names(const struct machine *m, enum enroll_kind kind)
@@ -362,7 +382,7 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 	auto_buf struct buf text = { 0 };
 
 	buf_printf(&text, "# A %s that got its certificates from this machine.\n",
-		   r->kind == ENROLL_CLIENT ? "client" : "machine");
+		   r->kind == ENROLL_MACHINE ? "machine" : "client");
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
 	    put_words(&text, "ADDRESSES", r->addresses, e) < 0 || put_words(&text, "SANS", r->sans, e) < 0 ||
 	    keyfile_put(&text, "FROM", r->from, e) < 0 || put_words(&text, "RESOLVED", r->resolved, e) < 0 ||
@@ -372,6 +392,8 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 	put_id(&text, "CLUSTER", r->cluster);
 	put_id(&text, "MEMBER", r->member);
 	put_id(&text, "NOT_MEMBER", r->not_member);
+	if (r->listed)
+		buf_printf(&text, "LISTED=\"%u %lld\"\n", r->missed, (long long)r->missed_at);
 	buf_printf(&text, "SINCE=%lld\nTIME=%lld\n", (long long)r->since, (long long)r->time);
 	return put_file(m, dirs[r->kind][false], path, &text, e);
 }
@@ -382,7 +404,7 @@ int enroll_tombstone_write(const struct machine *m, const struct enroll_tombston
 	auto_buf struct buf text = { 0 };
 
 	buf_printf(&text, "# A %s: its keys get nothing any more.\n",
-		   t->kind == ENROLL_CLIENT ? "client that was revoked" : "machine that was removed");
+		   t->kind == ENROLL_MACHINE ? "machine that was removed" : "client that was revoked");
 	if (keyfile_put(&text, "NAME", t->name, e) < 0)
 		return -1;
 	for (size_t i = 0; t->keys && t->keys[i]; i++) {
@@ -419,6 +441,19 @@ int enroll_record_bury(const struct machine *m, enum enroll_kind kind, const cha
 	}
 	if (enroll_tombstone_write(m, &t, e) < 0 || enroll_record_drop(m, kind, name, e) < 0)
 		return -1;
+	return found;
+}
+
+int enroll_machine_bury(const struct machine *m, const char *name, struct err *e)
+{
+	auto_strv char **issued = NULL;
+	int found = enroll_record_bury(m, ENROLL_MACHINE, name, e);
+
+	if (found < 0 || enroll_record_list(m, ENROLL_ISSUED, false, &issued, e) < 0)
+		return -1;
+	for (char **one = issued; one && *one; one++)
+		if (strcasecmp(*one, name) == 0 && enroll_record_bury(m, ENROLL_ISSUED, *one, e) < 0)
+			return -1;
 	return found;
 }
 

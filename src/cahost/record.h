@@ -2,7 +2,7 @@
  *
  * On a CA host: /etc/etcd/enroll/members/NAME, what a machine got and for which key; and its tombstone,
  * /etc/etcd/enroll/removed/NAME, which refuses the keys of a removed machine for ever. Likewise clients/CN and
- * revoked/CN, for the certificates of clients that came with a token.
+ * revoked/CN, for the certificates of clients that came with a token; and issued/NAME for those of cert issue.
  */
 #pragma once
 
@@ -57,7 +57,8 @@ void enroll_grants_free(struct enroll_grants *g);
 void enroll_grants_add(struct enroll_grants *g, time_t end, const char *serials, time_t now);
 void enroll_grants_join(struct enroll_grants *g, const struct enroll_grants *more, time_t now);
 
-enum enroll_kind { ENROLL_MACHINE, ENROLL_CLIENT };
+/* ENROLL_ISSUED: what cert issue made for this name, without its own way to renew. Its tombstone is a client's. */
+enum enroll_kind { ENROLL_MACHINE, ENROLL_CLIENT, ENROLL_ISSUED };
 
 struct enroll_record {
 	enum enroll_kind kind; /* of a client: name is the CN, key that of its certificate; it has no address and ID */
@@ -70,6 +71,9 @@ struct enroll_record {
 	char *token;		  /* id of the token that the key came with; "" for none */
 	uint64_t cluster, member; /* its IDs in etcd; 0: not known yet */
 	uint64_t not_member;	  /* a member of its name that another key was; 0: none */
+	bool listed;		  /* a quorum has listed it, as a voter or a learner, in this cluster */
+	unsigned int missed;	  /* looks at a quorum's list since then that did not find it */
+	time_t missed_at;	  /* the last one */
 	time_t since;		  /* when this key came */
 	time_t time;		  /* when a token or a quorum confirmed it last */
 	struct enroll_grants grants;
@@ -123,6 +127,9 @@ int enroll_tombstone_write(const struct machine *m, const struct enroll_tombston
  * too. 1 done, 0 there was no record and the tombstone has a new time, -1. Needs token_store_lock.
  */
 int enroll_record_bury(const struct machine *m, enum enroll_kind kind, const char *name, struct err *e) MUST_CHECK;
+
+/* The same for a machine that was removed: what was issued for its name ends, too. */
+int enroll_machine_bury(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 
 /* The end of the last certificate; 0: none is valid. */
 time_t enroll_record_end(const struct enroll_record *r);

@@ -239,9 +239,6 @@ static int check_token(const struct enroll_question *q, const struct enroll_fact
 	if (t->members && !member_called(f->conf, q->name))
 		return err_set(e, ERR_VERIFY, "this token is for those in MEMBERS of the CA host, and %s is not",
 			       q->name);
-	if (t->expires <= f->now)
-		return err_set(e, ERR_VERIFY, "this token has expired: it was good until %s",
-			       clock_minute(t->expires).text);
 	return 0;
 }
 
@@ -259,22 +256,22 @@ static int check_new_key(const struct enroll_question *q, const struct enroll_fa
 		return err_set(e, ERR_VERIFY, "%s has enrolled on %s, after this token was made, and with another key",
 			       q->name, clock_minute(r->since).text);
 	if (gone && t->made <= gone->time)
-		return err_set(e, ERR_VERIFY, "%s was removed on %s, after this token was made", q->name,
-			       clock_minute(gone->time).text);
+		return err_set(e, ERR_VERIFY, "%s was %s on %s, after this token was made", q->name,
+			       q->client ? "revoked" : "removed", clock_minute(gone->time).text);
 	if ((r || gone) && !t->name)
 		return err_set(e, ERR_VERIFY, "%s had certificates for another key, and this token does not name it",
 			       q->name);
 	return 0;
 }
 
-/* 1 and 0 as enroll_rules. */
-static int judge_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
+int enroll_rules_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const struct token_entry *t = f->token;
 	const struct token_use *use = token_used_by(t, q->name);
 
-	if (check_token(q, f, e) < 0)
-		return -1;
+	if (t->expires <= f->now)
+		return err_set(e, ERR_VERIFY, "this token has expired: it was good until %s",
+			       clock_minute(t->expires).text);
 	/* The answer got lost: the same machine asks again. */
 	if (use && strcmp(use->key, f->key) == 0)
 		return 0;
@@ -284,7 +281,7 @@ static int judge_token(const struct enroll_question *q, const struct enroll_fact
 	if (!use && token_left(t, f->now) == 0)
 		return err_set(e, ERR_VERIFY, "this token is used up");
 	if (!use && f->record && strcmp(f->record->key, f->key) == 0)
-		return 1; /* the machine that had the name before */
+		return 1; /* the one that had the name before */
 	return check_new_key(q, f, e) < 0 ? -1 : 1;
 }
 
@@ -460,7 +457,9 @@ static int judge(const struct enroll_question *q, const struct enroll_facts *f, 
 		return -1;
 	if (f->token && f->refused)
 		return refuse_key(q, f, e);
-	rc = f->token ? judge_token(q, f, e) : judge_cert(q, f, e);
+	if (f->token && check_token(q, f, e) < 0)
+		return -1;
+	rc = f->token ? enroll_rules_token(q, f, e) : judge_cert(q, f, e);
 	if (rc < 0 || (f->token && check_token_names(q, f, e) < 0))
 		return -1;
 	return enroll_rules_further(q, f, e) < 0 ? -1 : rc;

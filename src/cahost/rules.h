@@ -20,5 +20,8 @@
  */
 int enroll_rules(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
 
-/* One of these rules, for clients, too: nothing is dated by a wrong clock. 0; -1, ERR_PENDING: the clocks differ. */
+/* Two of these rules, for clients, too. Whether the token still counts, for this key: 1 and 0 as above. */
+int enroll_rules_token(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;
+
+/* Nothing is dated by a wrong clock. 0; -1, ERR_PENDING: the clocks differ. */
 int enroll_rules_clock(const struct enroll_question *q, const struct enroll_facts *f, struct err *e) MUST_CHECK;

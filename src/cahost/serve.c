@@ -40,8 +40,7 @@ struct client {
 	struct x509_info cert;
 	struct enroll_known known;
 	struct enroll_confirm confirm;
-	struct buf serials;
-	time_t end; /* of the certificates */
+	struct pki_signed made;
 };
 
 #define auto_client cleanup(client_free)
@@ -63,7 +62,7 @@ static void client_free(struct client *c)
 	x509_info_free(&c->cert);
 	enroll_known_free(&c->known);
 	enroll_confirm_free(&c->confirm);
-	buf_free(&c->serials);
+	pki_signed_free(&c->made);
 }
 
 char *enroll_source(const struct sockaddr_storage *from)
@@ -243,8 +242,6 @@ static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 {
 	for (int i = 0; i < PKI_LEAVES; i++) {
 		struct pki_profile p = *pki_profile(i);
-		cleanup(x509_info_free) struct x509_info info = { 0 };
-		auto_cert x509_cert *cert = NULL;
 
 		if (c->q.client)
 			p.cn = c->q.name;
@@ -252,14 +249,9 @@ static int sign(struct client *c, struct enroll_reply *r, struct err *e)
 
 		if (!c->keys[i])
 			continue;
-		if (pki_sign_leaf(c->m, &c->ca, &want, c->keys[i], &r->made.cert[i], e) < 0)
+		if (pki_sign_leaf(c->m, &c->ca, &want, c->keys[i], &r->made.cert[i], e) < 0 ||
+		    pki_signed_add(&c->made, &p, &r->made.cert[i], e) < 0)
 			return -1;
-		cert = x509_cert_parse(&r->made.cert[i], p.name, e);
-		if (!cert)
-			return -1;
-		x509_describe(cert, &info);
-		c->end = info.not_after > c->end ? info.not_after : c->end;
-		buf_printf(&c->serials, "%s%s:%s", c->serials.len > 0 ? " " : "", p.verb, info.serial);
 	}
 	buf_add(&r->made.ca_pem, c->ca.pem.data, c->ca.pem.len);
 	return 0;
@@ -272,7 +264,7 @@ static int write_record(struct client *c, struct err *e)
 	const struct enroll_record *old = c->facts.record, *base = enroll_rules_base(&c->facts);
 
 	enroll_next_record(&c->q, &c->known, &c->facts, &next);
-	enroll_grants_add(&next.grants, c->end, buf_str(&c->serials), c->m->now);
+	enroll_grants_add(&next.grants, c->made.end, c->made.serials ? c->made.serials : "", c->m->now);
 	if (old && strcmp(old->key, next.key) != 0 && enroll_record_bury(c->m, old->kind, old->name, e) < 0)
 		return -1;
 	if (enroll_record_write(c->m, &next, e) < 0)
@@ -435,7 +427,7 @@ static int serve_request(struct client *c, struct err *e)
 		log_info("certificates for %s (%s) given to %s, who showed %s%s: %s", c->q.name,
 			 c->q.client ? "a client" : c->q.address, c->facts.source,
 			 c->facts.cert ? "a certificate" : "the token ", c->facts.cert ? "" : c->token.token.id,
-			 c->serials.data);
+			 c->made.serials);
 	return enroll_reply_put(&r, &body, e) < 0 ? -1 : answer(c, &body, e);
 }
 

@@ -66,26 +66,30 @@ static void list_text(const struct machine *m, const struct pki_entry *list)
 
 static void list_clients(const struct machine *m, const struct enroll_records *all)
 {
-	if (all->n > 0)
-		(void)printf("\n%-22s %9s  %-23s  %s\n", "CLIENT", "DAYS LEFT", "LAST RENEWAL", "FROM");
 	for (const struct enroll_record *r = all->list; r < all->list + all->n; r++)
 		(void)printf("%-22s %9lld  %-23s  %s\n", r->name, pki_days_left(m, enroll_record_end(r)),
-			     r->visits.n > 0 ? clock_minute(r->visits.list[0].time).text : "-",
-			     r->visits.n > 0 ? r->visits.list[0].source : "-");
+			     clock_minute(r->visits.n > 0 ? r->visits.list[0].time : r->time).text,
+			     r->kind == ENROLL_ISSUED ? "cert issue"
+			     : r->visits.n > 0	      ? r->visits.list[0].source
+						      : "-");
 }
 
 static int list(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	cleanup(enroll_records_free) struct enroll_records clients = { 0 };
+	cleanup(enroll_records_free) struct enroll_records clients = { 0 }, issued = { 0 };
 	struct pki_entry *entries = pki_list(m);
 	struct err unread = { 0 };
 
 	(void)e;
 	(a->json ? list_json : list_text)(m, entries);
 	if (!a->json && pki_origin(m) == PKI_CA) {
-		if (enroll_records_read(m, ENROLL_CLIENT, &clients, &unread) < 0)
+		if (enroll_records_read(m, ENROLL_CLIENT, &clients, &unread) < 0 ||
+		    enroll_records_read(m, ENROLL_ISSUED, &issued, &unread) < 0)
 			log_error(LOG_WARNING, &unread);
+		if (clients.n + issued.n > 0)
+			(void)printf("\n%-22s %9s  %-23s  %s\n", "CLIENT", "DAYS LEFT", "LAST RENEWAL", "FROM");
 		list_clients(m, &clients);
+		list_clients(m, &issued);
 	}
 	pki_list_free(entries);
 	return 0;
@@ -98,10 +102,12 @@ static int issue(const struct machine *m, const struct cmd_args *a, struct err *
 					 .name = a->name,
 					 .sans = sans,
 					 .dir = a->out ? a->out : ".",
-					 .allow_root = a->allow_root };
+					 .allow_root = a->allow_root,
+					 .record = issue_record };
+	const bool client = strcmp(order.profile, pki_profile(PKI_ETCDCTL)->verb) == 0;
 	auto_free char *path = NULL;
 
-	if (pki_issue(m, &order, &path, e) < 0)
+	if (issue_check(m, client ? order.name : NULL, e) < 0 || pki_issue(m, &order, &path, e) < 0)
 		return -1;
 	if (!m->dry_run)
 		(void)printf("%s\n", path);
@@ -244,9 +250,8 @@ static const struct cmd_verb verb_request = {
 
 static const struct cmd_verb verb_revoke = {
 	.name = "revoke",
-	.about = "Revokes every certificate that a client got with a token of this CA host. Its key is refused for "
-		 "good; "
-		 "the name needs a token that is made later.",
+	.about = "Revokes every certificate that a client got with a token of this CA host, or that cert issue made "
+		 "for this name. Its key is refused for good; the name needs a token that is made later.",
 	.example = "cert revoke backup",
 	.args = { "CN", CMD_TEXT },
 	.change = revoke,

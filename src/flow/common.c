@@ -90,7 +90,7 @@ int common_forget(const struct machine *m, const char *name, uint64_t id, struct
 	/* The machine that takes the place of the removed one may have its certificates already. */
 	if (r.not_member == id || (r.member != 0 && r.member != id))
 		return 0;
-	return enroll_record_bury(m, ENROLL_MACHINE, name, e) < 0 || enroll_list_update(m, e) < 0 ? -1 : 0;
+	return enroll_machine_bury(m, name, e) < 0 || enroll_list_update(m, e) < 0 ? -1 : 0;
 }
 
 /* The list, if one came, takes the place of that of this machine. What is wrong with it is no matter of the asker. */

@@ -9,7 +9,6 @@
 #include "config/check.h"
 #include "pki/check.h"
 #include "pki/origin.h"
-#include "pki/sign.h"
 
 #define TAR_PREFIX "etc/etcd/pki/"
 
@@ -20,24 +19,14 @@ struct run {
 	char **sans;
 	const char *dir; /* where the files go; NULL: into the archive */
 	struct archive *tar;
-	struct pki_bundled *made;
-	struct buf serials;
+	struct pki_signed *made;
+	pki_record *record;
 };
 
 static void run_free(struct run *r)
 {
 	pki_pair_free(&r->ca);
 	strv_free(r->sans);
-	buf_free(&r->serials);
-}
-
-void pki_bundled_free(struct pki_bundled *made)
-{
-	free(made->name);
-	free(made->address);
-	free(made->key);
-	free(made->serials);
-	*made = (struct pki_bundled){ 0 };
 }
 
 static int put(struct run *r, const char *name, const char *ext, mode_t mode, const struct buf *data, struct err *e)
@@ -99,21 +88,6 @@ static int check_members(const struct config *c, const char *name, const char *a
 	return 0;
 }
 
-static int note(struct run *r, const struct pki_profile *p, x509_key *key, const struct buf *pem, struct err *e)
-{
-	cleanup(x509_info_free) struct x509_info info = { 0 };
-	auto_cert x509_cert *cert = x509_cert_parse(pem, p->name, e);
-
-	if (!cert)
-		return -1;
-	x509_describe(cert, &info);
-	buf_printf(&r->serials, "%s%s:%s", r->serials.len > 0 ? " " : "", p->verb, info.serial);
-	r->made->end = info.not_after > r->made->end ? info.not_after : r->made->end;
-	if (p == pki_profile(PKI_PEER))
-		r->made->key = x509_key_fingerprint(key);
-	return 0;
-}
-
 /* A new key and its certificate. */
 static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 {
@@ -121,8 +95,10 @@ static int put_pair(struct run *r, const struct pki_profile *p, struct err *e)
 	auto_buf struct buf key_pem = { 0 }, cert = { 0 };
 	auto_want struct pki_want want = pki_want(r->name, r->address, NULL, r->sans, p);
 
-	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0 || note(r, p, key, &cert, e) < 0)
+	if (!key || pki_sign_leaf(r->m, &r->ca, &want, key, &cert, e) < 0 || pki_signed_add(r->made, p, &cert, e) < 0)
 		return -1;
+	if (p == pki_profile(PKI_PEER))
+		r->made->key = x509_key_fingerprint(key);
 	x509_key_pem(key, &key_pem);
 	return put(r, p->name, "key", 0600, &key_pem, e) < 0 ? -1 : put(r, p->name, "crt", 0644, &cert, e);
 }
@@ -153,7 +129,8 @@ static int write_tar(struct run *r, const char *out, struct err *e)
 	tar_add(r->tar, TAR_PREFIX, 0750, r->m->now, NULL);
 	rc = put_all(r, e);
 	tar_close(r->tar);
-	return rc < 0 ? -1 : file_replace(out, FILE_MODE(0600), bytes.data, bytes.len, e);
+	return rc < 0 || r->record(r->m, r->made, e) < 0 ? -1
+							 : file_replace(out, FILE_MODE(0600), bytes.data, bytes.len, e);
 }
 
 /* Built beside its place: a killed run leaves nothing that looks whole. */
@@ -163,7 +140,8 @@ static int write_dir(struct run *r, const char *out, struct err *e)
 
 	r->dir = staging;
 	if ((file_exists(staging) && file_remove_tree(staging, e) < 0) ||
-	    file_mkdirs(staging, FILE_MODE(0700), e) < 0 || put_all(r, e) < 0 || file_sync_tree(staging, e) < 0)
+	    file_mkdirs(staging, FILE_MODE(0700), e) < 0 || put_all(r, e) < 0 || file_sync_tree(staging, e) < 0 ||
+	    r->record(r->m, r->made, e) < 0)
 		return -1;
 	return file_rename(staging, out, e);
 }
@@ -173,12 +151,12 @@ bool pki_bundle_is_tar(const char *out)
 	return text_ends(out, ".tar") && strlen(out) > strlen(".tar");
 }
 
-int pki_bundle(const struct machine *m, const struct pki_bundle *b, struct pki_bundled *made, struct err *e)
+int pki_bundle(const struct machine *m, const struct pki_bundle *b, struct pki_signed *made, struct err *e)
 {
-	cleanup(run_free) struct run r = { .m = m, .made = made };
+	cleanup(run_free) struct run r = { .m = m, .made = made, .record = b->record };
 	int rc;
 
-	*made = (struct pki_bundled){ 0 };
+	*made = (struct pki_signed){ 0 };
 	if (parse(b->member, &made->name, &made->address, e) < 0 ||
 	    check_members(&m->conf, made->name, made->address, e) < 0)
 		return -1;
@@ -195,7 +173,7 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, struct pki_b
 	r.address = made->address;
 	strv_add_all(&r.sans, m->conf.extra_sans);
 	strv_add_all(&r.sans, b->sans);
+	strv_add_all(&made->sans, b->sans);
 	rc = pki_bundle_is_tar(b->out) ? write_tar(&r, b->out, e) : write_dir(&r, b->out, e);
-	made->serials = xstrdup(buf_str(&r.serials));
 	return rc < 0 ? -1 : 1;
 }

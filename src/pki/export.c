@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "config/check.h"
 #include "pki/check.h"
-#include "pki/sign.h"
 
 /* The leaf that `cert issue` calls so; -1 for none. */
 static int find_profile(const char *verb, struct err *e)
@@ -26,17 +25,7 @@ static int check_name(const char *name, struct err *e)
 	return err_set(e, ERR_CONFIG, "a name has 1 to 64 letters, digits or ._@:- and begins with a letter or digit");
 }
 
-/* RBAC must not take a client for a member, or the other way round. */
-static bool is_member(const struct config *c, const char *name)
-{
-	bool is = strcasecmp(c->name, name) == 0;
-
-	for (size_t i = 0; i < c->n_members; i++)
-		is = is || strcasecmp(c->members[i].name, name) == 0;
-	return is;
-}
-
-static int check_client(const struct machine *m, const struct pki_order *o, struct err *e)
+static int check_client(const struct pki_order *o, struct err *e)
 {
 	if (!o->name) {
 		(void)err_set(e, ERR_CONFIG, "a client certificate needs a name");
@@ -45,8 +34,6 @@ static int check_client(const struct machine *m, const struct pki_order *o, stru
 	if (strcasecmp(o->name, PKI_PEER_CN) == 0)
 		return err_set(e, ERR_CONFIG, "%s is the name of members: a client with it could use the peer port",
 			       o->name);
-	if (is_member(&m->conf, o->name))
-		return err_set(e, ERR_CONFIG, "%s is the name of a member, which a client cannot have", o->name);
 	if (strcmp(o->name, "root") == 0 && !o->allow_root) {
 		(void)err_set(e, ERR_CONFIG, "the name root has all rights once RBAC is on in etcd");
 		return err_hint(e, "to allow it: --allow-root");
@@ -54,13 +41,13 @@ static int check_client(const struct machine *m, const struct pki_order *o, stru
 	return 0;
 }
 
-static int check_order(const struct machine *m, const struct pki_order *o, int leaf, struct err *e)
+static int check_order(const struct pki_order *o, int leaf, struct err *e)
 {
 	const struct pki_profile *p = pki_profile(leaf);
 
 	if (o->name && check_name(o->name, e) < 0)
 		return -1;
-	if (leaf == PKI_ETCDCTL && check_client(m, o, e) < 0)
+	if (leaf == PKI_ETCDCTL && check_client(o, e) < 0)
 		return -1;
 	if (o->name && p->cn && !p->server && leaf != PKI_ETCDCTL)
 		return err_set(e, ERR_CONFIG, "certificates of the profile %s always have the name %s", o->profile,
@@ -112,6 +99,15 @@ static x509_key *key_at(const struct machine *m, const char *path, struct err *e
 	return key;
 }
 
+static int record(const struct machine *m, const struct pki_order *o, const struct pki_profile *p, x509_key *key,
+		  const struct buf *cert, struct err *e)
+{
+	const char *name = o->name ? o->name : p->server || !p->cn ? m->conf.name : p->cn;
+	cleanup(pki_signed_free) struct pki_signed made = { .name = xstrdup(name), .key = x509_key_fingerprint(key) };
+
+	return pki_signed_add(&made, p, cert, e) < 0 ? -1 : o->record(m, &made, e);
+}
+
 static int issue_pair(const struct machine *m, const struct pki_order *o, int leaf, const struct pki_pair *ca,
 		      const char *stem, struct err *e)
 {
@@ -130,7 +126,7 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, int le
 	key = key_at(m, key_path, e);
 	if (!key)
 		return -1;
-	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0)
+	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0 || (!m->dry_run && record(m, o, &p, key, &cert, e) < 0))
 		return -1;
 	return put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
 }
@@ -141,7 +137,7 @@ int pki_issue(const struct machine *m, const struct pki_order *o, char **path, s
 	auto_pair struct pki_pair ca = { 0 };
 	int leaf = find_profile(o->profile, e);
 
-	if (leaf < 0 || check_order(m, o, leaf, e) < 0 || pki_sign_load(m, &ca, e) < 0)
+	if (leaf < 0 || check_order(o, leaf, e) < 0 || pki_sign_load(m, &ca, e) < 0)
 		return -1;
 	if (!m->dry_run && file_mkdirs(o->dir, FILE_MODE(0700), e) < 0)
 		return -1;

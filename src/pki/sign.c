@@ -49,6 +49,32 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 	return 0;
 }
 
+void pki_signed_free(struct pki_signed *s)
+{
+	free(s->name);
+	free(s->address);
+	strv_free(s->sans);
+	free(s->key);
+	free(s->serials);
+	*s = (struct pki_signed){ 0 };
+}
+
+int pki_signed_add(struct pki_signed *s, const struct pki_profile *p, const struct buf *cert_pem, struct err *e)
+{
+	cleanup(x509_info_free) struct x509_info info = { 0 };
+	auto_cert x509_cert *cert = x509_cert_parse(cert_pem, p->name, e);
+	auto_free char *before = s->serials;
+
+	if (!cert) {
+		before = NULL;
+		return -1;
+	}
+	x509_describe(cert, &info);
+	s->serials = xasprintf("%s%s%s:%s", before ? before : "", before ? " " : "", p->verb, info.serial);
+	s->end = info.not_after > s->end ? info.not_after : s->end;
+	return 0;
+}
+
 int pki_sign_load(const struct machine *m, struct pki_pair *ca, struct err *e)
 {
 	if (pki_check_clock(m, e) < 0 || pki_pair_load(m, "ca", false, ca, e) < 0)

@@ -288,6 +288,7 @@ ago() {
 	request gone
 	dir=${dir%.gone}
 	ca cert revoke gone
+	ca cert issue --name byhand --out "$dir.byhand" client
 	(umask 077 && echo "a long passphrase" >"$BATS_TEST_TMPDIR/passphrase")
 	ca ca export --passphrase-file "$BATS_TEST_TMPDIR/passphrase" "$BATS_TEST_TMPDIR/ca.export"
 	stop_server
@@ -297,6 +298,74 @@ ago() {
 	ca ca import --passphrase-file "$BATS_TEST_TMPDIR/passphrase" "$BATS_TEST_TMPDIR/ca.export"
 	grep -qx NAME=backup "$host/etc/etcd/enroll/clients/backup"
 	grep -qx NAME=gone "$host/etc/etcd/enroll/revoked/gone"
-	run -3 ca cert revoke backup # a standby
-	[[ $output == *"is a standby"* ]]
+	cmp "$host/etc/etcd/enroll/issued/byhand" "$BATS_TEST_TMPDIR/n1/etc/etcd/enroll/issued/byhand"
+	for verb in "cert revoke backup" "cert issue --name other --out $dir.other client" \
+		"bundle --out $dir.b n2=127.0.0.2"; do
+		# shellcheck disable=SC2086 # words
+		run -3 ca $verb
+		[[ $output == *"is a standby"* ]]
+	done
+	[ ! -e "$dir.other" ]
+	[ ! -e "$dir.b" ]
+}
+
+# issued_serials NAME…: those of its record.
+issued_serials() {
+	sed -n 's/^GRANT_[0-9]*="[0-9]* \(.*\)"$/\1/p' "$host/etc/etcd/enroll/issued/$1"
+}
+
+# revoked CRT…: each is in the list of the CA host.
+revoked() {
+	local crt
+
+	for crt; do
+		openssl crl -inform DER -noout -text -in "$host/etc/etcd/enroll/crl.der" >"$BATS_TEST_TMPDIR/list"
+		grep -qi "Serial Number: $(openssl x509 -noout -serial -in "$crt" | cut -d = -f 2)" "$BATS_TEST_TMPDIR/list"
+	done
+}
+
+@test "what cert issue signs is on record before it is there, and its name ends it" {
+	out=$BATS_TEST_TMPDIR/out
+	ca cert issue --name byhand --out "$out/1" client
+	ca cert issue --name byhand --out "$out/2" client
+	ca cert issue --name LB --san lb.example.org --out "$out/lb" server
+	ca cert issue --out "$out/kube" apiserver
+	[ "$(issued_serials byhand | grep -c ^client:)" = 2 ]
+	issued_serials LB | grep -q ^server:
+	issued_serials kube-apiserver-etcd-client | grep -q ^apiserver:
+	run -0 ca cert list
+	[[ $output == *"byhand "*"cert issue"* ]]
+	ca cert issue --name dry --dry-run --out "$out/dry" client
+	[ ! -e "$host/etc/etcd/enroll/issued/dry" ]
+	run -0 ca cert revoke byhand
+	revoked "$out/1/byhand.crt" "$out/2/byhand.crt"
+	run ! revoked "$out/lb/server.crt"
+	[ ! -e "$host/etc/etcd/enroll/issued/byhand" ]
+	run -0 ca cert revoke LB
+	run -0 ca cert revoke kube-apiserver-etcd-client
+	revoked "$out/lb/server.crt" "$out/kube/apiserver-etcd-client.crt"
+	run -3 ca cert revoke dry
+	[[ $output == *"has made no certificate for dry"* ]]
+	# The key that was revoked is refused, with its name; the name of a machine is no client's.
+	ca cert issue --name byhand --out "$out/3" client
+	run ! revoked "$out/3/byhand.crt"
+	for name in n2 N2 127.0.0.2; do
+		run -3 ca cert issue --name $name --out "$out/n2" client
+		[[ $output == *"a client cannot be called $name: it is one of MEMBERS"* ]]
+	done
+	ca bundle --out "$out/n2" n2=127.0.0.2
+	grep -qi "^GRANT_1=.*peer:$(openssl x509 -noout -serial -in "$out/n2/peer.crt" | cut -d = -f 2)" \
+		"$host/etc/etcd/enroll/members/n2"
+	# It cannot be written down: nothing is given out.
+	rm -r "$host/etc/etcd/enroll/issued"
+	echo x >"$host/etc/etcd/enroll/issued"
+	run ! ca cert issue --name lost --out "$out/lost" client
+	[ ! -e "$out/lost/lost.crt" ]
+	rm "$host/etc/etcd/enroll/issued"
+	rm "$host/etc/etcd/enroll/members/n2"
+	mkdir "$host/etc/etcd/enroll/members/n2"
+	run ! ca bundle --out "$out/b.tar" n2=127.0.0.2
+	run ! ca bundle --out "$out/b" n2=127.0.0.2
+	[ ! -e "$out/b.tar" ]
+	[ ! -e "$out/b" ]
 }

@@ -25,8 +25,8 @@ teardown() {
 as_client() {
 	# shellcheck disable=SC2086 # nothing, or exec: then the process of `behind` is etcdctl itself
 	${run_by-} env -i PATH="$PATH" ETCDCTL_API=3 "$BATS_TEST_TMPDIR"/n1/usr/libexec/etcd-cluster/releases/current/etcdctl \
-		--endpoints="https://127.0.0.1:$(port n1 1)" --cacert="$dir/ca.crt" --cert="$dir/backup.crt" \
-		--key="$dir/backup.key" --command-timeout=5s --dial-timeout=3s "$@"
+		--endpoints="https://127.0.0.1:$(port n1 1)" --cacert="$dir/ca.crt" --cert="$dir/${cn:-backup}.crt" \
+		--key="$dir/${cn:-backup}.key" --command-timeout=5s --dial-timeout=3s "$@"
 }
 
 request() {
@@ -76,6 +76,13 @@ watched() {
 	request --force
 	run -0 as_client get --print-value-only a
 	[ "$output" = 2 ]
+	# One by hand: its name ends it, too.
+	by_hand=$BATS_TEST_TMPDIR/by-hand
+	helper n1 cert issue --name byhand --out "$by_hand" client
+	cn=byhand dir=$by_hand run -0 as_client get --print-value-only a
+	[ "$output" = 2 ]
+	run -0 helper n1 cert revoke byhand
+	cn=byhand dir=$by_hand run ! as_client get --print-value-only a
 	# Nobody can say whether this is the CA host: a key on record is renewed, nobody else gets a certificate.
 	stop n1
 	request --force

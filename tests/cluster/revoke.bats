@@ -228,3 +228,65 @@ refused_after_removal() {
 	refused "$BATS_TEST_TMPDIR/old" n1 n2
 	run -2 helper n3 setup --exit-code
 }
+
+# look: a minute later the CA host looks at the list again.
+look() {
+	sed -i 's/^LISTED="\([0-9]*\) .*/LISTED="\1 1790000000"/' "$(etc n1)/enroll/members/n4"
+	minute n1
+}
+
+@test "a learner that was removed while the CA host was off gets nothing, and its certificates are revoked" {
+	formed 3.5
+	prepare n4 ROLE=join "JOIN=$net.1" "ADDRESS=$net.4"
+	give_token n4 "$(helper n1 token new --name n4 --address "$net.4")"
+	enter n4
+	run -0 helper n4 check --start
+	launch n4
+	is_listed() {
+		members n1 | grep -q ' started n4 .* true$'
+	}
+	eventually is_listed
+	minute n1
+	grep -q '^LISTED="0 0"$' "$(etc n1)/enroll/members/n4"
+	cp -a "$(etc n4)/pki" "$BATS_TEST_TMPDIR/old"
+	end server
+	stop n1
+	wait_healthy n2
+	drop n2 "$(members n2 | sed -n 's/ started n4 .*//p')"
+	stop n4 KILL
+	run -0 helper n1 check --start
+	launch n1
+	wait_healthy n1
+	accepted "$BATS_TEST_TMPDIR/old" n1
+	# From the first look on it gets nothing; a quorum has to miss it for fifteen minutes before it counts as removed.
+	serve
+	is_served
+	rm "$(etc n4)/pki/server.crt"
+	run -6 helper n4 cert renew --force
+	[[ $output == *"n4 is not a member of the cluster yet"* ]]
+	for _ in {2..14}; do
+		look
+	done
+	[ -e "$(etc n1)/enroll/members/n4" ]
+	# Without a quorum nothing is learned, however long it takes.
+	stop n2
+	stop n3
+	for _ in 1 2; do
+		look
+	done
+	[ -e "$(etc n1)/enroll/members/n4" ]
+	launch n2
+	launch n3
+	wait_healthy n1
+	look
+	[ ! -e "$(etc n1)/enroll/members/n4" ]
+	grep -q '^KEY_1=' "$(etc n1)/enroll/removed/n4"
+	refused "$BATS_TEST_TMPDIR/old" n1
+	run -4 helper n4 cert renew --force
+	[[ $output == *"n4 was removed on "*"the CA host refuses its key for good"* ]]
+	[ ! -e "$(etc n4)/pki/server.crt" ]
+	# Its place is free again for a token that is made later.
+	give_token n4 "$(helper n1 token new --name n4 --address "$net.4")"
+	run -0 helper n4 cert renew
+	[[ $output == *"asking again with new keys"* ]]
+}

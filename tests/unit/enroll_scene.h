@@ -10,6 +10,7 @@
  *   name= address= addresses=A,B sans=A,B key=KEY source= clock=SECONDS member=ID mline= ctoken= ports=    the question
  *   rec=NAME/ADDRESS/KEY/SINCE/TIME/ID[/RESOLVED,…[/SANS,…]]      a record; ages; ID 0: none
  *   not=ID from=IP more=A,B  of the last record: a member that another key was; what it connects from; ADDRESSES
+ *   listed=MISSED/AGE        of the last record: a list had it, and so many have not since, the last one that long ago
  *   dead=NAME/KEY,…/AGE      a tombstone
  *   client c.cn=CN t.client  the question, the certificate, the token are those of a client
  *   crec=CN/KEY/SINCE/TIME cdead=CN/KEY,…/AGE   the record of a client; that it was revoked
@@ -84,6 +85,7 @@ static inline void scene_record(struct scene *s, char **p)
 
 	assert_true(text_parse_hex(p[5], &r.member));
 	r.cluster = r.member ? 0xc1 : 0;
+	r.listed = r.member != 0;
 	if (n > 6 && strcmp(p[6], "-") != 0)
 		r.resolved = text_split(p[6], ",");
 	if (n > 7)
@@ -236,6 +238,12 @@ static inline void scene_word(struct scene *s, const char *key, const char *valu
 		scene_record(s, parts);
 	} else if (strcmp(key, "not") == 0) {
 		(void)text_parse_hex(value, &s->known.records.list[s->known.records.n - 1].not_member);
+	} else if (strcmp(key, "listed") == 0) {
+		struct enroll_record *r = &s->known.records.list[s->known.records.n - 1];
+
+		r->listed = true;
+		r->missed = (unsigned int)strtoul(parts[0], NULL, 10);
+		r->missed_at = age(parts[1]);
 	} else if (strcmp(key, "more") == 0) {
 		s->known.records.list[s->known.records.n - 1].addresses = text_split(value, ",");
 	} else if (strcmp(key, "from") == 0) {

@@ -31,6 +31,7 @@ struct row {
 /* n2 on record, as a member for a month, and confirmed a day ago. */
 #define REC	"rec=n2/10.0.0.2/K1/30d/1d/a2 "
 #define REC_OLD "rec=n2/10.0.0.2/K1/30d/8d/a2 "
+#define LEARNER "rec=n2/10.0.0.2/K1/1d/1d/0 " /* add listed= */
 #define REC_K2	"rec=n2/10.0.0.2/K2/30d/1d/a2 "
 
 /* clang-format off */

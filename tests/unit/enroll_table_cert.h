@@ -169,8 +169,12 @@ static const struct row cert_rows[] = {
 
 	/* --- Removed machines. */
 	{ "one that was removed (S2)", CERT REC N2_GONE, NO, "was removed on" },
-	{ "one that was removed and was never seen as a member (S2)", CERT "rec=n2/10.0.0.2/K1/8d/8d/0 " N2_GONE, NO,
-	  "was removed on" },
+	{ "a learner that was removed fifteen minutes ago (S2)", CERT LEARNER "listed=14/60 " N2_GONE, NO, "was removed on" },
+	{ "a learner that the last look did not find", CERT LEARNER "listed=0/0 " N2_GONE, WAIT, "yet" },
+	{ "a learner that was missed often, and a moment ago", CERT LEARNER "listed=14/59 " N2_GONE, WAIT, "yet" },
+	{ "a learner that was missed in what is the future now", CERT LEARNER "listed=14/-60 " N2_GONE, WAIT, "yet" },
+	{ "a learner that was missed often and is there again", CERT LEARNER "listed=14/60 " ALL, GO, NULL },
+	{ "a learner that was missed often, and no quorum now", CERT LEARNER "listed=14/60 formed", GO, NULL },
 	{ "one that was removed, and its name has another member now (S2)", CERT REC "quorum at=n1/10.0.0.1/a1/up "
 	  "at=n2/10.0.0.2/b2/up", NO, "was removed on" },
 	{ "one that was removed long ago (S2)", CERT "dead=n2/K1/300d " N2_GONE, NO, "!was removed on" },
@@ -185,7 +189,7 @@ static const struct row cert_rows[] = {
 	{ "one that enrolled yesterday and waits to be added", CERT "rec=n2/10.0.0.2/K1/1d/1d/0 " N2_GONE, WAIT,
 	  "not a member of the cluster yet" },
 	{ "one that has waited for six days", CERT "rec=n2/10.0.0.2/K1/6d/6d/0 " N2_GONE, WAIT, "yet" },
-	{ "one that has waited for seven days", CERT "rec=n2/10.0.0.2/K1/7d/7d/0 " N2_GONE, NO, "was removed on" },
+	{ "one that has waited for a year", CERT "rec=n2/10.0.0.2/K1/365d/365d/0 " N2_GONE, WAIT, "yet" },
 	{ "one with a new key, while the list has the old member", CERT "rec=n2/10.0.0.2/K1/1d/1d/0 not=a2 " N2_DEAD, WAIT,
 	  "yet" },
 	{ "one with a new key that has become another member", CERT "rec=n2/10.0.0.2/K1/1d/1d/0 not=a2 quorum "

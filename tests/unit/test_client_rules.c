@@ -3,6 +3,7 @@
  * cahost/client_rules: a decision for each request of client_table.h; random sequences of requests by clients and
  * thieves; the records of clients in a copy of the CA.
  */
+#include "any.h"
 #include "client_table.h"
 #include "machine_fixture.h"
 
@@ -45,19 +46,6 @@ static void a_request_is_decided(void **state)
 
 #define SEQUENCES 5000
 #define REQUESTS  6
-
-static uint64_t seed;
-
-/* xorshift64: the same sequences everywhere. */
-static unsigned int any(unsigned int n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned int)(seed >> 33) % n;
-}
-
-#define PICK(list) ((list)[any((unsigned int)ARRAY_LEN(list))])
 
 static const char *const names[] = { "backup",
 				     "backup",
@@ -213,7 +201,7 @@ static void no_client_gets_more_than_its_cn(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < SEQUENCES; i++) {
-		seed = 0x9e3779b97f4a7c15ULL * (i + 1);
+		any_begin(i);
 		granted += run();
 	}
 	print_message("%d of %d requests were granted\n", granted, SEQUENCES * REQUESTS);

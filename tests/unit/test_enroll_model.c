@@ -5,25 +5,13 @@
  * the names and addresses in their certificates stay within what MEMBERS, bound tokens and the record of n4 gave, and
  * the address that a machine connects from; and the key of a removed machine gets nothing any more.
  */
+#include "any.h"
 #include "enroll_scene.h"
 
 #include "cahost/rules_names.h"
 
 #define SEQUENCES 5000
 #define REQUESTS  6
-
-static uint64_t seed;
-
-/* xorshift64: the same sequences everywhere. */
-static unsigned int any(unsigned int n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned int)(seed >> 33) % n;
-}
-
-#define PICK(list) ((list)[any((unsigned int)ARRAY_LEN(list))])
 
 static const char *const names[] = { "n1", "n2", "n4", "n5", "n6", "n7", "n9", "evil.example.org", "localhost" };
 static const char *const addresses[] = { "10.0.0.1",	     "10.0.0.2",	  "10.0.0.4",
@@ -271,9 +259,10 @@ static int run(unsigned int number)
 	};
 	static const char *const bound[] = { "", "name", "name address" };
 	unsigned int kind = any(3);
-	auto_free char *words = xasprintf("t.uses=3 %s rec=n4/10.0.0.4/K1/30d/1d/a4 rec=n6/10.0.0.6/K6/30d/1d/a6 "
+	/* n4 is a voter; or a learner, which some lists have missed. */
+	auto_free char *words = xasprintf("t.uses=3 %s rec=n4/10.0.0.4/K1/30d/1d/%s rec=n6/10.0.0.6/K6/30d/1d/a6 "
 					  "at=n4/10.0.0.4/a4/up",
-					  tokens[kind]);
+					  tokens[kind], any(3) ? "a4" : "0 listed=13/60");
 	struct world w = { .bound = bound[kind], .done = xasprintf("sequence %u", number) };
 	int granted = 0;
 
@@ -295,7 +284,7 @@ static void nobody_gets_more_than_a_person_gave(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < SEQUENCES; i++) {
-		seed = 0x9e3779b97f4a7c15ULL * (i + 1);
+		any_begin(i);
 		granted += run(i);
 	}
 	print_message("%d of %d requests were granted\n", granted, SEQUENCES * REQUESTS);

@@ -2,11 +2,13 @@
  *
  * enroll/rules, enroll/facts: a decision for each request of enroll_table.h and enroll_table_cert.h; enroll/record.
  */
+#include "any.h"
 #include "enroll_table_cert.h"
 #include "machine_fixture.h"
 
 #include <sys/stat.h>
 
+#include "cahost/order.h"
 #include "member/forming.h"
 
 /* As the server does before a grant. A removal in the list is learned, with a tombstone of now. */
@@ -89,6 +91,9 @@ static void a_record_is_read_as_written(void **state)
 				   .cluster = 0xc1,
 				   .member = 0xa2,
 				   .not_member = 0xa9,
+				   .listed = true,
+				   .missed = 3,
+				   .missed_at = NOW - 5,
 				   .since = NOW - 9,
 				   .time = NOW };
 	cleanup(enroll_record_free) struct enroll_record got = { .name = NULL };
@@ -120,6 +125,7 @@ static void a_record_is_read_as_written(void **state)
 	assert_string_equal(got.key, r.key);
 	assert_string_equal(got.token, "");
 	assert_true(got.cluster == 0xc1 && got.member == 0xa2 && got.not_member == 0xa9);
+	assert_true(got.listed && got.missed == 3 && got.missed_at == NOW - 5);
 	assert_true(got.since == NOW - 9 && got.time == NOW);
 	assert_int_equal(got.grants.n, 2);
 	assert_string_equal(got.grants.list[1].serials, "peer:03");
@@ -158,7 +164,7 @@ static void a_record_of_an_earlier_version_counts_as_its_name_and_address(void *
 		 "\nFORMER=\nTOKEN=0123456789abcdef\nSERIALS=\"peer:01 server:02\"\nTIME=1799999999\n");
 	assert_int_equal(enroll_record_read(m, ENROLL_MACHINE, "n2", &r, &er), 1);
 	assert_string_equal(r.address, "10.0.0.2");
-	assert_true(!r.sans && !r.resolved && r.member == 0 && r.cluster == 0);
+	assert_true(!r.sans && !r.resolved && r.member == 0 && r.cluster == 0 && !r.listed);
 	assert_true(r.since == 1799999999 && r.time == 1799999999);
 	assert_int_equal(r.grants.n, 1);
 	assert_string_equal(r.grants.list[0].serials, "peer:01 server:02");
@@ -206,6 +212,49 @@ static void a_removal_keeps_every_key_and_every_valid_serial(void **state)
 	enroll_grants_free(&r.grants);
 }
 
+static void what_was_issued_by_hand_ends_with_its_machine(void **state)
+{
+	static const char *const names[] = { "N2", "n2", "n3" };
+	cleanup(enroll_tombstone_free) struct enroll_tombstone t = { .name = NULL };
+	cleanup(enroll_record_free) struct enroll_record kept = { .name = NULL };
+	auto_strv char **left = NULL;
+	struct machine *m = *state;
+	struct err er = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct pki_signed made = { .name = (char *)(uintptr_t)names[i],
+					   .key = (char *)(uintptr_t)KEY_1,
+					   .serials = (char *)(uintptr_t) "peer:01",
+					   .end = NOW + 9 };
+
+		assert_ok(issue_record(m, &made, e));
+		made.serials = (char *)(uintptr_t) "peer:02";
+		assert_ok(issue_record(m, &made, e));
+	}
+	assert_int_equal(enroll_machine_bury(m, "n2", &er), 0); /* it has no record itself */
+	assert_ok(enroll_record_list(m, ENROLL_ISSUED, false, &left, e));
+	assert_strv(left, "n3");
+	assert_int_equal(enroll_record_read(m, ENROLL_ISSUED, "n3", &kept, &er), 1);
+	assert_int_equal(kept.grants.n, 2);
+	assert_int_equal(enroll_tombstone_read(m, ENROLL_CLIENT, "N2", &t, &er), 1);
+	assert_int_equal(t.grants.n, 2);
+	/* More than a file holds is refused before it is signed away. */
+	for (unsigned int i = 0; i < ENROLL_GRANTS_MAX; i++) {
+		auto_free char *serial = xasprintf("peer:%x", i + 100);
+
+		enroll_grants_add(&kept.grants, NOW + 9, serial, NOW);
+	}
+	assert_ok(enroll_record_write(m, &kept, e));
+	{
+		const struct pki_signed more = { .name = (char *)(uintptr_t) "n3",
+						 .key = (char *)(uintptr_t)KEY_1,
+						 .serials = (char *)(uintptr_t) "peer:03",
+						 .end = NOW + 9 };
+
+		assert_err(issue_record(m, &more, e), ERR_CONFIG, "402 certificates that are still valid");
+	}
+}
+
 /* n3 was removed, n4 is the former name of n2, n5 waits, n6 is listed with another ID, n7 and n8 are one that left. */
 static void the_records_follow_the_list(void **state)
 {
@@ -224,10 +273,14 @@ static void the_records_follow_the_list(void **state)
 		struct enroll_record r = { .name = (char *)(uintptr_t)rows[i][0],
 					   .address = (char *)(uintptr_t) "10.0.0.9",
 					   .key = (char *)(uintptr_t)rows[i][1],
-					   .time = strcmp(rows[i][0], "n5") == 0 ? NOW - 60 : 1 };
+					   .time = 1 };
 
 		assert_true(text_parse_hex(rows[i][2], &r.member));
 		r.cluster = r.member ? 0xc1 : 0;
+		if (strcmp(rows[i][0], "n4") == 0 || strcmp(rows[i][0], "n8") == 0) {
+			r.listed = true;
+			r.missed = 14;
+		}
 		assert_ok(enroll_record_write(m, &r, e));
 	}
 	assert_int_equal(enroll_learn(m, &none, &er), 0);
@@ -256,6 +309,8 @@ static void a_key_is_a_members_from_its_first_vote_on(void **state)
 
 	(void)state;
 	/* One of MEMBERS has its name before it has started. */
+	assert_int_equal(enroll_learn_record(&list, NOW, &r), ENROLL_CHANGED);
+	assert_true(r.listed && r.member == 0);
 	assert_int_equal(enroll_learn_record(&list, NOW, &r), ENROLL_KEPT);
 	one.client_urls = client;
 	one.is_learner = true;
@@ -272,7 +327,73 @@ static void a_key_is_a_members_from_its_first_vote_on(void **state)
 	assert_int_equal(enroll_learn_record(&list, NOW + 8LL * DAY, &r), ENROLL_GONE);
 }
 
-#define FURTHER 6
+/* A learner that is missed: how often a list is looked at, and when. */
+static void a_learner_counts_as_removed_after_fifteen_minutes_of_looks(void **state)
+{
+	struct rpc_member one = { .id = 0xa2, .name = (char *)(uintptr_t) "n2", .is_learner = true };
+	struct enroll_list with = { .agreed = true, .members = { .cluster_id = 0xc1, .list = &one, .n = 1 } };
+	struct enroll_list without = { .agreed = true, .members = { .cluster_id = 0xc1 } };
+	struct enroll_list recovered = { .agreed = true, .members = { .cluster_id = 0xc2 } };
+	struct enroll_record r = { .name = (char *)(uintptr_t) "n2" };
+	time_t now = NOW;
+
+	(void)state;
+	/* It enrolled, and nobody has listed it: it is awaited. */
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(enroll_learn_record(&without, now + i * DAY, &r), ENROLL_KEPT);
+	assert_int_equal(enroll_learn_record(&with, now, &r), ENROLL_CHANGED);
+	/* It is added again in time. */
+	for (int i = 0; i < 14; i++)
+		assert_int_equal(enroll_learn_record(&without, now += 60, &r), ENROLL_CHANGED);
+	assert_int_equal(enroll_learn_record(&with, now, &r), ENROLL_CHANGED);
+	assert_int_equal(r.missed, 0);
+	/* A hundred looks in a minute are one, and so is one after a jump of the clock, and one after years of silence. */
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(enroll_learn_record(&without, now + i / 2, &r), i == 0 ? ENROLL_CHANGED : ENROLL_KEPT);
+	assert_int_equal(enroll_learn_record(&without, now += 1000LL * DAY, &r), ENROLL_CHANGED);
+	assert_int_equal(r.missed, 2);
+	/* Set back: a new beginning, which counts for nothing. */
+	assert_int_equal(enroll_learn_record(&without, now = NOW, &r), ENROLL_CHANGED);
+	assert_int_equal(enroll_learn_record(&without, now += 59, &r), ENROLL_KEPT);
+	assert_int_equal(r.missed, 2);
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(enroll_learn_record(&without, now += 60, &r), ENROLL_CHANGED);
+	assert_int_equal(enroll_learn_record(&without, now + 60, &r), ENROLL_GONE);
+	/* The new cluster of a recovery has not had it yet. */
+	assert_int_equal(enroll_learn_record(&recovered, now + 60, &r), ENROLL_CHANGED);
+	for (int i = 2; i < 100; i++)
+		assert_int_equal(enroll_learn_record(&recovered, now + i * 60, &r), ENROLL_KEPT);
+}
+
+/* Whatever the clock does, and whenever somebody has the list looked at. */
+static void no_clock_makes_fifteen_looks_of_fewer(void **state)
+{
+	struct enroll_list without = { .agreed = true, .members = { .cluster_id = 0xc1 } };
+
+	(void)state;
+	for (unsigned int i = 1; i <= 2000; i++) {
+		struct enroll_record r = { .name = (char *)(uintptr_t) "n2", .cluster = 0xc1, .listed = true };
+		time_t clock = NOW, last = 0;
+		int looks = 0, jumps = 0, minutes = 0;
+
+		any_begin(i);
+		do {
+			const bool jumps_now = any(10) == 0;
+			const time_t step = jumps_now ? (time_t)any(2000000) - 1000000 : (time_t)any(90);
+
+			jumps += jumps_now;
+			clock += step;
+			if (!jumps_now)
+				last += step; /* time that went by in truth, in seconds */
+			minutes = (int)(last / 60);
+			looks++;
+		} while (enroll_learn_record(&without, clock, &r) != ENROLL_GONE);
+		if (looks < 15 || minutes + jumps < 14)
+			fail_msg("sequence %u: gone after %d looks, %d minutes and %d jumps", i, looks, minutes, jumps);
+	}
+}
+
+#define FURTHER 9
 
 int main(void)
 {
@@ -281,8 +402,11 @@ int main(void)
 		WITH_MACHINE(a_record_is_read_as_written),
 		WITH_MACHINE(a_record_of_an_earlier_version_counts_as_its_name_and_address),
 		WITH_MACHINE(a_removal_keeps_every_key_and_every_valid_serial),
+		WITH_MACHINE(what_was_issued_by_hand_ends_with_its_machine),
 		WITH_MACHINE(the_records_follow_the_list),
 		cmocka_unit_test(a_key_is_a_members_from_its_first_vote_on),
+		cmocka_unit_test(a_learner_counts_as_removed_after_fifteen_minutes_of_looks),
+		cmocka_unit_test(no_clock_makes_fifteen_looks_of_fewer),
 	};
 
 	unit_rows(tests + FURTHER, token_rows, a_request_is_decided, NULL, NULL);
