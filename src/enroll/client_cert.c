@@ -15,7 +15,7 @@ struct run {
 	const struct machine *m;
 	const struct client_want *want;
 	struct proof proof; /* with the paths of the three files */
-	char *next;	    /* path of a key that is to replace the present one */
+	char *next;	    /* path of the key that is asked for with a token, until all is done */
 	struct pki_pair pair;
 	struct file_mode key_mode;
 	x509_key *key; /* that is asked for, when it is another one */
@@ -95,13 +95,26 @@ static int sweep(const struct run *r, struct err *e)
 	return file_exists(staging) ? file_remove_tree(staging, e) : 0;
 }
 
-/* A key that is in place now; one that waits for the answer to its request stays. */
-static int drop_next(const struct run *r, struct err *e)
+/* All is in place. The key is last: as long as it is there, the token is one that was used. */
+static int drop_token(const struct run *r, struct err *e)
 {
-	auto_key x509_key *key = r->proof.has_pair && file_exists(r->next) ? x509_key_read(r->next, e) : NULL;
+	if (r->want->token_file && file_wipe(r->want->token_file, e) < 0)
+		return -1;
+	return file_wipe(r->next, e) < 0 ? -1 : 0;
+}
 
-	err_clear(e);
-	return key && x509_key_matches(key, r->pair.cert) ? file_wipe(r->next, e) : 0;
+/* What a run left that was killed in the end; a key that waits for the answer to its request stays. */
+static int finish(const struct run *r, struct err *e)
+{
+	auto_key x509_key *key = NULL;
+	struct err wiped = { 0 };
+
+	if (!r->proof.has_pair || !file_exists(r->next))
+		return 0;
+	key = x509_key_read(r->next, &wiped);
+	if (!key && wiped.class == ERR_VERIFY) /* overwritten, which comes before it is removed */
+		return file_wipe(r->next, e) < 0 ? -1 : 0;
+	return key && x509_key_matches(key, r->pair.cert) ? drop_token(r, e) : 0;
 }
 
 static int put(const char *dir, const char *name, const char *ext, struct file_mode how, const struct buf *text,
@@ -231,31 +244,40 @@ static int renew(struct run *r, struct err *e)
 	return ask(r, PROOF_PAIR, r->pair.key, e) < 0 ? -1 : put_certs(r, r->want->dir, e);
 }
 
-/* The key at path, which is there before the CA host is asked: a run that was killed asks again for the same key. */
-static x509_key *key_at(const struct run *r, const char *path, struct err *e)
+static int put_key(const struct run *r, const char *path, x509_key *key, struct err *e)
 {
 	auto_buf struct buf pem = { 0 };
+
+	x509_key_pem(key, &pem);
+	return file_replace(path, r->key_mode, pem.data, pem.len, e);
+}
+
+/* It is there before the CA host is asked: a run that was killed asks again for the same key. */
+static x509_key *next_key(struct run *r, struct err *e)
+{
 	x509_key *key;
 
-	if (file_exists(path))
-		return x509_key_read(path, e);
-	key = x509_key_new(r->m->conf.key_type, e);
-	if (!key)
-		return NULL;
-	x509_key_pem(key, &pem);
-	if (file_replace(path, r->key_mode, pem.data, pem.len, e) < 0)
+	if (file_exists(r->next))
+		return x509_key_read(r->next, e);
+	/* A key without a certificate is somebody's choice. */
+	key = r->pair.key && !r->proof.has_pair ? x509_key_read(r->proof.key, e) : x509_key_new(r->m->conf.key_type, e);
+	if (key && put_key(r, r->next, key, e) < 0)
 		x509_key_free_ptr(&key);
 	return key;
 }
 
+/* The first one: nothing is there to be exchanged. */
+static int put_first(const struct run *r, struct err *e)
+{
+	return put_key(r, r->proof.key, r->key, e) < 0 ? -1 : put_certs(r, r->want->dir, e);
+}
+
 static int enroll(struct run *r, struct err *e)
 {
-	r->key = key_at(r, r->proof.has_pair ? r->next : r->proof.key, e);
+	r->key = next_key(r, e);
 	if (!r->key || ask(r, PROOF_TOKEN, r->key, e) < 0)
 		return -1;
-	if ((r->proof.has_pair ? put_set(r, e) : put_certs(r, r->want->dir, e)) < 0)
-		return -1;
-	return file_wipe(r->next, e) < 0 || file_wipe(r->want->token_file, e) < 0 ? -1 : 0;
+	return (r->proof.has_pair ? put_set(r, e) : put_first(r, e)) < 0 ? -1 : drop_token(r, e);
 }
 
 static int obtain(struct run *r, struct err *e)
@@ -297,7 +319,7 @@ int client_cert(const struct machine *m, const struct client_want *want, struct 
 
 	if (pki_check_clock(m, e) < 0 || (!m->dry_run && sweep(&r, e) < 0) || load(&r, e) < 0)
 		return -1;
-	if (!m->dry_run && drop_next(&r, e) < 0)
+	if (!m->dry_run && finish(&r, e) < 0)
 		return -1;
 	if (r.proof.has_pair && !want->force && !pki_near_end(m, &r.pair.info))
 		return 0;
