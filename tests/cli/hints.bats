@@ -3,8 +3,8 @@
 # Copyright The etcd-cluster Authors
 #
 # Situation, hint, result: each row makes a situation, reads the hint that the program prints there, does what the hint
-# says, and looks whether that was the way out. tests/cluster/hints.bats has those that need a running etcd. The last
-# test knows all hints of the program: a new one needs a row here, or a test that names it.
+# says, and looks whether that was the way out. The last test knows all hints of the program: a new one needs a row here,
+# or a test that names it.
 
 bats_require_minimum_version 1.5.0
 
