@@ -25,8 +25,8 @@ static const struct cmd_verb program = {
 	.args = { "VERB ..." },
 	.verbs = (const struct cmd_verb *const[]){ &cmd_setup,	 &cmd_init,  &cmd_join,	  &cmd_status,	&cmd_check,
 						   &cmd_release, &cmd_cert,  &cmd_ca,	  &cmd_token,	&cmd_bundle,
-						   &cmd_enroll,	 &cmd_leave, &cmd_remove, &cmd_replace, &cmd_backup,
-						   &cmd_restore, &cmd_adopt, &cmd_reset,  &cmd_info,	&cmd_download,
+						   &cmd_enroll,	 &cmd_leave, &cmd_remove, &cmd_replace, &cmd_restart,
+						   &cmd_backup, &cmd_restore, &cmd_adopt, &cmd_reset,  &cmd_info,	&cmd_download,
 						   NULL },
 };
 

@@ -15,11 +15,10 @@ enum { N1 = 1, N2, N3, N4 };
 
 static struct member voter(uint64_t id)
 {
-	static char *names[] = { "", "n1", "n2", "n3", "n4" };
+	static char names[][3] = { "", "n1", "n2", "n3", "n4" };
 
 	return (struct member){ .id = id,
 				.name = names[id],
-				.url = "",
 				.here = id == N1,
 				.listed = true,
 				.answers = true,
@@ -87,7 +86,9 @@ static void nearly(struct scene *c)
 
 static void unstarted(struct scene *c)
 {
-	c->list[2].name = "";
+	static char none[] = "";
+
+	c->list[2].name = none;
 	c->list[2].answers = c->list[2].healthy = false;
 }
 
@@ -125,7 +126,9 @@ static void no_leader(struct scene *c)
 
 static void copied(struct scene *c)
 {
-	c->s.elsewhere = "https://10.0.0.9:2379";
+	static char url[] = "https://10.0.0.9:2379";
+
+	c->s.elsewhere = url;
 }
 
 static void raise(struct scene *c, enum rpc_alarm_kind kind)
