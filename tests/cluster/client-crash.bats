@@ -29,9 +29,11 @@ setup() {
 		-keyout "$host/etc/etcd/pki/ca.key" -out "$host/etc/etcd/pki/ca.crt" 2>/dev/null
 	"${ETCD_CLUSTER_PLAIN%/*}/lib/certify" "$host" 2>/dev/null
 	new_token
-	# shellcheck disable=SC2016 # FORCE is for the script
-	printf '#!/bin/sh\nexec %s --root %s cert request --exit-code --from 127.0.0.1:%s --token-file %s --out %s ${FORCE:+--force} backup\n' \
-		"$ETCD_CLUSTER_PLAIN" "$root" "$port" "$root/token" "$dir" >"$certify"
+	cat >"$certify" <<-END
+		#!/bin/sh
+		exec $ETCD_CLUSTER_PLAIN --root $root cert request --exit-code --from 127.0.0.1:$port \\
+			--token-file $root/token --out $dir \${FORCE:+--force} backup
+	END
 	chmod +x "$certify"
 	behind server "$ETCD_CLUSTER_PLAIN" --root "$host" enroll --listen "127.0.0.1:$port"
 	eventually grep -q "serving at 127.0.0.1:$port" "$BATS_TEST_TMPDIR/server.log"
