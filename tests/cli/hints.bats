@@ -519,12 +519,14 @@ copy the same CA to all of MEMBERS, or move %s away to enrol
 as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
 etcd-cluster setup issues it
+etcd-cluster setup moves it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
 etcd-cluster status shows how far it is
 etcd-cluster status, on the CA hosts, shows which
 etcd-cluster status, on the CA hosts, shows which machine is
 have %s/%s.csr signed with the CN in it
 if nobody can have read it: chmod o=,g-w %s; else: etcd-cluster cert revoke %s, on the CA host
+look at who can write to etcd; to restart this member: etcd-cluster restart
 name the one by its ID
 ps -fp %d
 put back those that do; or move %s away, and use a token
