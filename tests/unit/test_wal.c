@@ -229,6 +229,135 @@ static void a_tail_is_read_from_the_last_entry_on(void **state)
 	assert_err(wal_read_end(dir, &(struct wal_end){ 0 }, e), ERR_FAIL, "is damaged at byte");
 }
 
+/* --- Requests of the v2 API. */
+
+/* An entry with these bytes. */
+static void put_entry(struct buf *log, uint64_t type, uint64_t index, const char *bytes, size_t len)
+{
+	struct buf data = fields(type, 2, index);
+
+	buf_puts(&data, "\x22");
+	varint(&data, len);
+	buf_add(&data, bytes, len);
+	put(log, ENTRY, data, 0);
+}
+
+/* An etcdserverpb.Request as 3.4 writes it; inside: in an InternalRaftRequest. */
+static void put_v2(struct buf *log, uint64_t index, const char *method, const char *path, bool inside)
+{
+	auto_buf struct buf request = { 0 }, outer = { 0 };
+
+	buf_puts(&request, "\x08\x07\x12");
+	varint(&request, strlen(method));
+	buf_printf(&request, "%s\x1a", method);
+	varint(&request, strlen(path));
+	buf_printf(&request, "%s\x22\x02{}", path);
+	buf_puts(&outer, "\x08\x07\x12");
+	varint(&outer, request.len);
+	buf_add(&outer, request.data, request.len);
+	put_entry(log, 0, index, inside ? outer.data : request.data, inside ? outer.len : request.len);
+}
+
+/* The log of one segment that holds what `fill` puts behind its beginning. */
+static struct wal_v2 find_v2(void (*fill)(struct buf *log))
+{
+	auto_free char *dir = root_path(WAL);
+	auto_buf struct buf log = { 0 };
+	struct wal_v2 found = { 0 };
+
+	running = 0;
+	begin(&log);
+	put(&log, SNAPSHOT, fields(0, 0, 0), 0);
+	fill(&log);
+	put_bytes(FIRST, log.data, log.len);
+	assert_ok(wal_find_v2(dir, &found, e));
+	return found;
+}
+
+static void put_v3(struct buf *log)
+{
+	put_entry(log, 0, 1, "", 0); /* of a new leader */
+	put_v2(log, 2, "PUT", "/0/members/8e9e05c52164694d/attributes", false);
+	put_v2(log, 3, "PUT", "/0/version", false);
+	put_v2(log, 4, "PUT", "/0/version", true);
+	put_entry(log, 0, 5, "\x08\x07\x22\x06\x0a\x01k\x12\x01v", 10); /* a put of 3 */
+	put_entry(log, 1, 6, "\x12\x04QGET\x1a\x01/", 9);		/* a change of the members */
+	put(log, STATE, fields(2, MEMBER, 6), 0);
+}
+
+static void put_get(struct buf *log)
+{
+	put_v3(log);
+	put_v2(log, 7, "QGET", "/", false);
+	put_entry(log, 0, 8, "", 0);
+	put(log, STATE, fields(2, MEMBER, 8), 0);
+}
+
+static void put_inner(struct buf *log)
+{
+	put_v2(log, 1, "PUT", "/1/x", true);
+}
+
+static void put_other_put(struct buf *log)
+{
+	put_v2(log, 1, "PUT", "/0/members/8e9e05c52164694d/raftAttributes", false);
+}
+
+static void put_snapshot(struct buf *log)
+{
+	put_get(log);
+	put(log, SNAPSHOT, fields(8, 2, 0), 0);
+}
+
+static void put_again(struct buf *log)
+{
+	put_snapshot(log);
+	put_v2(log, 9, "SYNC", "", false);
+}
+
+/* As it was sent by a leader and never committed: etcd would not start from it. */
+static void put_early_snapshot(struct buf *log)
+{
+	put_v2(log, 1, "QGET", "/", false);
+	put(log, SNAPSHOT, fields(9, 2, 0), 0);
+	put(log, STATE, fields(2, MEMBER, 1), 0);
+}
+
+static void put_undecodable(struct buf *log)
+{
+	put_entry(log, 0, 1, "\xff\xff", 2);
+}
+
+static void requests_of_v2_are_found(void **state)
+{
+	struct wal_v2 found;
+
+	(void)state;
+	assert_int_equal(find_v2(put_v3).index, 0);
+	found = find_v2(put_get);
+	assert_int_equal(found.index, 7);
+	assert_string_equal(found.what, "QGET /");
+	assert_string_equal(find_v2(put_inner).what, "PUT /1/x");
+	assert_int_equal(find_v2(put_other_put).index, 1);
+	assert_int_equal(find_v2(put_undecodable).index, 1);
+}
+
+static void a_snapshot_ends_their_effect(void **state)
+{
+	struct wal_v2 found;
+
+	(void)state;
+	found = find_v2(put_snapshot);
+	assert_int_equal(found.index, 0);
+	assert_int_equal(found.snapshot, 8);
+	found = find_v2(put_again);
+	assert_int_equal(found.index, 9);
+	assert_string_equal(found.what, "SYNC");
+	found = find_v2(put_early_snapshot);
+	assert_int_equal(found.index, 1);
+	assert_int_equal(found.snapshot, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +365,7 @@ int main(void)
 		WITH_ROOT(a_log_without_space_grows), WITH_ROOT(a_newer_snapshot_replaces_the_entries),
 		WITH_ROOT(an_own_snapshot_does_not),  WITH_ROOT(a_torn_record_ends_the_log),
 		WITH_ROOT(damage_is_noticed),	      WITH_ROOT(a_tail_is_read_from_the_last_entry_on),
+		WITH_ROOT(requests_of_v2_are_found),  WITH_ROOT(a_snapshot_ends_their_effect),
 	};
 
 	return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
