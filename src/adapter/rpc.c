@@ -90,7 +90,27 @@ int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 	};
 	(void)snprintf(out->version, sizeof(out->version), "%s", r->version);
 	text_printable(out->version);
+	(void)snprintf(out->storage, sizeof(out->storage), "%s", r->storage_version);
+	text_printable(out->storage);
+	(void)snprintf(out->downgrade, sizeof(out->downgrade), "%s",
+		       r->downgrade && r->downgrade->enabled ? r->downgrade->target_version : "");
+	text_printable(out->downgrade);
 	return 0;
+}
+
+int rpc_auth_is_on(struct grpc *g, struct err *e)
+{
+	const Etcdserverpb__AuthenticateAsk ask = ETCDSERVERPB__AUTHENTICATE_ASK__INIT;
+	struct err refused = { 0 };
+	cleanup(free_message) Etcdserverpb__HeaderReply *r =
+		call(g, "Auth/Authenticate", &ask.base, &etcdserverpb__header_reply__descriptor, &refused);
+
+	if (!r && refused.rpc == GRPC_FAILED_PRECONDITION && strstr(refused.msg, "authentication is not enabled"))
+		return 0;
+	if (r || refused.rpc == GRPC_INVALID_ARGUMENT)
+		return 1;
+	*e = refused;
+	return -1;
 }
 
 static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header, Etcdserverpb__Member *const *list,

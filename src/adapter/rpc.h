@@ -16,8 +16,10 @@ struct rpc_status {
 	uint64_t raft_term, raft_index, raft_applied_index;
 	int64_t revision;
 	int64_t db_size, db_size_in_use;
-	int64_t db_quota; /* 3.6 and later; else 0 */
-	char version[32]; /* "3.6.14" */
+	int64_t db_quota;   /* 3.6 and later; else 0 */
+	char version[32];   /* "3.6.14" */
+	char storage[32];   /* "3.6.0": the form of its data; "" before 3.6, and until it has one */
+	char downgrade[32]; /* "3.6.0": the target of a downgrade that is enabled; else "" */
 	bool is_learner;
 };
 
@@ -69,6 +71,12 @@ enum rpc_refusal {
 	RPC_ASKED_LEARNER,     /* the member asked is a learner itself */
 };
 enum rpc_refusal rpc_refusal(const struct err *e);
+
+/*
+ * Whether authentication (RBAC) is on: 1, 0, -1. Asked by a login with an empty name, which etcd refuses either way: 3.4
+ * has no call that tells.
+ */
+int rpc_auth_is_on(struct grpc *g, struct err *e) MUST_CHECK;
 
 enum rpc_alarm_kind { RPC_ALARM_NONE, RPC_ALARM_NOSPACE, RPC_ALARM_CORRUPT };
 

@@ -78,6 +78,7 @@ static void look_at_tls(struct poll_answer *a)
 	a->cert_end = seen.leaf.not_after;
 	a->has_clock = seen.has_clock;
 	a->ahead_ms = seen.ahead_ms;
+	(void)snprintf(a->cluster_version, sizeof(a->cluster_version), "%s", seen.cluster_version);
 	handshake_seen_free(&seen);
 }
 
@@ -236,6 +237,7 @@ static struct member *add_member(struct member_survey *s, uint64_t cluster, uint
 		one.cert_end = a->cert_end;
 		one.has_clock = a->has_clock;
 		one.ahead_ms = a->ahead_ms;
+		(void)snprintf(one.cluster_version, sizeof(one.cluster_version), "%s", a->cluster_version);
 		one.status = a->status;
 		one.learner = a->status.is_learner;
 	}

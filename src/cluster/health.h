@@ -33,8 +33,9 @@ struct member {
 	struct rpc_status status;
 	time_t cert_begin, cert_end; /* of the certificate that it serves to clients; 0: not seen */
 	bool has_clock;
-	long long ahead_ms; /* its clock, ahead of this machine's; up to half a second wrong */
-	struct err why;	    /* why it does not answer or is not healthy */
+	long long ahead_ms;	  /* its clock, ahead of this machine's; up to half a second wrong */
+	char cluster_version[32]; /* "3.5.0", as it knows it; "": not seen */
+	struct err why;		  /* why it does not answer or is not healthy */
 };
 
 struct member_survey {

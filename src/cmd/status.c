@@ -13,6 +13,7 @@
 #include "cmd/page.h"
 #include "member/last_good.h"
 #include "pki/crl.h"
+#include "release/digests.h"
 
 #define WATCH_MS 2000
 
@@ -46,6 +47,15 @@ long long status_next_try(const struct doctor_exam *s)
 bool status_progress(const struct machine *m, const struct doctor_exam *s, struct progress *p)
 {
 	return works(s) && progress_read(m->at.progress, p);
+}
+
+struct version status_newest(const struct machine *m, const struct doctor_exam *s)
+{
+	struct version v = s->release.version;
+
+	if (s->here && s->here->answers)
+		(void)version_parse(s->here->status.version, &v);
+	return v.major > 0 ? digests_newest_of(&m->at, v.minor) : v;
 }
 
 long long status_percent(const struct machine *m, const struct member *one)

@@ -100,6 +100,8 @@ static void json_setup(struct json_object *top, const struct machine *m, const s
 
 static void json_machine(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
 {
+	const struct version newest = status_newest(m, s);
+	auto_free char *text = xasprintf(VERSION_FMT, VERSION_ARGS(newest));
 	struct json_object *o;
 
 	json_text(top, "name", m->conf.name);
@@ -111,6 +113,7 @@ static void json_machine(struct json_object *top, const struct machine *m, const
 	json_text(o, "running", s->here && s->here->answers ? s->here->status.version : NULL);
 	json_version(o, "installed", s->has_release ? s->release.name : NULL);
 	json_version(o, "wanted", m->conf.release);
+	json_text(o, "newest_pinned", newest.major > 0 ? text : NULL);
 }
 
 static void json_cluster(struct json_object *top, const struct machine *m, const struct doctor_exam *s)

@@ -100,6 +100,7 @@ static void print_certificates(const struct machine *m, const struct doctor_exam
 static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
+	const struct version newest = status_newest(m, s);
 	auto_free char *who =
 		xasprintf("%s, ROLE=%s, %s", m->conf.name, config_role_name(m->conf.role), m->conf.address);
 
@@ -111,6 +112,8 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 	(void)printf("release       %s running, %s installed",
 		     s->here && s->here->answers ? s->here->status.version : "none",
 		     s->has_release ? s->release.name : "none");
+	if (newest.major > 0)
+		(void)printf(", " VERSION_FMT " newest pinned", VERSION_ARGS(newest));
 	if (m->conf.release_given)
 		(void)printf(", %s wanted", m->conf.release);
 	(void)putchar('\n');

@@ -152,7 +152,8 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 			    name_of(one), doctor_member_lag(s, one));
 	if (strcmp(leader->status.version, one->status.version) != 0)
 		doctor_warn(r, "versions_differ",
-			    "%s runs etcd %s, the leader %s: finish the upgrade -> etcd-cluster release list",
+			    "%s runs etcd %s, the leader %s: finish the upgrade -> on the machine with the older one: "
+			    "etcd-cluster upgrade VERSION",
 			    name_of(one), one->status.version, leader->status.version);
 }
 

@@ -113,8 +113,7 @@ static const struct member *only_member(const struct member_survey *s)
 /* Where the log ends here. Survivors that do not run cannot be asked for theirs: a person compares. */
 static int show_end(const struct machine *m, struct err *e)
 {
-	auto_strv char **parts = aside_parts(m);
-	auto_free char *wal = parts[1] ? xstrdup(parts[1]) : xasprintf("%s/wal", parts[0]);
+	auto_free char *wal = aside_wal(m);
 	struct wal_end end;
 
 	if (wal_read_end(wal, &end, e) < 0)

@@ -81,7 +81,7 @@ static void each_oddity_of_a_member_is_a_finding(void **state)
 	assert_finding(&r, DOCTOR_WARN, "n2 is a learner", "on that machine: etcd-cluster setup");
 	assert_finding(&r, DOCTOR_WARN, "n2 is 10000 log entries behind", "etcd-cluster check");
 	assert_finding(&r, DOCTOR_WARN, "the database of n3 takes 89 % of its quota", "ETCD_QUOTA_BACKEND_BYTES");
-	assert_finding(&r, DOCTOR_WARN, "n3 runs etcd 3.5.16, the leader 3.5.30", "release list");
+	assert_finding(&r, DOCTOR_WARN, "n3 runs etcd 3.5.16, the leader 3.5.30", "etcd-cluster upgrade VERSION");
 	assert_finding(&r, DOCTOR_BAD, "member n2 (0000000000000002) has raised the alarm NOSPACE", "alarm disarm");
 	assert_finding(&r, DOCTOR_BAD, "member n3 (0000000000000003) has raised the alarm CORRUPT",
 		       "etcd-cluster leave");
