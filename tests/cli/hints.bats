@@ -317,7 +317,7 @@ may_unshare() {
 	gone token new --name n2 --address 203.0.113.7
 
 	says 'etcd-cluster setup opens the enrolment port; by hand: etcd-cluster enroll --listen ADDRESS:PORT' enroll
-	helper enroll --listen "127.0.0.1:$((21000 + ${TEST_SLOT:-0}))" >"$BATS_TEST_TMPDIR/enroll" 2>&1 3>&- &
+	"$ETCD_CLUSTER" --root "$root" enroll --listen "127.0.0.1:$((21000 + ${TEST_SLOT:-0}))" >"$BATS_TEST_TMPDIR/enroll" 2>&1 3>&- &
 	server=$!
 	for _ in {1..100}; do
 		(: <>"/dev/tcp/127.0.0.1/$((21000 + ${TEST_SLOT:-0}))") 2>/dev/null && break
