@@ -3,8 +3,8 @@
 # Copyright The etcd-cluster Authors
 #
 # Situation, hint, result: each row makes a situation, reads the hint that the program prints there, does what the hint
-# says, and looks whether that was the way out. The last test knows all hints of the program: a new one needs a row here,
-# or a test that names it.
+# says, and looks whether that was the way out. The last test knows all hints of the program: a new one needs a row
+# here, or a test that names it.
 
 bats_require_minimum_version 1.5.0
 
@@ -317,7 +317,8 @@ may_unshare() {
 	gone token new --name n2 --address 203.0.113.7
 
 	says 'etcd-cluster setup opens the enrolment port; by hand: etcd-cluster enroll --listen ADDRESS:PORT' enroll
-	"$ETCD_CLUSTER" --root "$root" enroll --listen "127.0.0.1:$((21000 + ${TEST_SLOT:-0}))" >"$BATS_TEST_TMPDIR/enroll" 2>&1 3>&- &
+	"$ETCD_CLUSTER" --root "$root" enroll --listen "127.0.0.1:$((21000 + ${TEST_SLOT:-0}))" \
+		>"$BATS_TEST_TMPDIR/enroll" 2>&1 3>&- &
 	server=$!
 	for _ in {1..100}; do
 		(: <>"/dev/tcp/127.0.0.1/$((21000 + ${TEST_SLOT:-0}))") 2>/dev/null && break
