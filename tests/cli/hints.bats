@@ -505,11 +505,13 @@ cluster/leave.bats	to give that up first: etcd-cluster leave (with --last when i
 cluster/recover.bats	etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER
 cluster/remove.bats	%s, on a running member: etcd-cluster remove %016x
 cluster/status.bats	write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup
+cluster/upgrade.bats	etcd-cluster upgrade %s
+cluster/upgrade.bats	etcd-cluster upgrade %u.%u.%u
+cluster/upgrade.bats	etcd-cluster upgrade --plan %u.%u.%u
 machine/join.bats	%s: etcd-cluster setup, which promotes it once it has all data
 machine/join.bats	journalctl -u etcd.service -n 30 shows why
 machine/join.bats	to make it one: etcd-cluster join %s
 machine/operations.bats	etcd-cluster replace
-machine/operations.bats	etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in cluster.conf
 machine/operations.bats	etcdctl.sh defrag --endpoints=%s
 machine/status-cluster.bats	etcd-cluster %s%s
 machine/status-cluster.bats	is that machine on? If it is, open these ports in its firewall, and on the way there
@@ -524,6 +526,7 @@ not_followed() {
 copy the same CA to all of MEMBERS, or move %s away to enrol
 as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
+etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in cluster.conf
 etcd-cluster setup issues it
 etcd-cluster setup moves it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
@@ -544,6 +547,7 @@ rm /etc/machine-id && systemd-machine-id-setup, and reboot
 systemctl edit etcd: [Service] LimitNOFILE=65536
 systemctl status %s
 to accept that, --allow-outage; a third member ends it: etcd-cluster join, there
+run it as root: other users cannot read the certificates in %s
 that etcd must run while it is taken over: systemctl status %s
 the log of etcd is in %s
 write JOIN= or MEMBERS= with the CA host into %s
