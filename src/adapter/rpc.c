@@ -10,6 +10,7 @@
 #define MAX_MEMBERS 256
 
 #define COMPARE_MOD_REVISION 2
+#define ALARM_DEACTIVATE     2
 
 static void pack(const ProtobufCMessage *ask, struct buf *request)
 {
@@ -95,6 +96,8 @@ int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 	(void)snprintf(out->downgrade, sizeof(out->downgrade), "%s",
 		       r->downgrade && r->downgrade->enabled ? r->downgrade->target_version : "");
 	text_printable(out->downgrade);
+	for (size_t i = 0; i < r->n_errors; i++)
+		out->knows_alarm = out->knows_alarm || strstr(r->errors[i], "alarm:");
 	return 0;
 }
 
@@ -232,6 +235,43 @@ int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e
 		(*list)[i] = (struct rpc_alarm){ .member_id = r->alarms[i]->member_id,
 						 .kind = (enum rpc_alarm_kind)r->alarms[i]->alarm };
 	return 0;
+}
+
+int rpc_disarm(struct grpc *g, const struct rpc_alarm *alarm, struct err *e)
+{
+	Etcdserverpb__AlarmAsk ask = ETCDSERVERPB__ALARM_ASK__INIT;
+	cleanup(free_message) void *r = NULL;
+
+	ask.action = ALARM_DEACTIVATE;
+	ask.member_id = alarm->member_id;
+	ask.alarm = (int32_t)alarm->kind;
+	r = call(g, "Maintenance/Alarm", &ask.base, &etcdserverpb__alarm_reply__descriptor, e);
+	return r ? 0 : -1;
+}
+
+int rpc_compact(struct grpc *g, int64_t revision, struct err *e)
+{
+	Etcdserverpb__CompactAsk ask = ETCDSERVERPB__COMPACT_ASK__INIT;
+	cleanup(free_message) void *r = NULL;
+
+	ask.revision = revision;
+	ask.physical = true;
+	r = call(g, "KV/Compact", &ask.base, &etcdserverpb__header_reply__descriptor, e);
+	if (r)
+		return 0;
+	if (e->rpc != GRPC_OUT_OF_RANGE || !strstr(e->msg, "has been compacted"))
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+int rpc_defragment(struct grpc *g, struct err *e)
+{
+	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
+	cleanup(free_message) void *r =
+		call(g, "Maintenance/Defragment", &ask.base, &etcdserverpb__header_reply__descriptor, e);
+
+	return r ? 0 : -1;
 }
 
 static ProtobufCBinaryData bytes(char *text)

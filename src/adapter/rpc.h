@@ -21,6 +21,7 @@ struct rpc_status {
 	char storage[32];   /* "3.6.0": the form of its data; "" before 3.6, and until it has one */
 	char downgrade[32]; /* "3.6.0": the target of a downgrade that is enabled; else "" */
 	bool is_learner;
+	bool knows_alarm; /* some member has raised one, as far as this one has applied the log */
 };
 
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e) MUST_CHECK;
@@ -88,6 +89,22 @@ struct rpc_alarm {
 /* Maintenance.Alarm, as a query. Needs a quorum. The caller frees *list. */
 int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e) MUST_CHECK;
 const char *rpc_alarm_name(enum rpc_alarm_kind kind);
+
+/* Ends the alarm. It is raised again by the next write that the database of that member has no room for. */
+int rpc_disarm(struct grpc *g, const struct rpc_alarm *alarm, struct err *e) MUST_CHECK;
+
+/*
+ * KV.Compact: what was current before this revision is removed; the file keeps its size. From 0 on this member has done
+ * it; the others go on in the background. A revision that is compacted already is no error.
+ */
+int rpc_compact(struct grpc *g, int64_t revision, struct err *e) MUST_CHECK;
+
+/*
+ * Maintenance.Defragment: this member writes its database anew, without the free space, and answers no other request
+ * meanwhile; it needs the room of what is in use beside it. An error of the connection does not end it. Not on a
+ * learner.
+ */
+int rpc_defragment(struct grpc *g, struct err *e) MUST_CHECK;
 
 /*
  * A linearizable read of one key that need not exist: proves that this member reaches a quorum. "Permission denied"

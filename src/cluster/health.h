@@ -62,6 +62,12 @@ struct member_survey {
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e) MUST_CHECK;
 void member_survey_free(struct member_survey *s);
 
+/* Entries of the log that it has not applied yet, as far as its leader knows. */
+uint64_t member_lag(const struct member_survey *s, const struct member *one);
+
+/* The size in bytes of its database at which it refuses writes. */
+int64_t member_quota(const struct machine *m, const struct member *one);
+
 /* Voting members: all, healthy ones, and how many of these make a quorum. */
 struct member_votes {
 	size_t all, healthy, quorum;

@@ -85,6 +85,7 @@ struct cmd_verb {
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
 extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
 extern const struct cmd_verb cmd_adopt, cmd_backup, cmd_reset, cmd_restart, cmd_info, cmd_download, cmd_upgrade;
+extern const struct cmd_verb cmd_maintain;
 
 /* Parses argv (argv[0] is v itself) and runs v or a verb below it. path: how it was called. An exit code or -1. */
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,

@@ -60,7 +60,7 @@ struct version status_newest(const struct machine *m, const struct doctor_exam *
 
 long long status_percent(const struct machine *m, const struct member *one)
 {
-	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
+	return (long long)one->status.db_size * 100 / member_quota(m, one);
 }
 
 /*

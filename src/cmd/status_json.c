@@ -3,8 +3,9 @@
  * status and check for programs. conf/status.schema.json describes it.
  */
 #include "adapter/json.h"
+#include "cluster/upkeep.h"
 #include "cmd/status.h"
-#include "cmd/status_backup.h"
+#include "cmd/status_care.h"
 #include "config/key.h"
 #include "pki/check.h"
 
@@ -48,11 +49,12 @@ static void json_member(struct json_object *o, const struct machine *m, const st
 	if (one->answers) {
 		json_number(o, "db_size_bytes", one->status.db_size);
 		json_number(o, "db_in_use_bytes", one->status.db_size_in_use);
-		json_number(o, "db_quota_bytes", doctor_quota(m, one));
+		json_number(o, "db_quota_bytes", member_quota(m, one));
+		json_number(o, "db_free_percent", upkeep_free_percent(one->status.db_size, one->status.db_size_in_use));
 		json_number(o, "revision", one->status.revision);
 		json_number(o, "raft_term", (int64_t)one->status.raft_term);
 		json_number(o, "raft_index", (int64_t)one->status.raft_index);
-		json_number(o, "raft_lag", (int64_t)doctor_member_lag(&s->survey, one));
+		json_number(o, "raft_lag", (int64_t)member_lag(&s->survey, one));
 		json_number(o, "db_quota_percent", status_percent(m, one));
 	}
 	if (one->cert_end != 0)
@@ -193,6 +195,7 @@ void status_json(const struct machine *m, const struct doctor_exam *s)
 		json_text(o, "problem", s->certs[i].problem);
 	}
 	status_json_backups(json_object_in(top, "backup"), m, &s->backups);
+	status_json_upkeep(json_object_in(top, "maintenance"), m, &s->upkeep);
 	json_ca_host(top, s);
 	json_enrolled(json_array_in(top, "enrolled"), &s->enrolled);
 	json_enrolled(json_array_in(top, "clients"), &s->clients);

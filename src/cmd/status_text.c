@@ -6,9 +6,10 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cluster/upkeep.h"
 #include "cmd/page.h"
 #include "cmd/status.h"
-#include "cmd/status_backup.h"
+#include "cmd/status_care.h"
 #include "config/key.h"
 #include "pki/check.h"
 
@@ -138,7 +139,7 @@ static void print_ca_host(const struct doctor_exam *s)
 
 /* --- The table of members. */
 
-enum { NAME, ID, ENDPOINT, HEALTH, ROLE, RELEASE, DB, LAG, DAYS, COLUMNS };
+enum { NAME, ID, ENDPOINT, HEALTH, ROLE, RELEASE, DB, FREE, LAG, DAYS, COLUMNS };
 
 struct row {
 	char *cell[COLUMNS];
@@ -158,7 +159,10 @@ static void fill(const struct machine *m, const struct doctor_exam *s, const str
 	row->cell[ROLE] = xstrdup(doctor_member_role(s, one));
 	row->cell[RELEASE] = xstrdup(there ? one->status.version : "-");
 	row->cell[DB] = there ? xasprintf("%s, %lld %%", used, status_percent(m, one)) : xstrdup("-");
-	row->cell[LAG] = there ? xasprintf("%" PRIu64, doctor_member_lag(&s->survey, one)) : xstrdup("-");
+	row->cell[FREE] =
+		there ? xasprintf("%u %%", upkeep_free_percent(one->status.db_size, one->status.db_size_in_use))
+		      : xstrdup("-");
+	row->cell[LAG] = there ? xasprintf("%" PRIu64, member_lag(&s->survey, one)) : xstrdup("-");
 	row->cell[DAYS] = one->cert_end ? xasprintf("%lld", pki_days_left(m, one->cert_end)) : xstrdup("-");
 }
 
@@ -178,7 +182,7 @@ static void print_row(const struct row *row, const int width[COLUMNS], const boo
 static void print_members(const struct machine *m, const struct doctor_exam *s)
 {
 	static const char *const heads[COLUMNS] = { "NAME",    "ID", "ENDPOINT", "HEALTH", "ROLE",
-						    "VERSION", "DB", "LAG",	 "DAYS" };
+						    "VERSION", "DB", "FREE",	 "LAG",	   "DAYS" };
 	struct row *rows = xcalloc(s->survey.n + 1, sizeof(*rows));
 	int width[COLUMNS] = { 0 }, all = -2;
 	bool apart[COLUMNS] = { false };
@@ -246,6 +250,8 @@ void status_text(const struct machine *m, const struct doctor_exam *s)
 	}
 	if (s->backups.here.why)
 		status_print_backups(m, &s->backups);
+	if (s->upkeep.why)
+		status_print_upkeep(m, &s->upkeep);
 	print_members(m, s);
 	print_enrolled("ENROLLED", &s->enrolled);
 	print_enrolled("CLIENT", &s->clients);

@@ -8,6 +8,7 @@
 #include "cahost/active.h"
 #include "cahost/record.h"
 #include "cluster/health.h"
+#include "cluster/upkeep_state.h"
 #include "config/machine.h"
 #include "doctor/report.h"
 #include "member/joining.h"
@@ -42,5 +43,6 @@ struct doctor_exam {
 	struct enroll_records enrolled; /* on a CA host, which machines got certificates */
 	struct enroll_records clients;	/* likewise, which clients */
 	struct doctor_backups backups;
+	struct upkeep_state upkeep;  /* how the maintenance by this machine went */
 	struct doctor_report report; /* with the "ok" findings */
 };

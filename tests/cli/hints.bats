@@ -504,6 +504,8 @@ cluster/leave.bats	etcd-cluster leave
 cluster/leave.bats	to give that up first: etcd-cluster leave (with --last when it is the only member)
 cluster/recover.bats	etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER
 cluster/remove.bats	%s, on a running member: etcd-cluster remove %016x
+cluster/maintain.bats	%setcd-cluster maintain
+cluster/maintain.bats	etcd-cluster maintain
 cluster/status.bats	write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup
 cluster/upgrade.bats	etcd-cluster upgrade %s
 cluster/upgrade.bats	etcd-cluster upgrade %u.%u.%u
@@ -512,7 +514,6 @@ machine/join.bats	%s: etcd-cluster setup, which promotes it once it has all data
 machine/join.bats	journalctl -u etcd.service -n 30 shows why
 machine/join.bats	to make it one: etcd-cluster join %s
 machine/operations.bats	etcd-cluster replace
-machine/operations.bats	etcdctl.sh defrag --endpoints=%s
 machine/status-cluster.bats	etcd-cluster %s%s
 machine/status-cluster.bats	is that machine on? If it is, open these ports in its firewall, and on the way there
 machine/unused.bats	to give it up and move it aside: etcd-cluster leave --last; then write ROLE into %s again

@@ -149,7 +149,7 @@ took() {
 	done
 	run -5 helper n1 status
 	[[ "$output" == *"alarm NOSPACE"* ]]
-	[[ "$output" == *"alarm disarm"* ]]
+	[[ "$output" == *"etcd-cluster maintain"* ]]
 }
 
 @test "each kind of wrong certificate has its own message" {
