@@ -43,6 +43,20 @@ static int served(SSL *tls, const struct handshake *h, struct x509_info *info, s
 	return 1;
 }
 
+static char **accepted(const SSL *tls)
+{
+	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(tls);
+	char **cas = NULL;
+
+	for (int i = 0; names && i < sk_X509_NAME_num(names); i++) {
+		auto_free char *name = x509_name_text(sk_X509_NAME_value(names, i));
+
+		strv_add_once(&cas, name);
+	}
+	strv_sort(cas);
+	return cas;
+}
+
 bool handshake_date(const char *headers, time_t *date)
 {
 	const char *at = strcasestr(headers, "\r\ndate:"), *end;
@@ -107,6 +121,7 @@ static void read_version(SSL *tls, long long deadline, const struct handshake *h
 void handshake_seen_free(struct handshake_seen *seen)
 {
 	x509_info_free(&seen->leaf);
+	strv_free(seen->cas);
 	*seen = (struct handshake_seen){ 0 };
 }
 
@@ -129,6 +144,8 @@ int handshake_look(const struct handshake *h, struct handshake_seen *seen, struc
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* served() asks for the verdict */
 	tls = tls_over(ctx, fd);
 	rc = shake(tls, deadline, h, e) < 0 ? -1 : served(tls, h, &seen->leaf, e);
+	if (rc == 1)
+		seen->cas = accepted(tls);
 	if (rc == 1 && h->clock)
 		read_version(tls, deadline, h, seen);
 	if (rc == 1)

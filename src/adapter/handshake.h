@@ -19,6 +19,7 @@ struct handshake {
 
 struct handshake_seen {
 	struct x509_info leaf;
+	char **cas; /* strv, sorted: subjects of the CAs that it accepts clients of, as it says; etcd says all of them */
 	bool has_clock;
 	long long ahead_ms; /* of our clock, up to half a second wrong: Date has whole seconds (RFC 9110, 6.6.1) */
 	char cluster_version[32]; /* "3.5.0": of the same answer; "" when it has none */

@@ -13,10 +13,10 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 /* of run; the program exits so with --exit
 /* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
-	bool adopt_machine, all, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish, force, help,
-		json, last, local, others_fenced, plan, recovery, rehearse, remember;
+	bool abort, adopt_machine, all, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish,
+		force, help, json, last, local, others_fenced, plan, recovery, rehearse, remember;
 	bool replace, requested, scheduled, start, undo;
-	bool unattended, verbose, version, wait, watch, yes;
+	bool status, unattended, verbose, version, wait, watch, yes;
 	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *force_serving, *from,
 		*hours, *keep, *listen, *name, *other_cluster, *out;
 	const char *passphrase_file;
