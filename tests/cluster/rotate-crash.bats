@@ -8,6 +8,7 @@
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
+bats_require_minimum_version 1.5.0
 load lib
 load crash
 
