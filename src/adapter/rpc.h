@@ -74,8 +74,8 @@ enum rpc_refusal {
 enum rpc_refusal rpc_refusal(const struct err *e);
 
 /*
- * Whether authentication (RBAC) is on: 1, 0, -1. Asked by a login with an empty name, which etcd refuses either way: 3.4
- * has no call that tells.
+ * Whether authentication (RBAC) is on: 1, 0, -1. Asked by a login with an empty name, which etcd refuses either way:
+ * 3.4 has no call that tells.
  */
 int rpc_auth_is_on(struct grpc *g, struct err *e) MUST_CHECK;
 

@@ -96,6 +96,6 @@ bool progress_read(const char *path, struct progress *p)
 		if (!text_parse_u64(words[i], 0, INT64_MAX, &n[i]))
 			return false;
 	*p = (struct progress){ .done = n[0], .total = n[1], .rate = n[2] };
-	(void)strcpy(p->name, words[3]);
+	memcpy(p->name, words[3], strlen(words[3]) + 1);
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "change/orders.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -138,12 +139,12 @@ static int look(const struct ordering *o, const struct request *r, const char *n
 static int ask(const struct ordering *o, const struct member *to, const struct member_survey *s, struct err *e)
 {
 	const long long begin = clock_ms(), end = begin + VALID_S * 1000LL;
-	struct request r = { .cluster = o->cluster,
-			     .to = to->id,
-			     .expires = time(NULL) + VALID_S,
-			     .what = (char *)(uintptr_t)o->order->what,
-			     .argument = (char *)(uintptr_t)o->order->argument,
-			     .allow_outage = o->order->allow_outage };
+	auto_request struct request r = { .cluster = o->cluster,
+					  .to = to->id,
+					  .expires = time(NULL) + VALID_S,
+					  .what = xstrdup(o->order->what),
+					  .argument = o->order->argument ? xstrdup(o->order->argument) : NULL,
+					  .allow_outage = o->order->allow_outage };
 	const char *name = to->name;
 	int64_t revision;
 	int rc;
@@ -152,7 +153,8 @@ static int ask(const struct ordering *o, const struct member *to, const struct m
 		if (!one->here)
 			continue;
 		r.from = one->id;
-		r.name = one->name;
+		free(r.name);
+		r.name = xstrdup(one->name);
 	}
 	disk_new_id(r.id);
 	while ((rc = put(o, &r, &revision, e)) == 0 && clock_ms() < end)

@@ -65,7 +65,8 @@ static int journal_read(const struct machine *m, struct journal *j, struct err *
 	if (j->from && j->to && j->snapshot)
 		return 1;
 	journal_free(j);
-	return err_set(e, ERR_FAIL, "%s is damaged", m->at.upgrade);
+	(void)err_set(e, ERR_FAIL, "%s is damaged", m->at.upgrade);
+	return -1;
 }
 
 static int journal_write(const struct machine *m, const struct journal *j, struct err *e)
@@ -249,15 +250,14 @@ static int write_env_snapshots(const struct machine *m, struct err *e)
 {
 	struct machine low = *m;
 	struct config_line *lines = xcalloc(m->conf.n_etcd + 1, sizeof(*lines));
+	char key[] = SNAPSHOT_COUNT, value[] = "1", where[] = "etcd-cluster";
 	size_t n = 0;
 	int rc;
 
 	for (size_t i = 0; i < m->conf.n_etcd; i++)
 		if (strcmp(m->conf.etcd[i].key, SNAPSHOT_COUNT) != 0)
 			lines[n++] = m->conf.etcd[i];
-	lines[n++] = (struct config_line){ .key = (char *)(uintptr_t)SNAPSHOT_COUNT,
-					   .value = (char *)(uintptr_t) "1",
-					   .where = (char *)(uintptr_t) "etcd-cluster" };
+	lines[n++] = (struct config_line){ .key = key, .value = value, .where = where };
 	low.conf.etcd = lines;
 	low.conf.n_etcd = n;
 	rc = common_write_env(&low, e);

@@ -68,12 +68,13 @@ enum lock_verdict lock_judge(const struct lock_holder *h, const struct member_su
 
 /* --- The key, at one voter. */
 
-/* 1 it is there, and understood; 0 it is not; -1. */
+/* 1 it is there, and understood; 0 it is not; -1. What another voter said before is forgotten. */
 static int read_key(struct grpc *g, struct lock_holder *h, int64_t *revision, struct err *e)
 {
 	auto_free char *text = NULL;
 	int rc = rpc_get(g, KEY, true, &text, revision, e);
 
+	lock_holder_free(h);
 	return rc > 0 ? lock_parse(text, h) : rc;
 }
 
@@ -149,20 +150,21 @@ static int take_step(const struct machine *m, struct grpc *g, struct lock *l, st
 	int64_t revision;
 	int rc;
 
-	lock_holder_free(h);
-	rc = read_key(g, h, &revision, e);
-	if (rc < 0)
-		return -1;
-	if (rc > 0 && strcmp(h->nonce, l->nonce) == 0)
-		return 1;
-	if (rc > 0 && (h->cluster != l->cluster || h->member == l->member)) {
-		log_debug("the lock that an earlier run has left is taken over");
-		rc = 0;
-	}
-	if (rc > 0 && strcmp(h->nonce, l->over) != 0)
-		return 0;
-	rc = write_key(m, g, l, revision, e);
-	return rc == 0 ? take_step(m, g, l, h, e) : rc; /* somebody was faster */
+	do {
+		rc = read_key(g, h, &revision, e);
+		if (rc < 0)
+			return -1;
+		if (rc > 0 && strcmp(h->nonce, l->nonce) == 0)
+			return 1;
+		if (rc > 0 && (h->cluster != l->cluster || h->member == l->member)) {
+			log_debug("the lock that an earlier run has left is taken over");
+			rc = 0;
+		}
+		if (rc > 0 && strcmp(h->nonce, l->over) != 0)
+			return 0;
+		rc = write_key(m, g, l, revision, e);
+	} while (rc == 0); /* somebody was faster */
+	return rc;
 }
 
 static int confirm_step(const struct machine *m, struct grpc *g, struct lock *l, struct lock_holder *h, struct err *e)

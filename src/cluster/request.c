@@ -171,7 +171,7 @@ int request_check(const char *text, const struct request_facts *f, struct reques
 	auto_strv char **words = strlen(text) < TEXT_MAX ? text_split(text, BLANKS) : NULL;
 	auto_cert x509_cert *cert = NULL;
 
-	if (strv_len(words) != WORDS || strcmp(words[MAGIC_], MAGIC) != 0)
+	if (!words || strv_len(words) != WORDS || strcmp(words[MAGIC_], MAGIC) != 0)
 		return refuse(e, "it is not a request that this version of etcd-cluster understands");
 	cert = check_cert(words[CERT], f, e);
 	if (!cert)

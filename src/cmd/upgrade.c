@@ -26,7 +26,7 @@ struct plan {
 	unsigned int missing; /* no release of this line is known */
 };
 
-static struct version newest(void *arg, unsigned int minor)
+static struct version newest(const void *arg, unsigned int minor)
 {
 	return digests_newest_of(arg, minor);
 }
@@ -36,7 +36,7 @@ static void make_plan(const struct machine *m, struct version to, struct plan *p
 	struct step_facts *s = &p->facts.step;
 
 	facts_gather(m, to, &p->facts);
-	p->n = step_path(s->from, to, newest, (void *)(uintptr_t)&m->at, p->steps, ARRAY_LEN(p->steps), &p->missing);
+	p->n = step_path(s->from, to, newest, &m->at, p->steps, ARRAY_LEN(p->steps), &p->missing);
 	if (p->n > 1 && version_cmp(p->steps[0], to) != 0) {
 		const struct version from = s->from;
 

@@ -76,11 +76,11 @@ static const struct step_rule *floor_of(unsigned int from, unsigned int to)
 }
 
 /* The version after v; zeros with *missing when a release of that line is not known. */
-static struct version next_of(struct version v, struct version to, step_newest *newest, void *arg,
+static struct version next_of(struct version v, struct version to, step_newest *newest, const void *arg,
 			      unsigned int *missing)
 {
 	const struct step_rule *floor = floor_of(v.minor, v.minor + 1);
-	struct version next = to;
+	struct version next;
 
 	if (v.minor == to.minor)
 		return to;
@@ -95,7 +95,7 @@ static struct version next_of(struct version v, struct version to, step_newest *
 	return *missing == to.minor ? to : newest(arg, *missing);
 }
 
-size_t step_path(struct version from, struct version to, step_newest *newest, void *arg, struct version *path,
+size_t step_path(struct version from, struct version to, step_newest *newest, const void *arg, struct version *path,
 		 size_t max, unsigned int *missing)
 {
 	size_t n = 0;

@@ -122,6 +122,6 @@ bool step_is_back(struct version from, struct version to);
  * line that is known, zeros for none. How many, at most max; 0 when there is no way (a release of a line is missing:
  * *missing is its minor version), or none is needed.
  */
-typedef struct version step_newest(void *arg, unsigned int minor);
-size_t step_path(struct version from, struct version to, step_newest *newest, void *arg, struct version *path,
+typedef struct version step_newest(const void *arg, unsigned int minor);
+size_t step_path(struct version from, struct version to, step_newest *newest, const void *arg, struct version *path,
 		 size_t max, unsigned int *missing);

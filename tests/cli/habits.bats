@@ -33,7 +33,7 @@ helper() {
 	run helper init --version 3.6.14 --name n1
 	grep -qx RELEASE=3.6.14 "$root/etc/etcd/cluster.conf"
 	run -3 helper init --version 3.6.14 --release 3.6.14
-	rm -r "$root/etc"
+	rm -r "${root:?}/etc"
 	mkdir -p "$root/etc/etcd"
 	echo ADDRESS=127.0.0.1 >"$root/etc/etcd/cluster.conf" # a machine may have no other one
 	run helper join https://127.0.0.2:2379 https://127.0.0.3/
@@ -89,9 +89,9 @@ hints() {
 		backup) case $line in verify* | list*) below="$verb ${line%% *}" ;; esac ;;
 		esac
 		[ -n "${help[$below]-}" ] || help[$below]=$("$ETCD_CLUSTER" help $below) || { echo "no verb: $below"; return 1; }
-		for option in $(grep -o -- ' --[a-z][a-z-]*' <<<" $line"); do
+		while read -r option; do
 			[[ "${help[$below]}" == *"  $option"* ]] || { echo "no option: $below $option"; return 1; }
-		done
+		done < <(grep -o -- ' --[a-z][a-z-]*' <<<" $line")
 		n=$((n + 1))
 	done < <(hints | sort -u)
 	[ $n -ge 30 ]

@@ -5,8 +5,10 @@
 # Situation, hint, result: each row makes a situation, reads the hint that the program prints there, does what the hint
 # says, and looks whether that was the way out. The last test knows all hints of the program: a new one needs a row
 # here, or a test that names it.
+# shellcheck disable=SC2034,SC2154 # names of hints.bash
 
 bats_require_minimum_version 1.5.0
+load hints
 
 setup_file() {
 	export DATA=$BATS_FILE_TMPDIR LIB=$BATS_TEST_DIRNAME/../lib
@@ -55,43 +57,6 @@ helper() {
 # What a person types.
 etcd-cluster() {
 	helper "$@"
-}
-
-# says 'HINT' VERB…: the verb prints this hint, as the source has it.
-says() {
-	local pattern line out
-
-	asked=$1
-	pattern=$(sed 's/[][*?\\]/\\&/g; s/%[0-9.]*[a-z]*/*/g' <<<"$1")
-	shift
-	out=$("${HELPER:-helper}" "$@" 2>&1) && rc=0 || rc=$?
-	hint=
-	while read -r line; do
-		line=${line#etcd-cluster: } line=${line#"${line%%[! ]*}"} line=${line#-> }
-		# shellcheck disable=SC2053 # a pattern
-		[[ $line != $pattern ]] || hint=$line
-	done <<<"$out"
-	[ -n "$hint" ] || { printf 'no such hint: %s\nexit %d:\n%s\n' "$asked" "$rc" "$out"; return 1; }
-}
-
-# gone VERB…: the verb does not print the last hint any more.
-gone() {
-	! says "$asked" "$@" >/dev/null || { echo "still there: $hint"; return 1; }
-}
-
-# types: the commands of the hint, which come after its last colon.
-types() {
-	eval "${hint##*: }" || :
-}
-
-# As root of a namespace of its own, where mounting is permitted; the first word is a command for it.
-apart() {
-	# shellcheck disable=SC2016 # expanded there
-	unshare -rmn sh -c 'eval "$1"; shift; exec "$@"' sh "$1" "$ETCD_CLUSTER" --root "$root" "${@:2}"
-}
-
-may_unshare() {
-	unshare -rmn true 2>/dev/null || skip "user namespaces are not permitted"
 }
 
 @test "cluster.conf" {
@@ -481,82 +446,6 @@ sys.stdout.buffer.write(page + hashlib.sha256(page).digest())' >"$BATS_TEST_TMPD
 	conf ROLE=cluster NAME=n1 MEMBERS=n1=203.0.113.1,n2=198.51.100.2,n3=203.0.113.3
 	says 'ip route get %s' : check
 	gone 'ip link set lo up; ip address add 203.0.113.1/24 dev lo; ip route add 198.51.100.0/24 dev lo' check
-}
-
-# A line for each hint that no row has and no test names with three of its words: the test that follows it.
-followed() {
-	cat <<'END'
-cluster/adopt.bats	etcd-cluster adopt
-cluster/restore.bats	if this is the right file: this command with --other-cluster %016x
-cluster/restore.bats	stop etcd on them, or cut them off from all clients; then run this again with --others-fenced
-cluster/restore.bats	stop it, then run this again
-cluster/restore.bats	write ROLE=single, or ROLE=cluster and MEMBERS, into %s
-cluster/restore.bats	etcd-cluster restore --help
-cluster/backup.bats	etcd-cluster backup
-cluster/backup.bats	etcd-cluster backup; journalctl -u etcd-cluster-backup
-cluster/backup.bats	make room there, then run this again
-cluster/backup.bats	mount %s
-cluster/enroll.bats	on this machine: etcd-cluster setup, which reports to the CA host first
-cluster/join-again.bats	correct JOIN or MEMBERS in %s, or name another DATA_DIR
-cluster/join-again.bats	to give up its data, which is moved aside: this command with --abandon %016x
-cluster/join-again.bats	to replace it: etcd-cluster replace %s
-cluster/leave.bats	etcd-cluster leave
-cluster/leave.bats	to give that up first: etcd-cluster leave (with --last when it is the only member)
-cluster/recover.bats	etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER
-cluster/remove.bats	%s, on a running member: etcd-cluster remove %016x
-cluster/maintain.bats	%setcd-cluster maintain
-cluster/maintain.bats	etcd-cluster maintain
-cluster/status.bats	write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup
-cluster/upgrade.bats	etcd-cluster upgrade %s
-cluster/upgrade.bats	etcd-cluster upgrade %u.%u.%u
-cluster/upgrade.bats	etcd-cluster upgrade --plan %u.%u.%u
-machine/join.bats	%s: etcd-cluster setup, which promotes it once it has all data
-machine/join.bats	journalctl -u etcd.service -n 30 shows why
-machine/join.bats	to make it one: etcd-cluster join %s
-machine/operations.bats	etcd-cluster replace
-machine/status-cluster.bats	etcd-cluster %s%s
-machine/status-cluster.bats	is that machine on? If it is, open these ports in its firewall, and on the way there
-machine/unused.bats	to give it up and move it aside: etcd-cluster leave --last; then write ROLE into %s again
-END
-}
-
-# No test follows these.
-not_followed() {
-	cat <<'END'
-%setcd-cluster ca rotate
-%s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew shows why it was not
-copy the same CA to all of MEMBERS, or move %s away to enrol
-as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
-end it with SIGTERM, then: etcd-cluster adopt
-etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in cluster.conf
-etcd-cluster restart, on %s
-etcd-cluster setup issues it
-etcd-cluster setup moves it
-etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
-etcd-cluster status shows how far it is
-etcd-cluster status, on the CA hosts, shows which
-etcd-cluster status, on the CA hosts, shows which machine is
-have %s/%s.csr signed with the CN in it
-if nobody can have read it: chmod o=,g-w %s; else: etcd-cluster cert revoke %s, on the CA host
-look at who can write to etcd; to restart this member: etcd-cluster restart
-name the one by its ID
-ps -fp %d
-put back those that do; or move %s away, and use a token
-put both CAs into both files, restart each etcd, then issue all certificates from one of them; then: etcd-cluster adopt
-put one of this CA there, as client.crt and client.key; then: etcd-cluster adopt
-put the list there that the ETCD_ lines name
-remove it; the machine then needs a new token to enrol again
-rm /etc/machine-id && systemd-machine-id-setup, and reboot
-systemctl edit etcd: [Service] LimitNOFILE=65536
-systemctl status %s
-to accept that, --allow-outage; a third member ends it: etcd-cluster join, there
-run it as root: other users cannot read the certificates in %s
-that etcd must run while it is taken over: systemctl status %s
-the log of etcd is in %s
-write JOIN= or MEMBERS= with the CA host into %s
-write NAME= in cluster.conf
-write another NAME= in cluster.conf; or, on that member: etcd-cluster leave
-END
 }
 
 @test "each hint of the program is followed" {

@@ -294,8 +294,9 @@ has_line() {
 		outcome "$state"
 		configure 0.1.0
 	done
-	diff - <(sort -u "$CALLS") <<-'X'
-		systemctl --no-block start etcd-cluster-renew.timer etcd-cluster-mark.timer etcd-cluster-request.timer etcd-cluster-maintain.timer
+	timers='etcd-cluster-renew.timer etcd-cluster-mark.timer etcd-cluster-request.timer etcd-cluster-maintain.timer'
+	diff - <(sort -u "$CALLS") <<-X
+		systemctl --no-block start $timers
 		systemctl --no-block try-restart etcd-cluster-enroll.service
 		systemctl --quiet is-active etcd-cluster.target
 		systemctl daemon-reload

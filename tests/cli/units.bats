@@ -33,7 +33,7 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, marks and maintenance 2.0, enrolment, renewal and backups 2.5, setup and requests 4.0" {
+@test "exposure: etcd at most 1.5, marks and maintenance 2, enrolment, renewal, backups 2.5, setup and requests 4" {
 	may_analyze
 	while read -r unit most; do
 		level=$(exposure "$unit")

@@ -234,7 +234,7 @@ static void tables_are_whole(void **state)
 }
 
 /* The newest of each line, as a package pins them; arg: the minor version of which it pins nothing. */
-static struct version newest(void *arg, unsigned int minor)
+static struct version newest(const void *arg, unsigned int minor)
 {
 	static const struct version pinned[] = { { 3, 4, 13 }, { 3, 5, 33 }, { 3, 6, 14 }, { 3, 7, 1 } };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/others.h"
+#include "cluster/others.h"
 
 #include <string.h>
 
