@@ -214,8 +214,10 @@ static void note_v2(struct wal_v2 *v2, const Walpb__Entry *entry)
 		inner = (Walpb__Request *)protobuf_c_message_unpack(&walpb__request__descriptor, NULL, r->method.len,
 								    r->method.data);
 	request = inner ? inner : r;
-	if (request && is_own(request))
+	if (request && is_own(request)) {
+		v2->own = entry->index;
 		return;
+	}
 	v2->index = entry->index;
 	(void)snprintf(v2->what, sizeof(v2->what), "%.*s%s%.*s", request ? (int)request->method.len : 0,
 		       request ? (const char *)request->method.data : "", request && request->path.len ? " " : "",
@@ -387,6 +389,8 @@ static int follow(void *arg, void *result, struct err *e)
 	} while (!log.has_entry && from-- > 0);
 	if (log.v2.index <= log.v2.snapshot)
 		log.v2.index = 0;
+	if (log.v2.own <= log.v2.snapshot)
+		log.v2.own = 0;
 	*(struct followed *)result = (struct followed){ .end = log.end, .v2 = log.v2 };
 	return 0;
 }

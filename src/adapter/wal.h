@@ -43,11 +43,12 @@ int wal_read_end(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK
 int wal_read_tail(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK;
 
 /*
- * The last request of the v2 API that is behind the last snapshot, so that etcd reads it again when it starts. Those
- * by which 3.4 and 3.5 store their own members and the cluster version do not count: 3.6 knows them.
+ * The last request of the v2 API that is behind the last snapshot, so that etcd reads it again when it starts; apart
+ * from it those by which 3.4 and 3.5 store their own members and the cluster version, which 3.6 knows.
  */
 struct wal_v2 {
 	uint64_t index;	   /* 0: there is none */
+	uint64_t own;	   /* of etcd's own, the last one; 0: there is none */
 	uint64_t snapshot; /* the index of that snapshot; 0: none was made yet */
 	char what[64];	   /* method and path: "QGET", "PUT /1/x"; printable */
 };

@@ -76,7 +76,14 @@ static enum step_answer ask_auth(const struct machine *m, const struct member_su
 	return STEP_UNKNOWN;
 }
 
-static enum step_answer look_for_v2(const struct machine *m, struct wal_v2 *found)
+uint64_t facts_v2_entry(const struct wal_v2 *found, struct version to)
+{
+	const bool all = to.major == 3 && to.minor >= 7;
+
+	return all && found->own > found->index ? found->own : found->index;
+}
+
+static enum step_answer look_for_v2(const struct machine *m, struct version to, struct wal_v2 *found)
 {
 	auto_free char *wal = aside_wal(m);
 	struct err unread = { 0 };
@@ -85,7 +92,9 @@ static enum step_answer look_for_v2(const struct machine *m, struct wal_v2 *foun
 		log_warn("the log of etcd cannot be read: %s", unread.msg);
 		return STEP_UNKNOWN;
 	}
-	return found->index ? STEP_YES : STEP_NO;
+	if (!found->index)
+		(void)snprintf(found->what, sizeof(found->what), "one of etcd itself");
+	return facts_v2_entry(found, to) ? STEP_YES : STEP_NO;
 }
 
 void facts_gather(const struct machine *m, struct version to, struct facts *f)
@@ -103,7 +112,7 @@ void facts_gather(const struct machine *m, struct version to, struct facts *f)
 	if (step_needs(f->step.from, to, STEP_NO_AUTH))
 		f->step.auth = ask_auth(m, &f->survey);
 	if (step_needs(f->step.from, to, STEP_NO_V2)) {
-		f->step.v2 = look_for_v2(m, &f->v2);
+		f->step.v2 = look_for_v2(m, to, &f->v2);
 		f->step.v2_what = f->v2.what;
 	}
 }

@@ -20,6 +20,12 @@ struct facts {
 #define auto_facts cleanup(facts_free)
 void facts_free(struct facts *f);
 
+/*
+ * The last entry with such a request that etcd `to` could not read; 0: none. From 3.7 on it reads not even its own
+ * (3.7.1 panics: "unmarshal should never fail").
+ */
+uint64_t facts_v2_entry(const struct wal_v2 *found, struct version to);
+
 /* For the step of this machine's member to `to`. The caller frees. */
 void facts_gather(const struct machine *m, struct version to, struct facts *f);
 

@@ -292,20 +292,22 @@ static int pass_v2(struct upgrade *u, struct err *e)
 	const struct machine *m = u->m;
 	auto_free char *wal = aside_wal(m);
 	const long long end = clock_ms() + 1000LL * BACK_SECONDS;
-	struct wal_v2 found = { .index = 1 };
+	struct wal_v2 found;
+	uint64_t left = 1;
 
 	log_info("the log has a request of the v2 API (%s): etcd is started once to take a snapshot behind it",
 		 u->facts.v2.what);
 	if (through_gate(u, NULL, e) < 0 || wait_for(m, u->facts.step.from, BACK_SECONDS, e) < 0)
 		return -1;
-	while (found.index != 0 && clock_ms() < end) {
+	while (left != 0 && clock_ms() < end) {
 		clock_sleep(LOOK_MS);
 		if (wal_find_v2(wal, &found, e) < 0)
 			return -1;
+		left = facts_v2_entry(&found, u->to);
 	}
-	if (found.index == 0)
+	if (left == 0)
 		return 0;
-	return err_set(e, ERR_HEALTH, "etcd has taken no snapshot behind entry %" PRIu64 " of its log", found.index);
+	return err_set(e, ERR_HEALTH, "etcd has taken no snapshot behind entry %" PRIu64 " of its log", left);
 }
 
 /* Then the settings are as they were. */

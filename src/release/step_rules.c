@@ -36,6 +36,12 @@ const struct step_rule step_rules[] = {
 	  "etcd-io/etcd#20809, #20870" },
 	{ 6, 7, STEP_FLOOR, { 3, 6, 11 }, "upstream asks for it", GUIDE "upgrade_3_7/" },
 	{ 6, 7, STEP_NO_LEARNER, { 0 }, "a member that is being added has to be whole first", GUIDE "upgrade_3_7/" },
+	{ 6,
+	  7,
+	  STEP_NO_V2,
+	  { 0 },
+	  "3.7 cannot read such a request, not even those in which etcd 3.5 stored its own members",
+	  "seen on 3.7.1: \"unmarshal should never fail\"" },
 	{ 0 },
 };
 

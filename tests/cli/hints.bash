@@ -86,7 +86,6 @@ not_followed() {
 copy the same CA to all of MEMBERS, or move %s away to enrol
 as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
-etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in cluster.conf
 etcd-cluster restart, on %s
 etcd-cluster setup issues it
 etcd-cluster setup moves it

@@ -82,15 +82,17 @@ static const struct triple triples[] = {
 	{ "3.5.33", "3.6.10", "3.5.33*3", "cluster=3.5 v2=no", WARNS, "flaw" },
 	{ "3.5.33", "3.6.14", "3.5.33*3", "cluster=3.5 v2=no corrupt", NO, "alarm" },
 	/* 3.6 to 3.7. */
-	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6", OK, NULL },
-	{ "3.6.11", "3.7.1", "3.6.11*5", "cluster=3.6", OK, NULL },
-	{ "3.6.10", "3.7.1", "3.6.10*3", "cluster=3.6", NO, "floor" },
-	{ "3.6.14", "3.7.1", "3.6.14*2 3.6.10", "cluster=3.6", NO, "floor" },
-	{ "3.6.14", "3.7.1", "3.6.14 3.7.1*2", "cluster=3.6", OK, NULL },
-	{ "3.6.14", "3.7.1", "3.6.14*2 3.6.14L", "cluster=3.6", NO, "learner" },
-	{ "3.6.14", "3.7.1", "3.6.14*2 3.5.33", "cluster=3.5", NO, "members" },
-	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6 downgrade=3.5", NO, "downgrade" },
-	{ "3.6.14", "3.7.0", "3.6.14*3", "cluster=3.6", WARNS, "flaw" },
+	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6 v2=no", OK, NULL },
+	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6 v2=yes", FIXABLE, "v2" },
+	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6 v2=?", WAITS, "v2" },
+	{ "3.6.11", "3.7.1", "3.6.11*5", "cluster=3.6 v2=no", OK, NULL },
+	{ "3.6.10", "3.7.1", "3.6.10*3", "cluster=3.6 v2=no", NO, "floor" },
+	{ "3.6.14", "3.7.1", "3.6.14*2 3.6.10", "cluster=3.6 v2=no", NO, "floor" },
+	{ "3.6.14", "3.7.1", "3.6.14 3.7.1*2", "cluster=3.6 v2=no", OK, NULL },
+	{ "3.6.14", "3.7.1", "3.6.14*2 3.6.14L", "cluster=3.6 v2=no", NO, "learner" },
+	{ "3.6.14", "3.7.1", "3.6.14*2 3.5.33", "cluster=3.5 v2=no", NO, "members" },
+	{ "3.6.14", "3.7.1", "3.6.14*3", "cluster=3.6 downgrade=3.5 v2=no", NO, "downgrade" },
+	{ "3.6.14", "3.7.0", "3.6.14*3", "cluster=3.6 v2=no", WARNS, "flaw" },
 	{ "3.6.14", "3.8.0", "3.6.14*3", "cluster=3.6", NO, "skip" },
 	/* Over a line. */
 	{ "3.4.23", "3.6.14", "3.4.23*3", "cluster=3.4 auth=no", NO, "skip" },
@@ -238,7 +240,8 @@ static struct version newest(const void *arg, unsigned int minor)
 {
 	static const struct version pinned[] = { { 3, 4, 13 }, { 3, 5, 33 }, { 3, 6, 14 }, { 3, 7, 1 } };
 
-	return minor == *(unsigned int *)arg || minor < 4 || minor > 7 ? (struct version){ 0 } : pinned[minor - 4];
+	return minor == *(const unsigned int *)arg || minor < 4 || minor > 7 ? (struct version){ 0 }
+									     : pinned[minor - 4];
 }
 
 static void path(const char *from, const char *to, unsigned int without, const char *want)

@@ -333,7 +333,9 @@ static void requests_of_v2_are_found(void **state)
 	struct wal_v2 found;
 
 	(void)state;
-	assert_int_equal(find_v2(put_v3).index, 0);
+	found = find_v2(put_v3);
+	assert_int_equal(found.index, 0);
+	assert_int_equal(found.own, 4);
 	found = find_v2(put_get);
 	assert_int_equal(found.index, 7);
 	assert_string_equal(found.what, "QGET /");
@@ -349,6 +351,7 @@ static void a_snapshot_ends_their_effect(void **state)
 	(void)state;
 	found = find_v2(put_snapshot);
 	assert_int_equal(found.index, 0);
+	assert_int_equal(found.own, 0);
 	assert_int_equal(found.snapshot, 8);
 	found = find_v2(put_again);
 	assert_int_equal(found.index, 9);
