@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-/* A longer answer is not waited for; etcd's is a tenth of it. */
-#define ANSWER_MAX 2048
+/* Longer headers are not waited for; etcd's are a tenth of it. */
+#define HEADERS_MAX 2048
 
 static int shake(SSL *tls, long long deadline, const struct handshake *h, struct err *e)
 {
@@ -43,20 +43,6 @@ static int served(SSL *tls, const struct handshake *h, struct x509_info *info, s
 	return 1;
 }
 
-static char **accepted(const SSL *tls)
-{
-	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(tls);
-	char **cas = NULL;
-
-	for (int i = 0; names && i < sk_X509_NAME_num(names); i++) {
-		auto_free char *name = x509_name_text(sk_X509_NAME_value(names, i));
-
-		strv_add_once(&cas, name);
-	}
-	strv_sort(cas);
-	return cas;
-}
-
 bool handshake_date(const char *headers, time_t *date)
 {
 	const char *at = strcasestr(headers, "\r\ndate:"), *end;
@@ -71,57 +57,37 @@ bool handshake_date(const char *headers, time_t *date)
 	return *date > 0;
 }
 
-void handshake_cluster_version(const char *answer, char out[32])
-{
-	const char *body = strstr(answer, "\r\n\r\n");
-	const char *key = body ? strstr(body, "\"etcdcluster\":\"") : NULL;
-	const char *value = key ? key + strlen("\"etcdcluster\":\"") : "";
-	const size_t len = strspn(value, "0123456789.");
-
-	(void)snprintf(out, 32, "%.*s", len < 32 && value[len] == '"' ? (int)len : 0, value);
-}
-
-/* True once the answer is whole: etcd's ends with a brace. One that announces no body has none. */
-static bool is_whole(const char *answer)
-{
-	const char *body = strstr(answer, "\r\n\r\n");
-
-	return body && (strchr(body, '}') || !strcasestr(answer, "\r\ncontent-length:"));
-}
-
 /* By HTTP/1.1: an HTTP/2 server speaks it with a client that did not negotiate more. */
-static void read_version(SSL *tls, long long deadline, const struct handshake *h, struct handshake_seen *seen)
+static void read_clock(SSL *tls, long long deadline, const struct handshake *h, struct handshake_seen *seen)
 {
 	auto_free char *request =
 		xasprintf("GET /version HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", h->address);
-	char answer[ANSWER_MAX + 1] = "";
+	char headers[HEADERS_MAX + 1] = "";
 	size_t n = 0;
 	struct timespec now;
 	time_t date;
 
 	if (SSL_write(tls, request, (int)strlen(request)) <= 0)
 		return;
-	while (n < ANSWER_MAX && !is_whole(answer)) {
-		int got = SSL_read(tls, answer + n, (int)(ANSWER_MAX - n));
+	while (n < HEADERS_MAX && !strstr(headers, "\r\n\r\n")) {
+		int got = SSL_read(tls, headers + n, (int)(HEADERS_MAX - n));
 
 		if (got > 0) {
 			n += (size_t)got;
-			answer[n] = '\0';
+			headers[n] = '\0';
 		} else if (tls_again(tls, got, deadline) <= 0) {
 			break;
 		}
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	seen->has_clock = handshake_date(answer, &date);
+	seen->has_clock = handshake_date(headers, &date);
 	if (seen->has_clock)
 		seen->ahead_ms = (date - now.tv_sec) * 1000LL + 500 - now.tv_nsec / 1000000;
-	handshake_cluster_version(answer, seen->cluster_version);
 }
 
 void handshake_seen_free(struct handshake_seen *seen)
 {
 	x509_info_free(&seen->leaf);
-	strv_free(seen->cas);
 	*seen = (struct handshake_seen){ 0 };
 }
 
@@ -144,10 +110,8 @@ int handshake_look(const struct handshake *h, struct handshake_seen *seen, struc
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* served() asks for the verdict */
 	tls = tls_over(ctx, fd);
 	rc = shake(tls, deadline, h, e) < 0 ? -1 : served(tls, h, &seen->leaf, e);
-	if (rc == 1)
-		seen->cas = accepted(tls);
 	if (rc == 1 && h->clock)
-		read_version(tls, deadline, h, seen);
+		read_clock(tls, deadline, h, seen);
 	if (rc == 1)
 		(void)SSL_shutdown(tls);
 	SSL_free(tls);

@@ -14,15 +14,13 @@ struct handshake {
 	const char *ca;		 /* file with the CAs to trust */
 	const char *cert, *key;	 /* our own pair, when the server asks for one; NULL: none */
 	unsigned int timeout_ms; /* for all of it */
-	bool clock;		 /* asks for /version by HTTP, whose answer has the server's time, too */
+	bool clock;		 /* asks for /version by HTTP, whose answer has the server's time */
 };
 
 struct handshake_seen {
 	struct x509_info leaf;
-	char **cas; /* strv, sorted: subjects of the CAs that it accepts clients of, as it says; etcd says all of them */
 	bool has_clock;
 	long long ahead_ms; /* of our clock, up to half a second wrong: Date has whole seconds (RFC 9110, 6.6.1) */
-	char cluster_version[32]; /* "3.5.0": of the same answer; "" when it has none */
 };
 
 /*
@@ -35,6 +33,3 @@ void handshake_seen_free(struct handshake_seen *seen);
 
 /* The Date of the headers of an HTTP answer, in whole seconds; false when there is none that can be read. */
 bool handshake_date(const char *headers, time_t *date);
-
-/* The cluster version of an answer to /version: "3.5.0". "" while etcd has not agreed on one. */
-void handshake_cluster_version(const char *answer, char out[32]);

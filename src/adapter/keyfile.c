@@ -250,20 +250,3 @@ int keyfile_put(struct buf *out, const char *key, const char *value, struct err 
 	buf_printf(out, "%s=%s%s%s\n", key, quote, value, quote);
 	return 0;
 }
-
-int keyfile_put_time(struct buf *out, const char *key, time_t when, struct err *e)
-{
-	auto_free char *text = xasprintf("%lld", (long long)when);
-
-	return when ? keyfile_put(out, key, text, e) : 0;
-}
-
-char *keyfile_safe(const char *text)
-{
-	char *copy = xstrdup(text ? text : "");
-
-	text_printable(copy);
-	for (char *at = copy; (at = strpbrk(at, "\"'$`\\")); at++)
-		*at = '?';
-	return copy;
-}

@@ -61,9 +61,3 @@ bool keyfile_time(const struct keyfile *k, const char *key, time_t *out);
  * value that no such line can have is ERR_CONFIG.
  */
 int keyfile_put(struct buf *out, const char *key, const char *value, struct err *e) MUST_CHECK;
-
-/* The same for a time, as keyfile_time reads it; nothing for 0. */
-int keyfile_put_time(struct buf *out, const char *key, time_t when, struct err *e) MUST_CHECK;
-
-/* A copy of the text (NULL: ""), in which what no value can have is '?'. The caller frees. */
-char *keyfile_safe(const char *text);

@@ -10,7 +10,6 @@
 #define MAX_MEMBERS 256
 
 #define COMPARE_MOD_REVISION 2
-#define ALARM_DEACTIVATE     2
 
 static void pack(const ProtobufCMessage *ask, struct buf *request)
 {
@@ -91,29 +90,7 @@ int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e)
 	};
 	(void)snprintf(out->version, sizeof(out->version), "%s", r->version);
 	text_printable(out->version);
-	(void)snprintf(out->storage, sizeof(out->storage), "%s", r->storage_version);
-	text_printable(out->storage);
-	(void)snprintf(out->downgrade, sizeof(out->downgrade), "%s",
-		       r->downgrade && r->downgrade->enabled ? r->downgrade->target_version : "");
-	text_printable(out->downgrade);
-	for (size_t i = 0; i < r->n_errors; i++)
-		out->knows_alarm = out->knows_alarm || strstr(r->errors[i], "alarm:");
 	return 0;
-}
-
-int rpc_auth_is_on(struct grpc *g, struct err *e)
-{
-	const Etcdserverpb__AuthenticateAsk ask = ETCDSERVERPB__AUTHENTICATE_ASK__INIT;
-	struct err refused = { 0 };
-	cleanup(free_message) Etcdserverpb__HeaderReply *r =
-		call(g, "Auth/Authenticate", &ask.base, &etcdserverpb__header_reply__descriptor, &refused);
-
-	if (!r && refused.rpc == GRPC_FAILED_PRECONDITION && strstr(refused.msg, "authentication is not enabled"))
-		return 0;
-	if (r || refused.rpc == GRPC_INVALID_ARGUMENT)
-		return 1;
-	*e = refused;
-	return -1;
 }
 
 static int copy_members(const struct grpc *g, const Etcdserverpb__Header *header, Etcdserverpb__Member *const *list,
@@ -237,43 +214,6 @@ int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e
 	return 0;
 }
 
-int rpc_disarm(struct grpc *g, const struct rpc_alarm *alarm, struct err *e)
-{
-	Etcdserverpb__AlarmAsk ask = ETCDSERVERPB__ALARM_ASK__INIT;
-	cleanup(free_message) void *r = NULL;
-
-	ask.action = ALARM_DEACTIVATE;
-	ask.member_id = alarm->member_id;
-	ask.alarm = (int32_t)alarm->kind;
-	r = call(g, "Maintenance/Alarm", &ask.base, &etcdserverpb__alarm_reply__descriptor, e);
-	return r ? 0 : -1;
-}
-
-int rpc_compact(struct grpc *g, int64_t revision, struct err *e)
-{
-	Etcdserverpb__CompactAsk ask = ETCDSERVERPB__COMPACT_ASK__INIT;
-	cleanup(free_message) void *r = NULL;
-
-	ask.revision = revision;
-	ask.physical = true;
-	r = call(g, "KV/Compact", &ask.base, &etcdserverpb__header_reply__descriptor, e);
-	if (r)
-		return 0;
-	if (e->rpc != GRPC_OUT_OF_RANGE || !strstr(e->msg, "has been compacted"))
-		return -1;
-	err_clear(e);
-	return 0;
-}
-
-int rpc_defragment(struct grpc *g, struct err *e)
-{
-	const Etcdserverpb__Empty ask = ETCDSERVERPB__EMPTY__INIT;
-	cleanup(free_message) void *r =
-		call(g, "Maintenance/Defragment", &ask.base, &etcdserverpb__header_reply__descriptor, e);
-
-	return r ? 0 : -1;
-}
-
 static ProtobufCBinaryData bytes(char *text)
 {
 	return (ProtobufCBinaryData){ .data = (uint8_t *)text, .len = strlen(text) };
@@ -367,17 +307,6 @@ int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *va
 	put.value = bytes(own_value);
 	op.put = &put;
 	return txn_if(g, put.key, revision, &op, e);
-}
-
-int rpc_delete_if(struct grpc *g, const char *key, int64_t revision, struct err *e)
-{
-	auto_free char *own_key = xstrdup(key);
-	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT;
-	Etcdserverpb__DeleteAsk gone = ETCDSERVERPB__DELETE_ASK__INIT;
-
-	gone.key = bytes(own_key);
-	op.delete_ = &gone;
-	return txn_if(g, gone.key, revision, &op, e);
 }
 
 int rpc_is_at(struct grpc *g, const char *key, int64_t revision, struct err *e)

@@ -16,12 +16,9 @@ struct rpc_status {
 	uint64_t raft_term, raft_index, raft_applied_index;
 	int64_t revision;
 	int64_t db_size, db_size_in_use;
-	int64_t db_quota;   /* 3.6 and later; else 0 */
-	char version[32];   /* "3.6.14" */
-	char storage[32];   /* "3.6.0": the form of its data; "" before 3.6, and until it has one */
-	char downgrade[32]; /* "3.6.0": the target of a downgrade that is enabled; else "" */
+	int64_t db_quota; /* 3.6 and later; else 0 */
+	char version[32]; /* "3.6.14" */
 	bool is_learner;
-	bool knows_alarm; /* some member has raised one, as far as this one has applied the log */
 };
 
 int rpc_status(struct grpc *g, struct rpc_status *out, struct err *e) MUST_CHECK;
@@ -73,12 +70,6 @@ enum rpc_refusal {
 };
 enum rpc_refusal rpc_refusal(const struct err *e);
 
-/*
- * Whether authentication (RBAC) is on: 1, 0, -1. Asked by a login with an empty name, which etcd refuses either way:
- * 3.4 has no call that tells.
- */
-int rpc_auth_is_on(struct grpc *g, struct err *e) MUST_CHECK;
-
 enum rpc_alarm_kind { RPC_ALARM_NONE, RPC_ALARM_NOSPACE, RPC_ALARM_CORRUPT };
 
 struct rpc_alarm {
@@ -89,22 +80,6 @@ struct rpc_alarm {
 /* Maintenance.Alarm, as a query. Needs a quorum. The caller frees *list. */
 int rpc_alarms(struct grpc *g, struct rpc_alarm **list, size_t *n, struct err *e) MUST_CHECK;
 const char *rpc_alarm_name(enum rpc_alarm_kind kind);
-
-/* Ends the alarm. It is raised again by the next write that the database of that member has no room for. */
-int rpc_disarm(struct grpc *g, const struct rpc_alarm *alarm, struct err *e) MUST_CHECK;
-
-/*
- * KV.Compact: what was current before this revision is removed; the file keeps its size. From 0 on this member has done
- * it; the others go on in the background. A revision that is compacted already is no error.
- */
-int rpc_compact(struct grpc *g, int64_t revision, struct err *e) MUST_CHECK;
-
-/*
- * Maintenance.Defragment: this member writes its database anew, without the free space, and answers no other request
- * meanwhile; it needs the room of what is in use beside it. An error of the connection does not end it. Not on a
- * learner.
- */
-int rpc_defragment(struct grpc *g, struct err *e) MUST_CHECK;
 
 /*
  * A linearizable read of one key that need not exist: proves that this member reaches a quorum. "Permission denied"
@@ -144,9 +119,6 @@ int rpc_get(struct grpc *g, const char *key, bool quorum, char **value, int64_t 
 
 /* Puts it in one step if its last change still is of that revision (0: if it is not there). 1 done, 0 it is not, -1. */
 int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e) MUST_CHECK;
-
-/* Deletes it likewise. 1 done, 0 it has changed or is not there, -1. */
-int rpc_delete_if(struct grpc *g, const char *key, int64_t revision, struct err *e) MUST_CHECK;
 
 /* Whether its last change still is of that revision (0: whether it is not there), as a quorum has it. 1, 0, -1. */
 int rpc_is_at(struct grpc *g, const char *key, int64_t revision, struct err *e) MUST_CHECK;

@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/jail.h"
-#include "base/text.h"
 #include "wal.pb-c.h"
 
 /* walpb.Record.type */
@@ -138,9 +137,7 @@ struct log {
 	bool begun, has_entry;
 	uint32_t crc, new_crc; /* of all data so far, as read and as written */
 	uint64_t state_term, vote;
-	uint64_t snapshot; /* the last one, whether it is known to be committed or not */
 	struct wal_end end;
-	struct wal_v2 v2;
 };
 
 static void *unpack(const ProtobufCMessageDescriptor *type, const Walpb__Record *r)
@@ -168,65 +165,6 @@ static void put_record(struct buf *out, const Walpb__Record *r)
 	buf_add(out, bytes, len + pad);
 }
 
-/* --- Requests of the v2 API. */
-
-#define V2_MEMBERS "/0/members/"
-
-static bool is_text(const ProtobufCBinaryData *data, const char *text)
-{
-	return data->len == strlen(text) && memcmp(data->data, text, data->len) == 0;
-}
-
-/* "PUT /0/members/8e9e05c52164694d/attributes" and "PUT /0/version": etcd's own (etcd, membership/storev2.go). */
-static bool is_own(const Walpb__Request *r)
-{
-	static const char tail[] = "/attributes";
-	const size_t len = r->path.len, around = strlen(V2_MEMBERS) + strlen(tail);
-
-	if (!is_text(&r->method, "PUT"))
-		return false;
-	return is_text(&r->path, "/0/version") ||
-	       (len > around && memcmp(r->path.data, V2_MEMBERS, strlen(V2_MEMBERS)) == 0 &&
-		memcmp(r->path.data + len - strlen(tail), tail, strlen(tail)) == 0);
-}
-
-static bool is_word(const ProtobufCBinaryData *data)
-{
-	for (size_t i = 0; i < data->len; i++)
-		if (data->data[i] < 'A' || data->data[i] > 'Z')
-			return false;
-	return true;
-}
-
-/* Notes an entry that is a request of the v2 API. */
-static void note_v2(struct wal_v2 *v2, const Walpb__Entry *entry)
-{
-	cleanup(free_message) Walpb__Request *inner = NULL, *r = NULL;
-	const Walpb__Request *request;
-
-	if (entry->type != 0 || entry->data.len == 0) /* a change of the members, or of the leader */
-		return;
-	r = (Walpb__Request *)protobuf_c_message_unpack(&walpb__request__descriptor, NULL, entry->data.len,
-							entry->data.data);
-	if (r && r->method.len == 0)
-		return;
-	if (r && !is_word(&r->method))
-		inner = (Walpb__Request *)protobuf_c_message_unpack(&walpb__request__descriptor, NULL, r->method.len,
-								    r->method.data);
-	request = inner ? inner : r;
-	if (request && is_own(request)) {
-		v2->own = entry->index;
-		return;
-	}
-	v2->index = entry->index;
-	(void)snprintf(v2->what, sizeof(v2->what), "%.*s%s%.*s", request ? (int)request->method.len : 0,
-		       request ? (const char *)request->method.data : "", request && request->path.len ? " " : "",
-		       request ? (int)request->path.len : 0, request ? (const char *)request->path.data : "");
-	text_printable(v2->what);
-}
-
-/* --- The records. */
-
 /* What a record means for the log. False when it cannot be decoded. */
 static bool interpret(struct log *log, Walpb__Record *r)
 {
@@ -243,7 +181,6 @@ static bool interpret(struct log *log, Walpb__Record *r)
 		/* One with an index that was there before replaces that and all after it. */
 		*end = (struct wal_end){ entry->term, entry->index, end->commit };
 		log->has_entry = true;
-		note_v2(&log->v2, entry);
 	} else if (r->type == RECORD_STATE && (state = unpack(&walpb__hard_state__descriptor, r))) {
 		log->state_term = state->term;
 		log->vote = state->vote;
@@ -252,13 +189,9 @@ static bool interpret(struct log *log, Walpb__Record *r)
 		/* Newer than the entries: the leader sent it in their place, and none of them counts. */
 		if (snapshot->term > end->term || snapshot->index > end->index)
 			*end = (struct wal_end){ snapshot->term, snapshot->index, end->commit };
-		log->snapshot = snapshot->index;
 	} else {
 		return false;
 	}
-	/* etcd starts from no snapshot that is newer than what is committed (etcd, wal.ValidSnapshotEntries). */
-	if (log->snapshot > log->v2.snapshot && log->snapshot <= end->commit)
-		log->v2.snapshot = log->snapshot;
 	return true;
 }
 
@@ -370,12 +303,6 @@ static int follow_from(const struct segments *s, size_t i, struct log *log, stru
 	return 0;
 }
 
-/* What a look at the log gives. */
-struct followed {
-	struct wal_end end;
-	struct wal_v2 v2;
-};
-
 static int follow(void *arg, void *result, struct err *e)
 {
 	const struct segments *s = arg;
@@ -387,15 +314,11 @@ static int follow(void *arg, void *result, struct err *e)
 		if (follow_from(s, from, &log, e) < 0)
 			return -1;
 	} while (!log.has_entry && from-- > 0);
-	if (log.v2.index <= log.v2.snapshot)
-		log.v2.index = 0;
-	if (log.v2.own <= log.v2.snapshot)
-		log.v2.own = 0;
-	*(struct followed *)result = (struct followed){ .end = log.end, .v2 = log.v2 };
+	*(struct wal_end *)result = log.end;
 	return 0;
 }
 
-static int follow_all(const char *dir, uint64_t cluster, bool tail, struct followed *out, struct err *e)
+static int follow_all(const char *dir, uint64_t cluster, bool tail, struct wal_end *end, struct err *e)
 {
 	const struct jail jail = { .memory_bytes = 2ULL << 30, .cpu_seconds = 600 };
 	auto_strv char **names = NULL;
@@ -415,7 +338,7 @@ static int follow_all(const char *dir, uint64_t cluster, bool tail, struct follo
 			rc = err_sys(e, ERR_FAIL, "cannot open %s", path);
 	}
 	if (rc == 0)
-		rc = jail_run(&jail, follow, &s, out, sizeof(*out), e);
+		rc = jail_run(&jail, follow, &s, end, sizeof(*end), e);
 	for (size_t i = 0; i < n; i++)
 		mem_close_fd(&s.fds[i]);
 	free(s.fds);
@@ -423,38 +346,19 @@ static int follow_all(const char *dir, uint64_t cluster, bool tail, struct follo
 	return rc;
 }
 
-/* As follow_all, of which only the end is wanted. */
-static int follow_to_end(const char *dir, uint64_t cluster, bool tail, struct wal_end *end, struct err *e)
-{
-	struct followed seen = { 0 };
-	int rc = follow_all(dir, cluster, tail, &seen, e);
-
-	*end = seen.end;
-	return rc;
-}
-
 int wal_read_end(const char *dir, struct wal_end *end, struct err *e)
 {
-	return follow_to_end(dir, 0, false, end, e);
+	return follow_all(dir, 0, false, end, e);
 }
 
 int wal_read_tail(const char *dir, struct wal_end *end, struct err *e)
 {
-	return follow_to_end(dir, 0, true, end, e);
+	return follow_all(dir, 0, true, end, e);
 }
 
 int wal_adopt(const char *dir, uint64_t cluster, struct wal_end *end, struct err *e)
 {
-	return follow_to_end(dir, cluster, false, end, e);
-}
-
-int wal_find_v2(const char *dir, struct wal_v2 *found, struct err *e)
-{
-	struct followed seen = { 0 };
-	int rc = follow_all(dir, 0, false, &seen, e);
-
-	*found = seen.v2;
-	return rc;
+	return follow_all(dir, cluster, false, end, e);
 }
 
 /* ---- IDs that etcd computes ------------------------------------------------------------------------------------ */

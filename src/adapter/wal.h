@@ -43,20 +43,6 @@ int wal_read_end(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK
 int wal_read_tail(const char *dir, struct wal_end *end, struct err *e) MUST_CHECK;
 
 /*
- * The last request of the v2 API that is behind the last snapshot, so that etcd reads it again when it starts; apart
- * from it those by which 3.4 and 3.5 store their own members and the cluster version, which 3.6 knows.
- */
-struct wal_v2 {
-	uint64_t index;	   /* 0: there is none */
-	uint64_t own;	   /* of etcd's own, the last one; 0: there is none */
-	uint64_t snapshot; /* the index of that snapshot; 0: none was made yet */
-	char what[64];	   /* method and path: "QGET", "PUT /1/x"; printable */
-};
-
-/* In such a child, by all segments; etcd may run. */
-int wal_find_v2(const char *dir, struct wal_v2 *found, struct err *e) MUST_CHECK;
-
-/*
  * Rewrites the log, in such a child: it becomes that of the cluster with this ID, and all its entries are committed
  * (etcd --force-new-cluster drops those that are not, acknowledged ones among them). For a copy that nobody uses: a
  * crash leaves it unusable, and nothing is synced. end: as it was before.

@@ -70,7 +70,7 @@ void x509_cert_pem(x509_cert *cert, struct buf *out)
 	x509_take_bio(bio, out);
 }
 
-char *x509_name_text(const X509_NAME *name)
+static char *name_text(const X509_NAME *name)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	auto_buf struct buf out = { 0 };
@@ -194,8 +194,8 @@ void x509_describe(x509_cert *cert, struct x509_info *info)
 	bool has_uses = (flags & EXFLAG_XKUSAGE) != 0;
 
 	*info = (struct x509_info){
-		.subject = x509_name_text(X509_get_subject_name(cert)),
-		.issuer = x509_name_text(X509_get_issuer_name(cert)),
+		.subject = name_text(X509_get_subject_name(cert)),
+		.issuer = name_text(X509_get_issuer_name(cert)),
 		.cn = common_name(cert),
 		.serial = x509_serial_text(X509_get0_serialNumber(cert)),
 		.not_before = seconds(X509_get0_notBefore(cert)),
@@ -368,7 +368,7 @@ static const char *extended_usage(const struct x509_request *r)
 /* Another's CA need not have a subject key id: then its name and serial identify it. */
 static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_cert *ca)
 {
-	const char *usage = "critical,digitalSignature", *constraints = "critical,CA:FALSE";
+	const char *usage = "critical,digitalSignature";
 	X509V3_CTX ctx;
 
 	if (r->ca)
@@ -376,9 +376,8 @@ static int add_extensions(const struct x509_request *r, x509_cert *cert, x509_ce
 	else if (EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA"))
 		usage = "critical,digitalSignature,keyEncipherment"; /* the RSA key exchange of TLS 1.2 */
 	X509V3_set_ctx(&ctx, ca ? ca : cert, cert, NULL, NULL, 0);
-	if (r->ca)
-		constraints = r->below ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE,pathlen:1";
-	return add_extension(cert, &ctx, NID_basic_constraints, constraints) &&
+	return add_extension(cert, &ctx, NID_basic_constraints,
+			     r->ca ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE") &&
 	       add_extension(cert, &ctx, NID_key_usage, usage) &&
 	       (r->ca || add_extension(cert, &ctx, NID_ext_key_usage, extended_usage(r))) &&
 	       add_extension(cert, &ctx, NID_subject_key_identifier, "hash") &&

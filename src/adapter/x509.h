@@ -70,8 +70,7 @@ int x509_verify(x509_cert *cert, const struct buf *chain_pem, const struct buf *
 struct x509_request {
 	const char *cn;	   /* at most 64 bytes (RFC 5280, ub-common-name) */
 	char *const *sans; /* strv: addresses become IP SANs, all else DNS SANs (x509_san); NULL: none */
-	bool ca;	   /* a CA; else a leaf */
-	bool below;	   /* a CA below which there is no further one (pathlen 0); else there may be one (1) */
+	bool ca;	   /* a CA that signs leaves only (pathlen 0); else a leaf */
 	bool server, client;
 	time_t not_before, not_after;
 };
@@ -85,10 +84,6 @@ x509_cert *x509_issue(const struct x509_request *r, x509_key *key, x509_cert *ca
 
 /* For this module: the oldest message in OpenSSL's error queue, or the fallback; empties the queue. */
 const char *x509_reason(const char *fallback);
-
-/* Likewise: a name as struct x509_info has it. The caller frees. */
-struct X509_name_st;
-char *x509_name_text(const struct X509_name_st *name);
 
 /* Likewise: a serial as struct x509_info has it (the caller frees), and the digest that a key signs with. */
 char *x509_serial_text(const struct asn1_string_st *serial);

@@ -41,10 +41,20 @@ void backup_state_free(struct backup_state *s)
 
 void backup_state_text(char **to, const char *text)
 {
-	char *copy = keyfile_safe(text);
+	char *copy = xstrdup(text ? text : "");
 
+	text_printable(copy);
+	for (char *at = copy; (at = strpbrk(at, "\"'$`\\")); at++)
+		*at = '?';
 	free(*to);
 	*to = copy;
+}
+
+static int put_time(struct buf *out, const char *key, time_t when, struct err *e)
+{
+	auto_free char *text = xasprintf("%lld", (long long)when);
+
+	return when ? keyfile_put(out, key, text, e) : 0;
 }
 
 int backup_state_write(const struct machine *m, const struct backup_state *s, struct err *e)
@@ -57,8 +67,8 @@ int backup_state_write(const struct machine *m, const struct backup_state *s, st
 	auto_free char *path = path_of(m), *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	auto_buf struct buf out = { 0 };
 
-	if (keyfile_put_time(&out, "TIME", s->time, e) < 0 || keyfile_put_time(&out, "FAILED", s->failed, e) < 0 ||
-	    keyfile_put_time(&out, "REHEARSED", s->rehearsed, e) < 0)
+	if (put_time(&out, "TIME", s->time, e) < 0 || put_time(&out, "FAILED", s->failed, e) < 0 ||
+	    put_time(&out, "REHEARSED", s->rehearsed, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (texts[i][1][0] && keyfile_put(&out, texts[i][0], texts[i][1], e) < 0)

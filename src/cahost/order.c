@@ -289,8 +289,6 @@ int issue_record(const struct machine *m, const struct pki_signed *made, struct 
 					    .since = m->now };
 	}
 	r.time = m->now;
-	free(r.ca);
-	r.ca = made->ca ? xstrdup(made->ca) : NULL;
 	enroll_grants_add(&r.grants, made->end, made->serials, m->now);
 	return enroll_record_write(m, &r, e);
 }
@@ -305,7 +303,6 @@ int bundle_record(const struct machine *m, const struct pki_signed *made, struct
 					 .address = made->address,
 					 .sans = made->sans,
 					 .key = made->key,
-					 .ca = made->ca,
 					 .since = m->now,
 					 .time = m->now,
 					 .grants = grants };

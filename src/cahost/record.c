@@ -114,7 +114,6 @@ void enroll_record_free(struct enroll_record *r)
 	free(r->from);
 	strv_free(r->resolved);
 	free(r->key);
-	free(r->ca);
 	free(r->token);
 	enroll_grants_free(&r->grants);
 	visits_free(&r->visits);
@@ -229,7 +228,6 @@ bool enroll_record_parse(const struct keyfile *k, enum enroll_kind kind, const c
 	r->from = keyfile_copy(k, "FROM");
 	r->resolved = words_of(k, "RESOLVED");
 	r->key = keyfile_text(k, "KEY");
-	r->ca = keyfile_copy(k, "CA");
 	r->token = keyfile_text(k, "TOKEN");
 	if (strcmp(r->name, name) != 0 || !*r->key || !keyfile_time(k, "TIME", &r->time) ||
 	    !parse_id(k, "CLUSTER", &r->cluster) || !parse_id(k, "MEMBER", &r->member) ||
@@ -388,9 +386,8 @@ int enroll_record_write(const struct machine *m, const struct enroll_record *r, 
 	if (keyfile_put(&text, "NAME", r->name, e) < 0 || keyfile_put(&text, "ADDRESS", r->address, e) < 0 ||
 	    put_words(&text, "ADDRESSES", r->addresses, e) < 0 || put_words(&text, "SANS", r->sans, e) < 0 ||
 	    keyfile_put(&text, "FROM", r->from, e) < 0 || put_words(&text, "RESOLVED", r->resolved, e) < 0 ||
-	    keyfile_put(&text, "KEY", r->key, e) < 0 || keyfile_put(&text, "CA", r->ca, e) < 0 ||
-	    keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 || put_grants(&text, &r->grants, e) < 0 ||
-	    visits_put(&r->visits, &text, e) < 0)
+	    keyfile_put(&text, "KEY", r->key, e) < 0 || keyfile_put(&text, "TOKEN", r->token ? r->token : "", e) < 0 ||
+	    put_grants(&text, &r->grants, e) < 0 || visits_put(&r->visits, &text, e) < 0)
 		return -1;
 	put_id(&text, "CLUSTER", r->cluster);
 	put_id(&text, "MEMBER", r->member);

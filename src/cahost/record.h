@@ -63,13 +63,12 @@ enum enroll_kind { ENROLL_MACHINE, ENROLL_CLIENT, ENROLL_ISSUED };
 struct enroll_record {
 	enum enroll_kind kind; /* of a client: name is the CN, key that of its certificate; it has no address and ID */
 	char *name, *address;
-	char **addresses; /* strv of IP literals: its further ones, that a token gave it; NULL: none */
-	char **sans;	  /* strv: further names that a token gave it; NULL: none */
-	char *from;	  /* IP literal that it connects from, by its token; NULL: its address */
-	char **resolved;  /* strv of IP literals: what ADDRESS stood for last; NULL: not known */
-	char *key;	  /* SHA-256 of the peer key's SubjectPublicKeyInfo, hex */
-	char *ca;    /* likewise of the CA that issued the last certificates; NULL: of a version that did not note it */
-	char *token; /* id of the token that the key came with; "" for none */
+	char **addresses;	  /* strv of IP literals: its further ones, that a token gave it; NULL: none */
+	char **sans;		  /* strv: further names that a token gave it; NULL: none */
+	char *from;		  /* IP literal that it connects from, by its token; NULL: its address */
+	char **resolved;	  /* strv of IP literals: what ADDRESS stood for last; NULL: not known */
+	char *key;		  /* SHA-256 of the peer key's SubjectPublicKeyInfo, hex */
+	char *token;		  /* id of the token that the key came with; "" for none */
 	uint64_t cluster, member; /* its IDs in etcd; 0: not known yet */
 	uint64_t not_member;	  /* a member of its name that another key was; 0: none */
 	bool listed;		  /* a quorum has listed it, as a voter or a learner, in this cluster */

@@ -9,7 +9,6 @@
 
 #include "adapter/x509_crl.h"
 #include "adapter/x509_csr.h"
-#include "adapter/x509_pool.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cahost/ask.h"
@@ -158,7 +157,7 @@ static int prove_cert(struct client *c, const struct parser_message *d, struct e
 		return err_set(e, ERR_VERIFY, "this machine has no certificates yet, and asks for a token");
 	if (file_read(path, PKI_FILE_MAX, &ca, e) < 0)
 		return -1;
-	c->peer = seal_cert(&d->seal, &c->request, &ca, e);
+	c->peer = x509_raw_cert(d->seal.cert, d->seal.cert_len, &ca, e);
 	if (!c->peer || check_cert(c, e) < 0)
 		return -1;
 	if (!seal_holds(c->nonce, NULL, NULL, c->peer, &d->seal, &c->request))
@@ -209,9 +208,7 @@ static int identify(struct client *c, struct err *e)
 	if (key)
 		f->key = x509_key_fingerprint(key);
 	if (!f->cert)
-		return f->key && !c->q.list_only
-			       ? 0
-			       : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
+		return f->key ? 0 : err_set(e, ERR_VERIFY, "a request with a token must include a peer certificate");
 	if (!f->key)
 		f->key = xstrdup(f->cert_key);
 	return 0;
@@ -267,7 +264,6 @@ static int write_record(struct client *c, struct err *e)
 	const struct enroll_record *old = c->facts.record, *base = enroll_rules_base(&c->facts);
 
 	enroll_next_record(&c->q, &c->known, &c->facts, &next);
-	next.ca = x509_spki_fingerprint(c->ca.cert);
 	enroll_grants_add(&next.grants, c->made.end, c->made.serials ? c->made.serials : "", c->m->now);
 	if (old && strcmp(old->key, next.key) != 0 && enroll_record_bury(c->m, old->kind, old->name, e) < 0)
 		return -1;
@@ -346,8 +342,6 @@ static int grant(struct client *c, struct enroll_reply *r, struct err *e)
 	use = judge(c, e);
 	if (use < 0 || (!c->q.list_only && give(c, use, r, e) < 0))
 		return -1;
-	if (c->q.list_only && c->ca.cross.len > 0)
-		buf_add(&r->made.ca_pem, c->ca.pem.data, c->ca.pem.len);
 	return add_list(c, r, e);
 }
 
@@ -375,19 +369,12 @@ static int load_server(struct client *c, struct err *e)
 static int answer(struct client *c, const struct buf *body, struct err *e)
 {
 	const int rc = c->proved && c->peer && !c->server.key ? load_server(c, e) : 0;
-	auto_buf struct buf cross_pem = { 0 }, sent = { 0 };
-	auto_cert x509_cert *cross = NULL;
 	const struct seal_with with = { .secret = c->peer ? NULL : c->token.token.proof,
 					.key = c->server.key,
 					.cert = c->server.cert };
 	auto_buf struct buf message = { 0 };
 
-	if (rc < 0 || (c->proved && pki_cross_read(c->m, &cross_pem, e) < 0))
-		return -1;
-	cross = x509_pool_at(&cross_pem, 0);
-	buf_add(&sent, body->data, body->len);
-	if (seal_put_cross(cross, &sent, e) < 0 ||
-	    seal_put(c->nonce, &c->request, c->proved ? &with : NULL, &sent, &message, e) < 0)
+	if (rc < 0 || seal_put(c->nonce, &c->request, c->proved ? &with : NULL, body, &message, e) < 0)
 		return -1;
 	if (message.len <= CHANNEL_MESSAGE_MAX &&
 	    send(c->parser, message.data, message.len, MSG_NOSIGNAL) == (ssize_t)message.len)

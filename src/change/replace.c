@@ -76,11 +76,11 @@ static int ask_others(const struct machine *m, uint64_t id, struct err *e)
  */
 static int ask_before(const struct machine *m, uint64_t id, struct err *e)
 {
-	auto_made struct pki_made news = { 0 };
+	auto_buf struct buf list = { 0 };
 	struct err why = { 0 };
 	int rc = pki_origin(m) == PKI_ENROLLED ? ask_others(m, id, e) : 1;
 
-	if (rc >= 0 || enroll_ask_news(m, &news, &why) != ENROLL_KEY_REFUSED)
+	if (rc >= 0 || enroll_ask_list(m, &list, &why) != ENROLL_KEY_REFUSED)
 		return rc;
 	err_clear(e);
 	return 1;

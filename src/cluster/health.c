@@ -11,9 +11,6 @@
 #include "member/datadir.h"
 #include "member/endpoint.h"
 
-/* --quota-backend-bytes when it is not given. */
-#define QUOTA_DEFAULT ((int64_t)2 << 30)
-
 int member_probe(const struct machine *m, unsigned int timeout_ms, struct member_health *h, struct err *e)
 {
 	auto_free char *url = endpoint_own(m);
@@ -43,29 +40,6 @@ void member_survey_free(struct member_survey *s)
 	free(s->alarms);
 	free(s->elsewhere);
 	*s = (struct member_survey){ 0 };
-}
-
-uint64_t member_lag(const struct member_survey *s, const struct member *one)
-{
-	uint64_t newest = one->status.raft_index;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (s->leader != 0 && s->list[i].id == s->leader && s->list[i].status.raft_index > newest)
-			newest = s->list[i].status.raft_index;
-	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
-}
-
-int64_t member_quota(const struct machine *m, const struct member *one)
-{
-	const char *passed = config_etcd_value(&m->conf, "ETCD_QUOTA_BACKEND_BYTES");
-	uint64_t bytes;
-
-	if (one->status.db_quota > 0)
-		return one->status.db_quota;
-	/* Before 3.6 a member does not report it; those of one cluster are meant to have the same. */
-	if (passed && text_parse_u64(passed, 1, INT64_MAX, &bytes))
-		return (int64_t)bytes;
-	return QUOTA_DEFAULT;
 }
 
 struct member_votes member_count_votes(const struct member_survey *s)
@@ -104,7 +78,6 @@ static void look_at_tls(struct poll_answer *a)
 	a->cert_end = seen.leaf.not_after;
 	a->has_clock = seen.has_clock;
 	a->ahead_ms = seen.ahead_ms;
-	(void)snprintf(a->cluster_version, sizeof(a->cluster_version), "%s", seen.cluster_version);
 	handshake_seen_free(&seen);
 }
 
@@ -263,7 +236,6 @@ static struct member *add_member(struct member_survey *s, uint64_t cluster, uint
 		one.cert_end = a->cert_end;
 		one.has_clock = a->has_clock;
 		one.ahead_ms = a->ahead_ms;
-		(void)snprintf(one.cluster_version, sizeof(one.cluster_version), "%s", a->cluster_version);
 		one.status = a->status;
 		one.learner = a->status.is_learner;
 	}
@@ -341,8 +313,7 @@ static void conclude(struct member_survey *s, const struct poll *r)
 	if (!voter)
 		return;
 	grpc_until(voter->g, r->call_ms);
-	s->alarms_known = rpc_alarms(voter->g, &s->alarms, &s->n_alarms, &ignored) == 0;
-	if (!s->alarms_known)
+	if (rpc_alarms(voter->g, &s->alarms, &s->n_alarms, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 }
 

@@ -33,9 +33,8 @@ struct member {
 	struct rpc_status status;
 	time_t cert_begin, cert_end; /* of the certificate that it serves to clients; 0: not seen */
 	bool has_clock;
-	long long ahead_ms;	  /* its clock, ahead of this machine's; up to half a second wrong */
-	char cluster_version[32]; /* "3.5.0", as it knows it; "": not seen */
-	struct err why;		  /* why it does not answer or is not healthy */
+	long long ahead_ms; /* its clock, ahead of this machine's; up to half a second wrong */
+	struct err why;	    /* why it does not answer or is not healthy */
 };
 
 struct member_survey {
@@ -46,8 +45,7 @@ struct member_survey {
 	size_t n;
 	struct rpc_alarm *alarms;
 	size_t n_alarms;
-	bool alarms_known; /* a healthy voter gave them: none means that there are none */
-	char *elsewhere;   /* NULL, or: the URL of another machine that answers as this one's member */
+	char *elsewhere; /* NULL, or: the URL of another machine that answers as this one's member */
 	uint64_t home_cluster,
 		home_member; /* what this machine was until now: member-id, else its data; 0: not known */
 };
@@ -61,12 +59,6 @@ struct member_survey {
  */
 int member_survey(const struct machine *m, unsigned int timeout_ms, struct member_survey *s, struct err *e) MUST_CHECK;
 void member_survey_free(struct member_survey *s);
-
-/* Entries of the log that it has not applied yet, as far as its leader knows. */
-uint64_t member_lag(const struct member_survey *s, const struct member *one);
-
-/* The size in bytes of its database at which it refuses writes. */
-int64_t member_quota(const struct machine *m, const struct member *one);
 
 /* Voting members: all, healthy ones, and how many of these make a quorum. */
 struct member_votes {

@@ -28,7 +28,6 @@ struct poll_answer {
 	time_t cert_begin, cert_end;
 	bool has_clock;
 	long long ahead_ms;
-	char cluster_version[32];
 
 	/* Of poll_run. done: with the lock held. */
 	pthread_t thread;

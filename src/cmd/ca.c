@@ -7,7 +7,6 @@
 #include "cahost/copy.h"
 #include "cahost/order.h"
 #include "cmd/cmd.h"
-#include "flow/rotate.h"
 
 static int show(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
@@ -74,107 +73,6 @@ static int takeover(const struct machine *m, const struct cmd_args *a, struct er
 	return rc;
 }
 
-/* --- rotate. */
-
-static const char *const stages[] = {
-	[PKI_STEADY] = "steady", [PKI_TRUSTING] = "trusting", [PKI_ROTATING] = "rotating", [PKI_ABORTED] = "aborted"
-};
-static const char *const kinds[] = {
-	[ROTATE_MEMBER] = "member", [ROTATE_MACHINE] = "machine", [ROTATE_CLIENT] = "client"
-};
-static const char *const whose[] = {
-	[ROTATE_UNKNOWN] = "unknown", [ROTATE_ISSUING] = "issuing", [ROTATE_OTHER] = "other"
-};
-
-static bool is_ready(const struct rotate_status *s)
-{
-	bool ready = s->agreed;
-
-	for (size_t i = 0; i < s->n; i++)
-		ready = ready && !s->list[i].problem;
-	return ready;
-}
-
-static void status_json(const struct rotate_status *s)
-{
-	struct json_object *o = json_new_object(), *array;
-
-	json_text(o, "stage", stages[s->files.stage]);
-	json_text(o, "issuing_ca", s->files.ca.info.subject);
-	json_time(o, "issuing_ca_not_after", s->files.ca.info.not_after);
-	json_text(o, "other_ca", s->files.other_name);
-	json_flag(o, "quorum", s->agreed);
-	json_flag(o, "ready", is_ready(s));
-	array = json_array_in(o, "parties");
-	for (const struct rotate_party *p = s->list; p < s->list + s->n; p++) {
-		struct json_object *one = json_object_in(array, NULL);
-
-		json_text(one, "kind", kinds[p->kind]);
-		json_text(one, "name", p->name);
-		json_text(one, "presents", whose[p->presents]);
-		json_texts(one, "trusts", p->trusts);
-		json_text(one, "problem", p->problem);
-		json_text(one, "fix", p->problem ? p->fix : NULL);
-	}
-	json_print(o);
-}
-
-static void status_text(const struct rotate_status *s)
-{
-	(void)printf("stage        %s\nissuing CA   %s\n", stages[s->files.stage], s->files.ca.info.subject);
-	if (s->files.other_name)
-		(void)printf("other CA     %s\n", s->files.other_name);
-	if (!s->agreed)
-		(void)puts("no quorum answers, so it is not known who the members are");
-	if (s->n > 0)
-		(void)printf("\n%-8s %-22s %-9s %s\n", "KIND", "NAME", "PRESENTS", "TRUSTS");
-	for (const struct rotate_party *p = s->list; p < s->list + s->n; p++) {
-		auto_free char *trusts = p->trusts ? strv_join(p->trusts, ", ") : NULL;
-
-		(void)printf("%-8s %-22s %-9s %s\n", kinds[p->kind], p->name, whose[p->presents],
-			     trusts ? trusts : "-");
-		if (p->problem)
-			(void)printf("  %s -> %s\n", p->problem, p->fix);
-	}
-	if (s->files.stage != PKI_STEADY && is_ready(s))
-		(void)printf("\nall are ready: etcd-cluster ca rotate%s\n",
-			     s->files.stage == PKI_TRUSTING ? "" : " --finish");
-}
-
-static int rotate_status(const struct machine *m, const struct cmd_args *a, struct err *e)
-{
-	auto_rotate_status struct rotate_status s = { 0 };
-
-	if (rotate_look(m, &s, e) < 0)
-		return -1;
-	if (a->json)
-		status_json(&s);
-	else
-		status_text(&s);
-	return CMD_DONE;
-}
-
-static int rotate_change(const struct machine *m, const struct cmd_args *a, struct err *e)
-{
-	if (a->finish)
-		return rotate_finish(m, e);
-	return a->abort ? rotate_abort(m, e) : rotate_begin(m, e);
-}
-
-static int rotate(const struct cmd_args *a, struct err *e)
-{
-	int rc;
-
-	if (a->status + a->finish + a->abort > 1)
-		return err_set(e, ERR_CONFIG, "--status, --finish and --abort do not go together");
-	if (a->json && !a->status)
-		return err_set(e, ERR_CONFIG, "--json goes with --status only");
-	if (a->status)
-		return cmd_on_machine(a, false, rotate_status, e);
-	rc = cmd_on_machine(a, true, rotate_change, e);
-	return rc < 0 ? -1 : rc > 0 ? CMD_DONE : CMD_NOTHING;
-}
-
 #define OPTION_PASSPHRASE                                                                                              \
 	CMD_NEEDED("passphrase-file", "FILE", CMD_FILE, passphrase_file, "Its first line is the passphrase of the key.")
 
@@ -216,27 +114,9 @@ static const struct cmd_verb verb_takeover = {
 	.change = takeover,
 };
 
-static const struct cmd_verb verb_rotate = {
-	.name = "rotate",
-	.about = "Puts a new CA in place of that of the CA host, without an outage. The former CA signs the key of the "
-		 "new one, so that whoever trusts either accepts all certificates. Members and clients follow by "
-		 "themselves. The former CA is trusted until --finish.",
-	.example = "ca rotate --status",
-	.options =
-		CMD_OPTIONS(CMD_FLAG("status", status, "Show who presents certificates of which CA, and trusts which."),
-			    CMD_FLAG("finish", finish,
-				     "Trust the issuing CA alone. Refused while anybody presents something else, or "
-				     "does not answer."),
-			    CMD_FLAG("abort", abort, "Issue with the former CA again, before --finish."),
-			    CMD_FLAG("json", json, "Print JSON, with --status.")),
-	.dry_run = true,
-	.run = rotate,
-};
-
 const struct cmd_verb cmd_ca = {
 	.name = "ca",
-	.about = "Shows, exports, imports, takes over and rotates the certificate authority (CA).",
+	.about = "Shows, exports, imports and takes over the certificate authority (CA).",
 	.args = { "VERB ..." },
-	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, &verb_takeover, &verb_rotate,
-						   NULL },
+	.verbs = (const struct cmd_verb *const[]){ &verb_show, &verb_export, &verb_import, &verb_takeover, NULL },
 };

@@ -118,14 +118,11 @@ static int renew(const struct machine *m, const struct cmd_args *a, struct err *
 {
 	int rc = certify_renew(m, a->words[0] ? a->words : NULL, a->force, e), came;
 	struct err unasked = { 0 };
-	bool other_ca = false;
 
-	came = rc < 0 ? 0 : common_news(m, &other_ca, &unasked);
+	came = rc < 0 ? 0 : common_revocations(m, &unasked);
 	if (came < 0)
 		log_debug("%s", unasked.msg);
-	if (other_ca && certify_follow(m, e) < 0)
-		return -1;
-	return rc < 0 ? -1 : rc || other_ca || came > 0;
+	return rc < 0 ? -1 : rc || came > 0;
 }
 
 /*

@@ -3,11 +3,10 @@
 
 #include "adapter/json.h"
 #include "base/log.h"
-#include "change/facts.h"
 #include "cmd/cmd.h"
 #include "release/release.h"
 
-#define RESTART_HINT "the running etcd changes with: etcd-cluster restart"
+#define RESTART_HINT "the running etcd changes with: systemctl restart etcd"
 #define MAX_KEEP     1000
 
 /* The version that the argument, else cluster.conf, names. */
@@ -156,7 +155,7 @@ static int install(const struct machine *m, const struct cmd_args *a, struct err
 static int use(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	auto_free char *name = release_name(a->words[0], e);
-	int rc = name && facts_check_use(m, name, e) == 0 ? release_use(m, name, e) : -1;
+	int rc = name ? release_use(m, name, e) : -1;
 
 	if (rc > 0 && !m->dry_run)
 		log_info("%s is current; " RESTART_HINT, name);
@@ -165,13 +164,9 @@ static int use(const struct machine *m, const struct cmd_args *a, struct err *e)
 
 static int rollback(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
-	auto_free char *name = NULL;
-	int rc = release_link_name(m, "previous", &name, e);
+	int rc = release_rollback(m, e);
 
 	(void)a;
-	if (rc == 0)
-		return err_set(e, ERR_CONFIG, "this machine has no previous release");
-	rc = rc > 0 && facts_check_use(m, name, e) == 0 ? release_use(m, name, e) : -1;
 	if (rc > 0 && !m->dry_run)
 		log_info("the previous release is current again; " RESTART_HINT);
 	return rc;
@@ -220,8 +215,8 @@ static const struct cmd_verb verb_install = {
 
 static const struct cmd_verb verb_use = {
 	.name = "use",
-	.about = "Makes an installed release the current one. On a member it is refused where upgrade would be: see "
-		 "upgrade --plan. etcd is not restarted.",
+	.about = "Makes an installed release the current one. Refused if it cannot use the data. etcd is "
+		 "not restarted.",
 	.example = "release use 3.6.14",
 	.args = { "VERSION|system", CMD_RELEASE },
 	.change = use,
@@ -229,8 +224,7 @@ static const struct cmd_verb verb_use = {
 
 static const struct cmd_verb verb_rollback = {
 	.name = "rollback",
-	.about = "Makes the previous release the current one. On a member it is refused once the cluster version has "
-		 "risen above it. etcd is not restarted.",
+	.about = "Makes the previous release the current one. etcd is not restarted.",
 	.change = rollback,
 };
 

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "cluster/mark.h"
 #include "cmd/cmd.h"
-#include "flow/certify.h"
 #include "flow/common.h"
 #include "flow/join.h"
 #include "flow/unused.h"
@@ -19,20 +18,6 @@
 #include "member/last_good.h"
 #include "pki/crl.h"
 
-/* What the CA host has for this machine. */
-static int learn_news(const struct machine *m, struct err *e)
-{
-	auto_close int lock = -1;
-	bool other_ca;
-
-	if (common_news(m, &other_ca, e) < 0)
-		return -1;
-	if (!other_ca)
-		return 0;
-	lock = machine_lock(m, e);
-	return lock < 0 || certify_follow(m, e) < 0 ? -1 : 0;
-}
-
 /* The machine is recorded here for a member that an older version of this package set up. */
 static int remember(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
@@ -40,7 +25,7 @@ static int remember(const struct machine *m, const struct cmd_args *a, struct er
 	int stored, known;
 
 	/* Not when etcd.service calls this: it would wait for the CA host. */
-	if (a->unattended && learn_news(m, &unasked) < 0)
+	if (a->unattended && common_revocations(m, &unasked) < 0)
 		log_debug("%s", unasked.msg);
 	if (!m->dry_run)
 		mark_store_list(m, pki_crl_in_force(m));

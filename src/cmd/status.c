@@ -13,7 +13,6 @@
 #include "cmd/page.h"
 #include "member/last_good.h"
 #include "pki/crl.h"
-#include "release/digests.h"
 
 #define WATCH_MS 2000
 
@@ -49,18 +48,9 @@ bool status_progress(const struct machine *m, const struct doctor_exam *s, struc
 	return works(s) && progress_read(m->at.progress, p);
 }
 
-struct version status_newest(const struct machine *m, const struct doctor_exam *s)
-{
-	struct version v = s->release.version;
-
-	if (s->here && s->here->answers)
-		(void)version_parse(s->here->status.version, &v);
-	return v.major > 0 ? digests_newest_of(&m->at, v.minor) : v;
-}
-
 long long status_percent(const struct machine *m, const struct member *one)
 {
-	return (long long)one->status.db_size * 100 / member_quota(m, one);
+	return (long long)one->status.db_size * 100 / doctor_quota(m, one);
 }
 
 /*

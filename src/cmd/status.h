@@ -25,8 +25,6 @@ const char *status_setup(const struct doctor_exam *s);
 long long status_next_try(const struct doctor_exam *s);
 /* The download of a setup that works; false: there is none. */
 bool status_progress(const struct machine *m, const struct doctor_exam *s, struct progress *p);
-/* The newest release that is pinned of the line that runs or is installed; zeros: none. */
-struct version status_newest(const struct machine *m, const struct doctor_exam *s);
 long long status_percent(const struct machine *m, const struct member *one);
 
 /* How far it has come in joining a cluster, for programs and for people. */

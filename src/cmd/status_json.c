@@ -3,9 +3,8 @@
  * status and check for programs. conf/status.schema.json describes it.
  */
 #include "adapter/json.h"
-#include "cluster/upkeep.h"
 #include "cmd/status.h"
-#include "cmd/status_care.h"
+#include "cmd/status_backup.h"
 #include "config/key.h"
 #include "pki/check.h"
 
@@ -49,12 +48,11 @@ static void json_member(struct json_object *o, const struct machine *m, const st
 	if (one->answers) {
 		json_number(o, "db_size_bytes", one->status.db_size);
 		json_number(o, "db_in_use_bytes", one->status.db_size_in_use);
-		json_number(o, "db_quota_bytes", member_quota(m, one));
-		json_number(o, "db_free_percent", upkeep_free_percent(one->status.db_size, one->status.db_size_in_use));
+		json_number(o, "db_quota_bytes", doctor_quota(m, one));
 		json_number(o, "revision", one->status.revision);
 		json_number(o, "raft_term", (int64_t)one->status.raft_term);
 		json_number(o, "raft_index", (int64_t)one->status.raft_index);
-		json_number(o, "raft_lag", (int64_t)member_lag(&s->survey, one));
+		json_number(o, "raft_lag", (int64_t)doctor_member_lag(&s->survey, one));
 		json_number(o, "db_quota_percent", status_percent(m, one));
 	}
 	if (one->cert_end != 0)
@@ -102,8 +100,6 @@ static void json_setup(struct json_object *top, const struct machine *m, const s
 
 static void json_machine(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
 {
-	const struct version newest = status_newest(m, s);
-	auto_free char *text = xasprintf(VERSION_FMT, VERSION_ARGS(newest));
 	struct json_object *o;
 
 	json_text(top, "name", m->conf.name);
@@ -115,7 +111,6 @@ static void json_machine(struct json_object *top, const struct machine *m, const
 	json_text(o, "running", s->here && s->here->answers ? s->here->status.version : NULL);
 	json_version(o, "installed", s->has_release ? s->release.name : NULL);
 	json_version(o, "wanted", m->conf.release);
-	json_text(o, "newest_pinned", newest.major > 0 ? text : NULL);
 }
 
 static void json_cluster(struct json_object *top, const struct machine *m, const struct doctor_exam *s)
@@ -195,7 +190,6 @@ void status_json(const struct machine *m, const struct doctor_exam *s)
 		json_text(o, "problem", s->certs[i].problem);
 	}
 	status_json_backups(json_object_in(top, "backup"), m, &s->backups);
-	status_json_upkeep(json_object_in(top, "maintenance"), m, &s->upkeep);
 	json_ca_host(top, s);
 	json_enrolled(json_array_in(top, "enrolled"), &s->enrolled);
 	json_enrolled(json_array_in(top, "clients"), &s->clients);

@@ -6,10 +6,9 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "cluster/upkeep.h"
 #include "cmd/page.h"
 #include "cmd/status.h"
-#include "cmd/status_care.h"
+#include "cmd/status_backup.h"
 #include "config/key.h"
 #include "pki/check.h"
 
@@ -101,7 +100,6 @@ static void print_certificates(const struct machine *m, const struct doctor_exam
 static void print_machine(const struct machine *m, const struct doctor_exam *s)
 {
 	struct member_votes votes = member_count_votes(&s->survey);
-	const struct version newest = status_newest(m, s);
 	auto_free char *who =
 		xasprintf("%s, ROLE=%s, %s", m->conf.name, config_role_name(m->conf.role), m->conf.address);
 
@@ -113,8 +111,6 @@ static void print_machine(const struct machine *m, const struct doctor_exam *s)
 	(void)printf("release       %s running, %s installed",
 		     s->here && s->here->answers ? s->here->status.version : "none",
 		     s->has_release ? s->release.name : "none");
-	if (newest.major > 0)
-		(void)printf(", " VERSION_FMT " newest pinned", VERSION_ARGS(newest));
 	if (m->conf.release_given)
 		(void)printf(", %s wanted", m->conf.release);
 	(void)putchar('\n');
@@ -139,7 +135,7 @@ static void print_ca_host(const struct doctor_exam *s)
 
 /* --- The table of members. */
 
-enum { NAME, ID, ENDPOINT, HEALTH, ROLE, RELEASE, DB, FREE, LAG, DAYS, COLUMNS };
+enum { NAME, ID, ENDPOINT, HEALTH, ROLE, RELEASE, DB, LAG, DAYS, COLUMNS };
 
 struct row {
 	char *cell[COLUMNS];
@@ -159,10 +155,7 @@ static void fill(const struct machine *m, const struct doctor_exam *s, const str
 	row->cell[ROLE] = xstrdup(doctor_member_role(s, one));
 	row->cell[RELEASE] = xstrdup(there ? one->status.version : "-");
 	row->cell[DB] = there ? xasprintf("%s, %lld %%", used, status_percent(m, one)) : xstrdup("-");
-	row->cell[FREE] =
-		there ? xasprintf("%u %%", upkeep_free_percent(one->status.db_size, one->status.db_size_in_use))
-		      : xstrdup("-");
-	row->cell[LAG] = there ? xasprintf("%" PRIu64, member_lag(&s->survey, one)) : xstrdup("-");
+	row->cell[LAG] = there ? xasprintf("%" PRIu64, doctor_member_lag(&s->survey, one)) : xstrdup("-");
 	row->cell[DAYS] = one->cert_end ? xasprintf("%lld", pki_days_left(m, one->cert_end)) : xstrdup("-");
 }
 
@@ -182,7 +175,7 @@ static void print_row(const struct row *row, const int width[COLUMNS], const boo
 static void print_members(const struct machine *m, const struct doctor_exam *s)
 {
 	static const char *const heads[COLUMNS] = { "NAME",    "ID", "ENDPOINT", "HEALTH", "ROLE",
-						    "VERSION", "DB", "FREE",	 "LAG",	   "DAYS" };
+						    "VERSION", "DB", "LAG",	 "DAYS" };
 	struct row *rows = xcalloc(s->survey.n + 1, sizeof(*rows));
 	int width[COLUMNS] = { 0 }, all = -2;
 	bool apart[COLUMNS] = { false };
@@ -250,8 +243,6 @@ void status_text(const struct machine *m, const struct doctor_exam *s)
 	}
 	if (s->backups.here.why)
 		status_print_backups(m, &s->backups);
-	if (s->upkeep.why)
-		status_print_upkeep(m, &s->upkeep);
 	print_members(m, s);
 	print_enrolled("ENROLLED", &s->enrolled);
 	print_enrolled("CLIENT", &s->clients);

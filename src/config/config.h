@@ -19,9 +19,6 @@ struct config_member {
 	char *address;
 };
 
-/* MAINTAIN_SCHEDULE when it is not given. */
-#define CONFIG_MAINTAIN_SCHEDULE "*-*-* 03:30"
-
 struct config {
 	enum role role;
 	char *name;    /* lower-case, a valid DNS label sequence */
@@ -53,8 +50,6 @@ struct config {
 	unsigned int backup_keep, backup_days; /* how many are kept, and for how long (0: whatever their age) */
 	bool backup_zstd;		       /* BACKUP_COMPRESS=zstd */
 	char *backup_command, *backup_user;    /* what each finished one is handed to, and as whom; or "" */
-	char *maintain_schedule;	       /* when a fragmented database may be written anew, or "" for never */
-	unsigned int maintain_fragmentation;   /* from how many percent of free space in the file on */
 	struct config_line *etcd;	       /* ETCD_* lines, passed to etcd unchanged */
 	size_t n_etcd;
 };

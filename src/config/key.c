@@ -347,8 +347,6 @@ static const struct key keys[] = {
 	{ .name = "BACKUP_COMPRESS", set_backup_compress },
 	{ .name = "BACKUP_COMMAND", set_text, AT(backup_command), config_check_command },
 	{ .name = "BACKUP_USER", set_text, AT(backup_user), config_check_user },
-	{ .name = "MAINTAIN_SCHEDULE", set_text_or_none, AT(maintain_schedule), config_check_calendar },
-	{ .name = "MAINTAIN_FRAGMENTATION", set_number, AT(maintain_fragmentation), .min = 10, .max = 95 },
 };
 
 int config_key_set(struct config *c, const struct config_line *line, struct err *e)

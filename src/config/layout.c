@@ -32,7 +32,6 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->mark = layout_path(at, "/var/lib/etcd-cluster.state/mark");
 	at->last_good = layout_path(at, "/etc/etcd/last-good");
 	at->joining = layout_path(at, "/etc/etcd/joining");
-	at->upgrade = layout_path(at, "/etc/etcd/upgrade");
 	at->forming = layout_path(at, "/etc/etcd/forming");
 	at->recovered = layout_path(at, "/etc/etcd/recovered");
 	at->enroll = layout_path(at, "/etc/etcd/enroll");

@@ -22,7 +22,6 @@ struct layout {
 	char *mark;	   /* /var/lib/etcd-cluster.state/mark: how far its log had come (cluster/mark.h) */
 	char *last_good;   /* /etc/etcd/last-good: the settings of the last healthy start (member/last_good.h) */
 	char *joining;	   /* /etc/etcd/joining: the steps in which this machine joined a running cluster */
-	char *upgrade;	   /* /etc/etcd/upgrade: an upgrade that is under way (change/upgrade.h) */
 	char *forming;	   /* /etc/etcd/forming: how this machine's cluster was formed */
 	char *recovered;   /* /etc/etcd/recovered: that the cluster came out of one that had lost its quorum */
 	char *enroll;	   /* /etc/etcd/enroll: on a CA host, tokens and who got certificates */

@@ -112,8 +112,6 @@ static void set_defaults(struct config *c)
 		.backup_keep = 14,
 		.backup_command = xstrdup(""),
 		.backup_user = xstrdup(""),
-		.maintain_schedule = xstrdup(CONFIG_MAINTAIN_SCHEDULE),
-		.maintain_fragmentation = 50,
 	};
 	strv_add(&c->release_urls, "https://github.com/etcd-io/etcd/releases/download");
 	strv_add(&c->release_urls, "https://storage.googleapis.com/etcd");
@@ -344,10 +342,10 @@ int config_text(const struct layout *at, const struct config *c, struct buf *out
 
 void config_free(struct config *c)
 {
-	char *const texts[] = { c->name,	   c->address,	       c->cluster_token,    c->enroll_token_file,
-				c->release,	   c->release_ca,      c->data_dir,	    c->wal_dir,
-				c->metrics_url,	   c->backup_schedule, c->backup_dir,	    c->backup_mount,
-				c->backup_command, c->backup_user,     c->maintain_schedule };
+	char *const texts[] = { c->name,	   c->address,	       c->cluster_token, c->enroll_token_file,
+				c->release,	   c->release_ca,      c->data_dir,	 c->wal_dir,
+				c->metrics_url,	   c->backup_schedule, c->backup_dir,	 c->backup_mount,
+				c->backup_command, c->backup_user };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);

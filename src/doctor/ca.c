@@ -12,7 +12,6 @@
 #include "config/check.h"
 #include "doctor/parts.h"
 #include "pki/origin.h"
-#include "pki/rotate.h"
 
 /* systemd holds the port for the service, which comes and goes. */
 static void check_port(const struct machine *m, struct doctor_report *r)
@@ -122,20 +121,6 @@ static void check_sources(const struct machine *m, struct doctor_exam *x)
 				r->visits.list[1].source, r->name, r->name);
 }
 
-/* It may last for months, but should end. */
-static void check_rotation(const struct machine *m, struct doctor_report *r)
-{
-	auto_rotation struct pki_rotation now = { 0 };
-	struct err e = { 0 };
-
-	if (pki_rotation_load(m, &now, &e) < 0)
-		doctor_error(r, "ca_unreadable", &e);
-	else if (now.stage != PKI_STEADY)
-		doctor_warn(r, "ca_rotation",
-			    "%s issues%s, and %s is trusted until the rotation ends -> etcd-cluster ca rotate --status",
-			    now.ca.info.subject, now.stage == PKI_ABORTED ? " again" : "", now.other_name);
-}
-
 void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 {
 	const struct ca_host *h = &x->active.host;
@@ -149,10 +134,8 @@ void doctor_ca_host(const struct machine *m, struct doctor_exam *x)
 	/* A lone member has no other CA host; and without a quorum nobody would say. */
 	if (takeover_look(m, x->survey.agreed && x->survey.n > 1, &x->active, &e) < 0)
 		doctor_error(&x->report, "ca_host_unknown", &e);
-	if (x->active.state != ENROLL_STANDBY) {
-		check_rotation(m, &x->report);
+	if (x->active.state != ENROLL_STANDBY)
 		check_sources(m, x);
-	}
 	if (x->active.state != ENROLL_STANDBY || !h->name || !x->survey.agreed)
 		return;
 	who = ca_host_words(h);

@@ -8,7 +8,6 @@
 #include "cahost/active.h"
 #include "cahost/record.h"
 #include "cluster/health.h"
-#include "cluster/upkeep_state.h"
 #include "config/machine.h"
 #include "doctor/report.h"
 #include "member/joining.h"
@@ -43,6 +42,5 @@ struct doctor_exam {
 	struct enroll_records enrolled; /* on a CA host, which machines got certificates */
 	struct enroll_records clients;	/* likewise, which clients */
 	struct doctor_backups backups;
-	struct upkeep_state upkeep;  /* how the maintenance by this machine went */
 	struct doctor_report report; /* with the "ok" findings */
 };

@@ -114,8 +114,6 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	else
 		doctor_machine(m, r);
 	doctor_backup(m, x);
-	doctor_requests(m, r);
-	doctor_upkeep(m, x);
 	if (thorough)
 		look_closely(m, pid, x);
 	if (!r->running)
@@ -213,7 +211,6 @@ void doctor_exam_free(struct doctor_exam *x)
 	backup_state_free(&x->backups.here);
 	free(x->backups.file);
 	free(x->backups.member);
-	upkeep_state_free(&x->upkeep);
 	enroll_records_free(&x->clients);
 	doctor_report_free(&x->report);
 	*x = (struct doctor_exam){ 0 };

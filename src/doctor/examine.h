@@ -21,6 +21,10 @@ bool doctor_removed(const struct doctor_exam *x);
 const char *doctor_member_role(const struct doctor_exam *x, const struct member *one);
 /* "healthy", "no quorum", "down", "removed", "no member". */
 const char *doctor_member_health(const struct doctor_exam *x, const struct member *one);
+/* Entries of the log that it has not applied yet, as far as its leader knows. */
+uint64_t doctor_member_lag(const struct member_survey *s, const struct member *one);
+/* The size in bytes at which this member refuses writes. */
+long long doctor_quota(const struct machine *m, const struct member *member);
 
 /* 0 when this machine is healthy or idle; else -1: ERR_PENDING while setup will try again, ERR_HEALTH otherwise. */
 int doctor_health(const struct machine *m, const struct doctor_exam *x, struct err *e) MUST_CHECK;

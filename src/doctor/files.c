@@ -14,7 +14,6 @@
 #include "pki/external.h"
 #include "pki/pair.h"
 #include "release/digests.h"
-#include "release/step.h"
 
 void doctor_release(const struct machine *m, struct doctor_report *r)
 {
@@ -137,41 +136,10 @@ static void check_wanted(const struct machine *m, const struct release *now, str
 	if (version_parse(m->conf.release, &want) ? version_cmp(want, now->version) == 0
 						  : strcmp(m->conf.release, now->name) == 0)
 		return;
-	if (strcmp(m->conf.release, "system") == 0)
-		doctor_warn(r, "release_not_wanted",
-			    "cluster.conf has RELEASE=system, but %s is in use -> etcd-cluster release use system && "
-			    "systemctl restart etcd",
-			    now->name);
-	else
-		doctor_warn(r, "release_not_wanted",
-			    "cluster.conf has RELEASE=%s, but %s is in use -> etcd-cluster upgrade %s", m->conf.release,
-			    now->name, m->conf.release);
-}
-
-/* What release/step_rules.c knows of the release in use. */
-static void check_flaws(const struct machine *m, const struct release *now, struct doctor_report *r)
-{
-	const struct step_end *end = step_end_of(now->version);
-	const struct step_flaw *flaw, *last = NULL;
-	auto_strv char **sources = NULL;
-	auto_free char *names = NULL;
-
-	for (size_t k = 0; (flaw = step_flaw_of(now->version, k)); k++) {
-		last = !last || version_cmp(flaw->fixed, last->fixed) > 0 ? flaw : last;
-		strv_add(&sources, flaw->source);
-	}
-	names = strv_join(sources, ", ");
-	if (last)
-		doctor_warn(r, "release_flaw",
-			    "etcd " VERSION_FMT " has known flaws: %s -> etcd-cluster upgrade " VERSION_FMT,
-			    VERSION_ARGS(now->version), names, VERSION_ARGS(last->fixed));
-	if (end) {
-		const struct version next = digests_newest_of(&m->at, end->minor + 1U);
-
-		doctor_warn(r, "release_end_of_life",
-			    "upstream maintains etcd 3.%u no more since %s -> etcd-cluster upgrade --plan %u.%u.%u",
-			    end->minor, end->when, 3U, end->minor + 1U, next.patch);
-	}
+	doctor_warn(r, "release_not_wanted",
+		    "cluster.conf has RELEASE=%s, but %s is in use -> etcd-cluster release use %s && systemctl restart "
+		    "etcd",
+		    m->conf.release, now->name, m->conf.release);
 }
 
 static void check_env(const struct machine *m, const struct release *now, struct doctor_report *r)
@@ -225,7 +193,6 @@ void doctor_files(const struct machine *m, struct doctor_exam *x)
 	check_digest(m, r);
 	if (x->has_release) {
 		check_wanted(m, &x->release, r);
-		check_flaws(m, &x->release, r);
 		check_env(m, &x->release, r);
 	}
 	for (const struct pki_entry *one = x->certs; one && one < x->certs + PKI_ENTRIES; one++) {

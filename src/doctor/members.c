@@ -12,12 +12,41 @@
 /* etcd keeps this many log entries for slow followers (server/etcdserver, DefaultSnapshotCatchUpEntries). */
 #define LAG_ENTRIES 5000
 
+/* --quota-backend-bytes when it is not given. */
+#define QUOTA_DEFAULT ((long long)2 << 30)
+
+/* From this size on a database that is half empty is worth a defragmentation. */
+#define DEFRAG_BYTES ((long long)100 << 20)
+
+long long doctor_quota(const struct machine *m, const struct member *member)
+{
+	const char *passed = config_etcd_value(&m->conf, "ETCD_QUOTA_BACKEND_BYTES");
+	uint64_t bytes;
+
+	if (member->status.db_quota > 0)
+		return member->status.db_quota;
+	/* Before 3.6 a member does not report it; those of one cluster are meant to have the same. */
+	if (passed && text_parse_u64(passed, 1, INT64_MAX, &bytes))
+		return (long long)bytes;
+	return QUOTA_DEFAULT;
+}
+
 static const struct member *by_id(const struct member_survey *s, uint64_t id)
 {
 	for (const struct member *one = s->list; one < s->list + s->n; one++)
 		if (one->id == id)
 			return one;
 	return NULL;
+}
+
+uint64_t doctor_member_lag(const struct member_survey *s, const struct member *one)
+{
+	const struct member *leader = by_id(s, s->leader);
+	uint64_t newest = one->status.raft_index;
+
+	if (leader && leader->status.raft_index > newest)
+		newest = leader->status.raft_index;
+	return newest > one->status.raft_applied_index ? newest - one->status.raft_applied_index : 0;
 }
 
 /* "n2" for a person, also when it has no name yet. */
@@ -69,6 +98,23 @@ static void check_answer(const struct machine *m, const struct member *one, bool
 			   "member %s does not answer: %s -> %s", name_of(one), one->why.msg, fix);
 }
 
+static void check_size(const struct machine *m, const struct member *one, struct doctor_report *r)
+{
+	long long quota = doctor_quota(m, one), size = one->status.db_size, used = one->status.db_size_in_use;
+
+	if (size > quota / 10 * 8)
+		doctor_warn(r, "database_full",
+			    "the database of %s takes %lld %% of its quota; at 100 %% etcd refuses writes -> "
+			    "etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in "
+			    "cluster.conf",
+			    name_of(one), size * 100 / quota);
+	else if (size > DEFRAG_BYTES && used < size / 2)
+		doctor_warn(r, "database_fragmented",
+			    "more than half of the database of %s is free space inside the file -> etcdctl.sh defrag "
+			    "--endpoints=%s",
+			    name_of(one), one->url);
+}
+
 /* The machine renews by itself: only when half of the time for it has gone is it worth a warning. */
 static void check_served(const struct machine *m, const struct member *one, struct doctor_report *r)
 {
@@ -96,19 +142,33 @@ static void check_one(const struct machine *m, const struct member_survey *s, co
 	check_served(m, one, r);
 	if (!one->answers)
 		return;
-	doctor_database(m, one, name_of(one), r);
+	check_size(m, one, r);
 	if (!leader || !leader->answers)
 		return;
-	if (member_lag(s, one) > LAG_ENTRIES)
+	if (doctor_member_lag(s, one) > LAG_ENTRIES)
 		doctor_warn(r, "member_behind",
 			    "%s is %" PRIu64 " log entries behind the leader -> look at the network and disk of that "
 			    "machine: etcd-cluster check",
-			    name_of(one), member_lag(s, one));
+			    name_of(one), doctor_member_lag(s, one));
 	if (strcmp(leader->status.version, one->status.version) != 0)
 		doctor_warn(r, "versions_differ",
-			    "%s runs etcd %s, the leader %s: finish the upgrade -> on the machine with the older one: "
-			    "etcd-cluster upgrade VERSION",
+			    "%s runs etcd %s, the leader %s: finish the upgrade -> etcd-cluster release list",
 			    name_of(one), one->status.version, leader->status.version);
+}
+
+static void check_alarms(const struct member_survey *s, struct doctor_report *r)
+{
+	for (const struct rpc_alarm *alarm = s->alarms; alarm < s->alarms + s->n_alarms; alarm++) {
+		const struct member *one = by_id(s, alarm->member_id);
+
+		doctor_bad(r, ERR_HEALTH, alarm->kind == RPC_ALARM_NOSPACE ? "alarm_nospace" : "alarm_corrupt",
+			   "member %s (" ID_FMT ") has raised the alarm %s -> %s", one ? name_of(one) : "?",
+			   alarm->member_id, rpc_alarm_name(alarm->kind),
+			   alarm->kind == RPC_ALARM_NOSPACE ? "etcdctl.sh compact REVISION, etcdctl.sh defrag, then "
+							      "etcdctl.sh alarm disarm"
+							    : "take a snapshot from another member; then, on this "
+							      "one: etcd-cluster leave, etcd-cluster join ADDRESS");
+	}
 }
 
 /* --- Clocks. */
@@ -205,5 +265,5 @@ void doctor_members(const struct machine *m, const struct member_survey *s, stru
 	doctor_drift(m, s, r);
 	doctor_former(m, s, r);
 	check_clocks(s, r);
-	doctor_alarms(s, r);
+	check_alarms(s, r);
 }

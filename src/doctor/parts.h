@@ -23,15 +23,6 @@ void doctor_files(const struct machine *m, struct doctor_exam *x);
 /* Fills backups; whether the newest backup is younger than two periods, and what failed. */
 void doctor_backup(const struct machine *m, struct doctor_exam *x);
 
-/* --- The databases (upkeep.c). */
-
-/* The size of that of one member, which answers, against its quota; and how much of its file is free. */
-void doctor_database(const struct machine *m, const struct member *one, const char *name, struct doctor_report *r);
-/* The alarms of the members. */
-void doctor_alarms(const struct member_survey *s, struct doctor_report *r);
-/* Fills upkeep, and reports what failed. */
-void doctor_upkeep(const struct machine *m, struct doctor_exam *x);
-
 /* --- The machine around it (host.c). */
 
 /* The ports of etcd, and whether the addresses are this machine's. own: pid of our etcd, PROBE_PID_UNKNOWN, or 0. */
@@ -64,8 +55,6 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 		struct doctor_report *r);
 /* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
 void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
-/* Whether a request of another machine was refused during the last day (requests.c). */
-void doctor_requests(const struct machine *m, struct doctor_report *r);
 /* Whether a removed machine is refused everywhere (revoked.c). */
 void doctor_revocation(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
 /* The listed member of this name, or NULL. */

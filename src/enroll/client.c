@@ -48,8 +48,6 @@ static int prepare(struct request *req, struct err *e)
 		return -1;
 	enroll_question_fill(&req->m->conf, req->m->now, &q);
 	q.list = pki_crl_number(req->m);
-	if (req->keys && q.list > 0)
-		q.list--; /* with other certificates comes the list, which another CA may have signed since */
 	q.list_only = !req->keys;
 	/* A key that takes the place of a member is not the key of that one. */
 	if (!req->m->conf.replace && identity_read(req->m, &id, &none) > 0)
@@ -123,7 +121,7 @@ static int check_reply(const struct request *req, enum proof_kind how, const str
 			return err_set(e, ERR_VERIFY, "it sent no certificate for %s", pki_profile(i)->name);
 	if (r->made.ca_pem.len == 0)
 		return err_set(e, ERR_VERIFY, "it did not send its CA certificate");
-	return how == PROOF_TOKEN ? token_check_ca(&req->proof.token, &r->made, e) : 0;
+	return how == PROOF_TOKEN ? token_check_ca(&req->proof.token, &r->made.ca_pem, e) : 0;
 }
 
 /* One connection to one server. 1 got all, 0 nobody there, -1. */
@@ -214,14 +212,14 @@ int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], st
 }
 
 /* 1: the server has answered, and is the one that signs. An older one does not know the question: then e is empty. */
-static int ask_one(struct request *req, const char *server, enum enroll_key *key, struct pki_made *news, struct err *e)
+static int ask_one(struct request *req, const char *server, enum enroll_key *key, struct buf *list, struct err *e)
 {
+	cleanup(pki_made_free) struct pki_made a = { 0 };
 	int rc;
 
 	err_clear(e);
 	req->answered = false;
-	pki_made_free(news);
-	rc = ask(req, server, PROOF_PAIR, news, e);
+	rc = ask(req, server, PROOF_PAIR, &a, e);
 	if (rc == 0)
 		return err_set(e, ERR_PENDING, "nobody listens at %s", server);
 	if (rc < 0)
@@ -236,10 +234,11 @@ static int ask_one(struct request *req, const char *server, enum enroll_key *key
 		*key = req->member ? ENROLL_KEY_USED : ENROLL_KEY_FREE;
 	else if (e->class == ERR_VERIFY)
 		*key = ENROLL_KEY_REFUSED;
+	buf_add(list, a.crl.data, a.crl.len);
 	return 1;
 }
 
-enum enroll_key enroll_ask_news(const struct machine *m, struct pki_made *news, struct err *e)
+enum enroll_key enroll_ask_list(const struct machine *m, struct buf *list, struct err *e)
 {
 	auto_request struct request req = { .m = m };
 	enum enroll_key key = ENROLL_KEY_UNKNOWN;
@@ -255,7 +254,7 @@ enum enroll_key enroll_ask_news(const struct machine *m, struct pki_made *news, 
 	for (size_t i = 0; req.servers && req.servers[i]; i++) {
 		auto_free char *server = xstrdup(req.servers[i]);
 
-		if (ask_one(&req, server, &key, news, e) > 0)
+		if (ask_one(&req, server, &key, list, e) > 0)
 			break;
 	}
 	return key;

@@ -29,8 +29,8 @@ enum enroll_key {
 };
 
 /*
- * Asks for what is new, with the certificate; the servers are those above, the first that answers counts. Of *news,
- * nothing of which is verified, crl is set when the CA host has a newer one than that of this machine, ca_pem and cross
- * when there was a rotation. The caller frees it. e is never to be ignored, but it is no failure of this machine.
+ * Asks for the revocation list, with the certificate; the servers are those above, the first that answers counts. list:
+ * DER, appended when the CA host has a newer one than that of this machine; not verified. e is never to be ignored, but
+ * it is no failure of this machine.
  */
-enum enroll_key enroll_ask_news(const struct machine *m, struct pki_made *news, struct err *e);
+enum enroll_key enroll_ask_list(const struct machine *m, struct buf *list, struct err *e);

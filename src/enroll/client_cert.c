@@ -18,8 +18,8 @@ struct run {
 	char *next;	    /* path of the key that is asked for with a token, until all is done */
 	struct pki_pair pair;
 	struct file_mode key_mode;
-	x509_key *key;	      /* that is asked for, when it is another one */
-	struct pki_made made; /* pool is ca.crt as it must become */
+	x509_key *key; /* that is asked for, when it is another one */
+	struct pki_made made;
 };
 
 #define auto_run cleanup(run_free)
@@ -128,9 +128,9 @@ static int put(const char *dir, const char *name, const char *ext, struct file_m
 /* The certificate is last: with it the set is whole. */
 static int put_certs(const struct run *r, const char *dir, struct err *e)
 {
-	if (r->made.pool.len > 0 && put(dir, "ca", "crt", FILE_MODE(0644), &r->made.pool, e) < 0)
-		return -1;
-	return put(dir, r->want->cn, "crt", FILE_MODE(0644), &r->made.cert[PKI_ETCDCTL], e);
+	return put(dir, "ca", "crt", FILE_MODE(0644), &r->made.ca_pem, e) < 0
+		       ? -1
+		       : put(dir, r->want->cn, "crt", FILE_MODE(0644), &r->made.cert[PKI_ETCDCTL], e);
 }
 
 /* Another key: the directory is exchanged for one with the new pair and everything else that is in it. */
@@ -155,7 +155,6 @@ static int put_set(const struct run *r, struct err *e)
 
 /* --- The request. */
 
-/* key NULL: only about a rotation of the CA. */
 static int make_question(const struct run *r, x509_key *key, struct buf *text, struct err *e)
 {
 	auto_question struct enroll_question q = {
@@ -163,43 +162,24 @@ static int make_question(const struct run *r, x509_key *key, struct buf *text, s
 	};
 	auto_buf struct buf csr = { 0 };
 
-	q.list_only = !key;
-	if (key && x509_csr_put(key, &csr, e) < 0)
+	if (x509_csr_put(key, &csr, e) < 0)
 		return -1;
-	if (key)
-		q.csr[PKI_ETCDCTL] = xstrdup(csr.data);
+	q.csr[PKI_ETCDCTL] = xstrdup(csr.data);
 	return enroll_question_put(&q, text, e);
 }
 
-/* The CAs to trust from now on: those in use vouch for them, or the token does. 1 others, 0, -1. */
-static int decide_pool(struct run *r, enum proof_kind how, struct buf *present, struct err *e)
-{
-	buf_free(&r->made.pool);
-	if (how == PROOF_TOKEN) {
-		buf_add(&r->made.pool, r->made.ca_pem.data, r->made.ca_pem.len);
-		return 1;
-	}
-	if (file_read(r->proof.ca, PKI_FILE_MAX, present, e) < 0)
-		return -1;
-	return pki_pool_next(present, &r->made.ca_pem, &r->made.cross, &r->made.pool, e);
-}
-
 /* What came must be what was asked for. */
-static int verify(struct run *r, enum proof_kind how, x509_key *key, struct err *e)
+static int verify(const struct run *r, x509_key *key, struct err *e)
 {
-	const struct buf *pem = &r->made.cert[PKI_ETCDCTL], *ca_pem = &r->made.pool;
-	auto_buf struct buf present = { 0 };
+	const struct buf *pem = &r->made.cert[PKI_ETCDCTL], *ca_pem = &r->made.ca_pem;
 	auto_pair struct pki_pair ca = { 0 }, leaf = { 0 };
 
-	if (decide_pool(r, how, &present, e) < 0 ||
-	    pki_pair_take(&ca, x509_cert_parse(ca_pem, "its CA certificate", e)) < 0 ||
+	if (pki_pair_take(&ca, x509_cert_parse(ca_pem, "its CA certificate", e)) < 0 ||
 	    pki_pair_take(&leaf, x509_cert_parse(pem, "the certificate", e)) < 0)
 		return -1;
 	if (!ca.info.ca || !x509_key_matches(key, leaf.cert) || strcmp(leaf.info.cn, r->want->cn) != 0 ||
 	    !leaf.info.client || leaf.info.server || leaf.info.sans || leaf.info.ca)
 		return err_set(e, ERR_VERIFY, "it sent a certificate that is not the one of a client %s", r->want->cn);
-	if (present.len > 0 && x509_verify(leaf.cert, pem, &present, false, r->m->now, e) < 0)
-		return -1;
 	return x509_verify(leaf.cert, pem, ca_pem, false, r->m->now, e);
 }
 
@@ -219,20 +199,14 @@ static int take(struct run *r, enum proof_kind how, x509_key *key, const struct 
 	}
 	if (enroll_reply_check(&reply, e) < 0)
 		return -1;
-	if (!key) {
-		pki_made_free(&r->made);
-		r->made = reply.made;
-		reply.made = (struct pki_made){ 0 };
-		return 0;
-	}
 	if (reply.made.cert[PKI_ETCDCTL].len == 0 || reply.made.ca_pem.len == 0)
 		return err_set(e, ERR_VERIFY, "it sent no certificate");
-	if (how == PROOF_TOKEN && token_check_ca(&r->proof.token, &reply.made, e) < 0)
+	if (how == PROOF_TOKEN && token_check_ca(&r->proof.token, &reply.made.ca_pem, e) < 0)
 		return -1;
 	pki_made_free(&r->made);
 	r->made = reply.made;
 	reply.made = (struct pki_made){ 0 };
-	return verify(r, how, key, e);
+	return verify(r, key, e);
 }
 
 static int ask_at(struct run *r, enum proof_kind how, x509_key *key, const char *server, char **other, struct err *e)
@@ -261,21 +235,6 @@ static int ask(struct run *r, enum proof_kind how, x509_key *key, struct err *e)
 		return -1;
 	err_clear(e);
 	return ask_at(r, how, key, other, &further, e);
-}
-
-/* Whether the CA host has another CA, which asks for another certificate. Who cannot say is no reason to fail. */
-static bool is_other_ca(struct run *r)
-{
-	auto_buf struct buf present = { 0 };
-	struct err why = { 0 };
-	int rc = ask(r, PROOF_PAIR, NULL, &why);
-
-	if (rc == 0 && r->made.cross.len > 0 && r->made.ca_pem.len > 0)
-		rc = decide_pool(r, PROOF_PAIR, &present, &why);
-	if (rc < 0)
-		log_debug("%s", why.msg);
-	pki_made_free(&r->made);
-	return rc > 0;
 }
 
 /* --- The two ways. */
@@ -362,7 +321,7 @@ int client_cert(const struct machine *m, const struct client_want *want, struct 
 		return -1;
 	if (!m->dry_run && finish(&r, e) < 0)
 		return -1;
-	if (r.proof.has_pair && !want->force && !pki_near_end(m, &r.pair.info) && (m->dry_run || !is_other_ca(&r)))
+	if (r.proof.has_pair && !want->force && !pki_near_end(m, &r.pair.info))
 		return 0;
 	if (load_token(&r, e) < 0)
 		return -1;

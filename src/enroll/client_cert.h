@@ -16,11 +16,10 @@ struct client_want {
 };
 
 /*
- * Makes sure that dir has a certificate that does not end within RENEW_BEFORE_DAYS (force: a new one), by the CA that
- * the CA host has now, which is asked about that each time. One that is there is renewed with its key. Without one, or
- * when the CA host refuses its key for good and there is a token, a new key comes with the token, which is wiped then;
- * owner and mode of the former key stay. At every instant <cn>.crt and <cn>.key belong together, and a run that was
- * killed is taken up by the next.
+ * Makes sure that dir has a certificate that does not end within RENEW_BEFORE_DAYS (force: a new one). One that is
+ * there is renewed with its key. Without one, or when the CA host refuses its key for good and there is a token, a new
+ * key comes with the token, which is wiped then; owner and mode of the former key stay. At every instant <cn>.crt and
+ * <cn>.key belong together, and a run that was killed is taken up by the next.
  *   1 a new certificate (dry run: would be asked for), 0 none is due
  *   ERR_CONFIG   no certificate and no token, or files that do not belong together
  *   ERR_VERIFY   the CA host refuses, in its words; it is another one; or its answer is not what was asked for

@@ -6,7 +6,6 @@
 
 #include "adapter/dial.h"
 #include "adapter/probe.h"
-#include "adapter/x509_pool.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -96,9 +95,8 @@ struct talk {
 };
 
 /* A line that no other request has: so no answer to another one is taken for an answer to this one. */
-static int fill_request(struct talk *t, const struct buf *question, const struct buf *cert_pem, struct err *e)
+static void fill_request(struct talk *t, const struct buf *question)
 {
-	auto_cert x509_cert *cross = x509_pool_sent(cert_pem);
 	uint8_t once[16];
 	char hex[2 * sizeof(once) + 1];
 
@@ -107,16 +105,13 @@ static int fill_request(struct talk *t, const struct buf *question, const struct
 	text_hex(once, sizeof(once), hex);
 	buf_add(&t->request, buf_str(question), question->len);
 	buf_printf(&t->request, "ONCE=%s\n", hex);
-	return seal_put_cross(cross, &t->request, e);
 }
 
 static int send_request(struct talk *t, const struct buf *question, long long deadline, struct err *e)
 {
 	const bool token = t->how == PROOF_TOKEN;
 	auto_key x509_key *key = token ? NULL : x509_key_read(t->p->key, e);
-	auto_buf struct buf pem = { 0 };
-	auto_cert x509_cert *cert =
-		key && file_read(t->p->cert, PKI_FILE_MAX, &pem, e) == 0 ? x509_cert_parse(&pem, t->p->cert, e) : NULL;
+	auto_cert x509_cert *cert = key ? x509_cert_read(t->p->cert, e) : NULL;
 	const struct seal_with with = { .secret = token ? t->p->token.proof : NULL, .key = key, .cert = cert };
 	auto_buf struct buf hello = { 0 }, message = { 0 };
 	auto_free char *nonce = NULL;
@@ -126,13 +121,14 @@ static int send_request(struct talk *t, const struct buf *question, long long de
 		return -1;
 	if (strlen(nonce) != 2 * SEAL_NONCE || !text_unhex(nonce, t->nonce, SEAL_NONCE))
 		return err_set(e, ERR_VERIFY, "its greeting has no nonce");
-	return fill_request(t, question, &pem, e) < 0 || seal_put(t->nonce, NULL, &with, &t->request, &message, e) < 0
+	fill_request(t, question);
+	return seal_put(t->nonce, NULL, &with, &t->request, &message, e) < 0
 		       ? -1
 		       : channel_send(t->c, &message, deadline, e);
 }
 
 /* The certificate of a server of this machine's CA, for the host that was dialled. */
-static x509_cert *server_cert(const struct talk *t, const struct seal *s, const struct buf *body, struct err *e)
+static x509_cert *server_cert(const struct talk *t, const struct seal *s, struct err *e)
 {
 	cleanup(x509_info_free) struct x509_info info = { 0 };
 	auto_cert x509_cert *cert = NULL;
@@ -140,7 +136,7 @@ static x509_cert *server_cert(const struct talk *t, const struct seal *s, const 
 
 	if (file_read(t->p->ca, PKI_FILE_MAX, &ca, e) < 0)
 		return NULL;
-	cert = seal_cert(s, body, &ca, e);
+	cert = x509_raw_cert(s->cert, s->cert_len, &ca, e);
 	if (!cert)
 		return NULL;
 	x509_describe(cert, &info);
@@ -171,7 +167,7 @@ static int read_answer(const struct talk *t, long long deadline, struct buf *ans
 	if (!s.proof[0])
 		return refuse_unproved(&body, e);
 	if (t->how == PROOF_PAIR) {
-		cert = server_cert(t, &s, &body, e);
+		cert = server_cert(t, &s, e);
 		if (!cert)
 			return -1;
 	}

@@ -5,10 +5,8 @@
 
 #include "adapter/keyfile.h"
 #include "adapter/x509_csr.h"
-#include "adapter/x509_pool.h"
 #include "base/text.h"
 #include "config/check.h"
-#include "enroll/seal.h"
 #include "member/forming.h"
 #include "pki/profile.h"
 
@@ -17,7 +15,6 @@
 #define SANS_MAX  64
 #define LIST_KIND "revocations"
 #define CLIENT	  "client"
-#define CLIENT_CA "client-ca"
 #define LIST_LINE 3000 /* bytes of a list that one line has */
 
 #define CLOCK_SECONDS (30 * 60)
@@ -81,7 +78,7 @@ int enroll_question_put(const struct enroll_question *q, struct buf *out, struct
 	auto_free char *list = q->list < 0 ? NULL : xasprintf("%lld", (long long)q->list);
 
 	if (keyfile_put(out, "KIND",
-			q->client      ? (q->list_only ? CLIENT_CA : CLIENT)
+			q->client      ? CLIENT
 			: q->list_only ? LIST_KIND
 				       : NULL,
 			e) < 0 ||
@@ -130,7 +127,7 @@ static int judge_client(const struct enroll_question *q, struct err *e)
 	if (why)
 		return err_set(e, ERR_VERIFY, "CN=%s %s", q->name, why);
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if ((q->csr[i] != NULL) != (i == PKI_ETCDCTL && !q->list_only) || q->sans || q->addresses)
+		if ((q->csr[i] != NULL) != (i == PKI_ETCDCTL) || q->sans || q->addresses)
 			return err_set(e, ERR_VERIFY, "the request is not for one client certificate");
 	return 0;
 }
@@ -187,14 +184,14 @@ int enroll_question_get(const struct buf *text, struct enroll_question *q, struc
 	if (enroll_parse("the request", text, &k, e) < 0)
 		return -1;
 	kind = keyfile_get(&k, "KIND");
-	q->list_only = kind && (strcmp(kind, LIST_KIND) == 0 || strcmp(kind, CLIENT_CA) == 0);
-	q->client = kind && (strcmp(kind, CLIENT) == 0 || strcmp(kind, CLIENT_CA) == 0);
+	q->client = kind && strcmp(kind, CLIENT) == 0;
 	q->name = keyfile_copy(&k, q->client ? "CN" : "NAME");
 	q->address = q->client ? xstrdup("") : keyfile_copy(&k, "ADDRESS");
 	q->members = keyfile_copy(&k, "MEMBERS");
 	q->ports = keyfile_copy(&k, "PORTS");
 	q->cluster_token = keyfile_copy(&k, "CLUSTER_TOKEN");
 	q->member = get_id(&k, "MEMBER");
+	q->list_only = kind && strcmp(kind, LIST_KIND) == 0;
 	q->list = keyfile_time(&k, "LIST", &list) ? list : -1;
 	if (keyfile_get(&k, "ADDRESSES"))
 		q->addresses = text_split(keyfile_get(&k, "ADDRESSES"), BLANKS);
@@ -327,19 +324,6 @@ static int get_cert(const struct keyfile *k, const char *key, struct buf *pem, s
 	return 0;
 }
 
-/* With each certificate that it vouches for, the cross-certificate of the CA goes into its file. */
-static void add_cross(struct pki_made *made)
-{
-	auto_cert x509_cert *cross = x509_pool_at(&made->cross, 0);
-
-	for (int i = 0; cross && i < PKI_LEAVES; i++) {
-		auto_cert x509_cert *leaf = x509_pool_at(&made->cert[i], 0);
-
-		if (leaf && x509_signed_by(leaf, cross))
-			buf_add(&made->cert[i], made->cross.data, made->cross.len);
-	}
-}
-
 static int get_certs(const struct keyfile *k, struct pki_made *made, struct err *e)
 {
 	for (int i = 1; i <= CAS_MAX; i++) {
@@ -354,9 +338,6 @@ static int get_certs(const struct keyfile *k, struct pki_made *made, struct err 
 		if (get_cert(k, key, &made->cert[i], e) < 0)
 			return -1;
 	}
-	if (get_cert(k, SEAL_CROSS, &made->cross, e) < 0)
-		return -1;
-	add_cross(made);
 	return 0;
 }
 

@@ -14,18 +14,17 @@ bool enroll_clocks_agree(time_t theirs, time_t ours);
 
 /* What a machine asks for. */
 struct enroll_question {
-	bool client; /* about the certificate of a client: name is its CN, address "", and csr[PKI_ETCDCTL] alone counts */
+	bool client; /* for the certificate of a client: name is its CN, address "", and csr[PKI_ETCDCTL] alone counts */
 	char *name, *address;
 	char **addresses; /* strv, ADDRESSES, or NULL */
 	char **sans;	  /* strv, EXTRA_SANS, or NULL */
 	time_t now;	  /* by its clock */
 	char *members,
 		*ports; /* of the cluster that it is about to form (ROLE=cluster), as in member/forming.h; else NULL */
-	char *cluster_token; /* likewise */
-	uint64_t member;     /* its member ID by its own word; 0: none */
-	int64_t list;	     /* number of its revocation list; -1: it takes none */
-	bool list_only;	     /* whether its key is accepted, the list if there is a newer one, and the CAs of a rotation
-				  (pki/rotate.h); no certificate. Of a client: the last alone */
+	char *cluster_token;   /* likewise */
+	uint64_t member;       /* its member ID by its own word; 0: none */
+	int64_t list;	       /* number of its revocation list; -1: it takes none */
+	bool list_only;	       /* whether its key is accepted, and the list if there is a newer one; no certificate */
 	char *csr[PKI_LEAVES]; /* adapter/x509_csr.h; NULL: not wanted */
 };
 

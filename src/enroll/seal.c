@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "adapter/digest.h"
-#include "adapter/keyfile.h"
 #include "adapter/x509_csr.h"
 #include "base/text.h"
 
-static const char proof_line[] = "PROOF=", cert_line[] = "CERT=", cross_line[] = SEAL_CROSS "=";
+static const char proof_line[] = "PROOF=", cert_line[] = "CERT=";
 
 /* What is proved: no text of one side is one of the other, nor one that TLS signs. */
 static void put_text(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const struct buf *body,
@@ -84,56 +83,6 @@ int seal_get(const struct buf *message, struct seal *s, struct buf *body, struct
 		return err_set(e, ERR_VERIFY, "a message came with something that is not a certificate");
 	buf_add(body, at, (size_t)(end - at));
 	return 0;
-}
-
-int seal_put_cross(x509_cert *cross, struct buf *body, struct err *e)
-{
-	auto_buf struct buf line = { 0 };
-
-	if (!cross)
-		return 0;
-	x509_cert_put(cross, &line);
-	return keyfile_put(body, SEAL_CROSS, line.data, e);
-}
-
-/* The CA in the line of the body, signed by one of ca_pem, as PEM; false: there is none. */
-static bool take_cross(const struct buf *body, const struct buf *ca_pem, struct buf *pem)
-{
-	const char *at =
-		text_starts(buf_str(body), cross_line) ? buf_str(body) : strstr(buf_str(body), "\n" SEAL_CROSS "=");
-	cleanup(x509_info_free) struct x509_info info = { 0 };
-	auto_free uint8_t *der = xcalloc(SEAL_CERT, 1);
-	auto_cert x509_cert *cert = NULL;
-	auto_free char *line = NULL;
-	struct err not_ours = { 0 };
-	size_t len;
-
-	if (!at)
-		return false;
-	at = strchr(at, '=') + 1;
-	line = xstrndup(at, strcspn(at, "\n"));
-	len = x509_raw_line(line, der, SEAL_CERT);
-	cert = len > 0 ? x509_raw_cert(der, len, ca_pem, &not_ours) : NULL;
-	if (!cert)
-		return false;
-	x509_describe(cert, &info);
-	if (info.ca) /* a leaf signs nothing */
-		x509_cert_pem(cert, pem);
-	return info.ca;
-}
-
-x509_cert *seal_cert(const struct seal *s, const struct buf *body, const struct buf *ca_pem, struct err *e)
-{
-	x509_cert *cert = x509_raw_cert(s->cert, s->cert_len, ca_pem, e);
-	auto_buf struct buf cross = { 0 };
-	struct err other = { 0 };
-
-	if (cert || !take_cross(body, ca_pem, &cross))
-		return cert;
-	cert = x509_raw_cert(s->cert, s->cert_len, &cross, &other);
-	if (cert)
-		err_clear(e);
-	return cert;
 }
 
 bool seal_holds(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const uint8_t *secret, x509_cert *cert,

@@ -11,9 +11,8 @@
 
 #define SEAL_NONCE 32
 #define SEAL_KEY   32
-#define SEAL_CROSS "CROSS" /* key of a line in a body */
-#define SEAL_PROOF 2049	   /* hex digits of a signature, and their end */
-#define SEAL_CERT  8192	   /* bytes of a certificate */
+#define SEAL_PROOF 2049 /* hex digits of a signature, and their end */
+#define SEAL_CERT  8192 /* bytes of a certificate */
 
 /*
  * CN of the certificate that the server shows in TLS. Its key is in the memory of a process that strangers' bytes may
@@ -44,18 +43,6 @@ int seal_put(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const s
 
 /* Takes a message apart: the body is appended. -1: ERR_VERIFY. */
 int seal_get(const struct buf *message, struct seal *s, struct buf *body, struct err *e) MUST_CHECK;
-
-/*
- * Appends to a body the line with the CA that the certificate of its proof is sent with (pki/rotate.h), for those who
- * trust only the CA before it. Nothing for NULL. Earlier versions ignore the line.
- */
-int seal_put_cross(x509_cert *cross, struct buf *body, struct err *e) MUST_CHECK;
-
-/*
- * The certificate of the proof, when one of the CAs in ca_pem has signed it; or a CA that the body has in such a line,
- * which one of these has signed. None of it is parsed before. NULL: ERR_VERIFY. The caller frees.
- */
-x509_cert *seal_cert(const struct seal *s, const struct buf *body, const struct buf *ca_pem, struct err *e) MUST_CHECK;
 
 /* Whether the one who has the secret, or (secret NULL) the key of the certificate, made it for these. */
 bool seal_holds(const uint8_t nonce[SEAL_NONCE], const struct buf *request, const uint8_t *secret, x509_cert *cert,

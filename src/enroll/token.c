@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #include "adapter/digest.h"
-#include "adapter/x509_pool.h"
+#include "adapter/x509.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -207,20 +207,12 @@ int token_read_file(const struct machine *m, struct token *t, struct err *e)
 	return token_read(path, t, e);
 }
 
-static bool is_pinned(const struct token *t, x509_cert *ca)
+int token_check_ca(const struct token *t, const struct buf *ca_pem, struct err *e)
 {
-	auto_free char *spki = x509_spki_fingerprint(ca);
+	auto_cert x509_cert *ca = t->ca[0] ? x509_cert_parse(ca_pem, "its CA certificate", e) : NULL;
+	auto_free char *spki = ca ? x509_spki_fingerprint(ca) : NULL;
 
-	return text_starts(spki, t->ca);
-}
-
-int token_check_ca(const struct token *t, const struct pki_made *made, struct err *e)
-{
-	auto_cert x509_cert *ca = t->ca[0] ? x509_cert_parse(&made->ca_pem, "its CA certificate", e) : NULL;
-	auto_cert x509_cert *cross = ca ? x509_pool_at(&made->cross, 0) : NULL;
-	auto_cert x509_cert *former = cross && x509_same_ca(cross, ca) ? x509_pool_issuer(&made->ca_pem, cross) : NULL;
-
-	if (!t->ca[0] || (ca && (is_pinned(t, ca) || (former && is_pinned(t, former)))))
+	if (!t->ca[0] || (spki && text_starts(spki, t->ca)))
 		return 0;
 	return ca ? err_set(e, ERR_VERIFY, "its CA is not the one for which the token was made") : -1;
 }

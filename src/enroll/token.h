@@ -6,7 +6,6 @@
 #pragma once
 
 #include "config/machine.h"
-#include "pki/made.h"
 
 #define TOKEN_ID_HEX 17 /* 16 hex digits and their end */
 #define TOKEN_PSK    32
@@ -58,11 +57,8 @@ bool token_is_id(const char *id);
 int token_read(const char *path, struct token *t, struct err *e) MUST_CHECK;
 int token_read_file(const struct machine *m, struct token *t, struct err *e) MUST_CHECK;
 
-/*
- * The token may say whose certificates are expected: who has a copy of it could pose as the CA host. The first CA of an
- * answer must be that one, or its cross-certificate must be of that one, which the CA host trusts. ERR_VERIFY.
- */
-int token_check_ca(const struct token *t, const struct pki_made *made, struct err *e) MUST_CHECK;
+/* The token may say whose certificates are expected: who has a copy of it could pose as the CA host. ERR_VERIFY. */
+int token_check_ca(const struct token *t, const struct buf *ca_pem, struct err *e) MUST_CHECK;
 
 /*
  * Overwrites and removes ENROLL_TOKEN_FILE. 1 done (in a dry run: would be), 0 there is none, or it is on a read-only

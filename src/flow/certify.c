@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "enroll/client.h"
 #include "enroll/token.h"
-#include "flow/waiting_keys.h"
 #include "member/aside.h"
 #include "member/host.h"
 #include "pki/check.h"
@@ -35,7 +34,6 @@ struct order {
 	char *const *names; /* NULL: all */
 	bool force, local, may_make_ca;
 	bool anew;   /* with new keys, whatever is there */
-	bool follow; /* the CA host has another CA */
 	bool staged; /* no etcd uses this directory yet */
 };
 
@@ -147,8 +145,6 @@ static void decide(struct pki_run *w, const struct order *o)
 		w->todo[i] = w->origin == PKI_NEW_CA || o->anew
 				     ? PKI_REKEY
 				     : pki_check_leaf(w->m, &w->ca, pki_profile(i), &w->leaf[i], &w->why[i]);
-		if (w->todo[i] < PKI_RESIGN && o->follow)
-			w->todo[i] = PKI_RESIGN;
 		if (w->todo[i] == PKI_FINE && o->force) {
 			w->todo[i] = PKI_RENEW;
 			w->why[i] = xstrdup("is not due, but asked for");
@@ -179,7 +175,7 @@ static void log_plan(const struct pki_run *w)
 		return;
 	}
 	for (int i = 0; i < PKI_LEAVES; i++)
-		if (w->todo[i] != PKI_FINE && w->why[i])
+		if (w->todo[i] != PKI_FINE)
 			log_info("%s/%s.crt %s: %s%s", w->m->at.pki, pki_profile(i)->name, w->why[i],
 				 w->m->dry_run ? "would be " : "", deeds[w->todo[i]]);
 }
@@ -244,11 +240,6 @@ static int first_keys(struct pki_run *w, struct err *e)
 /* Where they came from, or that they end early. */
 static void log_made(const struct pki_run *w)
 {
-	if (w->origin == PKI_ENROLLED && w->made.pool.len > 0)
-		log_info("%s/ca.crt has the CAs that the CA host at %s trusts now, and all certificates are by the "
-			 "first; "
-			 "etcd reads it when it is started again",
-			 w->m->at.pki, w->made.server);
 	if (w->origin == PKI_TO_ENROLL)
 		log_info("the certificates of this machine came from the CA host at %s", w->made.server);
 	else if (w->origin != PKI_ENROLLED && pki_leaf_end(w->m, &w->ca) == w->ca.info.not_after)
@@ -292,11 +283,53 @@ static bool may_rekey(const struct pki_run *w, const struct err *e)
 	return w->origin == PKI_ENROLLED && e->class == ERR_VERIFY && !w->fresh[PKI_PEER] && has_token(w);
 }
 
+/*
+ * New keys of a machine that has certificates wait beside pki until these are in place: a run that was killed after the
+ * answer asks again with the same keys, for which the used token is still good.
+ */
+static char *waiting_dir(const struct machine *m)
+{
+	return xasprintf("%s.keys", m->at.pki);
+}
+
+static int keep_keys(struct pki_run *w, struct err *e)
+{
+	auto_free char *dir = waiting_dir(w->m);
+
+	for (int i = 0; i < PKI_LEAVES; i++) {
+		auto_free char *path = xasprintf("%s/%s.key", dir, pki_profile(i)->name);
+		auto_buf struct buf pem = { 0 };
+		struct err unread = { 0 };
+		x509_key *before = w->fresh[i] && file_exists(path) ? x509_key_read(path, &unread) : NULL;
+
+		if (!w->fresh[i])
+			continue;
+		if (before && x509_key_is(before, w->m->conf.key_type)) {
+			x509_key_free_ptr(&w->fresh[i]);
+			w->fresh[i] = before;
+			continue;
+		}
+		x509_key_free_ptr(&before);
+		x509_key_pem(w->fresh[i], &pem);
+		if (file_mkdirs(dir, FILE_MODE(0700), e) < 0 ||
+		    file_replace(path, FILE_MODE(0600), pem.data, pem.len, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int drop_kept_keys(const struct machine *m, struct err *e)
+{
+	auto_free char *dir = waiting_dir(m);
+
+	return file_exists(dir) ? file_remove_tree(dir, e) : 0;
+}
+
 static int make_keys(struct pki_run *w, struct err *e)
 {
 	if (pki_make_keys(w, e) < 0)
 		return -1;
-	return w->origin == PKI_ENROLLED && has_token(w) ? waiting_keys_put(w, e) : 0;
+	return w->origin == PKI_ENROLLED && has_token(w) ? keep_keys(w, e) : 0;
 }
 
 static int rekey(struct pki_run *w, struct err *e)
@@ -311,23 +344,6 @@ static int rekey(struct pki_run *w, struct err *e)
 	return make_keys(w, e) < 0 ? -1 : make_certs(w, e);
 }
 
-/* The CA host has another CA: all certificates become those of it, together. */
-static int all_of_them(struct pki_run *w, struct err *e)
-{
-	bool more = false;
-
-	for (int i = 0; i < PKI_LEAVES && w->origin == PKI_ENROLLED && w->made.pool.len > 0; i++) {
-		if (w->todo[i] != PKI_FINE)
-			continue;
-		w->todo[i] = PKI_RESIGN;
-		more = true;
-	}
-	if (!more)
-		return 0;
-	pki_made_free(&w->made);
-	return make_certs(w, e);
-}
-
 /* 1 done; 0 the CA host issued none, and the present ones will do until it does. */
 static int issue(struct pki_run *w, const struct order *o, struct err *e)
 {
@@ -335,14 +351,14 @@ static int issue(struct pki_run *w, const struct order *o, struct err *e)
 
 	if (make_keys(w, e) < 0 || (w->origin == PKI_TO_ENROLL && first_keys(w, e) < 0))
 		return -1;
-	if ((make_certs(w, e) < 0 || all_of_them(w, e) < 0) && (!may_rekey(w, e) || rekey(w, e) < 0)) {
+	if (make_certs(w, e) < 0 && (!may_rekey(w, e) || rekey(w, e) < 0)) {
 		if (w->origin != PKI_ENROLLED || asked || !pki_run_usable(w))
 			return -1;
 		log_error(LOG_WARNING, e);
 		err_clear(e);
 		return 0;
 	}
-	if ((most(w) >= PKI_RESIGN || w->made.pool.len > 0 ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
+	if ((most(w) >= PKI_RESIGN ? pki_put_generation(w, e) : pki_put_files(w, e)) < 0)
 		return -1;
 	log_made(w);
 	if (!o->staged && w->origin != PKI_NEW_CA && w->origin != PKI_TO_ENROLL && pki_prove(w->m, e) < 0)
@@ -391,7 +407,7 @@ static int execute(struct pki_run *w, const struct order *o, struct err *e)
 	if (from_ca_host(w) && !is_forming(w->m) && (rc > 0 || !file_exists(w->m->at.member_id)) &&
 	    token_wipe_file(w->m, &lost) < 0)
 		log_error(LOG_WARNING, &lost);
-	return waiting_keys_drop(w->m, e) < 0 ? -1 : rc;
+	return drop_kept_keys(w->m, e) < 0 ? -1 : rc;
 }
 
 /* The list that came with new certificates is there before etcd starts with them. */
@@ -432,11 +448,6 @@ int certify(const struct machine *m, bool local, bool may_make_ca, struct err *e
 int certify_staged(const struct machine *m, struct err *e)
 {
 	return run(m, &(struct order){ .local = true, .staged = true }, e);
-}
-
-int certify_follow(const struct machine *m, struct err *e)
-{
-	return run(m, &(struct order){ .follow = pki_origin(m) == PKI_ENROLLED }, e);
 }
 
 int certify_anew(const struct machine *m, struct err *e)

@@ -36,12 +36,6 @@ int certify_anew(const struct machine *m, struct err *e) MUST_CHECK;
 int certify_renew(const struct machine *m, char *const *names, bool force, struct err *e) MUST_CHECK;
 
 /*
- * On a machine that has enrolled: all certificates anew from its CA host, for the same keys, and the CAs that this one
- * says are to be trusted, when those in use vouch for them (pki_pool_next). Results as above.
- */
-int certify_follow(const struct machine *m, struct err *e) MUST_CHECK;
-
-/*
  * For a directory that is prepared to become pki (m->at.pki): what its CA key can issue again, else only checks. No
  * etcd is asked what it serves. Results as above.
  */

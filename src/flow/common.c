@@ -104,32 +104,12 @@ static int take(const struct machine *m, const struct buf *list)
 	return rc > 0;
 }
 
-/* What is wrong with the word of the CA host is logged: it is no reason to leave the list. */
-static bool is_other_ca(const struct machine *m, const struct pki_made *news)
-{
-	auto_pair struct pki_pair ca = { 0 };
-	auto_buf struct buf next = { 0 };
-	struct err unfit = { 0 };
-	int rc;
-
-	if (news->cross.len == 0 || news->ca_pem.len == 0)
-		return false;
-	rc = pki_pair_load(m, "ca", false, &ca, &unfit);
-	if (rc == 0 && ca.cert)
-		rc = pki_pool_next(&ca.pem, &news->ca_pem, &news->cross, &next, &unfit);
-	if (rc < 0)
-		log_error(LOG_WARNING, &unfit);
-	return rc > 0;
-}
-
-int common_news(const struct machine *m, bool *other_ca, struct err *e)
+int common_revocations(const struct machine *m, struct err *e)
 {
 	auto_active struct enroll_active who = { 0 };
-	auto_made struct pki_made news = { 0 };
+	auto_buf struct buf list = { 0 };
 	const enum pki_origin origin = pki_origin(m);
 
-	if (other_ca)
-		*other_ca = false;
 	if (m->dry_run)
 		return 0;
 	if (origin == PKI_CA) {
@@ -141,13 +121,10 @@ int common_news(const struct machine *m, bool *other_ca, struct err *e)
 			return rc;
 	} else if (origin != PKI_ENROLLED)
 		return 0;
-	if (enroll_ask_news(m, &news, e) == ENROLL_KEY_UNKNOWN && e->class != ERR_NONE && news.crl.len == 0)
+	if (enroll_ask_list(m, &list, e) == ENROLL_KEY_UNKNOWN && e->class != ERR_NONE && list.len == 0)
 		return -1;
 	err_clear(e);
-	if (other_ca && origin == PKI_ENROLLED)
-		*other_ca = is_other_ca(m, &news);
-	/* A list of a CA that is not trusted yet comes again with its certificates. */
-	return other_ca && *other_ca ? 0 : take(m, &news.crl);
+	return take(m, &list);
 }
 
 void common_revoke(const struct machine *m, const struct member_survey *s, const struct member *gone)
@@ -160,7 +137,7 @@ void common_revoke(const struct machine *m, const struct member_survey *s, const
 
 	if (origin != PKI_CA && origin != PKI_ENROLLED)
 		return;
-	if (common_news(m, NULL, &e) < 0) {
+	if (common_revocations(m, &e) < 0) {
 		log_warn("revocation pending: the certificates of %s are revoked when the CA host learns of its "
 			 "removal, "
 			 "within a minute of its start: %s",
@@ -178,7 +155,7 @@ void common_revoke(const struct machine *m, const struct member_survey *s, const
 		return;
 	names = strv_join(lacking, ", ");
 	log_warn("revocation pending: revocation list %" PRId64
-		 " is not in force on %s; on each of them: etcd-cluster restart",
+		 " is not in force on %s; on each of them, one after the other: systemctl restart etcd",
 		 newest, names);
 }
 
@@ -202,14 +179,14 @@ int common_need_token(const struct machine *m, const char *why, const char *agai
 
 int common_fresh_keys(const struct machine *m, bool must_know, const char *again, struct err *e)
 {
-	auto_made struct pki_made news = { 0 };
+	auto_buf struct buf list = { 0 };
 	auto_free char *why = NULL;
 
 	if (pki_origin(m) != PKI_ENROLLED)
 		return 0;
-	switch (enroll_ask_news(m, &news, e)) {
+	switch (enroll_ask_list(m, &list, e)) {
 	case ENROLL_KEY_FREE:
-		(void)take(m, &news.crl);
+		(void)take(m, &list);
 		return 0;
 	case ENROLL_KEY_UNKNOWN:
 		if (e->class == ERR_NONE && !must_know)

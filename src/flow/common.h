@@ -40,9 +40,8 @@ int common_fresh_keys(const struct machine *m, bool must_know, const char *again
 /*
  * The newest revocation list, as far as this machine can get it: on a CA host from its records; on an enrolled one from
  * the CA host, which learns of a removal by being asked. 1 one came, 0, -1 (no CA host answers).
- * other_ca (or NULL): whether an enrolled machine is to follow the CA host to another CA (certify_follow).
  */
-int common_news(const struct machine *m, bool *other_ca, struct err *e) MUST_CHECK;
+int common_revocations(const struct machine *m, struct err *e) MUST_CHECK;
 
 /* After the removal of a member of the survey: has the CA host revoke its certificates, and logs what is pending. */
 void common_revoke(const struct machine *m, const struct member_survey *s, const struct member *gone);

@@ -111,11 +111,11 @@ static int give_up_cluster(const struct machine *m, const struct identity *id, c
 /* Its certificates are revoked, so no member answers it: the CA host says that it was removed. 1 so it is, 0, -1. */
 static int is_refused(const struct machine *m, char *const *addresses, bool token, struct err *e)
 {
-	auto_made struct pki_made news = { 0 };
+	auto_buf struct buf list = { 0 };
 	struct err why = { 0 };
 	auto_free char *again = NULL, *words = NULL;
 
-	if (pki_origin(m) != PKI_ENROLLED || enroll_ask_news(m, &news, &why) != ENROLL_KEY_REFUSED)
+	if (pki_origin(m) != PKI_ENROLLED || enroll_ask_list(m, &list, &why) != ENROLL_KEY_REFUSED)
 		return 0;
 	words = strv_join(addresses, " ");
 	again = xasprintf("etcd-cluster join %s", words);

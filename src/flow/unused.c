@@ -128,8 +128,7 @@ int unused_give_up(const struct machine *m, bool joins, bool local, struct err *
 	struct err foreign = { 0 };
 	int rc;
 
-	/* One that was restored has one member until the others have joined it. */
-	if (!others || file_exists(m->at.joining) || file_exists(m->at.recovered))
+	if (!others || file_exists(m->at.joining))
 		return 0;
 	if (!local && file_exists(marker))
 		return put_aside(m, keep_ca, marker, e);

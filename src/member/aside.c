@@ -56,13 +56,6 @@ char **aside_parts(const struct machine *m)
 	return parts;
 }
 
-char *aside_wal(const struct machine *m)
-{
-	auto_strv char **parts = aside_parts(m);
-
-	return parts[1] ? xstrdup(parts[1]) : xasprintf("%s/wal", parts[0]);
-}
-
 int aside_data(const struct machine *m, struct err *e)
 {
 	auto_strv char **parts = aside_parts(m);

@@ -20,9 +20,6 @@ int aside_move(const struct machine *m, const char *path, struct err *e) MUST_CH
  */
 char **aside_parts(const struct machine *m);
 
-/* The directory of etcd's log. The caller frees. */
-char *aside_wal(const struct machine *m);
-
 /*
  * Moves these aside; DATA_DIR and WAL_DIR themselves stay, for they may be mount points. etcd must not run. Killed
  * between the two, it is called again. 1, 0, -1 as above.

@@ -174,7 +174,6 @@ int pki_bundle(const struct machine *m, const struct pki_bundle *b, struct pki_s
 	strv_add_all(&r.sans, m->conf.extra_sans);
 	strv_add_all(&r.sans, b->sans);
 	strv_add_all(&made->sans, b->sans);
-	made->ca = x509_spki_fingerprint(r.ca.cert);
 	rc = pki_bundle_is_tar(b->out) ? write_tar(&r, b->out, e) : write_dir(&r, b->out, e);
 	return rc < 0 ? -1 : 1;
 }

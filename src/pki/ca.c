@@ -2,21 +2,15 @@
 #include "pki/ca.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "adapter/x509_pool.h"
 #include "base/log.h"
 #include "pki/check.h"
-#include "pki/made.h"
 #include "pki/store.h"
 
 #define MAX_EXPORT (64UL << 20)
 /* Around what is not PEM, in a file of which openssl(1) reads the PEM only. */
 #define MORE_BEGINS "\n# records of etcd-cluster, signed by the CA\n"
 #define MORE_ENDS   "# signature: "
-
-/* Behind the CAs to trust. */
-#define CROSS_BEGINS "# certificate for the key of the CA by the CA before it\n"
 
 #define MIN_PASSPHRASE 12 /* bytes; scrypt makes guessing slow, not impossible */
 
@@ -104,41 +98,10 @@ int pki_ca_export(const struct machine *m, const char *file, const char *passphr
 		return 1;
 	}
 	buf_add(&out, ca.pem.data, ca.pem.len);
-	if (ca.cross.len > 0) {
-		buf_puts(&out, CROSS_BEGINS);
-		buf_add(&out, ca.cross.data, ca.cross.len);
-	}
 	if (x509_key_pem_encrypted(ca.key, buf_str(&word), &out, e) < 0 || put_more(ca.key, more, &out, e) < 0 ||
 	    file_replace(file, FILE_MODE(0600), out.data, out.len, e) < 0)
 		return -1;
 	return 1;
-}
-
-/* Appends each certificate in text. */
-static void add_certs(const struct buf *text, struct buf *pem)
-{
-	x509_cert *one;
-
-	for (size_t i = 0; (one = x509_pool_at(text, i)); i++) {
-		x509_cert_pem(one, pem);
-		x509_cert_free_ptr(&one);
-	}
-}
-
-static int take_certs(const struct buf *text, struct pki_pair *ca, const char *file, struct err *e)
-{
-	char *cross = strstr(buf_str(text), CROSS_BEGINS);
-	const size_t len = cross ? (size_t)(cross - text->data) : text->len;
-	auto_buf struct buf trusted = { 0 }, rest = { 0 };
-
-	buf_add(&trusted, buf_str(text), len);
-	buf_add(&rest, buf_str(text) + len, text->len - len);
-	if (pki_pair_take(ca, x509_cert_parse(&trusted, file, e)) < 0)
-		return -1;
-	buf_free(&ca->pem);
-	add_certs(&trusted, &ca->pem);
-	add_certs(&rest, &ca->cross);
-	return 0;
 }
 
 /* The pair in the file, checked as if it were in place already. */
@@ -149,7 +112,7 @@ static int unwrap(const struct machine *m, const char *file, const char *passphr
 
 	if (read_passphrase(m, passphrase_file, &word, e) < 0 || file_read(file, MAX_EXPORT, &text, e) < 0)
 		return -1;
-	if (take_certs(&text, ca, file, e) < 0)
+	if (pki_pair_take(ca, x509_cert_parse(&text, file, e)) < 0)
 		return -1;
 	ca->key = x509_key_parse(&text, buf_str(&word), file, e);
 	if (!ca->key || get_more(ca->key, file, &text, more, e) < 0)
@@ -157,82 +120,49 @@ static int unwrap(const struct machine *m, const char *file, const char *passphr
 	return pki_check_clock(m, e) < 0 || pki_check_ca(m, ca, e) < 0 ? err_wrap(e, "%s", file) : 0;
 }
 
-/* What an import puts in place. */
-struct import {
-	struct pki_pair ca, old; /* of the file, and in use */
-	struct buf pool;	 /* ca.crt to be */
-};
-
-#define auto_import cleanup(import_free)
-
-static void import_free(struct import *i)
+/* 1 it may be put there, 0 it is there, -1 another one is. */
+static int compare(const struct machine *m, const struct pki_pair *new, struct err *e)
 {
-	pki_pair_free(&i->ca);
-	pki_pair_free(&i->old);
-	buf_free(&i->pool);
-}
-
-/* 1 it is to be put there, 0 it is there, -1 another one is. */
-static int compare(const struct machine *m, struct import *i, struct err *e)
-{
-	const struct pki_pair *new = &i->ca, *old = &i->old;
+	auto_pair struct pki_pair old = { 0 };
 	auto_free char *key = machine_pki_path(m, "ca", "key");
-	struct err unknown = { 0 };
-	int rc;
 
-	if (pki_pair_load(m, "ca", false, &i->old, e) < 0)
+	if (pki_pair_load(m, "ca", false, &old, e) < 0)
 		return -1;
-	if (!old->cert && !file_exists(key)) {
-		buf_add(&i->pool, new->pem.data, new->pem.len);
+	if (!old.cert && !file_exists(key))
 		return 1;
-	}
-	rc = old->cert ? pki_pool_next(&old->pem, &new->pem, &new->cross, &i->pool, &unknown) : -1;
-	/* Without a cross-certificate it knows of no rotation: it may be from before that of this CA. */
-	if (rc == 0 || (rc > 0 && new->cross.len > 0))
-		return old->key && rc == 0 ? 0 : 1;
-	(void)err_set(e, ERR_CONFIG, "%s has another CA (%s)", m->at.pki,
-		      old->cert ? old->info.subject : "only ca.key");
+	if (old.cert && strcmp(old.info.subject, new->info.subject) == 0 && x509_key_matches(new->key, old.cert))
+		return old.key ? 0 : 1;
+	(void)err_set(e, ERR_CONFIG, "%s has another CA (%s)", m->at.pki, old.cert ? old.info.subject : "only ca.key");
 	return err_hint(e, "a CA in use is not replaced; if it must be, first move %s away", m->at.pki);
 }
 
 static int fill(const struct machine *m, const char *dir, const void *what, struct err *e)
 {
 	auto_free char *cert = xasprintf("%s/ca.crt", dir), *key = xasprintf("%s/ca.key", dir);
-	auto_free char *cross = xasprintf("%s/ca-cross.crt", dir), *former = xasprintf("%s/ca-former.key", dir);
-	const struct import *i = what;
-	auto_buf struct buf pem = { 0 }, old_pem = { 0 };
-	auto_cert x509_cert *kept = i->old.key ? x509_pool_ca(&i->pool, i->old.cert) : NULL;
-	int rc = 0;
+	const struct pki_pair *ca = what;
+	auto_buf struct buf pem = { 0 };
 
-	x509_key_pem(i->ca.key, &pem);
+	x509_key_pem(ca->key, &pem);
 	if (file_stage(key, pki_key_mode(m, false), pem.data, pem.len, e) < 0)
 		return -1;
-	/* The key of the former CA is for an abort, as on the machine where the rotation began. */
-	if (kept && !x509_key_matches(i->ca.key, kept)) {
-		x509_key_pem(i->old.key, &old_pem);
-		rc = file_stage(former, pki_key_mode(m, false), old_pem.data, old_pem.len, e);
-	} else if (unlink(former) < 0 && errno != ENOENT) {
-		rc = err_sys(e, ERR_FAIL, "cannot remove %s", former);
-	}
-	if (rc < 0 || file_stage(cert, pki_cert_mode(), i->pool.data, i->pool.len, e) < 0)
-		return -1;
-	return i->ca.cross.len == 0 ? 0 : file_stage(cross, pki_cert_mode(), i->ca.cross.data, i->ca.cross.len, e);
+	/* A ca.crt that is there stays: it may be a bundle. */
+	return file_exists(cert) ? 0 : file_stage(cert, pki_cert_mode(), ca->pem.data, ca->pem.len, e);
 }
 
 int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct buf *more,
 		  struct err *e)
 {
-	auto_import struct import i = { .ca = { .cert = NULL } };
+	auto_pair struct pki_pair ca = { 0 };
 	int rc;
 
-	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &i.ca, more, e) < 0)
+	if ((!m->dry_run && pki_store_recover(m, e) < 0) || unwrap(m, file, passphrase_file, &ca, more, e) < 0)
 		return -1;
-	rc = compare(m, &i, e);
+	rc = compare(m, &ca, e);
 	if (rc <= 0)
 		return rc;
 	if (m->dry_run) {
-		log_info("would put the CA %s into %s", i.ca.info.subject, m->at.pki);
+		log_info("would put the CA %s into %s", ca.info.subject, m->at.pki);
 		return 1;
 	}
-	return pki_store_change(m, fill, &i, e) < 0 ? -1 : 1;
+	return pki_store_change(m, fill, &ca, e) < 0 ? -1 : 1;
 }

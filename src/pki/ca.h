@@ -10,17 +10,16 @@
 int pki_ca_load(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
 
 /*
- * Writes ca.crt, ca-cross.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) can
- * read, and behind them the lines of `more`, signed by the CA. The first line of the passphrase file is the passphrase:
- * at least 12 bytes; nobody else may be able to read that file. An existing file is refused.
+ * Writes ca.crt and ca.key, the key encrypted (AES-256, scrypt), as one PEM file that openssl(1) can read, and behind
+ * them the lines of `more`, signed by the CA. The first line of the passphrase file is the passphrase: at least 12
+ * bytes; nobody else may be able to read that file. An existing file is refused.
  */
 int pki_ca_export(const struct machine *m, const char *file, const char *passphrase_file, const struct buf *more,
 		  struct err *e) MUST_CHECK;
 
 /*
  * Puts such a file in place, and appends its further lines to `more`; a signature that is wrong or missing is
- * ERR_VERIFY. 1 done, 0 this CA is here already. Another CA is never replaced (ERR_CONFIG), unless its rotation is in
- * the file, or has come to another stage there (pki_pool_next).
+ * ERR_VERIFY. 1 done, 0 this CA is here already; another CA is never replaced (ERR_CONFIG).
  */
 int pki_ca_import(const struct machine *m, const char *file, const char *passphrase_file, struct buf *more,
 		  struct err *e) MUST_CHECK;

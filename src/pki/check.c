@@ -8,9 +8,8 @@
 #include "base/log.h"
 #include "pki/origin.h"
 
-#define EARLIEST    1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
-#define CA_NEAR_END ((time_t)2 * 365 * DAY)
-#define CLOCK_HINT  "set the clock (timedatectl), then run: etcd-cluster setup"
+#define EARLIEST   1704067200 /* 2024-01-01: this program is younger, so a clock before it was never set */
+#define CLOCK_HINT "set the clock (timedatectl), then run: etcd-cluster setup"
 
 time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca)
 {
@@ -26,13 +25,6 @@ bool pki_near_end(const struct machine *m, const struct x509_info *info)
 	if (before >= life)
 		before = life / 3;
 	return m->now >= info->not_after - before;
-}
-
-bool pki_ca_near_end(const struct machine *m, const struct x509_info *info)
-{
-	const time_t third = (info->not_after - info->not_before) / 3;
-
-	return m->now >= info->not_after - (third < CA_NEAR_END ? third : CA_NEAR_END);
 }
 
 long long pki_days_left(const struct machine *m, time_t end)

@@ -63,8 +63,5 @@ time_t pki_leaf_end(const struct machine *m, const struct pki_pair *ca);
 /* True in the last RENEW_BEFORE_DAYS; for a certificate with a shorter life, in its last third. */
 bool pki_near_end(const struct machine *m, const struct x509_info *info);
 
-/* True in the last two years of a CA, or the last third of its life: the time for another one (pki/rotate.h). */
-bool pki_ca_near_end(const struct machine *m, const struct x509_info *info);
-
 /* Whole days from now to the end; negative after it. */
 long long pki_days_left(const struct machine *m, time_t end);

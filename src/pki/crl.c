@@ -66,16 +66,12 @@ int pki_crl_ensure(const struct machine *m, struct err *e)
 	auto_buf struct buf der = { 0 };
 	struct err unusable = { 0 };
 	struct x509_crl crl;
-	int64_t number = 0;
 	int rc = read_list(path, &der, &serials, &unusable);
 
 	if (pki_pair_load(m, "ca", false, &ca, e) < 0 || !ca.cert)
 		return ca.cert ? -1 : 0;
 	if (rc > 0 && (!ca.key || x509_crl_signed_by(&der, ca.cert)))
 		return 0;
-	/* Another CA has taken over: the same list, whose number says where it is in force. */
-	if (rc > 0 && x509_crl_signed_in(&der, &ca.pem))
-		number = x509_crl_number(&der);
 	if (load_signer(m, &ca, &peer, e) < 0)
 		return -1;
 	if (!ca.key && (!peer.cert || !peer.key))
@@ -83,22 +79,17 @@ int pki_crl_ensure(const struct machine *m, struct err *e)
 	if (rc < 0)
 		log_warn("%s; an empty one takes its place", unusable.msg);
 	crl = next(m, &ca, serials, 0);
-	if (number > 0)
-		crl.number = number;
 	return put(m, path, pki_cert_mode(), &crl, ca.key ? &ca : &peer, e);
 }
 
-/* Of a list that one of the CAs has signed; 0 for any other, and for none. by_first: of those, the one that issues. */
-static int64_t number_of(const char *path, const struct pki_pair *ca, char ***serials, bool *by_first)
+/* Of a list that the CA has signed; 0 for any other, and for none. */
+static int64_t number_of(const char *path, x509_cert *ca, char ***serials)
 {
 	auto_buf struct buf der = { 0 };
 	struct err unusable = { 0 };
 
-	*by_first = false;
-	if (read_list(path, &der, serials, &unusable) > 0 && x509_crl_signed_in(&der, &ca->pem)) {
-		*by_first = x509_crl_signed_by(&der, ca->cert);
+	if (read_list(path, &der, serials, &unusable) > 0 && x509_crl_signed_by(&der, ca))
 		return x509_crl_number(&der);
-	}
 	strv_free(*serials);
 	*serials = NULL;
 	return 0;
@@ -112,10 +103,9 @@ int64_t pki_crl_number(const struct machine *m)
 	auto_strv char **serials = NULL;
 	struct err unread = { 0 };
 	int64_t number = 0;
-	bool own;
 
 	if ((origin == PKI_CA || origin == PKI_ENROLLED) && pki_pair_load(m, "ca", false, &ca, &unread) == 0 && ca.cert)
-		number = number_of(path, &ca, &serials, &own);
+		number = number_of(path, ca.cert, &serials);
 	return serials ? number : 0;
 }
 
@@ -126,23 +116,21 @@ int pki_crl_write(const struct machine *m, const char *file, char *const *serial
 	auto_pair struct pki_pair ca = { 0 };
 	int64_t last, other;
 	struct x509_crl crl;
-	bool has = true, own, own_used;
+	bool has = true;
 
 	if (pki_sign_load(m, &ca, e) < 0)
 		return -1;
-	last = number_of(file, &ca, &is, &own);
-	other = number_of(used, &ca, &in_use, &own_used);
+	last = number_of(file, ca.cert, &is);
+	other = number_of(used, ca.cert, &in_use);
 	for (char *const *serial = serials; serial && *serial; serial++) {
 		strv_add_once(&want, *serial);
 		has = has && strv_has(is, *serial);
 	}
 	/* One that has expired since stays until there is another reason: a new list asks for a restart everywhere. */
-	if (has && (own || !want))
+	if (has && (last > 0 || !want))
 		return 0;
 	strv_sort(want);
 	crl = next(m, &ca, want, last > other ? last : other);
-	if (has && last > 0) /* only the CA is another one */
-		crl.number = last;
 	return put(m, file, FILE_MODE(0600), &crl, &ca, e);
 }
 
@@ -151,23 +139,18 @@ int pki_crl_take(const struct machine *m, const struct buf *der, struct err *e)
 	auto_free char *path = machine_pki_path(m, "crl", "der");
 	auto_strv char **serials = NULL, **before = NULL;
 	auto_pair struct pki_pair ca = { 0 };
-	int64_t number;
-	bool own;
 
 	if (pki_pair_load(m, "ca", false, &ca, e) < 0 ||
 	    x509_crl_parse(der, "the list of the CA host", &serials, e) < 0)
 		return -1;
-	if (!ca.cert || !x509_crl_signed_in(der, &ca.pem))
+	if (!ca.cert || !x509_crl_signed_by(der, ca.cert))
 		return err_set(e, ERR_VERIFY, "the revocation list is not signed by %s/ca.crt", m->at.pki);
-	number = number_of(path, &ca, &before, &own);
-	if (x509_crl_number(der) < number ||
-	    (x509_crl_number(der) == number && (own || !x509_crl_signed_by(der, ca.cert))) || m->dry_run)
+	if (x509_crl_number(der) <= number_of(path, ca.cert, &before) || m->dry_run)
 		return 0;
 	if (file_replace(path, pki_cert_mode(), der->data, der->len, e) < 0)
 		return -1;
-	if (x509_crl_number(der) > number)
-		log_info("revocation list %" PRId64 " is in %s: connections that are open end when etcd is restarted",
-			 x509_crl_number(der), path);
+	log_info("revocation list %" PRId64 " is in %s: connections that are open end when etcd is restarted",
+		 x509_crl_number(der), path);
 	return 1;
 }
 

@@ -100,12 +100,10 @@ static x509_key *key_at(const struct machine *m, const char *path, struct err *e
 }
 
 static int record(const struct machine *m, const struct pki_order *o, const struct pki_profile *p, x509_key *key,
-		  const struct buf *cert, x509_cert *ca, struct err *e)
+		  const struct buf *cert, struct err *e)
 {
 	const char *name = o->name ? o->name : p->server || !p->cn ? m->conf.name : p->cn;
-	cleanup(pki_signed_free) struct pki_signed made = { .name = xstrdup(name),
-							    .key = x509_key_fingerprint(key),
-							    .ca = x509_spki_fingerprint(ca) };
+	cleanup(pki_signed_free) struct pki_signed made = { .name = xstrdup(name), .key = x509_key_fingerprint(key) };
 
 	return pki_signed_add(&made, p, cert, e) < 0 ? -1 : o->record(m, &made, e);
 }
@@ -128,8 +126,7 @@ static int issue_pair(const struct machine *m, const struct pki_order *o, int le
 	key = key_at(m, key_path, e);
 	if (!key)
 		return -1;
-	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0 ||
-	    (!m->dry_run && record(m, o, &p, key, &cert, ca->cert, e) < 0))
+	if (pki_sign_leaf(m, ca, &want, key, &cert, e) < 0 || (!m->dry_run && record(m, o, &p, key, &cert, e) < 0))
 		return -1;
 	return put(m, cert_path, FILE_MODE(0644), &cert, e) < 0 ? -1 : 1;
 }

@@ -34,8 +34,6 @@ static char *source(const struct machine *m)
 /* 0 when leaves can be compared with this CA; e may name a problem even then. */
 static int check_ca(const struct machine *m, const char *path, struct pki_pair *ca, struct err *e)
 {
-	const enum pki_origin origin = pki_origin(m);
-
 	if (pki_pair_load(m, "ca", false, ca, e) < 0)
 		return -1;
 	if (!ca->cert) {
@@ -49,10 +47,6 @@ static int check_ca(const struct machine *m, const char *path, struct pki_pair *
 	if (pki_leaf_end(m, ca) == ca->info.not_after)
 		(void)err_set(e, ERR_CONFIG, "%s ends on %s, and no certificate outlives its CA", path,
 			      clock_day(ca->info.not_after).text);
-	else if (pki_ca_near_end(m, &ca->info))
-		(void)err_set(e, ERR_CONFIG, "%s ends on %s", path, clock_day(ca->info.not_after).text);
-	if (e->class != ERR_NONE && (origin == PKI_CA || origin == PKI_ENROLLED))
-		(void)err_hint(e, "%setcd-cluster ca rotate", origin == PKI_CA ? "" : "on the CA host: ");
 	return 0;
 }
 

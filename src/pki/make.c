@@ -96,15 +96,13 @@ static int put_certs(const struct pki_run *w, const struct target *t, struct err
 	return pki_host_text(w->made.server, &host, e) < 0 ? -1 : put(t, "ca", "host", pki_cert_mode(), &host, e);
 }
 
-/* The CA, when it is new here: its key and certificate, or those to trust by the word of the CA host. */
+/* The CA, when it is new here: its key and certificate, or the certificate that the CA host sent. */
 static int put_ca(const struct pki_run *w, const struct target *t, struct err *e)
 {
 	auto_buf struct buf key = { 0 };
 
-	if (w->origin == PKI_EXTERNAL)
+	if (w->origin == PKI_TO_ENROLL || w->origin == PKI_EXTERNAL)
 		return put(t, "ca", "crt", pki_cert_mode(), &w->made.ca_pem, e);
-	if (w->origin == PKI_TO_ENROLL || w->origin == PKI_ENROLLED)
-		return put(t, "ca", "crt", pki_cert_mode(), &w->made.pool, e);
 	if (w->origin != PKI_NEW_CA)
 		return 0;
 	x509_key_pem(w->ca.key, &key);

@@ -2,7 +2,6 @@
 #include "pki/pair.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@
 void pki_pair_free(struct pki_pair *pair)
 {
 	buf_free(&pair->pem);
-	buf_free(&pair->cross);
 	x509_cert_free_ptr(&pair->cert);
 	x509_info_free(&pair->info);
 	x509_key_free_ptr(&pair->key);
@@ -106,24 +104,12 @@ static int load_key(const struct machine *m, const char *path, bool for_etcd, st
 	return pair->key ? 0 : err_hint(e, REPLACE_HINT);
 }
 
-int pki_cross_read(const struct machine *m, struct buf *pem, struct err *e)
-{
-	auto_free char *path = machine_pki_path(m, "ca-cross", "crt");
-	struct stat st;
-	int rc = guard(path, &st, e);
-
-	return rc <= 0 ? rc : file_read(path, PKI_FILE_MAX, pem, e);
-}
-
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair, struct err *e)
 {
 	auto_free char *cert = machine_pki_path(m, name, "crt"), *key = machine_pki_path(m, name, "key");
 
 	*pair = (struct pki_pair){ 0 };
-	if (load_cert(cert, pair, e) < 0 || load_key(m, key, for_etcd, pair, e) < 0)
-		return -1;
-	/* Last: whoever sees the certificate of a new CA sees that for its key, too. */
-	return strcmp(name, "ca") == 0 ? pki_cross_read(m, &pair->cross, e) : 0;
+	return load_cert(cert, pair, e) < 0 ? -1 : load_key(m, key, for_etcd, pair, e);
 }
 
 char *pki_peer_cn(const struct machine *m, struct err *e)

@@ -15,7 +15,6 @@ struct pki_pair {
 	x509_cert *cert;       /* the first one in it; NULL: there is no such file */
 	struct x509_info info; /* about cert */
 	x509_key *key;	       /* NULL: there is no such file */
-	struct buf cross;      /* only of the CA: what pki_cross_read appends */
 };
 
 #define auto_pair cleanup(pki_pair_free)
@@ -27,9 +26,6 @@ void pki_pair_free(struct pki_pair *pair);
  */
 int pki_pair_load(const struct machine *m, const char *name, bool for_etcd, struct pki_pair *pair,
 		  struct err *e) MUST_CHECK;
-
-/* Appends ca-cross.crt (pki/rotate.h), if there is one. */
-int pki_cross_read(const struct machine *m, struct buf *pem, struct err *e) MUST_CHECK;
 
 /* Takes over a certificate; an empty pem becomes its PEM text. -1 when cert is NULL, for the caller's caller. */
 int pki_pair_take(struct pki_pair *pair, x509_cert *cert) MUST_CHECK;

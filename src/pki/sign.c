@@ -4,9 +4,10 @@
 #include <inttypes.h>
 #include <sys/random.h>
 
-#include "adapter/x509_pool.h"
 #include "base/clock.h"
 #include "pki/check.h"
+
+#define BACKDATE 3600 /* seconds; the clocks of fresh machines were seen 10 minutes off, in both directions */
 
 int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 {
@@ -18,48 +19,17 @@ int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e)
 	auto_free char *cn = xasprintf("etcd-cluster CA %08" PRIx32, random);
 	const struct x509_request request = { .cn = cn,
 					      .ca = true,
-					      .not_before = m->now - PKI_BACKDATE,
+					      .not_before = m->now - BACKDATE,
 					      .not_after = m->now + (time_t)m->conf.ca_days * DAY };
 
 	ca->key = x509_key_new(m->conf.key_type, e);
 	return ca->key ? pki_pair_take(ca, x509_issue(&request, ca->key, NULL, NULL, e)) : -1;
 }
 
-int pki_sign_cross(const struct pki_pair *former, struct pki_pair *ca, struct err *e)
-{
-	const struct x509_info *old = &former->info, *new = &ca->info;
-	const struct x509_request request = {
-		.cn = new->cn,
-		.ca = true,
-		.below = true,
-		.not_before = old->not_before > new->not_before ? old->not_before : new->not_before,
-		.not_after = old->not_after < new->not_after ? old->not_after : new->not_after
-	};
-	auto_cert x509_cert *cross = x509_issue(&request, ca->key, former->cert, former->key, e);
-
-	if (!cross)
-		return -1;
-	x509_cert_pem(cross, &ca->cross);
-	return 0;
-}
-
-/* Appends the cross-certificate of the CA, as long as it is one: a later one may have taken its place. */
-static void add_cross(const struct machine *m, const struct pki_pair *ca, struct buf *cert_pem)
-{
-	cleanup(x509_info_free) struct x509_info info = { 0 };
-	auto_cert x509_cert *cross = x509_pool_at(&ca->cross, 0);
-
-	if (!cross || !x509_same_ca(cross, ca->cert))
-		return;
-	x509_describe(cross, &info);
-	if (m->now <= info.not_after)
-		x509_cert_pem(cross, cert_pem);
-}
-
 int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
 		  struct buf *cert_pem, struct err *e)
 {
-	const time_t begin = m->now - PKI_BACKDATE;
+	const time_t begin = m->now - BACKDATE;
 	const struct x509_request request = { .cn = want->cn,
 					      .sans = want->sans,
 					      .server = want->server,
@@ -76,7 +46,6 @@ int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const stru
 		return err_hint(e, "use a CA that may sign server and client certificates for these names");
 	}
 	x509_cert_pem(cert, cert_pem);
-	add_cross(m, ca, cert_pem);
 	return 0;
 }
 
@@ -86,7 +55,6 @@ void pki_signed_free(struct pki_signed *s)
 	free(s->address);
 	strv_free(s->sans);
 	free(s->key);
-	free(s->ca);
 	free(s->serials);
 	*s = (struct pki_signed){ 0 };
 }

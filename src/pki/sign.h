@@ -7,18 +7,12 @@
 #include "pki/pair.h"
 #include "pki/profile.h"
 
-#define PKI_BACKDATE 3600 /* seconds; the clocks of fresh machines were seen 10 minutes off, in both directions */
-
-/* A new CA of CA_DAYS and KEY_TYPE, with a name of its own, that may sign another CA. *ca is freed in any case. */
+/* A new CA of CA_DAYS and KEY_TYPE, with a name of its own. *ca is to be freed in any case. */
 int pki_sign_ca(const struct machine *m, struct pki_pair *ca, struct err *e) MUST_CHECK;
-
-/* The cross-certificate: for the key of `ca`, by the CA `former`, whose key must be here. It goes to ca->cross. */
-int pki_sign_cross(const struct pki_pair *former, struct pki_pair *ca, struct err *e) MUST_CHECK;
 
 /*
  * Appends to cert_pem a leaf with this content, for this key. It begins an hour ago (clocks of other machines differ)
- * but not before the CA, and ends after CERT_DAYS or with the CA. The cross-certificate of the CA is behind it, while
- * that is valid.
+ * but not before the CA, and ends after CERT_DAYS or with the CA.
  */
 int pki_sign_leaf(const struct machine *m, const struct pki_pair *ca, const struct pki_want *want, x509_key *key,
 		  struct buf *cert_pem, struct err *e) MUST_CHECK;
@@ -28,7 +22,6 @@ struct pki_signed {
 	char *name, *address; /* for which machine or client; address: NULL for none */
 	char **sans;	      /* strv: those that it alone has; NULL: none */
 	char *key;	      /* SHA-256 of its public key, of a machine its peer key, as x509_key_fingerprint */
-	char *ca;	      /* likewise of the key of the CA */
 	char *serials;	      /* "server:2e… peer:1f…" */
 	time_t end;	      /* of the last one */
 };

@@ -70,9 +70,13 @@ static bool is_empty(const char *path)
 	return file_list(path, NULL, &names, &ignored) == 0 && !names;
 }
 
-static int drop_key(const char *generation, const char *name, struct err *e)
+/*
+ * ca.key lies in one place, so that removing it there removes it from the machine. The content is overwritten only if
+ * no other link has it: the one in use must not change.
+ */
+static int drop_ca_key(const char *generation, struct err *e)
 {
-	auto_free char *path = xasprintf("%s/%s", generation, name);
+	auto_free char *path = xasprintf("%s/ca.key", generation);
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
@@ -80,20 +84,6 @@ static int drop_key(const char *generation, const char *name, struct err *e)
 	if (S_ISREG(st.st_mode) && st.st_nlink == 1)
 		return file_wipe(path, e) < 0 ? -1 : 0;
 	return unlink(path) < 0 ? err_sys(e, ERR_FAIL, "cannot remove %s", path) : file_sync_parent(path, e);
-}
-
-/*
- * A key of a CA lies in one place, so that removing it there removes it from the machine. The content is overwritten
- * only if no other link has it: the one in use must not change.
- */
-static int drop_ca_keys(const char *generation, struct err *e)
-{
-	static const char *const names[] = { "ca.key", "ca-former.key", "ca-next.key" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (drop_key(generation, names[i], e) < 0)
-			return -1;
-	return 0;
 }
 
 /* Earlier versions kept a link to ca.key in each generation. */
@@ -107,7 +97,7 @@ static int drop_former_ca_keys(const struct machine *m, struct err *e)
 	for (char **name = names; name && *name; name++) {
 		auto_free char *generation = xasprintf("%s/%s", keep, *name);
 
-		if (drop_ca_keys(generation, e) < 0)
+		if (drop_ca_key(generation, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -119,7 +109,7 @@ static int keep_former(const struct machine *m, const char *former, struct err *
 	auto_free char *keep = xasprintf("%s/pki.old", m->at.etc);
 	auto_free char *to = xasprintf("%s/%lld", keep, generation_of(former));
 
-	if (drop_ca_keys(former, e) < 0)
+	if (drop_ca_key(former, e) < 0)
 		return -1;
 	if (!has_more(former, m->at.pki))
 		return file_remove_tree(former, e);

@@ -2,7 +2,7 @@
  *
  * The directory /etc/etcd/pki changes as a whole: the next generation is built beside it (/etc/etcd/.pki.new) and put
  * in its place by one rename, so that no reader sees a certificate of one generation with a key of another. What only
- * the former one had is kept in /etc/etcd/pki.old/<generation>, but no key of a CA. The file `generation` (a number) in
+ * the former one had is kept in /etc/etcd/pki.old/<generation>, but not its ca.key. The file `generation` (a number) in
  * each shows after a kill which is which.
  */
 #pragma once
@@ -10,8 +10,8 @@
 #include "config/machine.h"
 
 /*
- * Finishes or undoes what a killed run left, and removes the keys of CAs from former generations. Call it under
- * machine_lock before anything else of this module.
+ * Finishes or undoes what a killed run left, and removes ca.key from former generations. Call it under machine_lock
+ * before anything else of this module.
  */
 int pki_store_recover(const struct machine *m, struct err *e) MUST_CHECK;
 

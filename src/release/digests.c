@@ -165,50 +165,24 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
 	return err_set(e, ERR_VERIFY, "no key in %s has made the signature of SHA256SUMS", at->release_keys);
 }
 
-#define ANY_MINOR (~0U)
-
-/* Makes v the newest in this table, unless it is newer. */
-static int newest_in(const char *path, unsigned int minor, struct version *v, struct err *e)
+int digests_newest(const struct layout *at, struct version *v, struct err *e)
 {
-	auto_buf struct buf text = { 0 };
+	auto_buf struct buf pinned = { 0 };
 	uint8_t ignored[DIGEST_LEN];
-	struct table t = { .text = &text, .where = path };
+	struct table t = { .text = &pinned, .where = at->digests };
 	struct version one;
 	char *name;
 	int rc;
 
-	if (read_trusted(path, DIGESTS_MAX_BYTES, &text, e) < 0)
+	*v = (struct version){ 0 };
+	if (read_trusted(at->digests, DIGESTS_MAX_BYTES, &pinned, e) < 0)
 		return err_absent(e);
 	while ((rc = next_entry(&t, ignored, &name, e)) > 0) {
-		if (version_of_tarball(name, &one) && !version_known_bad(one) &&
-		    (minor == ANY_MINOR || one.minor == minor) && version_cmp(one, *v) > 0)
+		if (version_of_tarball(name, &one) && !version_known_bad(one) && version_cmp(one, *v) > 0)
 			*v = one;
 		free(name);
 	}
 	return rc;
-}
-
-int digests_newest(const struct layout *at, struct version *v, struct err *e)
-{
-	*v = (struct version){ 0 };
-	return newest_in(at->digests, ANY_MINOR, v, e);
-}
-
-struct version digests_newest_of(const struct layout *at, unsigned int minor)
-{
-	auto_strv char **paths = list_dir(at->admin_digests, ""), **bundled = list_dir(at->bundle, ".sha256");
-	struct version v = { 0 };
-
-	strv_add(&paths, at->digests);
-	for (size_t i = 0; bundled && bundled[i]; i++)
-		strv_add(&paths, bundled[i]);
-	for (size_t i = 0; paths[i]; i++) {
-		struct err unread = { 0 };
-
-		if (newest_in(paths[i], minor, &v, &unread) < 0)
-			log_debug("%s", unread.msg);
-	}
-	return v;
 }
 
 /* ---- SHA256SUMS, the last level --------------------------------------------------------------------------------- */

@@ -49,9 +49,6 @@ int digests_check_signature(const struct layout *at, const struct buf *sums, con
  */
 int digests_newest(const struct layout *at, struct version *v, struct err *e) MUST_CHECK;
 
-/* The same for one line (3.minor), in the tables of all levels. Tables that cannot be read have none. */
-struct version digests_newest_of(const struct layout *at, unsigned int minor);
-
 /*
  * The last level: SHA256SUMS with SHA256SUMS.sig beside it, from the cache or a mirror, signed by a key that
  * the administrator has put on this machine. Upstream signs nothing today; a site that rebuilds or vets releases does.

@@ -131,14 +131,9 @@ int release_ensure(const struct machine *m, enum tarball_from from, bool has_mem
 	if (now && strcmp(now, name) == 0)
 		return installed;
 	if (now && has_member) {
-		if (strcmp(name, "system") == 0)
-			log_warn("cluster.conf names the distribution's etcd, and this member runs %s; to switch: "
-				 "etcd-cluster release use system && systemctl restart etcd",
-				 now);
-		else
-			log_warn("cluster.conf names etcd %s, and this member runs %s; to switch: etcd-cluster upgrade "
-				 "%s",
-				 name, now, name + 1);
+		log_warn("cluster.conf names etcd %s, and this member runs %s; to switch: "
+			 "etcd-cluster release use %s && systemctl restart etcd",
+			 name, now, name);
 		return installed;
 	}
 	if (m->dry_run && installed) {

@@ -52,12 +52,13 @@ int release_install(const struct machine *m, const char *name, enum tarball_from
 
 /*
  * Makes an installed release current and keeps the former one as previous. 1 switched, 0 it was current. ERR_CONFIG: it
- * is not installed or known to be bad. Whether a member may take this step the caller asks first (change/facts.h).
+ * is not installed or known to be bad; or this machine is a member (it has a member-id) and the step is one that etcd's
+ * data do not survive: back across a minor version, or forward by more than one.
  */
 int release_use(const struct machine *m, const char *name, struct err *e) MUST_CHECK;
 
-/* The version of an installed release. 1 installed, 0 not, -1. */
-int release_version(const struct machine *m, const char *name, struct version *v, struct err *e) MUST_CHECK;
+/* Makes the previous release current, under the same conditions. */
+int release_rollback(const struct machine *m, struct err *e) MUST_CHECK;
 
 /*
  * Removes all releases but current, previous and the `keep` newest others, with their tarballs in the cache. How many,

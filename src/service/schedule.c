@@ -16,9 +16,6 @@
 /* How many elapses are compared: a schedule of working days has its longest pause in a week. */
 #define ELAPSES "--iterations=8"
 
-/* How long after MAINTAIN_SCHEDULE something may begin. */
-#define QUIET_SECONDS (60 * 60)
-
 /* Times without a time zone of the machine. */
 static char *const in_utc[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" },
 				(char[]){ "TZ=UTC" }, NULL };
@@ -37,25 +34,15 @@ bool schedule_parse(const char *line, time_t *when)
 	return false;
 }
 
-/* As the timers of systemd see it. */
-static char *const in_local_time[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" }, NULL };
-
-/* The next elapses by systemd-analyze: 0, 1 it does not accept the schedule, -1 it cannot be asked. base: NULL, or
- * "--base-time=…" instead of now. */
-static int elapses(const char *schedule, const char *base, char *const *env, struct buf *out)
+/* The next elapses by systemd-analyze: 0, 1 it does not accept the schedule, -1 it cannot be asked. */
+static int elapses(const struct machine *m, struct buf *out)
 {
-	const char *const argv[] = { "systemd-analyze", "calendar", ELAPSES, schedule, base, NULL };
+	const char *const argv[] = { "systemd-analyze", "calendar", ELAPSES, m->conf.backup_schedule, NULL };
 	struct err unasked = { 0 };
-	int rc = proc_run(&(struct proc_run){ .argv = argv, .timeout = SYSTEMCTL_SECONDS, .env = env, .out = out },
+	int rc = proc_run(&(struct proc_run){ .argv = argv, .timeout = SYSTEMCTL_SECONDS, .env = in_utc, .out = out },
 			  &unasked);
 
 	return rc > 0 ? 1 : rc;
-}
-
-/* A line of what systemd-analyze prints: the time of an elapse. */
-static bool is_elapse(const char *line, time_t *at)
-{
-	return strchr(line, ':') && !strstr(line, "form:") && schedule_parse(line, at);
 }
 
 long schedule_period(const struct machine *m)
@@ -65,33 +52,17 @@ long schedule_period(const struct machine *m)
 	time_t before = 0, at;
 	long longest = 0;
 
-	if (!m->conf.backup_schedule[0] || elapses(m->conf.backup_schedule, NULL, in_utc, &out) != 0)
+	if (!m->conf.backup_schedule[0] || elapses(m, &out) != 0)
 		return 0;
 	lines = text_split(buf_str(&out), "\n");
 	for (char **line = lines; line && *line; line++) {
-		if (!is_elapse(*line, &at))
+		if (!strchr(*line, ':') || strstr(*line, "form:") || !schedule_parse(*line, &at))
 			continue;
 		if (before && at - before > longest)
 			longest = at - before;
 		before = at;
 	}
 	return longest;
-}
-
-bool schedule_is_quiet(const struct machine *m)
-{
-	auto_free char *base = xasprintf("--base-time=@%lld", (long long)m->now - QUIET_SECONDS);
-	auto_buf struct buf out = { 0 };
-	auto_strv char **lines = NULL;
-	time_t at;
-
-	if (!m->conf.maintain_schedule[0] || elapses(m->conf.maintain_schedule, base, in_local_time, &out) != 0)
-		return false;
-	lines = text_split(buf_str(&out), "\n");
-	for (char **line = lines; line && *line; line++)
-		if (is_elapse(*line, &at))
-			return at <= m->now;
-	return false;
 }
 
 time_t schedule_last(const struct machine *m)
@@ -117,14 +88,15 @@ time_t schedule_since(const struct machine *m)
 	return stat(path, &st) == 0 ? st.st_mtime : 0;
 }
 
-static int check(const char *key, const char *schedule, struct err *e)
+static int check(const struct machine *m, struct err *e)
 {
 	auto_buf struct buf out = { 0 };
 
-	if (!schedule[0] || elapses(schedule, NULL, in_utc, &out) <= 0)
+	if (elapses(m, &out) <= 0)
 		return 0;
-	(void)err_set(e, ERR_CONFIG, "%s=%s is not a calendar event of systemd.time(7)", key, schedule);
-	return err_hint(e, "systemd-analyze calendar '%s'", schedule);
+	(void)err_set(e, ERR_CONFIG, "BACKUP_SCHEDULE=%s is not a calendar event of systemd.time(7)",
+		      m->conf.backup_schedule);
+	return err_hint(e, "systemd-analyze calendar '%s'", m->conf.backup_schedule);
 }
 
 /* 1 changed, 0, -1. */
@@ -143,7 +115,7 @@ static int put(const struct machine *m, const char *unit, const char *text, stru
 
 int schedule_set(const struct machine *m, struct err *e)
 {
-	const char *on = m->conf.backup_schedule, *dir = m->conf.backup_dir, *night = m->conf.maintain_schedule;
+	const char *on = m->conf.backup_schedule, *dir = m->conf.backup_dir;
 	auto_free char *timer = xasprintf("[Timer]\nOnCalendar=\nOnCalendar=%s\n", on);
 	/* "-": the program itself reports a directory that is missing, or not mounted. */
 	auto_free char *service = xasprintf("[Service]\n"
@@ -151,8 +123,7 @@ int schedule_set(const struct machine *m, struct err *e)
 					    dir);
 	int wanted, timed, placed;
 
-	if (check("BACKUP_SCHEDULE", on, e) < 0 ||
-	    (strcmp(night, CONFIG_MAINTAIN_SCHEDULE) != 0 && check("MAINTAIN_SCHEDULE", night, e) < 0))
+	if (on[0] && check(m, e) < 0)
 		return -1;
 	placed = put(m, SERVICE, service, e);
 	timed = placed < 0 ? -1 : put(m, TIMER, timer, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When things are due: etcd-cluster-backup.timer, which runs by BACKUP_SCHEDULE, and the hour of MAINTAIN_SCHEDULE.
+ * etcd-cluster-backup.timer, which runs by BACKUP_SCHEDULE.
  */
 #pragma once
 
@@ -8,8 +8,7 @@
 
 /*
  * Drop-ins for BACKUP_SCHEDULE and BACKUP_DIR, and the timer started; without a schedule they are removed and the timer
- * is stopped. ERR_CONFIG: systemd does not accept one of the two schedules. 1 changed, 0 unchanged, -1. Below --root
- * only files.
+ * is stopped. ERR_CONFIG: systemd does not accept the schedule. 1 changed, 0 unchanged, -1. Below --root only files.
  */
 int schedule_set(const struct machine *m, struct err *e) MUST_CHECK;
 
@@ -21,9 +20,6 @@ time_t schedule_last(const struct machine *m);
 
 /* Since when there is this schedule; 0: setup has not run with it. */
 time_t schedule_since(const struct machine *m);
-
-/* Whether MAINTAIN_SCHEDULE has elapsed within the last hour, in local time. */
-bool schedule_is_quiet(const struct machine *m);
 
 /*
  * Reads "Mon 2026-11-30 00:00:00 UTC" wherever it is in a line; false when it is not. For the tests, too.

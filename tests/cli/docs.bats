@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The help, the manual and the completion have the same verbs and options.
 
-bats_require_minimum_version 1.5.0
-
 # Every --help is printed once, because the program with sanitizers starts slowly. help/"release fetch" contains the
 # output of `etcd-cluster release fetch --help`, help/verbs that of `etcd-cluster --help`.
 setup_file() {
@@ -139,11 +137,11 @@ complete_words() {
 	done
 }
 
-# But backups, maintenance, CA and ADDRESSES: who needs them writes a cluster.conf.
+# But CA and ADDRESSES: who needs them writes a cluster.conf.
 @test "every key of the sample has a question, and every question has a key and is in both scripts" {
 	[ -e "$top"/conf/cluster.conf ]
 	sed -n 's/^#\{0,1\}\([A-Z_]*\)=.*/\1/p' "$top"/conf/cluster.conf |
-		grep -v -e ^ETCD_ -e ^BACKUP_ -e ^MAINTAIN_ -e ^CA$ -e ^ADDRESSES$ |
+		grep -v -e ^ETCD_ -e ^BACKUP_ -e ^CA$ -e ^ADDRESSES$ |
 		sed 's/^ENROLL_TOKEN_FILE$/ENROLL_TOKEN/' | tr A-Z_ a-z- | sort -u >"$BATS_TEST_TMPDIR"/keys
 	sed -n 's/^Template: etcd-cluster\///p' "$top"/debian/templates | grep -vx -e purge-data -e adopt | sort \
 		>"$BATS_TEST_TMPDIR"/questions

@@ -45,14 +45,9 @@ may_unshare() {
 followed() {
 	cat <<'END'
 cluster/adopt.bats	etcd-cluster adopt
-cluster/restore.bats	if this is the right file: this command with --other-cluster %016x
-cluster/restore.bats	stop etcd on them, or cut them off from all clients; then run this again with --others-fenced
-cluster/restore.bats	stop it, then run this again
-cluster/restore.bats	write ROLE=single, or ROLE=cluster and MEMBERS, into %s
-cluster/restore.bats	etcd-cluster restore --help
 cluster/backup.bats	etcd-cluster backup
 cluster/backup.bats	etcd-cluster backup; journalctl -u etcd-cluster-backup
-cluster/backup.bats	make room there, then run this again
+cluster/backup.bats	make room there; etcd-cluster backup tries again
 cluster/backup.bats	mount %s
 cluster/enroll.bats	on this machine: etcd-cluster setup, which reports to the CA host first
 cluster/join-again.bats	correct JOIN or MEMBERS in %s, or name another DATA_DIR
@@ -62,16 +57,13 @@ cluster/leave.bats	etcd-cluster leave
 cluster/leave.bats	to give that up first: etcd-cluster leave (with --last when it is the only member)
 cluster/recover.bats	etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER
 cluster/remove.bats	%s, on a running member: etcd-cluster remove %016x
-cluster/maintain.bats	%setcd-cluster maintain
-cluster/maintain.bats	etcd-cluster maintain
 cluster/status.bats	write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup
-cluster/upgrade.bats	etcd-cluster upgrade %s
-cluster/upgrade.bats	etcd-cluster upgrade %u.%u.%u
-cluster/upgrade.bats	etcd-cluster upgrade --plan %u.%u.%u
 machine/join.bats	%s: etcd-cluster setup, which promotes it once it has all data
 machine/join.bats	journalctl -u etcd.service -n 30 shows why
 machine/join.bats	to make it one: etcd-cluster join %s
 machine/operations.bats	etcd-cluster replace
+machine/operations.bats	etcdctl.sh compact REVISION, then etcdctl.sh defrag; or set ETCD_QUOTA_BACKEND_BYTES in cluster.conf
+machine/operations.bats	etcdctl.sh defrag --endpoints=%s
 machine/status-cluster.bats	etcd-cluster %s%s
 machine/status-cluster.bats	is that machine on? If it is, open these ports in its firewall, and on the way there
 machine/unused.bats	to give it up and move it aside: etcd-cluster leave --last; then write ROLE into %s again
@@ -81,21 +73,16 @@ END
 # No test follows these.
 not_followed() {
 	cat <<'END'
-%setcd-cluster ca rotate
 %s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew shows why it was not
 copy the same CA to all of MEMBERS, or move %s away to enrol
-as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
-etcd-cluster restart, on %s
 etcd-cluster setup issues it
-etcd-cluster setup moves it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
 etcd-cluster status shows how far it is
 etcd-cluster status, on the CA hosts, shows which
 etcd-cluster status, on the CA hosts, shows which machine is
 have %s/%s.csr signed with the CN in it
 if nobody can have read it: chmod o=,g-w %s; else: etcd-cluster cert revoke %s, on the CA host
-look at who can write to etcd; to restart this member: etcd-cluster restart
 name the one by its ID
 ps -fp %d
 put back those that do; or move %s away, and use a token
@@ -106,8 +93,6 @@ remove it; the machine then needs a new token to enrol again
 rm /etc/machine-id && systemd-machine-id-setup, and reboot
 systemctl edit etcd: [Service] LimitNOFILE=65536
 systemctl status %s
-to accept that, --allow-outage; a third member ends it: etcd-cluster join, there
-run it as root: other users cannot read the certificates in %s
 that etcd must run while it is taken over: systemctl status %s
 the log of etcd is in %s
 write JOIN= or MEMBERS= with the CA host into %s

@@ -132,6 +132,10 @@ etcd-cluster() {
 	gone setup
 	helper release install 3.4.30
 	ln -sfn v3.4.30 "$releases/current"
+	says 'go to %u.%u first' release use 3.6.14
+	helper release install 3.5.30
+	helper release use 3.5.30
+	gone release use 3.6.14
 	rm "$etc/member-id"
 
 	rm "$releases/current"

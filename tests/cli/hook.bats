@@ -294,9 +294,8 @@ has_line() {
 		outcome "$state"
 		configure 0.1.0
 	done
-	timers='etcd-cluster-renew.timer etcd-cluster-mark.timer etcd-cluster-request.timer etcd-cluster-maintain.timer'
-	diff - <(sort -u "$CALLS") <<-X
-		systemctl --no-block start $timers
+	diff - <(sort -u "$CALLS") <<-'X'
+		systemctl --no-block start etcd-cluster-renew.timer etcd-cluster-mark.timer
 		systemctl --no-block try-restart etcd-cluster-enroll.service
 		systemctl --quiet is-active etcd-cluster.target
 		systemctl daemon-reload

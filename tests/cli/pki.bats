@@ -69,7 +69,7 @@ tree() {
 	openssl x509 -noout -ext subjectAltName -in "$pki/peer.crt" >"$out"
 	grep -q DNS:n1 "$out"
 	run ! grep -qi 'etcd.example.org\|192.0.2.7' "$out"
-	openssl x509 -noout -ext basicConstraints -in "$pki/ca.crt" | tr -d '\n' | grep -q 'critical *CA:TRUE, pathlen:1'
+	openssl x509 -noout -ext basicConstraints -in "$pki/ca.crt" | tr -d '\n' | grep -q 'critical *CA:TRUE, pathlen:0'
 }
 
 @test "list prints the days left, and --json prints JSON" {

@@ -133,34 +133,6 @@ rebuilt() {
 	on n3 'etcd-cluster cert renew --force'
 }
 
-@test "one file, three machines: the first restores it, the others follow" {
-	documented 'systemctl stop etcd' 'etcd-cluster restore FILE --others-fenced'
-	on n1 'etcd-cluster backup /root/today.db'
-	on n1 'etcdctl.sh put later "is lost"'
-	id=$(on n1 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')
-	on n1 exits 3 'etcd-cluster restore /root/today.db --others-fenced'
-	for name in n2 n3; do
-		on n1 'cat /root/today.db' | on_stdin $name 'cat >/root/today.db'
-	done
-	for name in n1 n2 n3; do
-		on $name 'systemctl stop etcd'
-	done
-	on n1 exits 3 'etcd-cluster restore /root/today.db'
-	on n1 exits 0 'etcd-cluster restore /root/today.db --others-fenced'
-	kept n1
-	for name in n2 n3; do
-		on $name 'etcd-cluster restore /root/today.db --others-fenced || [ $? -eq 6 ]'
-	done
-	all_healthy
-	one_cluster 3
-	for name in n1 n2 n3; do
-		kept $name
-		[ -z "$(on $name 'etcdctl.sh get --print-value-only later')" ]
-		[ "$(on $name 'sed -n s/^CLUSTER_ID=//p /etc/etcd/member-id')" != "$id" ]
-		on $name 'ls -d /var/lib/etcd-cluster/member.aside-*'
-	done
-}
-
 @test "most members are lost: the survivor continues alone, and the others join again" {
 	documented 'etcd-cluster restore --force-new-cluster CLUSTER_ID --dry-run' \
 		'etcd-cluster restore --force-new-cluster CLUSTER_ID --others-fenced'

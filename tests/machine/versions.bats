@@ -68,7 +68,7 @@ whole_life() {
 	answers RELEASE=3.5.30 RELEASE_URL=file:/srv/dist/releases
 	run m 'etcd-cluster setup'
 	[ "$status" -eq 0 ] || [ "$status" -eq 2 ]
-	prints 'etcd-cluster upgrade 3.5.30'
+	prints 'release use v3.5.30'
 	[ "$pid" = "$(m 'systemctl show -P MainPID etcd')" ]
 	m 'etcd-cluster release use 3.5.30 && systemctl restart etcd'
 	healthy

@@ -77,10 +77,10 @@ int enroll_request(const struct machine *m, x509_key *const keys[PKI_LEAVES], st
 	return 0;
 }
 
-enum enroll_key enroll_ask_news(const struct machine *m, struct pki_made *news, struct err *e)
+enum enroll_key enroll_ask_list(const struct machine *m, struct buf *list, struct err *e)
 {
 	(void)m;
-	(void)news;
+	(void)list;
 	(void)e;
 	return ENROLL_KEY_FREE;
 }

@@ -58,8 +58,6 @@ static void defaults_apply_without_a_file(void **state)
 	assert_string_equal(c.backup_dir, "/var/backups/etcd-cluster");
 	assert_int_equal(c.backup_keep, 14);
 	assert_int_equal(c.backup_days, 0);
-	assert_string_equal(c.maintain_schedule, "*-*-* 03:30");
-	assert_int_equal(c.maintain_fragmentation, 50);
 	assert_false(c.backup_zstd);
 	assert_int_equal(c.n_etcd, 0);
 }
@@ -100,9 +98,7 @@ static void every_key_is_read(void **state)
 	     "10.9.9.9\"\nKEY_TYPE=ed25519\nCERT_DAYS=30\nCA_DAYS=90\n"
 	     "RENEW_BEFORE_DAYS=7\nBACKUP_SCHEDULE=\"Mon..Fri 03:00\"\nBACKUP_KEEP=3,30d\n"
 	     "BACKUP_DIR=/mnt/nas/etcd\nBACKUP_MOUNT=/mnt/nas\nBACKUP_COMPRESS=zstd\n"
-	     "BACKUP_COMMAND=\"/usr/bin/rclone rcat "
-	     "far:{name}\"\nBACKUP_USER=_backup\nMAINTAIN_SCHEDULE=none\nMAINTAIN_FRAGMENTATION=30\nETCD_SNAPSHOT_"
-	     "COUNT=5000\n",
+	     "BACKUP_COMMAND=\"/usr/bin/rclone rcat far:{name}\"\nBACKUP_USER=_backup\nETCD_SNAPSHOT_COUNT=5000\n",
 	     &c);
 	assert_int_equal(c.role, ROLE_CLUSTER);
 	assert_string_equal(c.address, "fd00::3");
@@ -131,8 +127,6 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.backup_schedule, "Mon..Fri 03:00");
 	assert_int_equal(c.backup_keep, 3);
 	assert_int_equal(c.backup_days, 30);
-	assert_string_equal(c.maintain_schedule, "");
-	assert_int_equal(c.maintain_fragmentation, 30);
 	assert_string_equal(c.backup_dir, "/mnt/nas/etcd");
 	assert_string_equal(c.backup_mount, "/mnt/nas");
 	assert_true(c.backup_zstd);
@@ -140,7 +134,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.backup_user, "_backup");
 	assert_string_equal(c.etcd[0].key, "ETCD_SNAPSHOT_COUNT");
 	assert_string_equal(c.etcd[0].value, "5000");
-	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:31"));
+	assert_non_null(strstr(c.etcd[0].where, "cluster.conf:29"));
 }
 
 static void an_empty_value_is_the_default(void **state)
@@ -355,8 +349,6 @@ static void mistakes_are_refused(void **state)
 		{ "CERT_DAYS=400\nCA_DAYS=399\n", "must not outlive" },
 		{ "RENEW_BEFORE_DAYS=365\n", "due for renewal at once" },
 		{ "BACKUP_SCHEDULE=daily%\n", "has a character that no calendar event has" },
-		{ "MAINTAIN_SCHEDULE=daily%\n", "has a character that no calendar event has" },
-		{ "MAINTAIN_FRAGMENTATION=5\n", "is not a whole number from 10 to 95" },
 		{ "BACKUP_KEEP=0\n", "from 1 to 1000" },
 		{ "BACKUP_KEEP=14,30\n", "as 14,30d" },
 		{ "BACKUP_KEEP=14,0d\n", "as 14,30d" },

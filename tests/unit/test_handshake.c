@@ -46,27 +46,6 @@ static void the_certificate_and_the_clock_are_read(void **state)
 	fake_stop(&p);
 }
 
-static void the_cluster_version_is_read(void **state)
-{
-	static const struct {
-		const char *answer, *want;
-	} rows[] = {
-		{ "HTTP/1.1 200 OK\r\nDate: x\r\n\r\n{\"etcdserver\":\"3.5.33\",\"etcdcluster\":\"3.4.0\"}", "3.4.0" },
-		{ "HTTP/1.1 200 OK\r\n\r\n{\"etcdcluster\":\"not_decided\"}", "" },
-		{ "HTTP/1.1 200 OK\r\n\r\n{\"etcdcluster\":\"3.5", "" },
-		{ "HTTP/1.1 200 OK\r\nX: \"etcdcluster\":\"3.5.0\"\r\n\r\n{}", "" },
-		{ "HTTP/1.1 200 OK\r\n\r\n{\"etcdcluster\":\"1111111111111111111111111111111111111\"}", "" },
-		{ "", "" },
-	};
-	char out[32];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		handshake_cluster_version(rows[i].answer, out);
-		assert_string_equal(out, rows[i].want);
-	}
-}
-
 static void a_server_that_closes_still_shows_its_certificate(void **state)
 {
 	struct fake_etcd p = fake_start("server", "close");
@@ -126,7 +105,6 @@ int main(void)
 		cmocka_unit_test(a_server_that_closes_still_shows_its_certificate),
 		cmocka_unit_test(an_expired_certificate_is_shown),
 		cmocka_unit_test(only_valid_dates_are_read),
-		cmocka_unit_test(the_cluster_version_is_read),
 	};
 
 	return cmocka_run_group_tests_name("handshake", tests, certs_setup, certs_teardown);

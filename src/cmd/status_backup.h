@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What status shows of backups and of maintenance.
+ * What status shows of backups.
  */
 #pragma once
 
@@ -10,6 +10,3 @@ struct json_object;
 
 void status_print_backups(const struct machine *m, const struct doctor_backups *b);
 void status_json_backups(struct json_object *o, const struct machine *m, const struct doctor_backups *b);
-
-void status_print_upkeep(const struct machine *m, const struct upkeep_state *s);
-void status_json_upkeep(struct json_object *o, const struct machine *m, const struct upkeep_state *s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/status_care.h"
+#include "cmd/status_backup.h"
 
 #include "adapter/json.h"
 #include "base/clock.h"
@@ -55,25 +55,4 @@ void status_json_backups(struct json_object *o, const struct machine *m, const s
 	json_time(o, "rehearsed", b->here.rehearsed);
 	json_words(o, "rehearsed_file", b->here.rehearsed_file);
 	json_words(o, "rehearsal_failure", b->here.rehearsed_why);
-}
-
-void status_print_upkeep(const struct machine *m, const struct upkeep_state *s)
-{
-	const char *schedule = m->conf.maintain_schedule;
-	auto_free char *age = s->time ? age_text(m, s->time) : NULL;
-	auto_free char *line = xasprintf("%s%s%s%s%s; %s%s", age ? "defragmented " : "nothing defragmented yet",
-					 age ? s->member : "", age ? " " : "", age ? age : "", age ? " ago" : "",
-					 schedule[0] ? "scheduled " : "not scheduled", schedule);
-
-	page_entry(stdout, 14, "maintenance", line);
-}
-
-void status_json_upkeep(struct json_object *o, const struct machine *m, const struct upkeep_state *s)
-{
-	json_words(o, "schedule", m->conf.maintain_schedule);
-	json_number(o, "fragmentation_percent", m->conf.maintain_fragmentation);
-	json_time(o, "last", s->time);
-	json_words(o, "member", s->member);
-	json_time(o, "failing_since", s->failed);
-	json_words(o, "failure", s->why);
 }
