@@ -48,19 +48,6 @@ new_token() {
 		>"$root/token" 2>"$BATS_TEST_TMPDIR/token.log")
 }
 
-keep() {
-	rm -rf "$BATS_TEST_TMPDIR/kept"
-	mkdir "$BATS_TEST_TMPDIR/kept"
-	cp -a "$root" "$BATS_TEST_TMPDIR/kept/program"
-	cp -a "$host/etc/etcd/enroll" "$BATS_TEST_TMPDIR/kept/enroll"
-}
-
-bring_back() {
-	rm -rf "$root" "$host"/etc/etcd/enroll/*
-	cp -a "$BATS_TEST_TMPDIR/kept/program" "$root"
-	cp -a "$BATS_TEST_TMPDIR"/kept/enroll/. "$host/etc/etcd/enroll/"
-}
-
 whole() {
 	[ -e "$dir/backup.crt" ] || return 0
 	[ -e "$dir/ca.crt" ]

@@ -58,6 +58,21 @@ bring_back_machines() {
 	done
 }
 
+# keep: saves the state of $root, which asks for certificates, and of the records of its CA host, $host. bring_back
+# restores it.
+keep() {
+	rm -rf "$BATS_TEST_TMPDIR/kept"
+	mkdir "$BATS_TEST_TMPDIR/kept"
+	cp -a "$root" "$BATS_TEST_TMPDIR/kept/root"
+	cp -a "$host/etc/etcd/enroll" "$BATS_TEST_TMPDIR/kept/enroll"
+}
+
+bring_back() {
+	rm -rf "$root" "$host"/etc/etcd/enroll/*
+	cp -a "$BATS_TEST_TMPDIR/kept/root" "$root"
+	cp -a "$BATS_TEST_TMPDIR"/kept/enroll/. "$host/etc/etcd/enroll/"
+}
+
 # is_pair CRT: its key exists and matches. One Python process serves all calls of a test and ends with its shell.
 is_pair() {
 	local answer
@@ -76,8 +91,8 @@ for crt in map(str.strip, sys.stdin):
 }
 
 # certify_each HOW MORE: runs certify from the present state once for each call of each kind in $kinds and injects HOW
-# there; expects more than MORE injections. Many similar calls are sampled. The test file defines keep and bring_back
-# (the state), whole (what must be true at any moment) and converges (what the next runs reach).
+# there; expects more than MORE injections. Many similar calls are sampled. The test file defines whole (what must be
+# true at any moment) and converges (what the next runs reach), and keep and bring_back where the state is another.
 certify_each() {
 	local kind n rc step points=0
 

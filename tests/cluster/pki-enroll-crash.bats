@@ -54,20 +54,6 @@ configure() {
 		"CLIENT_PORT=$(port n1 2)" "PEER_PORT=$(port n1 3)" "$@" >"$BATS_TEST_TMPDIR/$name/etc/etcd/cluster.conf"
 }
 
-# The state of both machines.
-keep() {
-	rm -rf "$BATS_TEST_TMPDIR/kept"
-	mkdir "$BATS_TEST_TMPDIR/kept"
-	cp -a "$root" "$BATS_TEST_TMPDIR/kept/n2"
-	cp -a "$host/etc/etcd/enroll" "$BATS_TEST_TMPDIR/kept/enroll"
-}
-
-bring_back() {
-	rm -rf "$root" "$host"/etc/etcd/enroll/*
-	cp -a "$BATS_TEST_TMPDIR/kept/n2" "$root"
-	cp -a "$BATS_TEST_TMPDIR"/kept/enroll/. "$host/etc/etcd/enroll/"
-}
-
 # Certificates and keys match. A key can exist without its certificate, but no certificate without its key or the CA.
 whole() {
 	local crt
