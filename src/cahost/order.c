@@ -75,20 +75,29 @@ static int check_addresses(const struct config *c, const struct token_order *o, 
 	return 0;
 }
 
-/* client_rules would never accept such a token. */
-static int check_client(const struct machine *m, const struct token_order *o, struct err *e)
+/* Why a client cannot be called so, for the machines on record; *why NULL: it can. 0, -1. */
+static int why_not_cn(const struct machine *m, const char *cn, const char **why, struct err *e)
 {
 	cleanup(enroll_records_free) struct enroll_records machines = { 0 };
 	cleanup(enroll_tombstones_free) struct enroll_tombstones removed = { 0 };
+
+	if (enroll_records_read(m, ENROLL_MACHINE, &machines, e) < 0 ||
+	    enroll_tombstones_read(m, ENROLL_MACHINE, &removed, e) < 0)
+		return -1;
+	*why = client_rules_cn(&m->conf, &machines, &removed, cn);
+	return 0;
+}
+
+/* client_rules would never accept such a token. */
+static int check_client(const struct machine *m, const struct token_order *o, struct err *e)
+{
 	const char *why;
 
 	if (o->name || o->address || o->addresses || o->from || o->sans || o->recovery || o->uses != 1)
 		return err_set(e, ERR_CONFIG,
 			       "--client goes with --hours only: a client has no address, and its token one use");
-	if (enroll_records_read(m, ENROLL_MACHINE, &machines, e) < 0 ||
-	    enroll_tombstones_read(m, ENROLL_MACHINE, &removed, e) < 0)
+	if (why_not_cn(m, o->client, &why, e) < 0)
 		return -1;
-	why = client_rules_cn(&m->conf, &machines, &removed, o->client);
 	return why ? err_set(e, ERR_CONFIG, "--client %s %s", o->client, why) : 0;
 }
 
@@ -221,12 +230,9 @@ int client_revoke(const struct machine *m, const char *cn, struct err *e)
 
 	if (check_ca_host(m, e) < 0 || check_active(m, e) < 0)
 		return -1;
-	if (!pki_check_cn(cn)) {
-		known = enroll_record_read(m, ENROLL_CLIENT, cn, &r, e);
-		by_hand = known < 0 ? -1 : enroll_record_read(m, ENROLL_ISSUED, cn, &issued, e);
-		revoked = by_hand < 0 ? -1 : enroll_tombstone_read(m, ENROLL_CLIENT, cn, &gone, e);
-	}
-	if (known < 0 || by_hand < 0 || revoked < 0)
+	if (!pki_check_cn(cn) && ((known = enroll_record_read(m, ENROLL_CLIENT, cn, &r, e)) < 0 ||
+				  (by_hand = enroll_record_read(m, ENROLL_ISSUED, cn, &issued, e)) < 0 ||
+				  (revoked = enroll_tombstone_read(m, ENROLL_CLIENT, cn, &gone, e)) < 0))
 		return -1;
 	known |= by_hand;
 	if (!known && !revoked) {
@@ -253,8 +259,6 @@ int client_revoke(const struct machine *m, const char *cn, struct err *e)
 
 int issue_check(const struct machine *m, const char *client, struct err *e)
 {
-	cleanup(enroll_records_free) struct enroll_records machines = { 0 };
-	cleanup(enroll_tombstones_free) struct enroll_tombstones removed = { 0 };
 	const char *why;
 
 	if (enroll_learn_now(m, e) < 0 || check_active(m, e) < 0)
@@ -262,10 +266,8 @@ int issue_check(const struct machine *m, const char *client, struct err *e)
 	/* Those of profiles, and what is no CN, are pki/export.h's to judge. */
 	if (!client || pki_check_cn(client) || pki_is_profile_cn(client))
 		return 0;
-	if (enroll_records_read(m, ENROLL_MACHINE, &machines, e) < 0 ||
-	    enroll_tombstones_read(m, ENROLL_MACHINE, &removed, e) < 0)
+	if (why_not_cn(m, client, &why, e) < 0)
 		return -1;
-	why = client_rules_cn(&m->conf, &machines, &removed, client);
 	return why ? err_set(e, ERR_CONFIG, "a client cannot be called %s: it %s", client, why) : 0;
 }
 

@@ -253,7 +253,7 @@ static int is_void(const struct setup_run *r, struct err *e)
 int form_agree(struct setup_run *r, struct err *e)
 {
 	const bool alone = is_alone(r->m);
-	int rc = applies(r, e), made, is;
+	int rc = applies(r, e), made;
 
 	if (rc <= 0)
 		return rc;
@@ -263,10 +263,12 @@ int form_agree(struct setup_run *r, struct err *e)
 	}
 	rc = forming_read(r->m, &r->record, e);
 	made = rc < 0 ? -1 : disk_ensure(r->m, r->disk, e);
-	is = made < 0 ? -1 : rc > 0 ? is_void(r, e) : 1;
-	if (is < 0)
+	if (made < 0)
 		return -1;
-	r->has_record = !is;
+	rc = rc > 0 ? is_void(r, e) : 1;
+	if (rc < 0)
+		return -1;
+	r->has_record = rc == 0;
 	rc = alone || is_first(r->m) ? form_first_agree(r, e) : agree(r, e);
 	if (r->m->conf.replace && (r->form == FORM_WAIT || r->form == FORM_LOST)) {
 		err_clear(e);

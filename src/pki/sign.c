@@ -63,13 +63,11 @@ int pki_signed_add(struct pki_signed *s, const struct pki_profile *p, const stru
 {
 	cleanup(x509_info_free) struct x509_info info = { 0 };
 	auto_cert x509_cert *cert = x509_cert_parse(cert_pem, p->name, e);
-	auto_free char *before = s->serials;
 
-	if (!cert) {
-		before = NULL;
+	if (!cert)
 		return -1;
-	}
 	x509_describe(cert, &info);
+	auto_free char *before = s->serials;
 	s->serials = xasprintf("%s%s%s:%s", before ? before : "", before ? " " : "", p->verb, info.serial);
 	s->end = info.not_after > s->end ? info.not_after : s->end;
 	return 0;
