@@ -3,7 +3,8 @@
 
 RPM_VERSION  ?= $(VERSION)
 RPM_TOP      := build/rpm
-DIST_NAME     = etcd-cluster-$(RPM_VERSION)
+DIST_NAME    := etcd-cluster-$(RPM_VERSION)
+RPM_FILE     := dist/$(DIST_NAME)-1.$(shell uname -m).rpm
 # The first second of the day of the last change in the spec, so that the build time is in no file.
 RPM_DAY       = $(shell sed -n '/^%changelog/{n;s/^\* \(... ... [0-9]* [0-9]*\) .*/\1/p}' rpm/etcd-cluster.spec)
 RPM_EPOCH     = $(shell LC_ALL=C date -u -d '$(RPM_DAY) 00:00 UTC' +%s)
@@ -22,7 +23,8 @@ RPM_POST = --define '__os_install_post bash /usr/lib/rpm/brp-compress /usr && \
 	strip --remove-section=.comment %{buildroot}%{_sbindir}/etcd-cluster'
 
 .PHONY: dist rpm
-dist: ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL and SUSE
+dist: dist/$(DIST_NAME).tar.gz ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL and SUSE
+dist/$(DIST_NAME).tar.gz: $(TREE) # debian/deb.mk
 	$(Q)rm -rf $(RPM_TOP)/dist && mkdir -p $(RPM_TOP)/dist/$(DIST_NAME) dist
 	$(Q)tar --exclude=./.git --exclude=./build --exclude='./build-*' --exclude=./dist -cf - . | \
 		tar -C $(RPM_TOP)/dist/$(DIST_NAME) -xf -
@@ -33,12 +35,13 @@ dist: ## the source tarball, in dist/; `rpmbuild -ta` builds it on Fedora, EL an
 		--mtime=@$(RPM_EPOCH) --format=gnu -cf - $(DIST_NAME) | gzip -9n >dist/$(DIST_NAME).tar.gz
 	$(Q)chmod 0644 dist/$(DIST_NAME).tar.gz # the mode in the source package
 
+rpm: $(RPM_FILE) ## the rpm packages (source and binary), in dist/
+	$(Q)ls dist/$(DIST_NAME)-*.rpm
 # --nodeps: rpm does not know the installed packages of Debian. `make deps` installs them.
-rpm: dist $(LIB) ## the rpm packages (source and binary), in dist/
+$(RPM_FILE): dist/$(DIST_NAME).tar.gz $(LIB)
 	$(Q)rpm/stub-libcurl $(LIB) $(RPM_TOP)/stub
 	$(Q)install -m 0644 dist/$(DIST_NAME).tar.gz $(RPM_TOP)/
 	$(Q)umask 022 && MAKEFLAGS= SOURCE_DATE_EPOCH=$(RPM_EPOCH) TZ=UTC LC_ALL=C rpm/at-mnt $(CURDIR)/$(RPM_TOP) \
 		rpmbuild -ta --nodeps --without check --define '_topdir %{getenv:PWD}' $(RPM_REPRODUCIBLE) $(RPM_FLAGS) $(RPM_POST) \
 		$(DIST_NAME).tar.gz >$(RPM_TOP)/log 2>&1 || { tail -n 40 $(RPM_TOP)/log; exit 1; }
 	$(Q)mv $(RPM_TOP)/RPMS/*/*.rpm $(RPM_TOP)/SRPMS/*.rpm dist/
-	$(Q)ls dist/etcd-cluster-$(RPM_VERSION)-*.rpm
