@@ -24,9 +24,8 @@ teardown() {
 	[ ! -e "$BATS_TEST_TMPDIR/patched" ] || patch -d "$tree" -p1 -s -R <"$BATS_TEST_TMPDIR/patched"
 }
 
-# The variables of an outer make do not apply to this one.
 build() {
-	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$tree" BUILD=build build build/lib/certify >/dev/null
+	make -s -C "$tree" BUILD=build build build/lib/certify >/dev/null
 }
 
 # caught PATCH: builds the copy with the patch and expects the named test to fail.
