@@ -14,23 +14,18 @@ setup_file() {
 	export deb=$top/dist/etcd-cluster_${version}_$arch.deb source=$BATS_FILE_TMPDIR/source
 	mkdir "$source"
 	cp dist/etcd-cluster_"$version".{dsc,tar.*} "$source" # rebuilt by other files meanwhile
-	make -s dist
+	flock Makefile make -s dist
 	cp "dist/etcd-cluster-$version.tar.gz" "$source"
 }
 
-# build KIND FILE…: the package is in $out; the log is printed if it fails.
-build() {
+# clean_build KIND FILE…: the package is in $out, and no test has failed; the log is printed if it fails.
+clean_build() {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	"$top/tests/lib/clean-build" "$1" "$out" "${@:2}" >"$BATS_TEST_TMPDIR/log" || {
 		grep -v '^  [A-Z][A-Z]* ' "$BATS_TEST_TMPDIR/log" | tail -n 200
 		return 1
 	}
-}
-
-# clean_build KIND FILE…: the same, and no test has failed.
-clean_build() {
-	build "$@"
 	grep -E '^[0-9]{3,} passed, 0 failed, [0-9]+ skipped$' "$BATS_TEST_TMPDIR/log"
 }
 
@@ -57,7 +52,7 @@ same_package() {
 	[ -s "$out/${deb##*/}" ]
 }
 
-@test "the rpm: rpmbuild finds all that the spec requires to build" {
-	build rpm "$source"/etcd-cluster-*.tar.gz
+@test "the rpm: rpmbuild finds all that the spec requires to build, and the tests pass" {
+	clean_build rpm "$source"/etcd-cluster-*.tar.gz
 	rpm -qp --requires "$out"/etcd-cluster-[0-9]*[0-9m].*"$(uname -m)".rpm | grep libcurl.so.4
 }

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME"/../.. || return
-	make -s rpm
+	flock Makefile make -s rpm # clean-build.bats makes the archive, too
 	version=$(sed -n 's/^VERSION *:= *//p' Makefile)
 	export top=$PWD spec=$PWD/rpm/etcd-cluster.spec tarball=$PWD/dist/etcd-cluster-$version.tar.gz
 	export rpm srpm=$PWD/dist/etcd-cluster-$version-1.src.rpm
@@ -107,8 +107,8 @@ teardown() {
 	about --changelog | grep -q 'running etcd$'
 	rpmspec -P --define 'optflags -O2 -flto' "$spec" | grep -q 'CFLAGS="-O2 -flto"'
 	# `rpmbuild` runs the tests, unless it is told not to.
-	rpmspec -P "$spec" | grep -qx 'make check'
-	run ! grep -qx 'make check' <(rpmspec -P --without check "$spec")
+	rpmspec -P "$spec" | grep -q '^make check SANITIZE='
+	run ! grep -q '^make check' <(rpmspec -P --without check "$spec")
 }
 
 @test "the scriptlets contain the unit name, and every scriptlet ends with 0" {
@@ -237,15 +237,6 @@ teardown() {
 		grep -vE '/usr/share/(doc|licenses)/|/usr/lib/systemd/system-preset/|/etc/etcd/cluster.conf$' |
 			sort >"$BATS_TEST_TMPDIR"/rpm
 	diff "$BATS_TEST_TMPDIR"/deb "$BATS_TEST_TMPDIR"/rpm
-}
-
-@test "the archive alone is enough for rpmbuild -ta, without the settings of make rpm" {
-	cd "$BATS_TEST_TMPDIR"
-	# Debian's rpm database has no installed packages.
-	MAKEFLAGS='' rpmbuild -ta --nodeps --without check --define "_topdir $PWD/top" "$tarball" >log 2>&1 ||
-		{ tail -n 30 log; false; }
-	[ -n "$(find top/RPMS -name 'etcd-cluster-[0-9]*.rpm')" ]
-	[ -n "$(find top/SRPMS -name '*.src.rpm')" ]
 }
 
 @test "the archive has the tree, without files of a build or of git" {
