@@ -50,7 +50,7 @@ options() {
 	printf '%s\n' "name $n" "data-dir /var/lib/etcd" "listen-client-urls https://$at:$client_port" \
 		"advertise-client-urls https://$at:$client_port" "listen-peer-urls https://$at:$peer_port" \
 		"initial-advertise-peer-urls https://$at:$peer_port" "initial-cluster ${INITIAL:-$initial}" \
-		"initial-cluster-token by-hand" "initial-cluster-state new" "cert-file $pki/$n.pem" \
+		"initial-cluster-token by-hand" "initial-cluster-state ${STATE:-new}" "cert-file $pki/$n.pem" \
 		"key-file $pki/$n-key.pem" "trusted-ca-file $pki/ca.pem" "client-cert-auth true" \
 		"peer-cert-file $pki/$n.pem" "peer-key-file $pki/$n-key.pem" "peer-trusted-ca-file $pki/ca.pem" \
 		"peer-client-cert-auth true" "snapshot-count 5000"
@@ -173,12 +173,18 @@ three() {
 	with_flags n1
 	with_config n2
 	etcdadm n3
-	run_theirs n1 /etc/ssl/etcd
-	run_theirs n2 /etc/ssl/etcd
-	run_theirs n3 /etc/etcd/pki
-	for n in n1 n2 n3; do
-		eventually their $n endpoint health
-	done
+	# As by etcdadm, the first begins as a cluster of one, and the others join.
+	INITIAL=${initial%%,*} run_theirs n1 /etc/ssl/etcd
+	STATE=existing joins n2 "${initial%,*}" /etc/ssl/etcd
+	STATE=existing joins n3 "$initial" /etc/etcd/pki
+}
+
+# joins NAME INITIAL PKI
+joins() {
+	eventually their n1 endpoint health
+	eventually their n1 member add "$1" --peer-urls "https://$net.${1#n}:$peer_port"
+	INITIAL=$2 run_theirs "$1" "$3"
+	eventually their "$1" endpoint health
 }
 
 @test "three members, each taken over while the others serve; the same members, the same data" {
