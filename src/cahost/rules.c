@@ -91,11 +91,18 @@ static bool is_recorded(const struct enroll_question *q, const struct enroll_fac
 	return r && enroll_same(r->address, q->address);
 }
 
-/* Only the connection says so; a name could be anybody's. */
+/* Only the connection says so; a name could be anybody's. All loopback addresses are those of one machine. */
 static bool is_from_source(const struct enroll_question *q, const struct enroll_facts *f)
 {
-	return config_is_ip(q->address) && enroll_same(q->address, f->source) &&
-	       !enroll_has(f->conf->extra_sans, q->address);
+	return config_is_ip(q->address) && !enroll_has(f->conf->extra_sans, q->address) &&
+	       (enroll_same(q->address, f->source) ||
+		(config_is_loopback(q->address) && config_is_loopback(f->source)));
+}
+
+/* For the better message: the address is one, and not where it comes from. */
+static bool is_elsewhere(const struct enroll_question *q, const struct enroll_facts *f)
+{
+	return config_is_ip(q->address) && !enroll_same(q->address, f->source);
 }
 
 static int refuse_host(const struct enroll_question *q, struct err *e)
@@ -289,13 +296,17 @@ int enroll_rules_token(const struct enroll_question *q, const struct enroll_fact
 static int check_token_names(const struct enroll_question *q, const struct enroll_facts *f, struct err *e)
 {
 	const bool known = f->record && strcmp(f->record->key, f->key) == 0;
+	const bool anybody = !f->token->name && !member_called(f->conf, q->name) && !known;
 
-	if (!f->token->name && !member_called(f->conf, q->name) && !known && strchr(q->name, '.'))
+	if (anybody && strchr(q->name, '.'))
 		return err_set(e, ERR_VERIFY, "this token does not name %s, and a name with a dot needs that", q->name);
+	if (anybody && enroll_has(f->conf->extra_sans, q->name))
+		return err_set(e, ERR_VERIFY,
+			       "this token does not name %s, which is among the EXTRA_SANS of all members", q->name);
 	if (is_ordered(q, f) || is_recorded(q, f) || is_from_source(q, f))
 		return 0;
-	if (config_is_ip(q->address) && !enroll_same(q->address, f->source))
-		return check_source(q, f, e);
+	if (is_elsewhere(q, f) && check_source(q, f, e) < 0)
+		return -1;
 	return err_set(e, ERR_VERIFY, "neither the token nor MEMBERS on the CA host gives %s the address %s", q->name,
 		       q->address);
 }
@@ -388,8 +399,8 @@ static int check_cert_address(const struct enroll_question *q, const struct enro
 		return 0;
 	if (member && !member_called(f->conf, q->name) && is_from_source(q, f))
 		return 0;
-	if (member && config_is_ip(q->address) && !enroll_same(q->address, f->source))
-		return check_source(q, f, e);
+	if (member && is_elsewhere(q, f) && check_source(q, f, e) < 0)
+		return -1;
 	(void)err_set(e, ERR_VERIFY, "the address of %s on record is %s, not %s", q->name, f->own->address, q->address);
 	return need_token(q, e);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A CA host and a request, written as words. The CA host is n1=10.0.0.1, with EXTRA_SANS=etcd.example.org,10.0.0.100
+ * A CA host and a request, written as words. The CA host is n1=10.0.0.1, with EXTRA_SANS=etcd.example.org,10.0.0.100,vip
  * and MEMBERS n1=10.0.0.1 n2=10.0.0.2 n3=fd00::3 n5=etcd5.example.org.
  *
  *   token | cert             how the machine proves itself; else nothing of the kind is set
@@ -302,6 +302,7 @@ static inline void scene_set(struct scene *s, const char *words)
 	s->conf.address = s->members[0].address;
 	strv_add(&s->conf.extra_sans, "etcd.example.org");
 	strv_add(&s->conf.extra_sans, "10.0.0.100");
+	strv_add(&s->conf.extra_sans, "vip");
 	memcpy(s->token.token.id, TOKEN_ID, sizeof(s->token.token.id));
 	s->cert.sans = text_split("10.0.0.2 n2 127.0.0.1 localhost", BLANKS);
 	s->known.list.members.cluster_id = 0xc1;

@@ -154,6 +154,9 @@ static const struct row token_rows[] = {
 	{ "a loopback address from the network", ANY "name=n4 address=127.0.0.4 source=10.0.0.4", NO, "!10.0.0.4" },
 	{ "the VIP as its address (rule 5)", FOR_N4 "name=n4 address=10.0.0.100 source=10.0.0.100", NO,
 	  "!neither the token nor MEMBERS" },
+	{ "a name that all members have (rule 5)", ANY "name=vip address=10.0.0.4 source=10.0.0.4", NO, "!EXTRA_SANS" },
+	{ "the same, by a person's word", "token t.name=vip name=vip address=10.0.0.4 source=10.0.0.4 "
+	  "dns=etcd5.example.org/10.0.0.5", USE, NULL },
 	{ "the VIP as its source (rule 5)", FORMING "source=10.0.0.100 sans=10.0.0.100", NO, "asks from 10.0.0.100" },
 
 	/* --- Further names. */

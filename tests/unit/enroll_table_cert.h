@@ -120,6 +120,8 @@ static const struct row cert_rows[] = {
 	  "dns=x.example.org/10.0.0.40 " N4_DOWN, NO, "!on record is 10.0.0.4" },
 	{ "a member that claims to have moved elsewhere than it is", CERT_N4 REC_N4 "address=10.0.0.40 source=10.0.0.41 "
 	  "vacant " N4_DOWN, NO, "!asks from 10.0.0.41" },
+	{ "a member behind NAT that claims to have moved elsewhere than it is (rule 2)", CERT_N4 REC_N4 "from=192.0.2.1 "
+	  "address=10.0.0.40 source=192.0.2.1 vacant " N4_DOWN, NO, "!on record is 10.0.0.4" },
 	{ "a member that moved onto a member", MOVES "vacant " N4_DOWN "at=n6/10.0.0.40/a6", NO, "another member" },
 	{ "a member that moved onto a member by DNS", MOVES "vacant " N4_DOWN "at=n6/x.example.org/a6 "
 	  "dns=x.example.org/10.0.0.40", NO, "another member" },

@@ -13,7 +13,7 @@
 #define SEQUENCES 5000
 #define REQUESTS  6
 
-static const char *const names[] = { "n1", "n2", "n4", "n5", "n6", "n7", "n9", "evil.example.org", "localhost" };
+static const char *const names[] = { "n1", "n2", "n4", "n5", "n6", "n7", "n9", "vip", "evil.example.org", "localhost" };
 static const char *const addresses[] = { "10.0.0.1",	     "10.0.0.2",	  "10.0.0.4",
 					 "10.0.0.5",	     "10.0.0.6",	  "10.0.0.66",
 					 "::ffff:10.0.0.1",  "10.0.0.100",	  "ca.example.org",
@@ -23,7 +23,7 @@ static const char *const sans[] = { "etcd.example.org", "10.0.0.100",	  "n1",	  
 				    "10.0.0.1",		"*.example.org",  "10.0.0.4", "10.0.0.66",
 				    "bank.example.org", "lb.example.org", "n2",	      "n6" };
 /* Where the members and the thieves are. */
-static const char *const sources[] = { "10.0.0.4", "10.0.0.66", "10.0.0.40", "10.0.0.100" };
+static const char *const sources[] = { "10.0.0.4", "10.0.0.66", "10.0.0.40", "10.0.0.100", "192.0.2.1" };
 static const char *const keys[] = { "K1", "K1", "K7", "K8" };
 /* Nobody who asks may ever get one of these: of the CA host, of MEMBERS, and of n6, which is on record. */
 static const char *const foreign[] = { "n1", "10.0.0.1", "ca.example.org",    "n2",	  "10.0.0.2",
@@ -259,10 +259,11 @@ static int run(unsigned int number)
 	};
 	static const char *const bound[] = { "", "name", "name address" };
 	unsigned int kind = any(3);
-	/* n4 is a voter; or a learner, which some lists have missed. */
-	auto_free char *words = xasprintf("t.uses=3 %s rec=n4/10.0.0.4/K1/30d/1d/%s rec=n6/10.0.0.6/K6/30d/1d/a6 "
-					  "at=n4/10.0.0.4/a4/up",
-					  tokens[kind], any(3) ? "a4" : "0 listed=13/60");
+	/* n4 is a voter; or a learner, which some lists have missed. It may be behind a NAT. */
+	auto_free char *words =
+		xasprintf("t.uses=3 %s rec=n4/10.0.0.4/K1/30d/1d/%s %s rec=n6/10.0.0.6/K6/30d/1d/a6 "
+			  "at=n4/10.0.0.4/a4/up",
+			  tokens[kind], any(3) ? "a4" : "0 listed=13/60", any(4) ? "" : "from=192.0.2.1");
 	struct world w = { .bound = bound[kind], .done = xasprintf("sequence %u", number) };
 	int granted = 0;
 
