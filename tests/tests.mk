@@ -20,10 +20,10 @@ check-all: ## everything, from a bare machine: the real etcd, booted machines, p
 	$(Q)$(MAKE) -j$$(nproc) test-programs releases rootfs repo
 	$(Q)tests/run unit fuzz cli cluster machine
 
-# test_proc is also built without sanitizers, because a sanitized child cannot run in the jail (src/base/jail.c).
+# Two are also built without sanitizers, because a sanitized child cannot run in the jail (src/base/jail.c).
 # tests/run runs every program that it finds, so programs without a source are removed.
 .PHONY: test-programs check-unit-programs
-test-programs: build $(BUILD)/tests/test_proc $(BUILD)/lib/certify
+test-programs: build $(BUILD)/tests/test_proc $(BUILD)/tests/test_mirror $(BUILD)/lib/certify
 	$(Q)rm -f $(filter-out $(UNIT:$(BUILD)/%=$(ASAN)/%),$(wildcard $(ASAN)/tests/test_*))
 	+$(Q)$(ASAN_MAKE) build check-unit-programs
 check-unit-programs: $(UNIT) $(FUZZ) $(BUILD)/lib/certify $(BUILD)/lib/ask-server
