@@ -46,6 +46,7 @@ void layout_init(struct layout *at, const char *root, const char *conf)
 	at->run = layout_path(at, "/run/etcd-cluster");
 	at->outcome = layout_path(at, "/run/etcd-cluster/setup");
 	at->progress = layout_path(at, "/run/etcd-cluster/progress");
+	at->former_end = layout_path(at, "/run/etcd-cluster/former-end");
 }
 
 void layout_free(struct layout *at)

@@ -36,6 +36,7 @@ struct layout {
 	char *run;	     /* /run/etcd-cluster: lock, outcome of the last setup */
 	char *outcome;	     /* …/setup (service/outcome.h) */
 	char *progress;	     /* …/progress: of the download that runs (base/progress.h) */
+	char *former_end;    /* …/former-end: when an etcd.service of before this installation ended */
 };
 
 /* root NULL or "/": the machine itself. conf NULL: the usual file and its drop-ins; else that file without drop-ins. */

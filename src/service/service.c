@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapter/probe.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -140,6 +141,19 @@ bool service_lost_log(const struct machine *m)
 	       strstr(buf_str(&out), "is out of range [lastIndex(");
 }
 
+/* By this time of systemd: the installation of a package stops the etcd.service of a former one (scripts/hook). */
+static bool ended_before_us(const struct machine *m, const char *ended)
+{
+	auto_buf struct buf former = { 0 };
+	struct err unread = { 0 };
+	size_t len;
+
+	if (file_read(m->at.former_end, 64, &former, &unread) < 0)
+		return false;
+	len = strcspn(buf_str(&former), "\n");
+	return len > 0 && len == strlen(ended) && strncmp(buf_str(&former), ended, len) == 0;
+}
+
 bool service_was_stopped(const struct machine *m)
 {
 	auto_strv char **all = NULL;
@@ -148,14 +162,17 @@ bool service_was_stopped(const struct machine *m)
 
 	if (!m->live)
 		return false;
-	all = properties("LoadState,ActiveState,Result,ExecMainStartTimestampMonotonic,Job", &unasked);
+	all = properties("LoadState,ActiveState,Result,ExecMainStartTimestampMonotonic,"
+			 "InactiveEnterTimestampMonotonic,Job",
+			 &unasked);
 	job = value_of(all, "Job");
 	if (strcmp(value_of(all, "LoadState"), "masked") == 0)
 		return true;
 	return strcmp(value_of(all, "ActiveState"), "inactive") == 0 &&
 	       strcmp(value_of(all, "Result"), "success") == 0 &&
 	       strtoull(value_of(all, "ExecMainStartTimestampMonotonic"), NULL, 10) > 0 &&
-	       (job[0] == '\0' || strcmp(job, "0") == 0);
+	       (job[0] == '\0' || strcmp(job, "0") == 0) &&
+	       !ended_before_us(m, value_of(all, "InactiveEnterTimestampMonotonic"));
 }
 
 int service_retry(const struct machine *m, bool on, struct err *e)

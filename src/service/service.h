@@ -49,7 +49,10 @@ int service_failed(const struct machine *m, unsigned int *restarts, char **why, 
 /* True when etcd ended because the leader knows entries of its log that are gone (raft, "tocommit is out of range"). */
 bool service_lost_log(const struct machine *m);
 
-/* True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. */
+/*
+ * True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. A stop
+ * from before the installation of this package does not count: the package manager did that.
+ */
 bool service_was_stopped(const struct machine *m);
 
 /* Starts or stops the timer that runs setup again: it is on until the machine is ready or idle. And whether it is. */

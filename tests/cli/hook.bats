@@ -11,6 +11,7 @@ setup() {
 	sample=$ETCD_CLUSTER_ROOT/usr/share/etcd-cluster/cluster.conf
 	mkdir -p "${sample%/*}" "$ETCD_CLUSTER_ROOT"/run "$BATS_TEST_TMPDIR"/bin
 	printf '%s\n' '# The answers.' '#ROLE=single' '' '# Its name.' '#NAME=' '#ADDRESS=' >"$sample"
+	asks='systemctl show --property=InactiveEnterTimestampMonotonic --value etcd.service'
 	: >"$CALLS"
 	for program in etcd-cluster systemctl deb-systemd-invoke; do
 		fake "$program" 'exit 0'
@@ -247,7 +248,7 @@ has_line() {
 @test "the first installation runs setup --local and starts the target without waiting" {
 	boot
 	configure ''
-	[ "$(cat "$CALLS")" = "$(printf '%s\n' 'systemctl daemon-reload' 'etcd-cluster setup --local' \
+	[ "$(cat "$CALLS")" = "$(printf '%s\n' 'systemctl daemon-reload' "$asks" 'etcd-cluster setup --local' \
 		'systemctl --quiet is-enabled etcd-cluster.target' 'systemctl --no-block start etcd-cluster.target')" ]
 }
 
@@ -328,7 +329,7 @@ has_line() {
 	printf '#!/bin/sh\nexit 101\n' >"$ETCD_CLUSTER_ROOT"/usr/sbin/policy-rc.d
 	chmod +x "$ETCD_CLUSTER_ROOT"/usr/sbin/policy-rc.d
 	configure ''
-	[ "$(cat "$CALLS")" = 'systemctl daemon-reload' ]
+	[ "$(cat "$CALLS")" = "$(printf '%s\n' 'systemctl daemon-reload' "$asks")" ]
 }
 
 @test "the installation continues after every exit code of setup and after a crash, and prints two lines" {
@@ -368,6 +369,29 @@ has_line() {
 	[ "$status" -eq 0 ]
 	[ $((($(date +%s%N) - start) / 1000000)) -lt 5000 ]
 	called 'systemctl --no-block start etcd-cluster.target'
+}
+
+@test "the end of an etcd.service that ran before the installation is noted, in an upgrade it is not" {
+	boot
+	former_end=$ETCD_CLUSTER_ROOT/run/etcd-cluster/former-end
+	# shellcheck disable=SC2016
+	fake systemctl '[ "$1" != show ] || echo 4711'
+	configure '' NAME=n1
+	[ "$(cat "$former_end")" = 4711 ]
+	outcome ready
+	rm "$former_end"
+	configure 0.1
+	[ ! -e "$former_end" ]
+	# dpkg gives the former version also after a removal. 0: it never ran.
+	"$hook" remove
+	# shellcheck disable=SC2016
+	fake systemctl '[ "$1" != show ] || echo 0'
+	configure 0.1
+	[ ! -e "$former_end" ]
+	# shellcheck disable=SC2016
+	fake systemctl '[ "$1" != show ] || echo 815'
+	configure 0.1
+	[ "$(cat "$former_end")" = 815 ]
 }
 
 @test "remove stops the retry timer before etcd, deletes the outcome, and keeps everything else" {
