@@ -1,8 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# What the rows of hints.bats are made of, and the hints that no row follows.
+# What the rows of hints.bats and hints-more.bats are made of, and the hints that no row follows.
 # shellcheck shell=bash disable=SC2034,SC2154 # names of hints.bats
+
+setup_file() {
+	export DATA=$BATS_FILE_TMPDIR LIB=$BATS_TEST_DIRNAME/../lib
+	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+	export ARCH
+	cc -O1 -o "$DATA/stub" "$LIB/etcd-stub.c"
+	for v in 3.4.30 3.5.30 3.6.14; do
+		python3 "$LIB/archives.py" good "$DATA/etcd-v$v-linux-$ARCH.tar.gz" "$DATA/stub" $v
+	done
+	(cd "$DATA" && sha256sum ./*.tar.gz | sed 's,\./,,') >"$DATA/digests"
+}
+
+setup() {
+	top=$BATS_TEST_DIRNAME/../..
+	cd "$BATS_TEST_TMPDIR" || return
+	fresh
+}
+
+teardown() {
+	[ -z "${server-}" ] || kill "$server" || :
+}
+
+# A machine after the installation.
+fresh() {
+	root=$BATS_TEST_TMPDIR/$RANDOM$RANDOM
+	etc=$root/etc/etcd pki=$root/etc/etcd/pki cache=$root/var/cache/etcd-cluster
+	releases=$root/usr/libexec/etcd-cluster/releases
+	mkdir -p "$etc" "$root/usr/share/etcd-cluster" "$cache" "$releases"
+	cp "$DATA/digests" "$root/usr/share/etcd-cluster/releases.sha256"
+	conf
+}
+
+# conf LINE…: cluster.conf; ports that no etcd has, and no network.
+conf() {
+	printf '%s\n' RELEASE_URL=none CLIENT_PORT=9 PEER_PORT=10 METRICS_URL= "$@" >"$etc/cluster.conf"
+}
+
+one() {
+	conf NAME=n1 ADDRESS=127.0.0.1 "$@"
+}
+
+helper() {
+	"$ETCD_CLUSTER" --root "$root" "$@"
+}
+
+# What a person types.
+etcd-cluster() {
+	helper "$@"
+}
 
 # says 'HINT' VERB…: the verb prints this hint, as the source has it.
 says() {
@@ -73,29 +122,16 @@ END
 # No test follows these.
 not_followed() {
 	cat <<'END'
-%s: etcd-cluster cert renew; journalctl -u etcd-cluster-renew shows why it was not
 copy the same CA to all of MEMBERS, or move %s away to enrol
 end it with SIGTERM, then: etcd-cluster adopt
-etcd-cluster setup issues it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
 etcd-cluster status shows how far it is
 etcd-cluster status, on the CA hosts, shows which
 etcd-cluster status, on the CA hosts, shows which machine is
-have %s/%s.csr signed with the CN in it
-if nobody can have read it: chmod o=,g-w %s; else: etcd-cluster cert revoke %s, on the CA host
-name the one by its ID
-ps -fp %d
-put back those that do; or move %s away, and use a token
-put both CAs into both files, restart each etcd, then issue all certificates from one of them; then: etcd-cluster adopt
-put one of this CA there, as client.crt and client.key; then: etcd-cluster adopt
-put the list there that the ETCD_ lines name
 remove it; the machine then needs a new token to enrol again
 rm /etc/machine-id && systemd-machine-id-setup, and reboot
-systemctl edit etcd: [Service] LimitNOFILE=65536
 systemctl status %s
-that etcd must run while it is taken over: systemctl status %s
 the log of etcd is in %s
-write JOIN= or MEMBERS= with the CA host into %s
 write NAME= in cluster.conf
 write another NAME= in cluster.conf; or, on that member: etcd-cluster leave
 END

@@ -10,55 +10,6 @@
 bats_require_minimum_version 1.5.0
 load hints
 
-setup_file() {
-	export DATA=$BATS_FILE_TMPDIR LIB=$BATS_TEST_DIRNAME/../lib
-	ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-	export ARCH
-	cc -O1 -o "$DATA/stub" "$LIB/etcd-stub.c"
-	for v in 3.4.30 3.5.30 3.6.14; do
-		python3 "$LIB/archives.py" good "$DATA/etcd-v$v-linux-$ARCH.tar.gz" "$DATA/stub" $v
-	done
-	(cd "$DATA" && sha256sum ./*.tar.gz | sed 's,\./,,') >"$DATA/digests"
-}
-
-setup() {
-	top=$BATS_TEST_DIRNAME/../..
-	cd "$BATS_TEST_TMPDIR" || return
-	fresh
-}
-
-teardown() {
-	[ -z "${server-}" ] || kill "$server" || :
-}
-
-# A machine after the installation.
-fresh() {
-	root=$BATS_TEST_TMPDIR/$RANDOM$RANDOM
-	etc=$root/etc/etcd pki=$root/etc/etcd/pki cache=$root/var/cache/etcd-cluster
-	releases=$root/usr/libexec/etcd-cluster/releases
-	mkdir -p "$etc" "$root/usr/share/etcd-cluster" "$cache" "$releases"
-	cp "$DATA/digests" "$root/usr/share/etcd-cluster/releases.sha256"
-	conf
-}
-
-# conf LINE…: cluster.conf; ports that no etcd has, and no network.
-conf() {
-	printf '%s\n' RELEASE_URL=none CLIENT_PORT=9 PEER_PORT=10 METRICS_URL= "$@" >"$etc/cluster.conf"
-}
-
-one() {
-	conf NAME=n1 ADDRESS=127.0.0.1 "$@"
-}
-
-helper() {
-	"$ETCD_CLUSTER" --root "$root" "$@"
-}
-
-# What a person types.
-etcd-cluster() {
-	helper "$@"
-}
-
 @test "cluster.conf" {
 	printf 'NAME=n1\r\n' >"$etc/cluster.conf"
 	says "sed -i 's/\\r\$//' %s" setup
