@@ -110,6 +110,8 @@ int aside_as_etcd(const struct machine *m, const char *what, const char *path, s
 	run.uid = etcd.uid == (uid_t)-1 ? 0 : etcd.uid;
 	run.gid = etcd.gid == (gid_t)-1 ? 0 : etcd.gid;
 	rc = proc_run(&run, e);
+	if (rc > 0 && diag.len == 0) /* which a program that a signal ended cannot explain */
+		return err_set(e, ERR_FAIL, "cannot %s %s: %s ended with code %d", what, path, run.argv[0], rc);
 	if (rc > 0)
 		return err_set(e, ERR_FAIL, "cannot %s %s: %.*s", what, path, (int)strcspn(buf_str(&diag), "\n"),
 			       buf_str(&diag));
