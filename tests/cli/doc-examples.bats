@@ -261,3 +261,52 @@ run_example() {
 	[ -z "$bad" ]
 	[ "$ran" -ge 70 ]
 }
+
+# A section of operations.md, the test that types what it says, and a word of it that both have.
+typed() {
+	cat <<'END'
+Operations	cluster/status.bats	status --json
+Setup does not finish	machine/retry.bats	systemctl unmask etcd
+A mistake in cluster.conf	cluster/last-good.bats	last-good/cluster.conf
+An etcd that is already there	machine/foreign.bats	etcd-cluster/adopt boolean true
+Moving in	machine/adopt.bats	adopt --finish
+From etcdadm	cluster/adopt.bats	/etc/etcd/pki
+From kubespray	unit/test_adopt.c	/etc/etcd.env
+From kubeadm	unit/test_adopt.c	/etc/kubernetes/manifests/etcd.yaml
+From a unit by hand	cluster/adopt.bats	--config-file
+From Debian's etcd-server	machine/orders.bats	apt-get remove etcd-server etcd-client
+Form a cluster of three machines	machine/form.bats	ROLE=cluster
+Add a member	machine/operations.bats	etcd-cluster token new --name n4 --address 10.0.0.4
+Remove a member	machine/operations.bats	etcd-cluster remove n3
+Replace a machine that was reinstalled or lost its disk	machine/operations.bats	etcd-cluster replace
+Change the name or address of a machine	machine/move.bats	etcd-cluster setup
+Another machine, a copy, or an older disk	machine/identity.bats	etcd-cluster setup --adopt-machine
+Recover after the loss of the quorum	machine/operations.bats	etcd-cluster restore --force-new-cluster CLUSTER_ID
+Backups	machine/install.bats	BACKUP_SCHEDULE=daily
+Data directory lost or foreign	cluster/lost.bats	check
+Shared names, NAT, DHCP, two networks	cluster/addresses.bats	token new --name
+The CA host	machine/operations.bats	etcd-cluster ca takeover
+Certificates	cli/doc-examples.bats	etcd-cluster cert list
+A client certificate for a program	cluster/client.bats	cert revoke backup
+Copy certificates instead of enrolling	cluster/copied.bats	bundle --out
+Certificates of your own CA	cluster/external.bats	CA=external
+Kubernetes	machine/operations.bats	etcd-cluster cert export DIR
+Install without internet	machine/bundle.bats	RELEASE_URL=none
+Change the etcd release	machine/versions.bats	etcd-cluster release rollback && systemctl restart etcd
+Firewall	machine/lint.bats	etcd-peer
+Report a bug	machine/install.bats	/usr/libexec/etcd-cluster/bug-report
+Purge	machine/install.bats	etcd-cluster/purge-data boolean true
+END
+}
+
+@test "each section of operations.md has a test that types its commands" {
+	local section file text has
+	sed -n 's/^##* //p' "$top/docs/operations.md" | sort >"$BATS_TEST_TMPDIR/sections"
+	typed | cut -f 1 | sort | diff "$BATS_TEST_TMPDIR/sections" -
+	typed | while IFS=$'\t' read -r section file text; do
+		has=$(SECTION=$section awk '/^#+ / { on = substr($0, index($0, " ") + 1) == ENVIRON["SECTION"] } on' \
+			"$top/docs/operations.md")
+		[[ $has == *"$text"* ]] || { echo "not in \"$section\": $text" && return 1; }
+		grep -qF -- "$text" "$top/tests/$file" || { echo "not in $file: $text" && return 1; }
+	done
+}
