@@ -219,7 +219,7 @@ backs_up() {
 	set=openat,write,fsync,rename,unlink,unlinkat,mkdir,fchmod,fchown,execve,sendto,recvfrom
 	tracer=(strace -qq) # not the tools that it starts
 	count_calls $set "$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1
-	for n in $(sample 60); do
+	for n in $(sample 25); do
 		at_call $n $set signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$root" backup >/dev/null 2>&1 || :
 		points=$((points + 1))
 		# What has its name is whole, at any moment.

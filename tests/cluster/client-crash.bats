@@ -74,11 +74,11 @@ converges() {
 }
 
 @test "the first certificate, killed at each call" {
-	certify_each signal=KILL 15
+	certify_each signal=KILL 9
 }
 
 @test "the first certificate on a full disk" {
-	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 8
+	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 4
 }
 
 @test "a new key in place of a revoked one, killed at each call" {
@@ -87,5 +87,5 @@ converges() {
 	new_token
 	echo theirs >"$dir/theirs"
 	export FORCE=1 further="./pki/theirs "
-	certify_each signal=KILL 20
+	certify_each signal=KILL 12
 }

@@ -99,8 +99,9 @@ certify_each() {
 	keep
 	for kind in $kinds; do
 		case $kind in
-		write | fsync | link) step=4 ;;
-		read) step=16 ;;
+		write | fsync | link) step=8 ;;
+		read) step=32 ;;
+		unlink | unlinkat | mkdir) step=2 ;;
 		*) step=1 ;;
 		esac
 		for ((n = 1; ; n += ${CRASH_EVERY:-$step})); do

@@ -3,7 +3,7 @@
 # Copyright The etcd-cluster Authors
 #
 # kill -9 or an error at the system calls of `setup`, then setup again: the same end state, no leftovers.
-# CRASH_EVERY=1 tries each call; the default is a few dozen, spread over the run.
+# CRASH_EVERY=1 tries each call; the default is a sample, spread over the run.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -58,7 +58,7 @@ ends_well() {
 	run -2 set_up
 	[ "$(listing)" = "$want" ]
 
-	for n in $(sample 40); do
+	for n in $(sample 16); do
 		fresh_root
 		at_call "$n" "$changing" signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$root" setup 2>/dev/null || :
 		ends_well "killed at call $n"
@@ -70,7 +70,7 @@ ends_well() {
 	writing=write,fsync,rename,mkdir,fchmod
 	count_calls $writing "$ETCD_CLUSTER_PLAIN" --root "$root" setup
 	want=$(listing)
-	for n in $(sample 20); do
+	for n in $(sample 8); do
 		fresh_root
 		# Some failures, such as a write to stderr, do not fail setup; the test checks the state afterwards.
 		at_call "$n" $writing error=ENOSPC "$ETCD_CLUSTER_PLAIN" --root "$root" setup 2>/dev/null || :
@@ -113,7 +113,7 @@ recorded() {
 	for kind in openat read write fsync rename mkdir fchmod getdents64 flock; do
 		unpacked_root
 		count_calls $kind "$ETCD_CLUSTER_PLAIN" --root "$root" setup --unattended
-		for n in $(sample 8); do
+		for n in $(sample 4); do
 			unpacked_root
 			rc=0
 			at_call "$n" $kind error=EIO "$ETCD_CLUSTER_PLAIN" --root "$root" setup --unattended 2>"$BATS_TEST_TMPDIR/err" ||
@@ -127,5 +127,5 @@ recorded() {
 		done
 	done
 	echo "$failed failed"
-	[ $failed -ge 20 ]
+	[ $failed -ge 10 ]
 }

@@ -289,14 +289,14 @@ external_ca() {
 
 @test "the requests, killed at each call" {
 	killed_machine
-	certify_each signal=KILL 20
+	certify_each signal=KILL 12
 }
 
 @test "the first certificates, killed at each call" {
 	killed_machine
 	"$certify" "$root" || [ $? -eq 6 ]
 	external_ca corp
-	certify_each signal=KILL 15
+	certify_each signal=KILL 9
 }
 
 @test "renewed certificates, killed at each call" {
@@ -305,7 +305,7 @@ external_ca() {
 	external_ca corp
 	"$certify" "$root"
 	external_ca corp
-	certify_each signal=KILL 5
+	certify_each signal=KILL 3
 }
 
 @test "certificates of another CA with other keys, killed at each call" {
@@ -318,5 +318,5 @@ external_ca() {
 	"$certify" "$root" || [ $? -eq 6 ]
 	mv "$BATS_TEST_TMPDIR/pki" "$etc/pki"
 	external_ca next
-	certify_each signal=KILL 15
+	certify_each signal=KILL 9
 }

@@ -55,7 +55,7 @@ one_learner() {
 	fresh
 	traced $moments
 	one_learner
-	for k in $(sample 12); do
+	for k in $(sample 6); do
 		forget_n2
 		fresh
 		struck "$k" $moments signal=KILL
@@ -71,7 +71,7 @@ one_learner() {
 	prepared
 	fresh
 	traced recvfrom
-	for k in $(sample 12); do
+	for k in $(sample 6); do
 		forget_n2
 		fresh
 		struck "$k" recvfrom error=ECONNRESET
@@ -84,7 +84,7 @@ one_learner() {
 	prepared
 	fresh
 	traced write,fsync
-	for k in $(sample 8); do
+	for k in $(sample 5); do
 		forget_n2
 		fresh
 		struck "$k" write,fsync error=ENOSPC

@@ -28,7 +28,7 @@ teardown() {
 	three_machines "JOIN=127.0.0.1:$(port n1 1)"
 	count_calls $moments "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n2" leave --ca-elsewhere --dry-run
 	keep_machines n1 n2 n3
-	for k in $(sample 4); do
+	for k in $(sample 3); do
 		bring_back_machines n1 n2 n3
 		for n in n1 n2 n3; do
 			start $n
@@ -60,7 +60,7 @@ listing() {
 	count_calls "$changing" "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n3" leave --ca-elsewhere
 	has_left n3
 	want=$(listing)
-	for n in $(sample 20); do
+	for n in $(sample 10); do
 		bring_back_machines n3
 		at_call "$n" "$changing" signal=KILL \
 			"$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n3" leave --ca-elsewhere 2>/dev/null || true

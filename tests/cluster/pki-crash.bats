@@ -65,20 +65,20 @@ converges() {
 }
 
 @test "first issue, killed at each call" {
-	certify_each signal=KILL 20
+	certify_each signal=KILL 12
 }
 
 @test "first issue with a copied CA, killed at each call" {
 	mkdir -m 750 "$etc/pki"
 	openssl req -x509 -newkey ed25519 -nodes -days 3000 -subj /CN=copied -addext keyUsage=critical,keyCertSign \
 		-keyout "$etc/pki/ca.key" -out "$etc/pki/ca.crt" 2>/dev/null
-	certify_each signal=KILL 20
+	certify_each signal=KILL 12
 }
 
 @test "rekey, killed at each call" {
 	"$certify" "$root"
 	configure KEY_TYPE=ed25519
-	certify_each signal=KILL 20
+	certify_each signal=KILL 12
 	[ "$(find "$etc/pki.old" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 	[ -e "$etc/pki.old/1/server.key" ]
 }
@@ -87,18 +87,18 @@ converges() {
 	"$certify" "$root"
 	configure EXTRA_SANS=lb.example.org
 	sed -i s/^NAME=n1/NAME=n2/ "$etc/cluster.conf" # which is in the peer certificate, too
-	certify_each signal=KILL 3
+	certify_each signal=KILL 2
 	[ ! -e "$etc/pki.old" ]
 }
 
 @test "rekey on a full disk" {
 	"$certify" "$root"
 	configure KEY_TYPE=ed25519
-	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 15
+	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 9
 }
 
 @test "rekey on a disk with errors" {
 	"$certify" "$root"
 	configure KEY_TYPE=ed25519
-	kinds="fsync unlinkat" certify_each error=EIO 4
+	kinds="fsync unlinkat" certify_each error=EIO 2
 }

@@ -83,18 +83,18 @@ converges() {
 }
 
 @test "first enrolment, killed at each call" {
-	certify_each signal=KILL 40
+	certify_each signal=KILL 24
 }
 
 @test "first enrolment on a full disk" {
-	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 15
+	kinds="write fsync rename renameat2 link mkdir" certify_each error=ENOSPC 9
 }
 
 @test "reissue that keeps the keys, killed at each call" {
 	"$certify" "$root"
 	configure n1 EXTRA_SANS=lb.example.org
 	configure n2 EXTRA_SANS=lb.example.org
-	certify_each signal=KILL 10
+	certify_each signal=KILL 6
 	[ ! -e "$etc/pki.old" ]
 }
 
@@ -104,6 +104,6 @@ converges() {
 	sleep 1 # a token of the second in which the present key came is not a later one
 	(umask 077 && "$ETCD_CLUSTER_PLAIN" --root "$host" token new --recovery --name n2 --address 127.0.0.2 \
 		>"$etc/enroll-token" 2>"$BATS_TEST_TMPDIR/token.log")
-	certify_each signal=KILL 30
+	certify_each signal=KILL 18
 	[ "$(find "$etc/pki.old" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 }

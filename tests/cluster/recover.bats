@@ -228,7 +228,7 @@ newest_data() {
 	count_calls "$changing" "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" \
 		restore --others-fenced --force-new-cluster "$id"
 	[ "$calls" -ge 25 ] || { echo "$calls calls"; cat "$BATS_TEST_TMPDIR/trace"; return 1; }
-	for n in $(sample 25); do
+	for n in $(sample 12); do
 		bring_back_machines n1
 		at_call "$n" "$changing" signal=KILL "$ETCD_CLUSTER_PLAIN" --root "$BATS_TEST_TMPDIR/n1" \
 			restore --others-fenced --force-new-cluster "$id" >/dev/null 2>&1 3>&- || true
