@@ -133,14 +133,15 @@ static int greet(struct parser *p, struct channel *c, long long deadline, struct
 	return err_set(e, ERR_VERIFY, "its etcd-cluster is older than the one of this machine; it was told to upgrade");
 }
 
-/* The request goes to the signer, and its answer to the client. */
-static int pass(struct parser *p, struct channel *c, long long deadline, struct err *e)
+/* The request goes to the signer, and its answer to the client. Until there is one, nothing is proved. */
+static int pass(struct parser *p, struct channel *c, long long begin, struct err *e)
 {
+	const long long asked = begin + 1000LL * ENROLL_SHAKE_SECONDS, answered = begin + 1000LL * ENROLL_WHOLE_SECONDS;
 	auto_buf struct buf message = { 0 }, body = { 0 };
 	auto_free char *answer = xcalloc(CHANNEL_MESSAGE_MAX, 1);
 	ssize_t n;
 
-	if (channel_receive(c, deadline, &message, e) < 0 || seal_get(&message, &p->message.seal, &body, e) < 0)
+	if (channel_receive(c, asked, &message, e) < 0 || seal_get(&message, &p->message.seal, &body, e) < 0)
 		return -1;
 	(void)snprintf(p->message.id, sizeof(p->message.id), "%s", channel_id(c) ? channel_id(c) : "");
 	p->message.body_len = (uint32_t)body.len;
@@ -152,7 +153,7 @@ static int pass(struct parser *p, struct channel *c, long long deadline, struct 
 		return 0; /* the signer knows why */
 	buf_free(&message);
 	buf_add(&message, answer, (size_t)n);
-	return channel_send(c, &message, deadline, e);
+	return channel_send(c, &message, answered, e);
 }
 
 static int parse(void *arg, void *result, struct err *e)
@@ -166,7 +167,7 @@ static int parse(void *arg, void *result, struct err *e)
 	c = channel_accept(&side, p->connection, begin + 1000LL * ENROLL_SHAKE_SECONDS, e);
 	if (!c || greet(p, c, begin + 1000LL * ENROLL_SHAKE_SECONDS, e) < 0)
 		return -1;
-	return pass(p, c, begin + 1000LL * ENROLL_WHOLE_SECONDS, e);
+	return pass(p, c, begin, e);
 }
 
 /* --- The signer's side. */

@@ -355,6 +355,31 @@ refusals() {
 	grep -q "refused $net.52 [0-9]* more times" "$top/server.log"
 }
 
+@test "who says nothing after the handshake holds the connection no longer than who says nothing at all" {
+	make_ca
+	start_server "$ETCD_CLUSTER_PLAIN"
+	mkfifo "$top/silence"
+	exec 9<>"$top/silence"
+	timeout 60 openssl s_client -connect "$net.1:$port" -tls1_3 -quiet -alpn etcd-cluster/2 <&9 >"$top/greeting" \
+		2>"$top/talk.log" 3>&- &
+	shaken=$!
+	for _ in $(seq 200); do
+		grep -a -q NONCE "$top/greeting" && break
+		sleep 0.02
+	done
+	grep -a -q NONCE "$top/greeting"
+	exec 8<>"/dev/tcp/$net.1/$port"
+	timeout 60 cat <&8 >"$top/nothing"
+	exec 8>&-
+	# The first one came before it; twice that time is five seconds more.
+	for _ in $(seq 30); do
+		[ -e "/proc/$shaken" ] || break
+		sleep 0.1
+	done
+	[ ! -e "/proc/$shaken" ]
+	exec 9>&-
+}
+
 # status PID: uid, CapEff, NoNewPrivs and Seccomp of a process.
 status() {
 	# shellcheck disable=SC2154 # of processes.bash
