@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A CA host and a request, written as words. The CA host is n1=10.0.0.1, with EXTRA_SANS=etcd.example.org,10.0.0.100,vip
+ * A CA host and a request, written as words. The CA host is n1=10.0.0.1, EXTRA_SANS=etcd.example.org,10.0.0.100,vip
  * and MEMBERS n1=10.0.0.1 n2=10.0.0.2 n3=fd00::3 n5=etcd5.example.org.
  *
  *   token | cert             how the machine proves itself; else nothing of the kind is set
