@@ -256,14 +256,17 @@ static int put_off(struct setup_run *r, const struct step *s, struct err *e)
 	return 0;
 }
 
-/* All reasons why it is not done yet, and the first hint. */
+/* All reasons why it is not done yet, and what to do about each. */
 static int not_yet(const struct setup_run *r, struct err *e)
 {
+	const char *hint = r->others.hint, *also = r->release.hint;
+
 	*e = r->others.class != ERR_NONE ? r->others : r->release;
 	if (r->others.class == ERR_NONE || r->release.class == ERR_NONE)
 		return -1;
 	(void)err_set(e, ERR_PENDING, "%s; and %s", r->others.msg, r->release.msg);
-	return err_hint(e, "%s", r->others.hint[0] ? r->others.hint : r->release.hint);
+	return hint[0] && also[0] ? err_hint(e, "%s; and for the release: %s", hint, also)
+				  : err_hint(e, "%s", hint[0] ? hint : also);
 }
 
 static int take_steps(struct setup_run *r, struct attempt *a, struct err *e)

@@ -82,6 +82,10 @@ tree() {
 	run -6 helper setup --local
 	[[ "$output" == *"the CA host has to be asked"*"; and etcd-v3.6.14-linux-amd64.tar.gz"* ]]
 	[ ! -e "$root/etc/etcd/pki/ca.key" ]
+	# And what to do about each.
+	sed -i 's/^NAME=.*/NAME=n1/; s/192.0.2.1/127.0.0.2/' "$root/etc/etcd/cluster.conf"
+	run -6 helper setup
+	[[ "$output" == *"must run setup"*"; and for the release: copy it there, then: etcd-cluster setup"* ]]
 }
 
 @test "every failure is recorded with the time of the next try, and a unit keeps to it" {
