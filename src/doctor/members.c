@@ -220,8 +220,25 @@ static void check_clocks(const struct member_survey *s, struct doctor_report *r)
 
 /* --- All of it. */
 
+/* True when this machine's etcd answers and none of several others does: its own cable is as likely as their end. */
+static bool is_alone(const struct member_survey *s)
+{
+	bool here = false;
+	size_t others = 0;
+
+	for (const struct member *one = s->list; one < s->list + s->n; one++) {
+		if (!one->here && one->answers)
+			return false;
+		here = here || (one->here && one->answers);
+		others += !one->here && one->listed;
+	}
+	return here && others > 1;
+}
+
 static void check_votes(const struct member_survey *s, const struct member_votes *votes, struct doctor_report *r)
 {
+	const char *first =
+		is_alone(s) ? "look first at the network of this machine (ip address; ip route); then " : "";
 	auto_strv char **down = NULL;
 	auto_free char *names = NULL;
 
@@ -231,10 +248,10 @@ static void check_votes(const struct member_survey *s, const struct member_votes
 	names = strv_join(down, ", ");
 	if (votes->all > 1 && votes->healthy < votes->quorum)
 		doctor_bad(r, ERR_HEALTH, "no_quorum",
-			   "no quorum: %zu of %zu voting members are healthy, %zu are needed -> start etcd on the "
+			   "no quorum: %zu of %zu voting members are healthy, %zu are needed -> %sstart etcd on the "
 			   "machines that are down%s%s; if they are lost for ever: etcd-cluster restore "
 			   "--force-new-cluster " ID_FMT,
-			   votes->healthy, votes->all, votes->quorum, down ? ": " : "", names, s->cluster_id);
+			   votes->healthy, votes->all, votes->quorum, first, down ? ": " : "", names, s->cluster_id);
 	else if (votes->all == 2)
 		doctor_warn(r, "two_members",
 			    "two voting members tolerate no failure: if one is down, both stop -> add a third one; "

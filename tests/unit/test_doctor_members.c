@@ -43,6 +43,8 @@ static void one_of_three_down_is_a_warning_two_are_no_quorum(void **state)
 	s.agreed = false;
 	r = judge("", &s);
 	assert_finding(&r, DOCTOR_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed",
+		       "look first at the network of this machine");
+	assert_finding(&r, DOCTOR_BAD, "no quorum: 0 of 3 voting members are healthy, 2 are needed",
 		       "are down: n2, n3; if they are lost for ever: etcd-cluster restore --force-new-cluster "
 		       "0000000000000009");
 	assert_finding(&r, DOCTOR_BAD, "member n1 answers but reaches no quorum: no leader", "start the other members");
