@@ -43,10 +43,12 @@ void doctor_pki(const struct machine *m, struct doctor_report *r)
 {
 	struct err e = { 0 };
 
-	if (pki_check_start(m, &e) < 0 || pki_crl_check_start(m, &e) < 0)
+	if (pki_check_start(m, &e) < 0 || pki_crl_check_start(m, &e) < 0) {
+		doctor_supersede(r, e.msg); /* the same about one certificate, with another command */
 		doctor_error(r, "certificates_unfit", &e);
-	else
+	} else {
 		doctor_ok(r, "certificates_fit", "the certificates in %s fit this machine", m->at.pki);
+	}
 }
 
 void doctor_machine(const struct machine *m, struct doctor_report *r)

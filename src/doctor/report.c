@@ -37,6 +37,25 @@ void doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class
 						   .fix = xstrdup(arrow ? text + length + strlen(ARROW) : "") };
 }
 
+static void finding_free(struct doctor_finding *f)
+{
+	free(f->what);
+	free(f->fix);
+}
+
+void doctor_supersede(struct doctor_report *r, const char *what)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->list[i].level == DOCTOR_WARN && text_ends(r->list[i].what, what))
+			finding_free(&r->list[i]);
+		else
+			r->list[kept++] = r->list[i];
+	}
+	r->n = kept;
+}
+
 void doctor_error(struct doctor_report *r, const char *code, const struct err *e)
 {
 	if ((e->sys == EACCES || e->sys == EPERM) && geteuid() != 0)
@@ -69,10 +88,8 @@ void doctor_sort(struct doctor_report *r)
 
 void doctor_report_free(struct doctor_report *r)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->list[i].what);
-		free(r->list[i].fix);
-	}
+	for (size_t i = 0; i < r->n; i++)
+		finding_free(&r->list[i]);
 	free(r->list);
 	*r = (struct doctor_report){ 0 };
 }

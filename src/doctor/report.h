@@ -50,5 +50,8 @@ void doctor_add(struct doctor_report *r, enum doctor_level level, enum err_class
 #define doctor_warn(r, ...)	  doctor_add(r, DOCTOR_WARN, ERR_NONE, __VA_ARGS__)
 #define doctor_bad(r, class, ...) doctor_add(r, DOCTOR_BAD, class, __VA_ARGS__)
 
+/* Removes the warnings that end with these words: what is added next says the same, and is worse. */
+void doctor_supersede(struct doctor_report *r, const char *what);
+
 /* An error as a bad finding. One that only root would not have had is a warning that says so, "not_root". */
 void doctor_error(struct doctor_report *r, const char *code, const struct err *e);

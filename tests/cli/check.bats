@@ -35,6 +35,16 @@ tree() {
 	[[ "$output" != *"ok  "* ]]
 }
 
+@test "a certificate that has expired is one finding with one command" {
+	helper setup || :
+	export ETCD_CLUSTER_NOW=$(($(date +%s) + 400 * 86400))
+	run helper check
+	[ "$(grep -c 'server.crt expired on' <<<"$output")" -eq 1 ]
+	[[ "$output" == *"bad   "*"server.crt expired on "*"-> etcd-cluster setup"* ]]
+	[[ "$output" == *"warn  certificate peer: "*"peer.crt expired on "* ]]
+	unset ETCD_CLUSTER_NOW
+}
+
 @test "the preflight detects certificates that do not match, in less than a second of processor time" {
 	helper setup || :
 	mkdir -p "$root/var/lib/etcd-cluster"
