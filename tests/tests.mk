@@ -58,9 +58,9 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-.PHONY: crash
-crash: test-programs releases ## kills and errors at each system call, where `check-all` takes a sample: hours (root)
-	$(Q)CRASH_EVERY=1 LIMIT=36000 tests/run cluster
+.PHONY: thorough
+thorough: test-programs releases ## the cluster tests with all etcd series and 100 points of each kill: hours, root
+	$(Q)THOROUGH=1 LIMIT=36000 tests/run cluster
 
 .PHONY: model
 model: $(BUILD)/tests/test_form_model ## the model of forming with more faults than `check` has time for: a minute

@@ -52,7 +52,7 @@ int place_check_room(const char *path, unsigned long long bytes, struct err *e)
 		      "the file system of %s has %llu MiB left, and %llu MiB are needed, a reserve of %llu MiB among "
 		      "them",
 		      path, room >> 20, (bytes + RESERVE) >> 20, RESERVE >> 20);
-	return err_hint(e, "make room there; etcd-cluster backup tries again");
+	return err_hint(e, "make room there, then run this again");
 }
 
 int place_lock(const struct machine *m, struct err *e)

@@ -86,7 +86,7 @@ static int receive(struct taking *t, struct err *e)
 	progress_end(&t->progress);
 	if (rc < 0 || trailer_end(&t->trailer, e) < 0)
 		return err_wrap(e, "the snapshot of member %s", t->from->name);
-	return tool_revision(t->m, t->fd, t->part, &t->made->revision, e);
+	return tool_revision(t->m, t->fd, t->part, &t->made->revision, NULL, e);
 }
 
 /* What a rehearsal compares. It may be compacted by now, or not be permitted: then it is not known. */

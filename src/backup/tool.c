@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/tool.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "adapter/json.h"
+#include "base/text.h"
 #include "member/aside.h"
 
 /* All pages are read, and for a restore written: 8 GB of a slow disk. */
 #define SECONDS 3600
 
-/* What the member of a rehearsal is called; nobody dials it. */
-#define NAME "rehearsal"
-#define PEER "http://127.0.0.1:1"
-#define ALL  "rehearsal=http://127.0.0.1:1"
+#define UTL "etcdutl"
 
 /* The caller frees; NULL: there is neither. */
 static char *find(const struct machine *m, struct err *e)
 {
-	static const char *const names[] = { "etcdutl", "etcdctl" };
+	static const char *const names[] = { UTL, "etcdctl" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		auto_free char *path = xasprintf("%s/%s", m->at.current, names[i]);
@@ -30,13 +29,15 @@ static char *find(const struct machine *m, struct err *e)
 	return NULL;
 }
 
-int tool_revision(const struct machine *m, int fd, const char *name, int64_t *revision, struct err *e)
+int tool_revision(const struct machine *m, int fd, const char *name, int64_t *revision, struct version *version,
+		  struct err *e)
 {
 	auto_free char *tool = find(m, e);
 	/* By the descriptor: the directory is closed to user etcd. */
 	const char *const argv[] = { tool, "snapshot", "status", "/proc/self/fd/0", "--write-out", "json", NULL };
 	auto_buf struct buf out = { 0 };
 	cleanup(json_free) struct json_object *o = NULL;
+	const char *text;
 
 	if (!tool)
 		return -1;
@@ -50,29 +51,62 @@ int tool_revision(const struct machine *m, int fd, const char *name, int64_t *re
 		return err_set(e, ERR_VERIFY, "%s shows no revision of %s", tool, name);
 	if (*revision == 0) /* nothing was written yet; etcd begins at 1 */
 		*revision = 1;
+	text = json_get_text(o, "version");
+	if (version && !(text && version_parse(text, version)))
+		*version = (struct version){ 0 };
 	return 0;
 }
 
-int tool_restore(const struct machine *m, const char *snapshot, const char *dir, struct err *e)
+bool tool_is_etcdctl(const struct machine *m)
 {
-	auto_free char *tool = find(m, e);
-	const char *const argv[] = { tool,
-				     "snapshot",
-				     "restore",
-				     snapshot,
-				     "--data-dir",
-				     dir,
-				     "--name",
-				     NAME,
-				     "--initial-cluster",
-				     ALL,
-				     "--initial-cluster-token",
-				     NAME,
-				     "--initial-advertise-peer-urls",
-				     PEER,
-				     NULL };
+	struct err none = { 0 };
+	auto_free char *tool = find(m, &none);
+
+	return tool && !text_ends(tool, UTL);
+}
+
+bool tool_can_bump(const struct machine *m)
+{
+	struct err ignored = { 0 };
+	auto_free char *tool = find(m, &ignored);
+	const char *const argv[] = { tool, "snapshot", "restore", "--help", NULL };
+	auto_buf struct buf help = { 0 };
+
+	return tool && proc_run(&(struct proc_run){ .argv = argv, .timeout = 10, .out = &help }, &ignored) == 0 &&
+	       strstr(buf_str(&help), "--bump-revision");
+}
+
+int tool_restore(const struct machine *m, const char *snapshot, const char *dir, const struct tool_member *as,
+		 struct err *e)
+{
+	auto_free char *tool = find(m, e), *bump = xasprintf("--bump-revision=%" PRId64, TOOL_BUMP);
+	const char *argv[] = { tool,
+			       "snapshot",
+			       "restore",
+			       snapshot,
+			       "--data-dir",
+			       dir,
+			       "--name",
+			       as->name,
+			       "--initial-cluster",
+			       as->cluster,
+			       "--initial-cluster-token",
+			       as->token,
+			       "--initial-advertise-peer-urls",
+			       as->urls,
+			       NULL,
+			       NULL,
+			       NULL,
+			       NULL };
+	size_t n = ARRAY_LEN(argv) - 4;
 
 	if (!tool)
 		return -1;
+	if (as->bump) {
+		argv[n++] = bump;
+		argv[n++] = "--mark-compacted";
+	}
+	if (as->unsigned_)
+		argv[n++] = "--skip-hash-check";
 	return aside_as_etcd(m, "restore", snapshot, (struct proc_run){ .argv = argv, .timeout = SECONDS }, e);
 }

@@ -17,8 +17,8 @@ struct cmd_args {
 		json, last, local, others_fenced, recovery, rehearse, remember;
 	bool replace, scheduled, start, undo;
 	bool unattended, verbose, version, wait, watch, yes;
-	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *from, *hours, *keep,
-		*listen, *name, *out;
+	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *force_serving, *from,
+		*hours, *keep, *listen, *name, *other_cluster, *out;
 	const char *passphrase_file;
 	const char *release, *san, *token_file, *uses;
 	char **words; /* the arguments, ended by NULL */

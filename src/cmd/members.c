@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "flow/recover.h"
+#include "flow/restore.h"
 
 static int leave(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
@@ -97,28 +98,65 @@ const struct cmd_verb cmd_replace = {
 	.run = replace,
 };
 
-static int restore(const struct machine *m, const struct cmd_args *a, struct err *e)
+/* An ID that a person typed; NULL leaves *id 0. */
+static int read_id(const struct cmd_args *a, const char *text, uint64_t *id, struct err *e)
+{
+	struct machine where cleanup(machine_free) = { 0 };
+
+	if (!text || text_parse_hex(text, id))
+		return 0;
+	machine_locate(&where, &a->machine);
+	(void)err_set(e, ERR_CONFIG, "%s is not a valid cluster ID (up to 16 hex digits)", text);
+	return err_hint(e, "CLUSTER_ID in %s is that of this machine", where.at.member_id);
+}
+
+static int recover(const struct machine *m, const struct cmd_args *a, struct err *e)
 {
 	uint64_t cluster_id = 0;
 
-	if (!text_parse_hex(a->force_new_cluster, &cluster_id)) {
-		(void)err_set(e, ERR_CONFIG, "%s is not a valid cluster ID (up to 16 hex digits)",
-			      a->force_new_cluster);
-		return err_hint(e, "CLUSTER_ID in %s is that of this machine", m->at.member_id);
-	}
+	if (read_id(a, a->force_new_cluster, &cluster_id, e) < 0)
+		return -1;
 	return recover_run(m, cluster_id, a->others_fenced, e);
+}
+
+static int restore(const struct cmd_args *a, struct err *e)
+{
+	struct restore_order order = { .file = a->words[0], .fenced = a->others_fenced };
+	int rc;
+
+	if (a->force_new_cluster && (order.file || a->force_serving || a->other_cluster))
+		return err_set(e, ERR_CONFIG, "--force-new-cluster takes the data of this machine, and no FILE");
+	if (a->force_new_cluster) {
+		rc = cmd_on_machine(a, true, recover, e);
+		return rc == 0 ? CMD_NOTHING : rc < 0 ? -1 : CMD_DONE;
+	}
+	if (!order.file) {
+		(void)err_set(e, ERR_CONFIG, "restore needs a FILE, or --force-new-cluster");
+		return err_hint(e, "etcd-cluster restore --help");
+	}
+	if (read_id(a, a->force_serving, &order.serving, e) < 0 ||
+	    read_id(a, a->other_cluster, &order.other_cluster, e) < 0)
+		return -1;
+	return restore_run(&a->machine, &order, e);
 }
 
 const struct cmd_verb cmd_restore = {
 	.name = "restore",
-	.about = "Makes a new cluster of one from the data of this machine when the quorum is lost for ever. "
-		 "Writes that only other members had are lost. Run it with --dry-run on each survivor first: the one "
-		 "whose log ends last must go on. Refused if there is a quorum or another member answers. The old "
-		 "data is moved aside.",
-	.example = "restore --force-new-cluster 9c1f03e1f0a2b7d4 --others-fenced",
-	.options = CMD_OPTIONS(CMD_NEEDED("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
-					  "The cluster ID that status shows, as confirmation."),
-			       CMD_FLAG("others-fenced", others_fenced,
-					"Confirm that all other members are off, or cut off from every client.")),
-	.change = restore,
+	.about = "Makes a new cluster from a backup. The only machine, or the first of MEMBERS, becomes a new cluster "
+		 "of one with the data of FILE; the others of MEMBERS, on which the same command is run, join it. "
+		 "Refused while a member of the former cluster answers. Or, with --force-new-cluster, from the data "
+		 "of this machine when the quorum is lost for ever: run it with --dry-run on each survivor first; the "
+		 "one whose log ends last must go on. The old data is moved aside.",
+	.example = "restore /var/backups/etcd-cluster/today.db --others-fenced",
+	.options = CMD_OPTIONS(CMD_FLAG("others-fenced", others_fenced,
+					"Confirm that all other members are off, or cut off from every client."),
+			       CMD_VALUE("force-serving", "CLUSTER_ID", CMD_TEXT, force_serving,
+					 "Members of this cluster may still serve."),
+			       CMD_VALUE("other-cluster", "CLUSTER_ID", CMD_TEXT, other_cluster,
+					 "The backup is of this other cluster."),
+			       CMD_VALUE("force-new-cluster", "CLUSTER_ID", CMD_TEXT, force_new_cluster,
+					 "Go on with this machine's data; the ID that status shows.")),
+	.args = { "[FILE]", CMD_FILE },
+	.dry_run = true,
+	.run = restore,
 };

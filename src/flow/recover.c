@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/recover.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "adapter/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/others.h"
 #include "doctor/examine.h"
 #include "flow/common.h"
 #include "flow/recover_data.h"
 #include "member/aside.h"
 #include "member/datadir.h"
-#include "member/endpoint.h"
 #include "member/identity.h"
 #include "service/service.h"
 
@@ -62,39 +62,6 @@ static int look_at_data(struct recovery *r, uint64_t typed, struct err *e)
 	return doctor_can_start(r->m, e) < 0 ? -1 : keyfile_read(r->m->at.etcd_env, &r->env, e);
 }
 
-static void add_other(struct recovery *r, const char *url)
-{
-	auto_free char *own = config_url(r->m->conf.address, r->m->conf.peer_port);
-	const char *in_use = keyfile_get(&r->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
-
-	if (strcmp(url, own) != 0 && (!in_use || strcmp(url, in_use) != 0))
-		strv_add_once(&r->to.former_peers, url);
-}
-
-static void add_host(struct recovery *r, const char *address)
-{
-	auto_free char *url = config_url(address, r->m->conf.peer_port);
-
-	add_other(r, url);
-}
-
-/* No list could be had: those that etcd.env and cluster.conf name. */
-static void others_by_files(struct recovery *r)
-{
-	const char *initial = keyfile_get(&r->env, "ETCD_INITIAL_CLUSTER");
-	auto_strv char **parts = initial ? text_split(initial, BLANKS ",=") : NULL;
-	const struct config *c = &r->m->conf;
-
-	for (char **part = parts; part && *part; part++)
-		if (strstr(*part, "://")) /* else it is a name */
-			add_other(r, *part);
-	for (size_t i = 0; i < c->n_members; i++)
-		if (strcmp(c->members[i].name, c->name) != 0)
-			add_host(r, c->members[i].address);
-	for (char **join = c->join; join && *join; join++)
-		add_host(r, *join);
-}
-
 static int refuse_alive(const char *who, struct err *e)
 {
 	(void)err_set(e, ERR_CONFIG, "%s still answers, and its data may be newer than that of this machine", who);
@@ -107,48 +74,26 @@ static int refuse_alive(const char *who, struct err *e)
 /* Refuses when another member of the survey answers; notes the peer URLs of those that do not. */
 static int look_at_answers(struct recovery *r, const struct member_survey *s, struct err *e)
 {
-	bool listed = false;
-
 	for (const struct member *one = s->list; one < s->list + s->n; one++) {
-		listed |= one->listed;
 		if (one->here && one->learner) {
 			(void)err_set(e, ERR_CONFIG, "this machine is a learner, which may not have all data yet");
 			return err_hint(e, "run this on a machine that was a voting member");
 		}
 		if (one->here && one->answers)
 			r->revision = one->status.revision;
-		if (one->here)
-			continue;
-		if (one->answers)
+		if (!one->here && one->answers)
 			return refuse_alive(one->name[0] ? one->name : one->url, e);
-		for (char **url = one->peer_urls; url && *url; url++)
-			add_other(r, *url);
 	}
-	if (!listed)
-		others_by_files(r);
+	r->to.former_peers = others_of(r->m, &r->env, s);
 	return 0;
 }
 
-/* A member that was started without a quorum answers no client, but it answers its peers. */
 static int look_at_peers(const struct recovery *r, struct err *e)
 {
-	char *const *urls = r->to.former_peers;
-	size_t n = strv_len(urls);
-	auto_free struct probe_target *peers = xcalloc(n + 1, sizeof(*peers));
-	auto_strv char **hosts = NULL;
+	uint64_t cluster;
+	const char *found = others_answering(r->m, r->to.former_peers, 0, 0, &cluster);
 
-	for (size_t i = 0; i < n; i++) {
-		auto_free char *host = NULL;
-
-		/* What is not a URL leads nowhere. */
-		strv_add(&hosts, endpoint_split(urls[i], &host, &peers[i].port) ? host : "");
-		peers[i].address = hosts[i];
-	}
-	probe_reach(peers, n, ASK_MS);
-	for (size_t i = 0; i < n; i++)
-		if (peers[i].error == 0)
-			return refuse_alive(urls[i], e);
-	return 0;
+	return found ? refuse_alive(found, e) : 0;
 }
 
 /* The member of this machine when it is healthy and no other is listed. */

@@ -128,8 +128,8 @@ int unused_give_up(const struct machine *m, bool joins, bool local, struct err *
 	struct err foreign = { 0 };
 	int rc;
 
-	/* A member that was taken over may have begun as a cluster of one. */
-	if (!others || file_exists(m->at.joining) || file_exists(m->at.adopted))
+	/* A member that was taken over may have begun as a cluster of one, and a restored one is alone until others join. */
+	if (!others || file_exists(m->at.joining) || file_exists(m->at.adopted) || file_exists(m->at.recovered))
 		return 0;
 	if (!local && file_exists(marker))
 		return put_aside(m, keep_ca, marker, e);

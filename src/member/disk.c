@@ -102,3 +102,10 @@ int disk_ensure(const struct machine *m, char id[DISK_ID_HEX], struct err *e)
 	}
 	return 1;
 }
+
+int disk_stage(const struct machine *m, const char *member, const char *id, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/disk-id", member), *text = xasprintf("%s\n", id);
+
+	return file_stage(path, machine_mode_etcd(m, 0600), text, strlen(text), e);
+}

@@ -18,6 +18,9 @@ int disk_read(const struct machine *m, char id[DISK_ID_HEX], struct err *e) MUST
  */
 int disk_ensure(const struct machine *m, char id[DISK_ID_HEX], struct err *e) MUST_CHECK;
 
+/* Puts this id into a directory that becomes DATA_DIR/member; nothing is synced. */
+int disk_stage(const struct machine *m, const char *member, const char *id, struct err *e) MUST_CHECK;
+
 bool disk_is_id(const char *id);
 
 /* A new random one; a nonce has the same form. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /etc/etcd/recovered: this machine's data is that of a former cluster which had lost its quorum (flow/recover.c).
+ * /etc/etcd/recovered: this machine's data is that of a former cluster which had lost its quorum (flow/recover.c),
+ * or comes from a backup (flow/restore.c).
  * Written when the new data is whole, beside the old: from then on the recovery can only be finished. It is kept
  * afterwards, for the cluster token and for the look at the former members.
  */
@@ -10,9 +11,12 @@
 
 struct recovered {
 	uint64_t cluster_id, member_id; /* of the new cluster */
-	uint64_t former_cluster;
+	uint64_t former_cluster;	/* 0: not known */
 	char *token; /* ETCD_INITIAL_CLUSTER_TOKEN: CLUSTER_TOKEN.nonce, so that no two recoveries have one ID */
 	char **former_peers; /* strv: the peer URLs of the former members, or NULL */
+	/* Of a restore from a backup; else NULL. */
+	char *nonce; /* the one in token: the cluster has a record of its own (member/forming.h) */
+	char *file;  /* which file it was (flow/restore.c) */
 };
 
 #define auto_recovered cleanup(recovered_free)

@@ -206,7 +206,7 @@ expected() {
 	*' etcd-cluster backup'*) echo 5 ;;               # no etcd runs
 	*' etcd-cluster info') echo 5 ;;                  # likewise
 	*' etcd-cluster cert re'[qv]*) echo '1 3' ;;   # there is no token (for root), and no such client
-	*' etcd-cluster restore '*) echo 3 ;;             # no etcd has run here
+	*' etcd-cluster restore '*) echo '3 4' ;;         # no etcd has run here; the file is no backup
 	*' etcd-cluster adopt'*) echo 3 ;;                # no etcd of another tool is here
 	*:'help:1 etcd-cluster release rollback') echo 3 ;; # there is no previous release
 	*:'help:1 etcd-cluster ca import '*) echo 1 ;;      # the file does not exist

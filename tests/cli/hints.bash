@@ -94,9 +94,14 @@ may_unshare() {
 followed() {
 	cat <<'END'
 cluster/adopt.bats	etcd-cluster adopt
+cluster/restore.bats	if this is the right file: this command with --other-cluster %016x
+cluster/restore.bats	stop etcd on them, or cut them off from all clients; then run this again with --others-fenced
+cluster/restore.bats	stop it, then run this again
+cluster/restore.bats	write ROLE=single, or ROLE=cluster and MEMBERS, into %s
+cluster/restore.bats	etcd-cluster restore --help
 cluster/backup.bats	etcd-cluster backup
 cluster/backup.bats	etcd-cluster backup; journalctl -u etcd-cluster-backup
-cluster/backup.bats	make room there; etcd-cluster backup tries again
+cluster/backup.bats	make room there, then run this again
 cluster/backup.bats	mount %s
 cluster/enroll.bats	on this machine: etcd-cluster setup, which reports to the CA host first
 cluster/join-again.bats	correct JOIN or MEMBERS in %s, or name another DATA_DIR

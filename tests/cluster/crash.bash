@@ -28,8 +28,9 @@ at_call() {
 	"${tracer[@]}" -o "$BATS_TEST_TMPDIR/trace" -e "trace=$set" -e "inject=$set:$what:when=$n" "$@"
 }
 
-# sample MOST: prints about MOST of the numbers 1 to $calls, spread evenly.
+# sample MOST: prints about MOST of the numbers 1 to $calls, spread evenly; with THOROUGH=1 about 100.
 sample() {
+	[ -z "${THOROUGH-}" ] || set -- 100
 	seq 1 "${CRASH_EVERY:-$((calls / $1 + 1))}" "$calls"
 }
 
@@ -104,6 +105,7 @@ certify_each() {
 		unlink | unlinkat | mkdir) step=2 ;;
 		*) step=1 ;;
 		esac
+		[ -z "${THOROUGH-}" ] || step=1
 		for ((n = 1; ; n += ${CRASH_EVERY:-$step})); do
 			bring_back
 			rc=0

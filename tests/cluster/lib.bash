@@ -30,6 +30,12 @@ need_release() {
 	have_release "$1" || skip "no etcd $1 in dist/releases (make releases)"
 }
 
+# series DEFAULT…: prints the series of releases that a test tries: these, or all with THOROUGH=1 (make thorough).
+series() {
+	[ -z "${THOROUGH-}" ] || set -- 3.4 3.5 3.6 3.7
+	echo "$@"
+}
+
 # port NAME WHICH: prints the port WHICH (1 to 9) of that machine (n0 to n9). Every slot has 1000 ports, every test 100
 # of them in turn; all are below 32768, where the ports of outgoing connections start.
 port() {

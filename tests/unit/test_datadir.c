@@ -300,8 +300,15 @@ static void an_added_member_does_not_begin_twice(void **state)
 /* Between the two, etcd would start on half of the data, or on another member's. */
 static void an_interrupted_recovery_is_refused(void **state)
 {
-	char token[] = "etcd-cluster.1", url[] = "https://10.0.0.2:2380", *peers[] = { url, NULL };
-	const struct recovered r = { 7, 8, 1, token, peers };
+	char token[] = "etcd-cluster.0123456789abcdef0123456789abcdef", url[] = "https://10.0.0.2:2380";
+	char *peers[] = { url, NULL }, *nonce = token + strlen("etcd-cluster."), file[] = "4711 1 /srv/my backups/x.db";
+	const struct recovered r = { .cluster_id = 7,
+				     .member_id = 8,
+				     .former_cluster = 1,
+				     .token = token,
+				     .former_peers = peers,
+				     .nonce = nonce,
+				     .file = file };
 	auto_recovered struct recovered read = { 0 };
 	const struct machine *m = *state;
 
@@ -312,6 +319,8 @@ static void an_interrupted_recovery_is_refused(void **state)
 	assert_ok(recovered_read(m, &read, e));
 	assert_string_equal(read.token, token);
 	assert_string_equal(read.former_peers[0], url);
+	assert_string_equal(read.nonce, nonce);
+	assert_string_equal(read.file, file);
 	assert_true(read.cluster_id == 7 && read.member_id == 8 && read.former_cluster == 1);
 	assert_err(datadir_check(m, e), ERR_CONFIG, "the recovery from cluster 0000000000000001 was interrupted");
 	put_wal(7, 8);
