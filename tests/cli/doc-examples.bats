@@ -283,6 +283,7 @@ Change the name or address of a machine	machine/move.bats	etcd-cluster setup
 Another machine, a copy, or an older disk	machine/identity.bats	etcd-cluster setup --adopt-machine
 Recover after the loss of the quorum	machine/operations.bats	etcd-cluster restore --force-new-cluster CLUSTER_ID
 Backups	machine/install.bats	BACKUP_SCHEDULE=daily
+Restore from a backup	machine/operations.bats	etcd-cluster restore FILE --others-fenced
 Data directory lost or foreign	cluster/lost.bats	check
 Shared names, NAT, DHCP, two networks	cluster/addresses.bats	token new --name
 The CA host	machine/operations.bats	etcd-cluster ca takeover

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The commands of docs/operations.md on three machines and a fourth: join, leave, replace, a second CA host, loss of the
-# quorum. Each test first checks that the document contains the command.
+# The commands of docs/operations.md on three machines and a fourth: join, leave, replace, restore, a second CA host, loss
+# of the quorum. Each test first checks that the document contains the command.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
 load cluster
 
@@ -106,6 +106,29 @@ rebuilt() {
 	all_healthy
 	one_cluster 3
 	kept n3
+}
+
+@test "the whole cluster from one backup: the first of MEMBERS restores it, the others give up their data and join" {
+	local name
+	documented 'etcd-cluster restore FILE --others-fenced'
+	on n1 'etcd-cluster backup /root/backup.db
+	etcdctl.sh put kept "wrong since then"'
+	for name in n2 n3; do
+		cp "$("$machine" root n1)"/root/backup.db* "$("$machine" root "$name")/root/"
+	done
+	on n1 exits 3 'etcd-cluster restore /root/backup.db --others-fenced'
+	each 'systemctl stop etcd'
+	on n1 exits 0 'etcd-cluster restore /root/backup.db --others-fenced'
+	kept n1
+	for name in n2 n3; do
+		on "$name" 'rc=0
+		etcd-cluster restore /root/backup.db --others-fenced || rc=$?
+		[ $rc -eq 0 ] || [ $rc -eq 6 ]'
+	done
+	all_healthy
+	one_cluster 3
+	kept n3
+	on n3 'ls -d /var/lib/etcd-cluster/member.aside-*'
 }
 
 @test "a second CA host; the first is lost, and the second enrols its replacement" {
