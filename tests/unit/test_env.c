@@ -240,7 +240,7 @@ static void a_joining_member_gets_the_list_of_the_cluster(void **state)
 static void a_recovered_member_is_a_cluster_of_one(void **state)
 {
 	char token[] = "etcd-cluster.0123456789abcdef";
-	const struct recovered r = { 7, 8, 1, token, NULL };
+	const struct recovered r = { .cluster_id = 7, .member_id = 8, .former_cluster = 1, .token = token };
 	auto_keyfile struct keyfile k = { 0 };
 	struct box *b = *state;
 
