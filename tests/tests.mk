@@ -1,6 +1,7 @@
 # `check` needs only the build tools, `check-all` needs root.
 # Test programs are built in their own directory, with the sanitizers and with TEST_BUILD (src/config/machine.h: the
-# clock can be set). The packages test themselves without sanitizers (`make check SANITIZE=`) in half the time.
+# clock can be set). The packages test themselves with `make check SANITIZE=`, in half the time; the fuzz targets are of no
+# use without sanitizers.
 
 SANITIZE   := -fsanitize=address,undefined -fno-sanitize-recover=all
 ASAN       := $(BUILD)-asan
@@ -9,7 +10,7 @@ UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT       := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
-FUZZ       := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FUZZ       := $(if $(SANITIZE),$(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%))
 
 .PHONY: check check-all fuzz deps releases rootfs
 check: test-programs ## unit and command-line tests: under a minute, no root

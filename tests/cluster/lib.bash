@@ -73,16 +73,19 @@ tree() {
 	grep -F "  ${RELEASE_TARBALL##*/}" "$releases/SHA256SUMS" >"$root"/etc/etcd/releases.sha256.d/test
 }
 
-# unpacked: the directory of the release, installed once for each file. Tests link it unless they test the installation.
+# unpacked: the directory of the release, installed once for all files of tests/run. Tests link it unless they test the
+# installation.
 unpacked() {
-	local root=$BATS_FILE_TMPDIR/$RELEASE_VERSION
+	local root=${UNPACKED:-$BATS_FILE_TMPDIR}/$RELEASE_VERSION
 
-	if [ ! -e "$root/done" ]; then
+	(
+		flock 8
+		[ ! -e "$root/done" ] || exit 0
 		tree "$root"
 		"$ETCD_CLUSTER_PLAIN" --root "$root" release install "$RELEASE_VERSION" 2>"$root/log" ||
-			{ cat "$root/log" >&2; return 1; }
+			{ cat "$root/log" >&2; exit 1; }
 		: >"$root/done"
-	fi
+	) 8>"$root.lock" || return 1
 	echo "$root/usr/libexec/etcd-cluster/releases/v$RELEASE_VERSION"
 }
 

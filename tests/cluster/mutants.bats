@@ -12,8 +12,8 @@ load lib
 # A copy of this tree and its build: a mutant compiles only the file that its patch changes.
 setup_file() {
 	tree=$BATS_FILE_TMPDIR/tree
-	export tree
-	mkdir "$tree"
+	export tree UNPACKED=$BATS_FILE_TMPDIR/unpacked # by mutants
+	mkdir "$tree" "$UNPACKED"
 	tar -C "$top" --exclude=./.git --exclude=./dist --exclude='./build*' -cf - . | tar -C "$tree" -xf -
 	cp -a "${ETCD_CLUSTER_PLAIN%/*}" "$tree/build"
 	ln -s "$top/dist" "$tree/dist"
