@@ -29,7 +29,7 @@
 #define LOOK_MS	       20
 #define LOOKS_PER_UNIT 25
 
-/* After how many looks the others, who may be booting as well, are asked whether this is still a member. */
+/* Every how many looks the others, who may be booting as well, are asked whether this is still a member. */
 #define LOOKS_REMOVED 100
 
 /* How often systemd may start it again during one wait, before it counts as failed. */
@@ -123,7 +123,7 @@ static int wait_healthy(struct setup_run *r, struct err *e)
 		}
 		if (rc > 0 && !may_come_back(r, rc, restarts > before ? restarts - before : 0))
 			return fail(r, why, e);
-		if (look == LOOKS_REMOVED && r->has_id && join_removed(r->m, &r->id, e) < 0)
+		if (look % LOOKS_REMOVED == 0 && r->has_id && join_removed(r->m, &r->id, e) < 0)
 			return -1;
 		clock_sleep(LOOK_MS);
 	}
