@@ -107,7 +107,7 @@ took() {
 	[[ "$output" == *"etcd.env was edited by hand"* ]]
 	[[ "$output" == *"ca.crt has changed since etcd started"* ]]
 	[[ "$output" == *"a restart is pending"* ]]
-	[[ "$output" == *"-> systemctl restart etcd"* ]]
+	[[ "$output" == *"-> etcd-cluster restart"* ]]
 }
 
 @test "a learner shows itself and is shown as a learner" {
