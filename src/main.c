@@ -23,11 +23,11 @@ static const struct cmd_verb program = {
 		CMD_FLAG("verbose", verbose, "Log every step (short: -v)."),
 		CMD_FLAG("version", version, "Print the version.")),
 	.args = { "VERB ..." },
-	.verbs = (const struct cmd_verb *const[]){ &cmd_setup,	  &cmd_init,	&cmd_join,   &cmd_status,  &cmd_check,
-						   &cmd_release,  &cmd_cert,	&cmd_ca,     &cmd_token,   &cmd_bundle,
-						   &cmd_enroll,	  &cmd_leave,	&cmd_remove, &cmd_replace, &cmd_restart,
-						   &cmd_backup,	  &cmd_restore, &cmd_adopt,  &cmd_reset,   &cmd_info,
-						   &cmd_download, NULL },
+	.verbs = (const struct cmd_verb *const[]){ &cmd_setup,	 &cmd_init,  &cmd_join,	  &cmd_status,	&cmd_check,
+						   &cmd_release, &cmd_cert,  &cmd_ca,	  &cmd_token,	&cmd_bundle,
+						   &cmd_enroll,	 &cmd_leave, &cmd_remove, &cmd_replace, &cmd_backup,
+						   &cmd_restore, &cmd_adopt, &cmd_reset,  &cmd_info,	&cmd_download,
+						   NULL },
 };
 
 /* Private keys pass through this process: no core dumps, no ptrace by others, no group bits on what it makes. */

@@ -309,17 +309,6 @@ int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *va
 	return txn_if(g, put.key, revision, &op, e);
 }
 
-int rpc_delete_if(struct grpc *g, const char *key, int64_t revision, struct err *e)
-{
-	auto_free char *own_key = xstrdup(key);
-	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT;
-	Etcdserverpb__DeleteAsk gone = ETCDSERVERPB__DELETE_ASK__INIT;
-
-	gone.key = bytes(own_key);
-	op.delete_ = &gone;
-	return txn_if(g, gone.key, revision, &op, e);
-}
-
 int rpc_is_at(struct grpc *g, const char *key, int64_t revision, struct err *e)
 {
 	auto_free char *own_key = xstrdup(key);

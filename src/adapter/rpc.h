@@ -120,8 +120,5 @@ int rpc_get(struct grpc *g, const char *key, bool quorum, char **value, int64_t 
 /* Puts it in one step if its last change still is of that revision (0: if it is not there). 1 done, 0 it is not, -1. */
 int rpc_put_if(struct grpc *g, const char *key, int64_t revision, const char *value, struct err *e) MUST_CHECK;
 
-/* Deletes it likewise. 1 done, 0 it has changed or is not there, -1. */
-int rpc_delete_if(struct grpc *g, const char *key, int64_t revision, struct err *e) MUST_CHECK;
-
 /* Whether its last change still is of that revision (0: whether it is not there), as a quorum has it. 1, 0, -1. */
 int rpc_is_at(struct grpc *g, const char *key, int64_t revision, struct err *e) MUST_CHECK;

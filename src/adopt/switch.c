@@ -233,7 +233,6 @@ static int stop_ours(const struct machine *m, const struct adopt_journal *j, str
 					     "etcd-cluster-setup.service",
 					     "etcd-cluster-renew.timer",
 					     "etcd-cluster-mark.timer",
-					     "etcd-cluster-request.timer",
 					     "etcd-cluster-enroll.socket",
 					     "etcd-cluster-enroll.service" };
 

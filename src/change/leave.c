@@ -4,7 +4,6 @@
 #include "adapter/probe.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cluster/gate.h"
 #include "cluster/membership.h"
 #include "cluster/removal.h"
 #include "config/key.h"
@@ -16,6 +15,7 @@
 #include "service/outcome.h"
 #include "service/service.h"
 
+#define MOVE_MS	 3000
 #define REACH_MS 2000
 
 /* A removed member ends by itself within a second; a leader that cannot reach its peers takes 7 s (etcd 3.4). */
@@ -138,6 +138,26 @@ static int check_leaving(const struct leaving *l, bool ca_elsewhere, struct err 
 
 /* --- Among the members. */
 
+/* A leader hands over to the member with the newest log, which spares the others an election. Failing is harmless. */
+static void hand_over(const struct leaving *l)
+{
+	const struct member *heir = NULL;
+	auto_grpc struct grpc *g = NULL;
+	struct err ignored = { 0 };
+
+	for (const struct member *one = l->s.list; one < l->s.list + l->s.n; one++)
+		if (is_other(l, one) && one->healthy && !one->learner &&
+		    (!heir || one->status.raft_applied_index > heir->status.raft_applied_index))
+			heir = one;
+	if (!heir || l->own->id != l->s.leader)
+		return;
+	g = endpoint_open(l->m, l->own->url, 0, MOVE_MS, &ignored);
+	if (!g || rpc_change(g, "Maintenance/MoveLeader", heir->id, NULL, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	else
+		log_info("%s is the leader of the cluster now", heir->name);
+}
+
 static int take_out(const struct leaving *l, struct err *e)
 {
 	if (l->last)
@@ -151,7 +171,7 @@ static int take_out(const struct leaving *l, struct err *e)
 			 l->own->name);
 		return 0;
 	}
-	gate_hand_over(l->m, &l->s);
+	hand_over(l);
 	if (membership_remove(l->m, l->member_id, e) < 0 || common_forget(l->m, l->own->name, l->member_id, e) < 0)
 		return -1;
 	log_info("member " ID_FMT " (%s) was removed from the cluster", l->member_id, l->own->name);

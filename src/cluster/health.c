@@ -313,8 +313,7 @@ static void conclude(struct member_survey *s, const struct poll *r)
 	if (!voter)
 		return;
 	grpc_until(voter->g, r->call_ms);
-	s->alarms_known = rpc_alarms(voter->g, &s->alarms, &s->n_alarms, &ignored) == 0;
-	if (!s->alarms_known)
+	if (rpc_alarms(voter->g, &s->alarms, &s->n_alarms, &ignored) < 0)
 		log_debug("%s", ignored.msg);
 }
 

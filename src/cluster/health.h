@@ -45,8 +45,7 @@ struct member_survey {
 	size_t n;
 	struct rpc_alarm *alarms;
 	size_t n_alarms;
-	bool alarms_known; /* a healthy voter gave them: none means that there are none */
-	char *elsewhere;   /* NULL, or: the URL of another machine that answers as this one's member */
+	char *elsewhere; /* NULL, or: the URL of another machine that answers as this one's member */
 	uint64_t home_cluster,
 		home_member; /* what this machine was until now: member-id, else its data; 0: not known */
 };

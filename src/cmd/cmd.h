@@ -13,9 +13,9 @@ enum { CMD_DONE = 0, CMD_NOTHING = 2 /* of run; the program exits so with --exit
 /* The command line. What it does not have is NULL or false. */
 struct cmd_args {
 	struct machine_options machine;
-	bool adopt_machine, all, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish, force, help,
+	bool adopt_machine, allow_outage, allow_root, ca_elsewhere, ca_host_fenced, exit_code, finish, force, help,
 		json, last, local, others_fenced, recovery, rehearse, remember;
-	bool replace, requested, scheduled, start, undo;
+	bool replace, scheduled, start, undo;
 	bool unattended, verbose, version, wait, watch, yes;
 	const char *abandon, *address, *addresses, *client, *data_dir, *force_new_cluster, *force_serving, *from,
 		*hours, *keep, *listen, *name, *other_cluster, *out;
@@ -84,7 +84,7 @@ struct cmd_verb {
 
 extern const struct cmd_verb cmd_setup, cmd_init, cmd_join, cmd_status, cmd_check, cmd_release, cmd_cert, cmd_ca;
 extern const struct cmd_verb cmd_token, cmd_bundle, cmd_enroll, cmd_leave, cmd_remove, cmd_replace, cmd_restore;
-extern const struct cmd_verb cmd_adopt, cmd_backup, cmd_reset, cmd_restart, cmd_info, cmd_download;
+extern const struct cmd_verb cmd_adopt, cmd_backup, cmd_reset, cmd_info, cmd_download;
 
 /* Parses argv (argv[0] is v itself) and runs v or a verb below it. path: how it was called. An exit code or -1. */
 int cmd_run(const struct cmd_verb *v, const char *path, int argc, char **argv, struct cmd_args *a,

@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 #include "release/release.h"
 
-#define RESTART_HINT "the running etcd changes with: etcd-cluster restart"
+#define RESTART_HINT "the running etcd changes with: systemctl restart etcd"
 #define MAX_KEEP     1000
 
 /* The version that the argument, else cluster.conf, names. */

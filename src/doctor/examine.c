@@ -114,7 +114,6 @@ static void examine(const struct machine *m, bool thorough, struct doctor_exam *
 	else
 		doctor_machine(m, r);
 	doctor_backup(m, x);
-	doctor_requests(m, r);
 	if (thorough)
 		look_closely(m, pid, x);
 	if (!r->running)

@@ -55,8 +55,6 @@ bool doctor_own(const struct machine *m, const struct member_survey *s, const st
 		struct doctor_report *r);
 /* MEMBERS against the list that a quorum agrees on: names, peer URLs, missing ones and more. */
 void doctor_drift(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
-/* Whether a request of another machine was refused during the last day (requests.c). */
-void doctor_requests(const struct machine *m, struct doctor_report *r);
 /* Whether a removed machine is refused everywhere (revoked.c). */
 void doctor_revocation(const struct machine *m, const struct member_survey *s, struct doctor_report *r);
 /* The listed member of this name, or NULL. */

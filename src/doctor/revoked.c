@@ -68,6 +68,6 @@ void doctor_revocation(const struct machine *m, const struct member_survey *s, s
 		doctor_warn(r, "revocation_pending",
 			    "revocation pending: revocation list %" PRId64
 			    " is not in force on %s, where connections of a removed machine may be open -> on each of "
-			    "them: etcd-cluster restart; or all members, one at a time: etcd-cluster restart --all",
+			    "them, one after the other: systemctl restart etcd",
 			    newest, names);
 }

@@ -12,7 +12,7 @@
  */
 #define OPEN_FILES_LOW 8192
 
-#define RESTART " -> etcd-cluster restart"
+#define RESTART " -> systemctl restart etcd"
 
 /* /proc shows "... (deleted)" after the program file when it was replaced. */
 static void check_program(const struct machine *m, pid_t pid, struct doctor_report *r)

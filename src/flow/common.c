@@ -155,7 +155,7 @@ void common_revoke(const struct machine *m, const struct member_survey *s, const
 		return;
 	names = strv_join(lacking, ", ");
 	log_warn("revocation pending: revocation list %" PRId64
-		 " is not in force on %s; on each of them: etcd-cluster restart",
+		 " is not in force on %s; on each of them, one after the other: systemctl restart etcd",
 		 newest, names);
 }
 

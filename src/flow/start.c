@@ -208,7 +208,7 @@ static int start_unit(struct setup_run *r, struct err *e)
 	if (moved < 0)
 		return -1;
 	if (r->restart)
-		log_warn("etcd still runs with its former settings; when it suits you: etcd-cluster restart");
+		log_warn("etcd still runs with its former settings; when it suits you: systemctl restart etcd");
 	noted = remember(r, e);
 	seen = noted < 0 ? -1 : form_started(r->m, e);
 	if (seen < 0)

@@ -229,7 +229,7 @@ static int take_over(struct pki_run *w, struct pki_run *set, const struct buf *c
 		return -1;
 	if (todo != PKI_FINE && !w->m->dry_run)
 		log_info("the certificates in %s were taken over%s", w->m->at.external,
-			 new_ca ? "; etcd reads the new ca.crt when it is started again: etcd-cluster restart" : "");
+			 new_ca ? "; etcd reads the new ca.crt when it is started again: systemctl restart etcd" : "");
 	rc = put_crl(w->m, crl, e);
 	return rc < 0 ? -1 : todo != PKI_FINE || rc;
 }

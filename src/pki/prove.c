@@ -31,7 +31,7 @@ static int prove_at(const struct machine *m, const struct handshake *h, const ch
 	}
 	(void)err_set(e, ERR_HEALTH, "%s has serial %s, but %s port %u still serves %s", path, want, h->address,
 		      (unsigned int)h->port, seen.leaf.serial);
-	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: etcd-cluster restart");
+	return err_hint(e, "check that etcd uses this file (journalctl -u etcd), then: systemctl restart etcd");
 }
 
 /* A port, the certificate that it must serve, and the client pair to show there. */

@@ -70,21 +70,6 @@ int service_start(const struct machine *m, bool kill, struct err *e)
 	return unit_change(m, SYSTEMCTL(kill ? "restart" : "start", ETCD_UNIT, "--no-block"), e);
 }
 
-int service_restart(const struct machine *m, struct err *e)
-{
-	prepare(m, SYSTEMCTL("reset-failed", ETCD_UNIT));
-	return unit_change(m, SYSTEMCTL("restart", ETCD_UNIT, "--no-block"), e);
-}
-
-pid_t service_pid(const struct machine *m)
-{
-	struct err unasked = { 0 };
-	auto_free char *pid = m->live ? unit_property(ETCD_UNIT, "MainPID", &unasked) : NULL;
-	uint64_t n = 0;
-
-	return pid && text_parse_u64(pid, 0, INT32_MAX, &n) ? (pid_t)n : 0;
-}
-
 int service_stop(const struct machine *m, struct err *e)
 {
 	return unit_change(m, SYSTEMCTL("stop", ETCD_UNIT), e);

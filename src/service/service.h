@@ -20,15 +20,6 @@ int service_paths(const struct machine *m, struct err *e) MUST_CHECK;
  */
 int service_start(const struct machine *m, bool kill, struct err *e) MUST_CHECK;
 
-/*
- * Has systemd stop etcd.service and start it again, as one order, which it carries out whatever becomes of us. Does not
- * wait.
- */
-int service_restart(const struct machine *m, struct err *e) MUST_CHECK;
-
-/* The main process of etcd.service: 0 when it has none now. */
-pid_t service_pid(const struct machine *m);
-
 /* Stops etcd.service and waits until it has ended. */
 int service_stop(const struct machine *m, struct err *e) MUST_CHECK;
 

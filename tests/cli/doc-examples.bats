@@ -293,7 +293,6 @@ Copy certificates instead of enrolling	cluster/copied.bats	bundle --out
 Certificates of your own CA	cluster/external.bats	CA=external
 Kubernetes	machine/operations.bats	etcd-cluster cert export DIR
 Install without internet	machine/bundle.bats	RELEASE_URL=none
-Restart etcd	machine/operations.bats	etcd-cluster restart --all
 Change the etcd release	machine/versions.bats	etcd-cluster release rollback && systemctl restart etcd
 Firewall	machine/lint.bats	etcd-peer
 Report a bug	machine/install.bats	/usr/libexec/etcd-cluster/bug-report

@@ -111,9 +111,6 @@ cluster/leave.bats	etcd-cluster leave
 cluster/leave.bats	to give that up first: etcd-cluster leave (with --last when it is the only member)
 cluster/recover.bats	etcd-cluster status; to remove a dead member: etcd-cluster remove MEMBER
 cluster/remove.bats	%s, on a running member: etcd-cluster remove %016x
-cluster/restart.bats	as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
-cluster/restart.bats	look at who can write to etcd; to restart this member: etcd-cluster restart
-cluster/restart.bats	to accept that, --allow-outage; a third member ends it: etcd-cluster join, there
 cluster/status.bats	write the change as an ETCD_* line in %s, then rm %s && etcd-cluster setup
 machine/join.bats	%s: etcd-cluster setup, which promotes it once it has all data
 machine/join.bats	journalctl -u etcd.service -n 30 shows why
@@ -131,9 +128,7 @@ END
 not_followed() {
 	cat <<'END'
 copy the same CA to all of MEMBERS, or move %s away to enrol
-as a user with the role root: etcdctl user add %s --no-password, if there is none; etcdctl user grant-role %s root
 end it with SIGTERM, then: etcd-cluster adopt
-etcd-cluster setup moves it
 etcd-cluster setup; systemctl status etcd-cluster-enroll.socket
 etcd-cluster status shows how far it is
 etcd-cluster status, on the CA hosts, shows which

@@ -296,7 +296,7 @@ has_line() {
 		configure 0.1.0
 	done
 	diff - <(sort -u "$CALLS") <<-'X'
-		systemctl --no-block start etcd-cluster-renew.timer etcd-cluster-mark.timer etcd-cluster-request.timer
+		systemctl --no-block start etcd-cluster-renew.timer etcd-cluster-mark.timer
 		systemctl --no-block try-restart etcd-cluster-enroll.service
 		systemctl --quiet is-active etcd-cluster.target
 		systemctl daemon-reload

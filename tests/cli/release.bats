@@ -226,7 +226,7 @@ refused() {
 	run -0 release use --dry-run 3.6.14
 	[ "$(readlink "$releases/current")" = v3.6.13 ]
 	run -0 release use 3.6.14
-	[[ $output == *"etcd-cluster restart"* ]]
+	[[ $output == *"systemctl restart etcd"* ]]
 	run -2 release use --exit-code 3.6.14
 	[ "$(readlink "$releases/current")" = v3.6.14 ]
 	run -0 release rollback

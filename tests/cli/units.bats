@@ -33,7 +33,7 @@ exposure() {
 	[[ "$output" != *"$BATS_TEST_TMPDIR"* && "$output" != *etcd* ]]
 }
 
-@test "exposure: etcd at most 1.5, marks 2.0, enrolment, renewal and backups 2.5, setup and requests 4.0" {
+@test "exposure: etcd at most 1.5, marks 2.0, enrolment, renewal and backups 2.5, setup 4.0" {
 	may_analyze
 	while read -r unit most; do
 		level=$(exposure "$unit")
@@ -45,7 +45,6 @@ exposure() {
 		etcd-cluster-enroll.service 25
 		etcd-cluster-mark.service 20
 		etcd-cluster-renew.service 25
-		etcd-cluster-request.service 40
 		etcd-cluster-setup.service 40
 	X
 }

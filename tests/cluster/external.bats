@@ -221,7 +221,7 @@ lone() {
 	for n in n1 n2 n3 n4; do
 		cp "$BATS_TEST_TMPDIR/both" "$(etc $n)/external/ca.crt"
 		run -0 helper $n cert renew
-		[[ "$output" == *"etcd-cluster restart"* ]]
+		[[ "$output" == *"systemctl restart etcd"* ]]
 		stop $n
 		launch $n
 		wait_healthy $n

@@ -142,7 +142,7 @@ stale() {
 	launch "$BATS_TEST_TMPDIR/elsewhere"
 	run -5 "$ETCD_CLUSTER_PLAIN" --root "$root" cert renew --force
 	[[ $output == *"still serves"* ]]
-	[[ $output == *"etcd-cluster restart"* ]]
+	[[ $output == *"systemctl restart etcd"* ]]
 }
 
 @test "etcd 3.4 serves every key type" { every_key_type 3.4; }

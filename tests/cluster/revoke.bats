@@ -98,7 +98,7 @@ pending_on() {
 	if [ -z "$2" ]; then
 		[[ $output != *"revocation pending"* ]]
 	else
-		[[ $output == *"revocation pending: revocation list "*" is not in force on $2, where"*"etcd-cluster restart"* ]]
+		[[ $output == *"revocation pending: revocation list "*" is not in force on $2, where"*"systemctl restart etcd"* ]]
 	fi
 }
 

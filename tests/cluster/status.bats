@@ -107,7 +107,7 @@ took() {
 	[[ "$output" == *"etcd.env was edited by hand"* ]]
 	[[ "$output" == *"ca.crt has changed since etcd started"* ]]
 	[[ "$output" == *"a restart is pending"* ]]
-	[[ "$output" == *"-> etcd-cluster restart"* ]]
+	[[ "$output" == *"-> systemctl restart etcd"* ]]
 }
 
 @test "a learner shows itself and is shown as a learner" {

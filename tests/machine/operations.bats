@@ -108,25 +108,6 @@ rebuilt() {
 	kept n3
 }
 
-@test "restart: one member after the other, the others by request, and no write fails" {
-	local name
-	documented 'etcd-cluster restart --all'
-	for name in $MACHINES; do
-		on "$name" 'systemctl show -P MainPID etcd >/var/tmp/before'
-	done
-	ENDPOINTS=$(endpoints) WRITES_TIMEOUT=5
-	export ENDPOINTS WRITES_TIMEOUT
-	writes n1 n2
-	on n1 exits 0 'etcd-cluster restart --all'
-	writes_go_on
-	for name in $MACHINES; do
-		on "$name" '[ "$(systemctl show -P MainPID etcd)" != "$(cat /var/tmp/before)" ]
-		systemctl is-active etcd'
-	done
-	none_lost n1
-	[ "$(failed_writes)" -eq 0 ]
-}
-
 @test "the whole cluster from one backup: the first of MEMBERS restores it, the others give up their data and join" {
 	local name
 	documented 'etcd-cluster restore FILE --others-fenced'

@@ -305,7 +305,7 @@ static void a_list_that_is_not_in_force_everywhere_is_pending(void **state)
 	path = machine_pki_path(&m, "crl", "der");
 	assert_int_equal(pki_crl_write(&m, path, serials, &e), 1);
 	assert_revocation(&m, list, 1, DOCTOR_WARN, "is not in force on n1, where connections of a removed machine",
-			  "etcd-cluster restart --all");
+			  "one after the other: systemctl restart etcd");
 	assert_revocation(&m, list, 3, DOCTOR_WARN, "revocation pending: which members have revocation list",
 			  "etcd-cluster status on a healthy member");
 	pki_crl_note_start(&m);
