@@ -1,7 +1,7 @@
 # `check` needs only the build tools, `check-all` needs root.
 # Test programs are built in their own directory, with the sanitizers and with TEST_BUILD (src/config/machine.h: the
-# clock can be set). The packages test themselves with `make check SANITIZE=`, in a third of the time: only what depends on
-# TEST_BUILD is compiled again, and there are no fuzz targets, which are of no use without sanitizers.
+# clock can be set). The packages test themselves with `make check SANITIZE=`, in a third of the time: only what depends
+# on TEST_BUILD is compiled again, and there are no fuzz targets, which are of no use without sanitizers.
 
 SANITIZE   := -fsanitize=address,undefined -fno-sanitize-recover=all
 ASAN       := $(BUILD)-asan

@@ -50,8 +50,8 @@ int service_failed(const struct machine *m, unsigned int *restarts, char **why, 
 bool service_lost_log(const struct machine *m);
 
 /*
- * True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. A stop
- * from before the installation of this package does not count: the package manager did that.
+ * True when etcd.service is masked, or ran since the boot and was stopped, by a person or by a verb like `leave`. A
+ * stop from before the installation of this package does not count: the package manager did that.
  */
 bool service_was_stopped(const struct machine *m);
 

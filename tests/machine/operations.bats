@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The etcd-cluster Authors
 #
-# The commands of docs/operations.md on three machines and a fourth: join, leave, replace, restore, a second CA host, loss
-# of the quorum. Each test first checks that the document contains the command.
+# The commands of docs/operations.md on three machines and a fourth: join, leave, replace, restore, a second CA host,
+# loss of the quorum. Each test first checks that the document contains the command.
 # shellcheck disable=SC2016,SC2154 # scripts for the machines; names of cluster.bash
 load cluster
 
