@@ -13,8 +13,9 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ       := $(if $(SANITIZE),$(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%))
 
 .PHONY: check check-all fuzz deps releases rootfs
+SUITES ?= unit fuzz cli
 check: test-programs ## unit and command-line tests: under a minute, no root
-	$(Q)tests/run unit fuzz cli
+	$(Q)tests/run $(SUITES)
 
 check-all: ## everything, from a bare machine: the real etcd, booted machines, packages (root)
 	$(Q)$(MAKE) deps
@@ -62,8 +63,9 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 .PHONY: thorough
-thorough: test-programs releases ## the cluster tests with all etcd series and 100 points of each kill: hours, root
+thorough: test-programs releases ## cluster tests with all etcd series and many more kills, clean builds: hours, root
 	$(Q)THOROUGH=1 LIMIT=36000 tests/run cluster
+	$(Q)THOROUGH=1 ONLY=clean-build tests/run machine
 
 .PHONY: model
 model: $(BUILD)/tests/test_form_model ## the model of forming with more faults than `check` has time for: a minute
