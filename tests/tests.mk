@@ -64,7 +64,7 @@ $(BUILD)/fuzz/%.libfuzzer: tests/fuzz/%.c $(LIB)
 
 .PHONY: thorough
 thorough: test-programs releases ## cluster tests with all etcd series and many more kills, clean builds: hours, root
-	$(Q)THOROUGH=1 LIMIT=36000 tests/run cluster
+	$(Q)THOROUGH=1 LIMIT=36000 tests/run cluster mutants
 	$(Q)THOROUGH=1 ONLY=clean-build tests/run machine
 
 .PHONY: model

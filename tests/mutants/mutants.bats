@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC2154,SC2034 # variables that loaded files share
 
-load lib
+load ../cluster/lib
 
 # A copy of this tree and its build: a mutant compiles only the file that its patch changes.
 setup_file() {
