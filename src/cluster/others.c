@@ -99,3 +99,13 @@ const char *others_answering(const struct machine *m, char *const *urls, uint64_
 	}
 	return found;
 }
+
+int others_unreached(char *const *urls, struct err *e)
+{
+	auto_free char *all = strv_join(urls, " ");
+
+	return err_set(e, ERR_CONFIG,
+		       "the other members (%s) do not answer, but may run, even with a quorum, where this machine does "
+		       "not reach them",
+		       all);
+}

@@ -21,3 +21,6 @@ char **others_of(const struct machine *m, const struct keyfile *env, const struc
  */
 const char *others_answering(const struct machine *m, char *const *urls, uint64_t of, uint64_t but,
 			     uint64_t *cluster_id);
+
+/* ERR_CONFIG, always -1: these (strv) are silent, which does not show that they are off. The caller adds the hint. */
+int others_unreached(char *const *urls, struct err *e);

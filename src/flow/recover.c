@@ -145,12 +145,7 @@ static int look_at_cluster(struct recovery *r, struct err *e)
 
 static int refuse_unfenced(const struct recovery *r, struct err *e)
 {
-	auto_free char *others = strv_join(r->to.former_peers, " ");
-
-	(void)err_set(e, ERR_CONFIG,
-		      "the other members (%s) do not answer, but may run, even with a quorum, where this machine does "
-		      "not reach them",
-		      others);
+	(void)others_unreached(r->to.former_peers, e);
 	return err_hint(e, "switch them off or cut them off from all clients for good; then run this again with "
 			   "--others-fenced, on the survivor whose log ends last (--dry-run shows it)");
 }

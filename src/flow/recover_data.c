@@ -44,16 +44,21 @@ static void build_free(struct build *b)
 	free(b->cluster);
 }
 
+static void build_places(struct build *b)
+{
+	b->parts = aside_parts(b->m);
+	b->stage = xasprintf("%s.aside-partial", b->parts[0]);
+	b->restored = xasprintf("%s/new/member", b->stage);
+}
+
 static void build_init(struct build *b)
 {
 	auto_free char *peers = keyfile_copy(b->env, "ETCD_INITIAL_ADVERTISE_PEER_URLS");
 	const char *name = keyfile_get(b->env, "ETCD_NAME");
 	auto_buf struct buf cluster = { 0 };
 
-	b->parts = aside_parts(b->m);
-	b->stage = xasprintf("%s.aside-partial", b->parts[0]);
+	build_places(b);
 	b->old = xasprintf("%s/old/member", b->stage);
-	b->restored = xasprintf("%s/new/member", b->stage);
 	b->name = xstrdup(name ? name : b->m->conf.name);
 	b->urls = peers ? text_split(peers, BLANKS ",") : NULL;
 	if (!b->urls) {
@@ -196,9 +201,7 @@ static void build_init_record(struct build *b, const struct forming *record)
 	auto_free char *address = forming_of(record->members, b->m->conf.name);
 	auto_free char *url = config_url(address, b->m->conf.peer_port);
 
-	b->parts = aside_parts(b->m);
-	b->stage = xasprintf("%s.aside-partial", b->parts[0]);
-	b->restored = xasprintf("%s/new/member", b->stage);
+	build_places(b);
 	b->name = xstrdup(b->m->conf.name);
 	b->cluster = forming_cluster(record);
 	strv_add(&b->urls, url);
@@ -250,10 +253,9 @@ int recover_restore(const struct machine *m, const char *file, const struct keyf
 
 int recover_present(const struct machine *m, struct recovered *to, struct err *e)
 {
-	cleanup(build_free) struct build b = { .m = m, .to = to, .parts = aside_parts(m) };
+	cleanup(build_free) struct build b = { .m = m, .to = to };
 
-	b.stage = xasprintf("%s.aside-partial", b.parts[0]);
-	b.restored = xasprintf("%s/new/member", b.stage);
+	build_places(&b);
 	return present(&b, b.restored, e);
 }
 

@@ -159,14 +159,9 @@ static int look_at_cluster(struct restore *r, struct err *e)
 /* Nobody has to be fenced for a machine that was never anything, and only joins. */
 static int check_fenced(const struct restore *r, struct err *e)
 {
-	auto_free char *others = strv_join(r->to.former_peers, " ");
-
 	if (!r->to.former_peers || r->o->fenced || r->m->dry_run)
 		return 0;
-	(void)err_set(e, ERR_CONFIG,
-		      "the other members (%s) do not answer, but may run, even with a quorum, where this machine does "
-		      "not reach them",
-		      others);
+	(void)others_unreached(r->to.former_peers, e);
 	return err_hint(e, "stop etcd on them, or cut them off from all clients; then run this again with "
 			   "--others-fenced");
 }
