@@ -142,3 +142,18 @@ two_accept() {
 	: >"$(etc n3)/pki"
 	eventually accepted_by n2
 }
+
+# formed: one healthy cluster of three, seen by setup on each. Needs join.bash, too.
+formed() {
+	local n
+
+	prepared
+	form n1 n2 n3
+	for n in n1 n2 n3; do
+		launch $n
+	done
+	one_cluster n1 n2 n3
+	for n in n1 n2 n3; do
+		helper $n setup
+	done
+}

@@ -21,21 +21,6 @@ teardown() {
 	end_all
 }
 
-# formed: one healthy cluster of three, seen by setup on each.
-formed() {
-	local n
-
-	prepared
-	form n1 n2 n3
-	for n in n1 n2 n3; do
-		launch $n
-	done
-	one_cluster n1 n2 n3
-	for n in n1 n2 n3; do
-		helper $n setup
-	done
-}
-
 # nothing_formed: no machine has a record, settings for etcd, or a CA.
 nothing_formed() {
 	[ -z "$(find "$BATS_TEST_TMPDIR"/n?/etc -name forming -o -name etcd.env -o -name member-id -o -name 'ca.*')" ]

@@ -22,16 +22,6 @@ teardown() {
 	end_all
 }
 
-formed() {
-	local n
-
-	prepared
-	form n1 n2 n3
-	for n in n1 n2 n3; do launch $n; done
-	one_cluster n1 n2 n3
-	for n in n1 n2 n3; do helper $n setup; done
-}
-
 pki_of() {
 	(cd "$(etc "$1")/pki" && sha256sum ./*.key ca.crt)
 }
